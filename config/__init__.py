@@ -1,0 +1,1 @@
+"""Presets that a user copies; `fermiml.config` once installed."""

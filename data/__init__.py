@@ -1,0 +1,1 @@
+"""Data installed with fermiml."""

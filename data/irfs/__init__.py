@@ -1,0 +1,1 @@
+"""Compact LAT response tables; see docs/response.md and fermiml.sky.caldb."""

@@ -1,0 +1,23 @@
+"""fermiml: neural point-source detection for Fermi-LAT data."""
+
+from importlib import import_module, metadata
+
+__version__ = metadata.version("fermiml")
+__all__ = ["FermimlError", "InputError", "SkyCube", "__version__"]
+
+# Loaded on first use: `fermiml --help` must not wait for gammapy.
+_WHERE = {
+    "FermimlError": "fermiml.errors",
+    "InputError": "fermiml.errors",
+    "SkyCube": "fermiml.sky.cube",
+}
+
+
+def __getattr__(name):
+    if name not in _WHERE:
+        raise AttributeError(f"module 'fermiml' has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,1 @@
+"""Catalogs in 4FGL columns: read, write, cross-match, export."""

@@ -1,0 +1,1 @@
+"""The `fermiml` command: one file per subcommand, heavy imports inside the command."""

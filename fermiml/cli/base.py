@@ -1,0 +1,60 @@
+"""What all commands share: -v, -q, --debug, and errors in one line with exit code 2."""
+
+import logging
+
+import click
+
+from fermiml.errors import FermimlError
+
+_SHARED = ("verbose", "quiet", "debug")
+
+
+def _shared_options():
+    return [
+        click.Option(["-v", "--verbose"], is_flag=True, help="Say more."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Say only what went wrong."),
+        click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
+    ]
+
+
+class _SharedOptions:
+    """Adds the shared options; they may stand before or after the subcommand's name."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.params.extend(_shared_options())
+
+    def invoke(self, ctx):
+        given = {name: ctx.params.pop(name) for name in _SHARED}
+        ctx.obj = {name: given[name] or (ctx.obj or {}).get(name) for name in _SHARED}
+        return super().invoke(ctx)
+
+
+class Command(_SharedOptions, click.Command):
+    """A subcommand: sets up the log, and turns fermiml's errors into one line."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except FermimlError as error:
+            if ctx.obj["debug"]:
+                raise
+            click.echo(f"fermiml: error: {error}", err=True)
+            ctx.exit(2)
+
+
+class Group(_SharedOptions, click.Group):
+    """The `fermiml` command itself."""
+
+    command_class = Command
+
+
+def set_up_log(ctx):
+    """Messages to stderr, as many as -v and -q ask for."""
+    level = logging.INFO
+    if ctx.obj["quiet"]:
+        level = logging.ERROR
+    elif ctx.obj["verbose"] or ctx.obj["debug"]:
+        level = logging.DEBUG
+    logging.basicConfig(format="fermiml: %(message)s")
+    logging.getLogger("fermiml").setLevel(level)

@@ -1,0 +1,41 @@
+"""Entry point of the `fermiml` command."""
+
+import click
+
+from fermiml.cli.base import Group
+from fermiml.cli.info import info
+
+# What a bug report needs; the first ones are always installed.
+_VERSIONS = ("fermiml", "numpy", "astropy", "gammapy", "healpy", "regions", "scipy")
+_OPTIONAL = ("fermipy", "keras", "tensorflow")
+
+
+def _print_versions(ctx, _param, wanted):
+    if not wanted or ctx.resilient_parsing:
+        return
+    import platform
+    from importlib import metadata
+
+    for name in _VERSIONS + _OPTIONAL:
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = "not installed"
+        click.echo(f"{name:<11}{version}")
+    click.echo(f"{'python':<11}{platform.python_version()}")
+    ctx.exit()
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_versions,
+    help="Print the versions that matter and exit.",
+)  # fmt: skip
+def main():
+    """Find gamma-ray sources in Fermi-LAT data with neural networks.
+
+    Every command explains itself: fermiml COMMAND --help.
+    """
+
+
+main.add_command(info)

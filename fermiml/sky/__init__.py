@@ -1,0 +1,1 @@
+"""What the LAT saw: counts, their selection, and the instrument response."""

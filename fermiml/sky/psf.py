@@ -1,0 +1,121 @@
+"""Point spread functions as radial tables: energy (MeV) x separation (deg), in sr^-1."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Radii of every table that fermiml makes. Logarithmic, because the PSF narrows a
+# hundredfold from 100 MeV to 100 GeV; 60 deg holds 99.5 % of the events at 100 MeV.
+RAD = np.concatenate([[0.0], np.geomspace(1e-3, 60.0, 127)])
+_TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class PSF:
+    """A radially symmetric PSF; `values` has the shape (energy, rad)."""
+
+    energy: np.ndarray
+    rad: np.ndarray
+    values: np.ndarray
+
+    def at(self, energy):
+        """Profiles at `energy` (MeV), interpolated in log-log; shape (energy, rad)."""
+        log_energy = np.log(np.clip(np.atleast_1d(energy), self.energy[0], self.energy[-1]))
+        nodes = np.log(self.energy)
+        if len(nodes) == 1:
+            return np.repeat(self.values, len(log_energy), axis=0)
+        low = np.clip(np.searchsorted(nodes, log_energy) - 1, 0, len(nodes) - 2)
+        weight = ((log_energy - nodes[low]) / (nodes[low + 1] - nodes[low]))[:, None]
+        logs = np.log(np.maximum(self.values, _TINY))
+        return np.exp((1 - weight) * logs[low] + weight * logs[low + 1])
+
+    def profile(self, energy, rad):
+        """Values at one `energy` and any `rad` (deg)."""
+        return _interpolate_profile(self.rad, self.at(energy)[0], rad)
+
+    def mean(self, energy, weight):
+        """The weighted mean profile over energies, as a PSF with one energy."""
+        weight = np.asarray(weight, float) / np.sum(weight)
+        center = np.exp(np.sum(weight * np.log(energy)))
+        return PSF(np.array([center]), self.rad, (weight @ self.at(energy))[None])
+
+    def containment_radius(self, energy, fraction):
+        """Radius (deg) that holds `fraction` of the table's integral, per energy."""
+        fine = np.unique(np.concatenate([self.rad, np.geomspace(1e-3, self.rad[-1], 1500)]))
+        fine = fine[fine <= self.rad[-1]]
+        radii = []
+        for profile in self.at(energy):
+            cumulative = _cumulative(fine, _interpolate_profile(self.rad, profile, fine))
+            radii.append(np.interp(fraction * cumulative[-1], cumulative, fine))
+        return np.array(radii)
+
+    def normalized(self):
+        """The same shape with an integral of one at every energy."""
+        norm = [_cumulative(self.rad, profile)[-1] for profile in self.values]
+        return PSF(self.energy, self.rad, self.values / np.array(norm)[:, None])
+
+    def smeared(self, size):
+        """The PSF after counts were spread evenly over square pixels of `size` (deg).
+
+        A photon is moved from its place to a random one in its pixel. Averaged over
+        where the source sits in the pixel, the shift along an axis is the difference of
+        two uniform numbers: a triangle of half-width `size`, the window that is folded in.
+        """
+        nodes, weights = np.polynomial.legendre.leggauss(10)
+        shift = 0.5 * (nodes + 1) * size  # one side of the triangle is enough
+        weight = weights * (size - shift)
+        dx, dy = np.meshgrid(shift, shift)
+        weight = np.outer(weight, weight).ravel()
+        distance, angle = np.hypot(dx, dy).ravel(), np.arctan2(dy, dx).ravel()
+        out = np.zeros_like(self.values)
+        azimuth = np.arange(24) * np.pi / 12
+        for w, d, a in zip(weight / weight.sum(), distance, angle, strict=True):
+            moved = np.sqrt(
+                self.rad[:, None] ** 2 + d**2 + 2 * d * self.rad[:, None] * np.cos(azimuth + a)
+            )
+            for i, profile in enumerate(self.values):
+                out[i] += w * _interpolate_profile(self.rad, profile, moved).mean(axis=1)
+        return PSF(self.energy, self.rad, out)
+
+    def to_gammapy(self):
+        """The same as a gammapy PSFMap, for a MapDataset."""
+        from astropy import units as u
+        from gammapy.irf import PSFMap
+        from gammapy.maps import Map, MapAxis, WcsGeom
+
+        rad = MapAxis.from_nodes(self.rad, unit="deg", name="rad")
+        energy = MapAxis.from_nodes(self.energy, unit="MeV", name="energy_true", interp="log")
+        geom = WcsGeom.create(npix=(2, 1), proj="CAR", binsz=180, axes=[rad, energy])
+        psf_map = Map.from_geom(geom, unit="sr-1")
+        psf_map.quantity = np.broadcast_to(self.values[:, :, None, None], geom.data_shape) / u.sr
+        return PSFMap(psf_map)
+
+    @classmethod
+    def from_gammapy(cls, psf_map, position):
+        """The profile of a gammapy PSFMap at one position of the sky."""
+        geom = psf_map.psf_map.geom
+        rad_axis, energy_axis = geom.axes["rad"], geom.axes[psf_map.energy_name]
+        rad = rad_axis.center.to_value("deg")
+        energy = energy_axis.center
+        values = psf_map.psf_map.interp_by_coord(
+            {
+                "skycoord": position,
+                "rad": rad_axis.center[None, :],
+                psf_map.energy_name: energy[:, None],
+            }
+        )
+        return cls(energy.to_value("MeV"), rad, values * psf_map.psf_map.unit.to("sr-1"))
+
+
+def _interpolate_profile(rad, profile, wanted):
+    """Log-linear between the nodes, zero beyond the last one."""
+    logs = np.interp(wanted, rad, np.log(np.maximum(profile, _TINY)))
+    return np.where(wanted > rad[-1], 0.0, np.exp(logs))
+
+
+def _cumulative(rad, profile):
+    """Integral over the sphere out to each radius."""
+    theta = np.radians(rad)
+    ring = 2 * np.pi * np.sin(theta) * profile
+    steps = 0.5 * (ring[1:] + ring[:-1]) * np.diff(theta)
+    return np.concatenate([[0.0], np.cumsum(steps)])
