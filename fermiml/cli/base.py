@@ -27,6 +27,7 @@ class _SharedOptions:
     def invoke(self, ctx):
         given = {name: ctx.params.pop(name) for name in _SHARED}
         ctx.obj = {name: given[name] or (ctx.obj or {}).get(name) for name in _SHARED}
+        _set_up_log(ctx.obj)
         return super().invoke(ctx)
 
 
@@ -49,12 +50,12 @@ class Group(_SharedOptions, click.Group):
     command_class = Command
 
 
-def set_up_log(ctx):
+def _set_up_log(shared):
     """Messages to stderr, as many as -v and -q ask for."""
     level = logging.INFO
-    if ctx.obj["quiet"]:
+    if shared["quiet"]:
         level = logging.ERROR
-    elif ctx.obj["verbose"] or ctx.obj["debug"]:
+    elif shared["verbose"] or shared["debug"]:
         level = logging.DEBUG
     logging.basicConfig(format="fermiml: %(message)s")
     logging.getLogger("fermiml").setLevel(level)

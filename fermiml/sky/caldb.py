@@ -43,12 +43,15 @@ def read_caldb(folder, name, types):
         if set(types) <= set(members)
     )
     paths = {kind: _find(folder, kind, name, partition) for kind in ("aeff", "psf", "edisp")}
-    with fits.open(paths["aeff"]) as aeff, fits.open(paths["psf"]) as psf:
-        with fits.open(paths["edisp"]) as edisp:
-            try:
-                return [_response(name, t, aeff, psf, edisp) for t in types]
-            except KeyError as error:
-                raise InputError(f"{folder}: IRF {name} lacks {error}") from error
+    with (
+        fits.open(paths["aeff"]) as aeff,
+        fits.open(paths["psf"]) as psf,
+        fits.open(paths["edisp"]) as edisp,
+    ):
+        try:
+            return [_response(name, t, aeff, psf, edisp) for t in types]
+        except KeyError as error:
+            raise InputError(f"{folder}: IRF {name} lacks {error}") from error
 
 
 def _find(folder, kind, name, partition):
@@ -65,7 +68,9 @@ def _response(name, event_type, aeff, psf, edisp):
         psf[f"RPSF_{event_type}"], psf[f"PSF_SCALING_PARAMS_{event_type}"], weight
     )
     cumulative = _edisp_cumulative(
-        edisp[f"ENERGY DISPERSION_{event_type}"], edisp[f"EDISP_SCALING_PARAMS_{event_type}"], weight
+        edisp[f"ENERGY DISPERSION_{event_type}"],
+        edisp[f"EDISP_SCALING_PARAMS_{event_type}"],
+        weight,
     )
     table = PSF(ENERGY, RAD, profile).normalized()
     return Response(name, (event_type,), ENERGY, COSTHETA, 1e4 * area, table, RATIO, cumulative)
@@ -93,9 +98,7 @@ def _on_grid(hdu, columns, function):
     for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
         weight = np.outer(wj if dj else 1 - wj, wi if di else 1 - wi)
         parameters = [table[np.ix_(i + di, j + dj)].T for table in tables]
-        value = function(
-            parameters, np.exp(log_energy[j + dj])[:, None], costheta[i + di][None, :]
-        )
+        value = function(parameters, np.exp(log_energy[j + dj])[:, None], costheta[i + di][None, :])
         total = total + weight.reshape(weight.shape + (1,) * (value.ndim - 2)) * value
     return total
 
@@ -244,7 +247,9 @@ def main(arguments=None):
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("caldb", help="folder with the CALDB files, e.g. $CALDB")
-    parser.add_argument("--livetime", help="all-sky livetime cube of several years, for survey.fits")
+    parser.add_argument(
+        "--livetime", help="all-sky livetime cube of several years, for survey.fits"
+    )
     parser.add_argument("-o", "--output", default="data/irfs")
     options = parser.parse_args(arguments)
     for name in COMPACT:

@@ -1,6 +1,7 @@
 """LAT instrument responses: the installed compact tables, or any other from a CALDB."""
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 
@@ -154,18 +155,25 @@ def _at_energy(nodes, table, energy):
 
 def _read_compact(name, types):
     """Single event types from data/irfs; the columns are those that caldb.py writes."""
+    with open_installed(f"{name}.fits") as hdus:
+        axes = {c: np.array(hdus["AXES"].data[c][0], float) for c in hdus["AXES"].columns.names}
+        rows = {row["EVTYPE"]: row for row in hdus["RESPONSE"].data}
+        missing = [t for t in types if t not in rows]
+        if missing:
+            raise InputError(
+                f"{name} has no table for {'+'.join(missing)}: known are {', '.join(rows)}"
+            )
+        return [_compact_row(name, t, axes, rows[t]) for t in types]
+
+
+@contextmanager
+def open_installed(filename):
+    """A FITS file of data/irfs, wherever the package is installed."""
     from astropy.io import fits
 
-    with resources.files("fermiml.data.irfs").joinpath(f"{name}.fits").open("rb") as file:
-        with fits.open(file) as hdus:
-            axes = {c: np.array(hdus["AXES"].data[c][0], float) for c in hdus["AXES"].columns.names}
-            rows = {row["EVTYPE"]: row for row in hdus["RESPONSE"].data}
-            missing = [t for t in types if t not in rows]
-            if missing:
-                raise InputError(
-                    f"{name} has no table for {'+'.join(missing)}: known are {', '.join(rows)}"
-                )
-            return [_compact_row(name, t, axes, rows[t]) for t in types]
+    path = resources.files("fermiml.data.irfs").joinpath(filename)
+    with path.open("rb") as file, fits.open(file) as hdus:
+        yield hdus
 
 
 def _compact_row(name, event_type, axes, row):

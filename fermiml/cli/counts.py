@@ -1,0 +1,60 @@
+"""Options of every command that reads counts, and the reading itself."""
+
+import click
+
+from fermiml.errors import InputError
+
+_OPTIONS = [
+    click.option("--exposure", multiple=True, metavar="F",
+                 help="gtexpcube2 or gtltcube output; repeat it, one for each component."),
+    click.option("--psf", multiple=True, metavar="F",
+                 help="gtpsf output or a gammapy PSFMap; repeat it, one for each component."),
+    click.option("--background", multiple=True, metavar="F",
+                 help="Expected counts on the same grid (gtmodel); repeat it likewise."),
+    click.option("--irf", metavar="NAME", help="IRF, if the header names none."),
+    click.option("--evtype", type=int, metavar="N",
+                 help="Event type bits, if the header names none; selects events of FT1."),
+    click.option("--center", metavar="POS",
+                 help="FT1 only: centre as RA,DEC in deg, or gal:L,B."),
+    click.option("--width", type=float, metavar="DEG", help="FT1 only: width of the field."),
+    click.option("--binsz", type=float, metavar="DEG", help="FT1 only: pixel size."),
+    click.option("--emin", type=float, metavar="MEV", help="FT1 only: lowest energy."),
+    click.option("--emax", type=float, metavar="MEV", help="FT1 only: highest energy."),
+    click.option("--zmax", type=float, metavar="DEG", help="FT1 only: largest zenith angle."),
+    click.option("--tmin", type=float, metavar="MET", help="FT1 only: start, in s."),
+    click.option("--tmax", type=float, metavar="MET", help="FT1 only: stop, in s."),
+]  # fmt: skip
+
+
+def counts_options(command):
+    """Add the options; the command gets them as keyword arguments for `read_counts`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_counts(counts, *, center=None, exposure=(), psf=(), background=(), **options):
+    """A SkyCube from the values of the options."""
+    from fermiml.sky.cube import SkyCube
+
+    for name, value in (("exposure", exposure), ("psf", psf), ("background", background)):
+        if value:
+            options[name] = value[0] if len(value) == 1 else list(value)
+    if center is not None:
+        options["center"] = _position(center)
+    return SkyCube.read(counts, **options)
+
+
+def _position(text):
+    from astropy.coordinates import SkyCoord
+
+    frame, _, numbers = text.rpartition(":")
+    try:
+        lon, lat = (float(part) for part in numbers.replace(",", " ").split())
+        if frame not in ("", "gal") or not -90 <= lat <= 90:
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"--center {text!r} is no position; write RA,DEC in deg, or gal:L,B"
+        ) from None
+    return SkyCoord(lon, lat, unit="deg", frame="galactic" if frame else "icrs")

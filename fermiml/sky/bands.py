@@ -1,0 +1,111 @@
+"""Group the native energy bins of a cube onto the five bands of the networks."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from fermiml.sky import exposure as exposures
+
+# MeV; the last band is open above (after Panes et al. 2021)
+EDGES = np.array([500.0, 1000.0, 2000.0, 7000.0, 20000.0])
+BANDS = tuple(zip(EDGES, [*EDGES[1:], np.inf], strict=True))
+INDEX = 2.2  # photon index of the spectrum that weighs energies within a band
+
+
+def photons(low, high):
+    """Photons of an E^-2.2 spectrum between two energies, in arbitrary units."""
+    return (np.asarray(low, float) ** (1 - INDEX) - np.asarray(high, float) ** (1 - INDEX)) / (
+        INDEX - 1
+    )
+
+
+@dataclass(frozen=True)
+class Band:
+    """One network band as a cube has it."""
+
+    nominal: tuple  # MeV
+    bins: slice  # native bins
+    edges: tuple | None  # real edges in MeV; None when the cube has no bin there
+    covered: float  # share of the nominal band's photons within the real edges
+
+
+@dataclass(frozen=True)
+class BandedCounts:
+    """A component's counts in the five bands, and the PSF of each band."""
+
+    component: object
+    bands: tuple
+    counts: np.ndarray  # (band, pixels...)
+    remainder: float  # counts outside all bands
+    psf: tuple  # a fermiml.sky.psf.PSF with one energy per band, None where there is no bin
+
+
+def assign_bins(edges):
+    """Number of the band for every native bin, -1 for bins below the first band.
+
+    Bins go to the band that the geometric mean of their edges lies in: so each band gets the
+    native edges that are nearest to its own. A bin that swallows a whole band goes where
+    most of its photons are, since the middle of, say, 1-300 GeV is not typical of them.
+    """
+    low, high = np.asarray(edges[:-1], float), np.asarray(edges[1:], float)
+    numbers = np.searchsorted(EDGES, np.sqrt(low * high) * (1 + 1e-6), side="right") - 1
+    for i in np.flatnonzero([_swallows_band(*pair) for pair in zip(low, high, strict=True)]):
+        share = [photons(max(low[i], a), max(min(high[i], b), max(low[i], a))) for a, b in BANDS]
+        below = photons(low[i], max(low[i], min(high[i], EDGES[0])))
+        numbers[i] = -1 if below > max(share) else int(np.argmax(share))
+    return numbers
+
+
+def _swallows_band(low, high):
+    inside = EDGES[(low < EDGES * 0.999) & (high > EDGES * 1.001)]
+    return len(inside) > 1
+
+
+def define_bands(edges):
+    """The five bands for a cube with these native edges (MeV)."""
+    numbers = assign_bins(edges)
+    bands = []
+    for number, (low, high) in enumerate(BANDS):
+        members = np.flatnonzero(numbers == number)
+        if not len(members):
+            bands.append(Band((low, high), slice(0, 0), None, 0.0))
+            continue
+        bins = slice(int(members[0]), int(members[-1]) + 1)
+        real = float(edges[bins.start]), float(edges[bins.stop])
+        inside = max(low, min(real[0], high)), min(high, max(real[1], low))
+        covered = photons(*inside) / photons(low, high)
+        bands.append(Band((low, high), bins, real, float(covered)))
+    return tuple(bands)
+
+
+def group_bands(component):
+    """Sum the native bins into bands; bands + remainder = all counts."""
+    bands = define_bands(component.energy_edges)
+    data = component.counts.data
+    grouped = np.empty((len(bands), *data.shape[1:]), np.float32)
+    for plane, band in zip(grouped, bands, strict=True):
+        plane[...] = data[band.bins].sum(axis=0)
+    total = data.sum(dtype=float)
+    remainder = total - sum(data[band.bins].sum(dtype=float) for band in bands)
+    psf = tuple(_band_psf(component, band) for band in bands)
+    return BandedCounts(component, bands, grouped, float(remainder), psf)
+
+
+def _band_psf(component, band):
+    """Mean PSF of the band's native bins, weighted with the counts of E^-2.2 x exposure."""
+    if band.edges is None:
+        return None
+    edges = component.energy_edges[band.bins.start : band.bins.stop + 1]
+    # A wide native bin is split, so that its PSF is not that of its middle.
+    edges = np.unique(np.concatenate([_split(low, high) for low, high in pairwise(edges)]))
+    energy = np.sqrt(edges[:-1] * edges[1:])
+    exposure = exposures.sample(component.exposure, component.center[None], energy)[:, 0]
+    if not np.all(np.isfinite(exposure)):
+        exposure = np.ones_like(energy)
+    return component.psf.mean(energy, photons(edges[:-1], edges[1:]) * exposure)
+
+
+def _split(low, high, per_decade=12):
+    count = max(1, int(np.ceil(np.log10(high / low) * per_decade)))
+    return np.geomspace(low, high, count + 1)

@@ -1,0 +1,166 @@
+"""The SkyCube: counts, the cuts that made them, and the response, ready for a detector."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from fermiml.errors import InputError
+from fermiml.sky.irfs import type_names
+from fermiml.sky.selection import Selection
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a part of the response comes from; `assumed` when nothing in the data says so."""
+
+    text: str
+    assumed: bool = False
+
+
+@dataclass(frozen=True)
+class EnergyDispersion:
+    """Probability to find an event of a true-energy bin in each bin of the counts."""
+
+    true_edges: np.ndarray  # MeV
+    matrix: np.ndarray  # (true bin, counts bin)
+
+
+@dataclass
+class Component:
+    """One counts map with its own selection and response (e.g. one PSF event type)."""
+
+    name: str
+    counts: object  # gammapy WcsNDMap or HpxNDMap; one axis `energy` in MeV
+    selection: Selection = field(default_factory=Selection)
+    mask: np.ndarray | None = None  # pixels that were observed
+    psf: object = None  # fermiml.sky.psf.PSF
+    exposure: object = None  # gammapy map with the axis `energy_true`
+    edisp: EnergyDispersion | None = None
+    background: object = None  # expected counts, same geometry as `counts`
+    origins: dict = field(default_factory=dict)  # "psf", "exposure", "edisp" -> Origin
+    notes: list = field(default_factory=list)
+
+    @property
+    def energy_edges(self):
+        """Edges of the native bins in MeV."""
+        return self.counts.geom.axes["energy"].edges.to_value("MeV")
+
+    @property
+    def is_healpix(self):
+        """Whether the pixels are HEALPix ones."""
+        return self.counts.geom.is_hpx
+
+    @property
+    def center(self):
+        """Where the middle of the observed pixels is (for a whole sky: the map's centre)."""
+        position = self.pixel_positions()[self.mask]
+        mean = SkyCoord(position.cartesian.mean(), frame=position.frame)
+        if np.sqrt(np.sum(mean.cartesian.xyz.value**2)) < 0.1:
+            return self.counts.geom.center_skydir
+        return SkyCoord(mean.spherical.lon, mean.spherical.lat, frame=position.frame)
+
+    @property
+    def pixel_size(self):
+        """Side of a typical pixel in deg."""
+        geom = self.counts.geom
+        if self.is_healpix:
+            return float(np.sqrt(geom.to_image().solid_angle().to_value("deg2").mean()))
+        return float(np.min(np.abs(geom.pixel_scales.to_value("deg"))))
+
+    @property
+    def event_types(self):
+        """Names of the event types, FRONT and BACK where the header is silent."""
+        return type_names(self.selection.evtype or 3)
+
+    def pixel_positions(self):
+        """SkyCoord of all pixel centres, in the shape of `mask`; NaN off the sky."""
+        return self.counts.geom.to_image().get_coord().skycoord
+
+
+@dataclass
+class SkyCube:
+    """Everything that fermiml knows about a data set. Make one with `SkyCube.read`."""
+
+    components: list
+    kind: str
+    source: str = ""
+    notes: list = field(default_factory=list)
+
+    @classmethod
+    def read(cls, source, **options):
+        """Read any LAT data.
+
+        Parameters
+        ----------
+        source : path, gammapy Map, MapDataset or Datasets
+            A gtbin cube or map (WCS or HEALPix), a fermipy output folder or its YAML, a
+            gammapy file or YAML, FT1 events, or ``"@list.txt"`` with FT1 names.
+        exposure, psf, background : path, gammapy object, or a list with one per component
+            gtexpcube2 or gtltcube output; gtpsf output or a PSFMap; expected counts.
+        irf, evtype : str, int
+            Response for data whose header names none. ``evtype`` also selects events of FT1.
+        center, width, binsz, emin, emax, zmax, tmin, tmax
+            For FT1 only: SkyCoord, deg, deg, MeV, MeV, deg, and mission elapsed time in s.
+        """
+        from fermiml.sky.readers import read_cube
+
+        return read_cube(source, **options)
+
+    @property
+    def total_counts(self):
+        """All counts of all components, also those in masked pixels."""
+        return sum(float(c.counts.data.sum(dtype=float)) for c in self.components)
+
+    @property
+    def center(self):
+        """Middle of the first component."""
+        return self.components[0].center
+
+    def bands(self):
+        """The components grouped onto the five network bands."""
+        from fermiml.sky.bands import group_bands
+
+        return [group_bands(component) for component in self.components]
+
+    def patches(self, **options):
+        """Stream the observed sky as tangent-plane patches; see `fermiml.sky.patches`."""
+        from fermiml.sky.patches import cut_patches
+
+        return cut_patches(self.bands(), **options)
+
+    def __repr__(self):
+        edges = self.components[0].energy_edges
+        return (
+            f"<SkyCube: {self.kind}, {len(self.components)} component(s), "
+            f"{self.total_counts:.0f} counts, {edges[0]:.4g}-{edges[-1]:.4g} MeV>"
+        )
+
+
+def check_counts(component):
+    """Refuse counts that are none, and mark what the selection left unobserved."""
+    data = component.counts.data
+    edges = component.energy_edges
+    if not np.all(np.isfinite(data)):
+        raise InputError("the counts hold NaN or infinite values")
+    if data.size and data.min() < 0:
+        raise InputError("the counts hold negative values: not a counts cube")
+    if edges[0] < 27 or edges[-1] > 3.3e6:  # 30 MeV-3 TeV, with room for rounded logarithms
+        raise InputError(
+            f"the energies run from {edges[0]:.4g} to {edges[-1]:.4g} MeV, outside "
+            "30 MeV-3 TeV where the LAT response is known"
+        )
+    observed = _observed_pixels(component)
+    component.mask = observed if component.mask is None else component.mask & observed
+    if not component.mask.any():
+        raise InputError("no pixel is inside the selection: the mask is zero everywhere")
+
+
+def _observed_pixels(component):
+    """Pixels on the sky whose centre is inside every circle of the selection."""
+    position = component.pixel_positions()
+    inside = np.isfinite(position.spherical.lon.value)
+    for center, radius in component.selection.circles:
+        with np.errstate(invalid="ignore"):
+            inside &= position.separation(center).deg <= radius
+    return inside

@@ -1,0 +1,185 @@
+"""A SkyCube in words and numbers: what is known, what is missing, what is assumed."""
+
+import numpy as np
+from astropy.time import Time, TimeDelta
+
+from fermiml.sky import exposure as exposures
+from fermiml.sky.bands import group_bands
+from fermiml.sky.irfs import EVENT_CLASSES
+from fermiml.sky.patches import PIXEL
+
+EPOCH = Time(51910, 7.428703703703703e-4, format="mjd", scale="tt")  # mission elapsed time 0
+_NOT_SAID = "not in the header"
+
+
+def describe(cube):
+    """Plain data (ready for JSON); each fact has a `text` for people."""
+    return {
+        "source": cube.source,
+        "kind": cube.kind,
+        "counts": cube.total_counts,
+        "components": [_component(c) for c in cube.components],
+    }
+
+
+def _component(component):
+    banded = group_bands(component)
+    return {
+        "name": component.name,
+        "sky": _sky(component),
+        "observed": _observed(component),
+        "energy": _energy(component),
+        "counts": _counts(component),
+        "event class": _event_class(component.selection),
+        "event type": _event_type(component),
+        "time": _time(component.selection),
+        "zenith": _zenith(component.selection),
+        "selection": _circles(component.selection),
+        "psf": _origin(component, "psf"),
+        "exposure": _exposure(component),
+        "energy dispersion": _origin(component, "edisp"),
+        "background": {"text": "none given" if component.background is None else "given"},
+        "bands": [_band(banded, number) for number in range(len(banded.bands))],
+        "remainder": banded.remainder,
+        "notes": component.notes + _missing(component),
+    }
+
+
+def _sky(component):
+    geom, center = component.counts.geom, component.center
+    if component.is_healpix:
+        order = "NESTED" if geom.nest else "RING"
+        grid = f"HEALPix nside {int(geom.nside[0])} {order}, {component.mask.size} pixels"
+    else:
+        height, width = geom.data_shape[-2:]
+        grid = f"{width} x {height} pixels, {geom.projection}"
+    icrs, galactic = center.icrs, center.galactic
+    return {
+        "text": (
+            f"{grid}, {component.pixel_size:.3g} deg a pixel, {geom.frame}; centre "
+            f"RA {icrs.ra.deg:.3f}, Dec {icrs.dec.deg:.3f} "
+            f"(l {galactic.l.deg:.3f}, b {galactic.b.deg:.3f})"
+        ),
+        "ra": icrs.ra.deg,
+        "dec": icrs.dec.deg,
+        "pixel_deg": component.pixel_size,
+        "frame": geom.frame,
+    }
+
+
+def _observed(component):
+    area = component.counts.geom.to_image().solid_angle().to_value("deg2")
+    area = float(np.broadcast_to(area, component.mask.shape)[component.mask].sum())
+    count = int(component.mask.sum())
+    text = f"{area:.5g} deg2, {count} of {component.mask.size} pixels"
+    return {"text": text, "deg2": area, "pixels": count}
+
+
+def _energy(component):
+    edges = component.energy_edges
+    per_decade = (len(edges) - 1) / np.log10(edges[-1] / edges[0])
+    text = (
+        f"{_energy_text(edges[0])} - {_energy_text(edges[-1])}, {len(edges) - 1} bins "
+        f"({per_decade:.3g} a decade)"
+    )
+    return {"text": text, "edges_mev": edges.tolist()}
+
+
+def _energy_text(mev):
+    for unit, factor in (("TeV", 1e6), ("GeV", 1e3)):
+        if mev >= 0.9999 * factor:
+            return f"{mev / factor:.4g} {unit}"
+    return f"{mev:.4g} MeV"
+
+
+def _counts(component):
+    total = float(component.counts.data.sum(dtype=float))
+    inside = float(component.counts.data[:, component.mask].sum(dtype=float))
+    text = f"{total:.0f}"
+    if total - inside > 0.5:
+        text += f", of which {total - inside:.0f} in masked pixels"
+    return {"text": text, "total": total, "observed": inside}
+
+
+def _event_class(selection):
+    if selection.evclass is None:
+        return {"text": _NOT_SAID, "bit": None}
+    name = EVENT_CLASSES.get(selection.evclass, "unknown class")
+    release = f", {selection.release}" if selection.release else ""
+    return {"text": f"{name} ({selection.evclass}{release})", "bit": selection.evclass}
+
+
+def _event_type(component):
+    bits = component.selection.evtype
+    return {"text": f"{'+'.join(component.event_types)} ({bits})", "bits": bits}
+
+
+def _time(selection):
+    if selection.time is None:
+        return {"text": "no GTI table", "good_time_s": None}
+    start, stop = (
+        (EPOCH + TimeDelta(t, format="sec")).utc.to_value("iso", subfmt="date")
+        for t in selection.time
+    )
+    days = selection.good_time / 86400
+    return {
+        "text": f"{start} to {stop} (MET {selection.time[0]:.0f} - {selection.time[1]:.0f}), "
+        f"{days:.4g} d of good time",
+        "met": [float(t) for t in selection.time],
+        "good_time_s": selection.good_time,
+    }
+
+
+def _zenith(selection):
+    if selection.zenith is None:
+        return {"text": _NOT_SAID, "deg": None}
+    low, high = selection.zenith
+    return {"text": f"{low:g} - {high:g} deg", "deg": [low, high]}
+
+
+def _circles(selection):
+    texts = [
+        f"circle of {radius:.4g} deg around RA {center.ra.deg:.3f}, Dec {center.dec.deg:.3f}"
+        for center, radius in selection.circles
+    ]
+    return {"text": "; ".join(texts) or "no circle in the header"}
+
+
+def _origin(component, part):
+    origin = component.origins[part]
+    return {"text": origin.text, "assumed": origin.assumed}
+
+
+def _exposure(component):
+    edges = component.energy_edges
+    energy = np.clip(1e3, edges[0], edges[-1])  # 1 GeV, or the nearest that there is
+    value = float(exposures.sample(component.exposure, component.center[None], energy)[0, 0])
+    facts = _origin(component, "exposure")
+    facts["text"] += f"; {value:.3g} cm2 s at the centre, {_energy_text(float(energy))}"
+    return {**facts, "cm2_s": value}
+
+
+def _band(banded, number):
+    band, psf = banded.bands[number], banded.psf[number]
+    low, high = (edge / 1e3 for edge in band.nominal)
+    return {
+        "nominal": f"> {low:g}" if np.isinf(high) else f"{low:g} - {high:g}",
+        "here_gev": [edge / 1e3 for edge in band.edges] if band.edges else None,
+        "covered": band.covered,
+        "counts": float(banded.counts[number].sum(dtype=float)),
+        "r68_deg": float(psf.containment_radius(psf.energy, 0.68)[0]) if psf else None,
+    }
+
+
+def _missing(component):
+    """What no reader can fill in, and cuts that were not understood."""
+    selection = component.selection
+    notes = [f"cut not understood and ignored: {cut}" for cut in selection.ignored]
+    if component.pixel_size > 2 * PIXEL:
+        notes.append(
+            f"pixels of {component.pixel_size:.2g} deg: every count is spread over its pixel "
+            "and the PSF widened accordingly; positions suffer"
+        )
+    if selection.zenith is None:
+        notes.append("no zenith cut in the header: Earth limb photons may be in the data")
+    return notes

@@ -1,0 +1,127 @@
+"""Exposure (cm2 s): from a livetime cube, or estimated from the good time of a survey."""
+
+from functools import cache
+
+import numpy as np
+from astropy import units as u
+from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
+
+from fermiml.errors import InputError
+from fermiml.sky.fitsmaps import open_fits
+from fermiml.sky.irfs import open_installed
+
+
+def sample(exposure, position, energy):
+    """Exposure at positions (SkyCoord) and energies (MeV), shape (energy, position).
+
+    Linear on the sky, log-log in energy; NaN where the map does not reach.
+    """
+    planes = _sample_planes(exposure, position)
+    axis = exposure.geom.axes["energy_true"]
+    nodes = np.log(axis.center.to_value("MeV"))
+    log_energy = np.log(np.atleast_1d(energy))
+    tolerance = 0.6 * np.diff(nodes).max() if len(nodes) > 1 else np.inf
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(planes)
+        out = np.exp(_interpolate_rows(nodes, logs, log_energy))
+    outside = (log_energy < nodes[0] - tolerance) | (log_energy > nodes[-1] + tolerance)
+    out[outside] = np.nan
+    return out * exposure.unit.to("cm2 s")
+
+
+def _interpolate_rows(nodes, rows, wanted):
+    position = np.interp(wanted, nodes, np.arange(len(nodes)))
+    low = np.minimum(position.astype(int), max(len(nodes) - 2, 0))
+    high = np.minimum(low + 1, len(nodes) - 1)
+    weight = (position - low)[:, None]
+    # 0 * -inf is NaN: rows with weight 0 must not spoil the sum
+    return np.where(weight > 0, weight * rows[high], 0) + np.where(
+        weight < 1, (1 - weight) * rows[low], 0
+    )
+
+
+def _sample_planes(exposure, position):
+    """Every plane of the map at the positions, (node, position)."""
+    if isinstance(exposure, WcsNDMap):
+        return _sample_wcs(exposure, position)
+    return _sample_hpx(exposure, position)
+
+
+def _sample_wcs(exposure, position):
+    from scipy.ndimage import map_coordinates
+
+    image = exposure.geom.to_image()
+    x, y = image.coord_to_pix(position)
+    inside = image.contains(position)
+    pixels = np.nan_to_num([y, x])
+    planes = [map_coordinates(p, pixels, order=1, mode="nearest") for p in exposure.data]
+    return np.where(inside, np.array(planes, float), np.nan)
+
+
+def _sample_hpx(exposure, position):
+    image = exposure.geom.to_image()
+    pixel = image.coord_to_idx(position)
+    local = np.atleast_1d(image.global_to_local(pixel, ravel=True))
+    return np.where(local >= 0, exposure.data[:, np.maximum(local, 0)], np.nan)
+
+
+@cache
+def _survey():
+    """The embedded survey pattern: declination, edges of costheta, share of the time."""
+    with open_installed("survey.fits") as hdus:
+        table = hdus["SURVEY"].data
+        return (
+            np.array(table["DEC"], float),
+            np.array(hdus["EDGES"].data["COSTHETA"], float),
+            np.array(table["SHARE"], float),
+        )
+
+
+def estimate(good_time, response):
+    """All-sky exposure of `good_time` seconds of survey; right to 10 % for a year or more."""
+    declination, edges, share = _survey()
+    area = _mean_area(response, edges)
+    table = good_time * share @ area.T  # (declination, energy)
+    geom = WcsGeom.create(
+        binsz=2, proj="CAR", frame="icrs", axes=[_nodes(response)], skydir=(0, 0), width=(360, 180)
+    )
+    dec = geom.to_image().get_coord().lat.to_value("deg")
+    planes = [np.interp(dec, declination, column) for column in table.T]
+    return WcsNDMap(geom, np.array(planes), unit="cm2 s")
+
+
+def from_livetime_cube(path, response):
+    """Livetime (gtltcube) times effective area, on the livetime cube's own HEALPix grid."""
+    with open_fits(path) as hdus:
+        if "EXPOSURE" not in hdus or "CTHETABOUNDS" not in hdus:
+            raise InputError("is no livetime cube (HDUs EXPOSURE and CTHETABOUNDS)")
+        header, bounds = hdus["EXPOSURE"].header, hdus["CTHETABOUNDS"].data
+        livetime = np.array(hdus["EXPOSURE"].data["COSBINS"], float)
+        edges = np.append(bounds["CTHETA_MAX"], bounds["CTHETA_MIN"][-1]).astype(float)
+        if len(livetime) != 12 * header["NSIDE"] ** 2:
+            raise InputError("the livetime cube does not hold the whole sky")
+    values = _mean_area(response, edges[::-1])[:, ::-1] @ livetime.T
+    geom = HpxGeom(
+        header["NSIDE"],
+        nest=header["ORDERING"].upper() != "RING",
+        frame="galactic" if header["COORDSYS"].upper().startswith("GAL") else "icrs",
+        axes=[_nodes(response)],
+    )
+    return HpxNDMap(geom, values, unit="cm2 s")
+
+
+def is_livetime_cube(path):
+    """Whether a FITS file comes from gtltcube rather than gtexpcube2."""
+    with open_fits(path) as hdus:
+        return "CTHETABOUNDS" in hdus
+
+
+def _nodes(response):
+    return MapAxis.from_nodes(response.energy * u.MeV, name="energy_true", interp="log")
+
+
+def _mean_area(response, edges, steps=8):
+    """Effective area averaged over bins of costheta (rising edges), (energy, bin)."""
+    points = edges[:-1, None] + np.diff(edges)[:, None] * (np.arange(steps) + 0.5) / steps
+    area = response.effective_area(response.energy, points.ravel())
+    return area.reshape(len(response.energy), *points.shape).mean(axis=2)

@@ -1,0 +1,212 @@
+"""Sky maps in LAT FITS files (images and HEALPix tables) as gammapy maps."""
+
+import gzip
+import warnings
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
+from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
+
+from fermiml.errors import FermimlError, InputError
+
+_FRAMES = {
+    "GAL": "galactic",
+    "G": "galactic",
+    "GALACTIC": "galactic",
+    "EQU": "icrs",
+    "EQUATORIAL": "icrs",
+    "CEL": "icrs",
+    "C": "icrs",
+}
+_MAGIC = b"SIMPLE  ="
+
+
+@contextmanager
+def reading(path):
+    """Whatever goes wrong while a stranger's file is parsed becomes one InputError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+            warnings.filterwarnings("error", message=".*truncated.*")
+            yield
+    except FermimlError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise InputError(f"{path}: {error}") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: the compressed file is truncated or damaged") from error
+    except Exception as error:
+        if "truncated" in str(error) or "buffer is too small" in str(error):
+            raise InputError(f"{path}: the file is truncated; copy it again") from error
+        raise InputError(f"{path}: cannot be read as LAT data ({_one_line(error)})") from error
+
+
+def _one_line(error):
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) < 160 else text[:157] + "..."
+
+
+@contextmanager
+def open_fits(path):
+    """A FITS file, gzipped or not, with all errors as InputError."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, a FITS file was expected")
+    with reading(path):
+        _check_magic(path)
+        # Memory maps would keep the file open and change the data under our feet.
+        with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+            yield hdus
+
+
+def _check_magic(path):
+    with path.open("rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    with (gzip.open if zipped else open)(path, "rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise InputError("not a FITS file")
+
+
+def ebounds_axis(hdus):
+    """The axis of a counts cube, from EBOUNDS (keV where no unit is given, as OGIP says)."""
+    table = hdus["EBOUNDS"].data
+    columns = hdus["EBOUNDS"].columns
+    if table is None or not {"E_MIN", "E_MAX"} <= set(columns.names) or not len(table):
+        raise InputError("EBOUNDS has no energies (columns E_MIN, E_MAX)")
+    low, high = np.array(table["E_MIN"], float), np.array(table["E_MAX"], float)
+    edges = np.append(low, high[-1])
+    if not np.allclose(low[1:], high[:-1], rtol=1e-3):
+        raise InputError("EBOUNDS has gaps or overlaps between the energy bins")
+    return edges_axis(edges * u.Unit(columns["E_MIN"].unit or "keV").to("MeV"))
+
+
+def edges_axis(edges):
+    """A counts axis from edges in MeV."""
+    if not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0) or edges[0] <= 0:
+        raise InputError("the energies of the bins do not rise")
+    return MapAxis.from_energy_edges(edges * u.MeV, name="energy")
+
+
+def nodes_axis(hdus):
+    """The axis of an exposure cube or diffuse model, from ENERGIES (MeV)."""
+    columns = hdus["ENERGIES"].columns
+    column = next((c for c in columns if c.name.upper() == "ENERGY"), None)
+    if column is None:
+        raise InputError("ENERGIES has no column Energy")
+    values = np.array(hdus["ENERGIES"].data[column.name], float)
+    if not len(values) or np.any(np.diff(values) <= 0) or not values[0] > 0:
+        raise InputError("the energies in ENERGIES do not rise")
+    values = values * u.Unit(column.unit or "MeV").to("MeV")
+    return MapAxis.from_nodes(values, unit="MeV", name="energy_true", interp="log")
+
+
+def healpix_hdu(hdus):
+    """The HDU with a HEALPix table, or None."""
+    for hdu in hdus:
+        if isinstance(hdu, fits.BinTableHDU) and hdu.header.get("PIXTYPE") == "HEALPIX":
+            return hdu
+    return None
+
+
+def image_hdu(hdus, dimensions):
+    """The first HDU that is an image with one of the given numbers of axes, or None."""
+    for hdu in hdus:
+        if hdu.is_image and hdu.header.get("NAXIS") in dimensions:
+            return hdu
+    return None
+
+
+def wcs_map(hdu, axis, unit=""):
+    """An image or cube HDU as a WcsNDMap; the data keep their type."""
+    data = hdu.data
+    if data is None:
+        raise InputError(f"HDU {hdu.name} holds no image")
+    if data.ndim == 2:
+        data = data[None]
+    if data.shape[0] != axis.nbin:
+        raise InputError(f"the cube has {data.shape[0]} planes but {axis.nbin} energies")
+    wcs = WCS(hdu.header, naxis=2)
+    if not wcs.has_celestial:
+        raise InputError("the header has no sky coordinates (CTYPE1, CTYPE2)")
+    wcs.array_shape = data.shape[1:]
+    geom = WcsGeom(wcs, npix=data.shape[:0:-1], axes=[axis])
+    return WcsNDMap(geom, np.asarray(data), unit=unit)
+
+
+def hpx_map(hdu, axis, unit="", frame=None):
+    """A HEALPix table as an HpxNDMap; `frame` stands in for a missing COORDSYS."""
+    header, table = hdu.header, hdu.data
+    geom = _hpx_geom(header, table, axis, frame)
+    columns = [name for name in table.columns.names if name.upper() not in _PIXEL_COLUMNS]
+    if len(columns) != axis.nbin:
+        raise InputError(f"the table has {len(columns)} channels but {axis.nbin} energies")
+    values = np.empty((axis.nbin, len(table)), np.result_type(*[table[c] for c in columns]))
+    for plane, column in zip(values, columns, strict=True):
+        plane[:] = table[column]
+    if not geom.is_allsky:  # gammapy orders the pixels of a partial sky by number
+        values = values[:, np.argsort(_pixel_numbers(header, table))]
+    return HpxNDMap(geom, values, unit=unit)
+
+
+_PIXEL_COLUMNS = ("PIX", "PIXEL", "IPIX")
+
+
+def _hpx_geom(header, table, axis, frame):
+    nside, ordering = header.get("NSIDE"), str(header.get("ORDERING", "")).upper()
+    if not isinstance(nside, int) or not 1 <= nside <= 8192 or nside & (nside - 1):
+        raise InputError(f"NSIDE is {nside!r}, a power of two was expected")
+    if ordering not in ("RING", "NEST", "NESTED"):
+        raise InputError(f"ORDERING is {ordering!r}, RING or NESTED was expected")
+    system = header.get("COORDSYS")
+    frame = _FRAMES.get(str(system).strip().upper()) if system else frame
+    if frame is None:
+        raise InputError(f"COORDSYS is {system!r}, one of GAL, EQU or CEL was expected")
+    pixels = _pixel_numbers(header, table)
+    region = None
+    if pixels is None:
+        if len(table) != 12 * nside**2:
+            raise InputError(
+                f"{len(table)} HEALPix pixels, but NSIDE {nside} has {12 * nside**2} "
+                "(and no column PIX tells which these are)"
+            )
+    else:
+        if len(np.unique(pixels)) != len(pixels) or pixels.min() < 0:
+            raise InputError("HEALPix pixel numbers occur twice or are negative")
+        if pixels.max() >= 12 * nside**2:
+            raise InputError(f"HEALPix pixel {pixels.max()} does not exist for NSIDE {nside}")
+        region = (np.sort(pixels),)
+    return HpxGeom(nside, nest=ordering != "RING", frame=frame, region=region, axes=[axis])
+
+
+def _pixel_numbers(header, table):
+    """Which pixels the rows are, or None for the whole sky in order."""
+    scheme = str(header.get("INDXSCHM", "IMPLICIT")).upper()
+    if scheme == "SPARSE":
+        raise InputError("INDXSCHM 'SPARSE' is not supported; write the map as EXPLICIT")
+    for name in table.columns.names:
+        if name.upper() in _PIXEL_COLUMNS:
+            return np.array(table[name], np.int64)
+    return None
+
+
+def read_nodes_map(path, unit, frame=None):
+    """A map at energy nodes: gtexpcube2 output (cm2 s), a diffuse model, a gammapy map."""
+    with open_fits(path) as hdus:
+        if "ENERGIES" not in hdus:
+            raise InputError("has no ENERGIES table: not an exposure cube (gtexpcube2)")
+        axis = nodes_axis(hdus)
+        table = healpix_hdu(hdus)
+        if table is not None:
+            return hpx_map(table, axis, unit, frame)
+        image = image_hdu(hdus, (3,))
+        if image is None:
+            raise InputError("holds neither a cube nor a HEALPix table")
+        return wcs_map(image, axis, unit)

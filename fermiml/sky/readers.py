@@ -1,0 +1,196 @@
+"""From whatever an analyst has to a SkyCube: find out what it is, read it, complete it."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import yaml
+from gammapy.maps import MapAxis
+
+from fermiml.errors import InputError
+from fermiml.sky import events, fermipy_folder, gammapy_data
+from fermiml.sky.cube import Component, SkyCube, check_counts
+from fermiml.sky.fitsmaps import (
+    ebounds_axis,
+    edges_axis,
+    healpix_hdu,
+    hpx_map,
+    image_hdu,
+    open_fits,
+    reading,
+    wcs_map,
+)
+from fermiml.sky.response import complete
+from fermiml.sky.selection import Selection
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What `SkyCube.read` takes besides the source."""
+
+    exposure: object = None
+    psf: object = None
+    background: object = None
+    irf: str | None = None
+    evtype: int | None = None
+    center: object = None
+    width: float | None = None
+    binsz: float | None = None
+    emin: float | None = None
+    emax: float | None = None
+    zmax: float | None = None
+    tmin: float | None = None
+    tmax: float | None = None
+
+    _for_events = ("center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax")
+
+    def refuse_event_options(self, source):
+        """A cube is binned already: cutting it anew would silently do nothing."""
+        given = [name for name in self._for_events if getattr(self, name) is not None]
+        if given:
+            raise InputError(
+                f"{source}: {', '.join(given)} can only be chosen for FT1 events; "
+                "these data are binned already"
+            )
+
+
+def read_cube(source, **options):
+    """The work of `SkyCube.read`."""
+    unknown = set(options) - {f.name for f in fields(ReadOptions)}
+    if unknown:
+        known = ", ".join(f.name for f in fields(ReadOptions))
+        raise InputError(f"unknown option {', '.join(sorted(unknown))}: known are {known}")
+    options = ReadOptions(**options)
+    name = str(source) if isinstance(source, str | Path) else type(source).__name__
+    with reading(name):
+        kind, components = _read_components(source, options)
+        for number, component in enumerate(components):
+            _finish(component, number, len(components), options)
+    return SkyCube(components, kind, name)
+
+
+def _finish(component, number, count, options):
+    check_counts(component)
+    background = _part(options.background, number, count, "background")
+    if background is not None:
+        component.background = _read_background(background, component)
+    complete(
+        component,
+        exposure=_part(options.exposure, number, count, "exposure"),
+        psf=_part(options.psf, number, count, "psf"),
+        irf=options.irf,
+        evtype=options.evtype,
+    )
+
+
+def _part(given, number, count, what):
+    """One file for all components, or a list with one each."""
+    if not isinstance(given, list | tuple):
+        return given
+    if len(given) != count:
+        raise InputError(f"{len(given)} files for {what}, but there are {count} components")
+    return given[number]
+
+
+def _read_components(source, options):
+    """What kind of data it is, and its components without response."""
+    if not isinstance(source, str | Path):
+        options.refuse_event_options(type(source).__name__)
+        return gammapy_data.components_of(source)
+    if str(source).startswith("@"):
+        return events.read_events(events.read_list(str(source)[1:]), options)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.is_dir():
+        options.refuse_event_options(path)
+        return fermipy_folder.read_folder(path)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        options.refuse_event_options(path)
+        return _read_yaml(path)
+    return _read_fits(path, options)
+
+
+def _read_yaml(path):
+    """A fermipy configuration or gammapy's list of datasets."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from error
+    if isinstance(content, dict) and "datasets" in content:
+        return gammapy_data.read_datasets(path)
+    if isinstance(content, dict) and {"binning", "selection"} & set(content):
+        return fermipy_folder.read_config(path, content)
+    raise InputError(
+        f"{path}: is neither a fermipy configuration (binning, selection) nor gammapy datasets"
+    )
+
+
+def _read_fits(path, options):
+    with open_fits(path) as hdus:
+        names = {hdu.name.upper() for hdu in hdus}
+        if "EVENTS" in names:
+            return events.read_events([path], options)
+        options.refuse_event_options(path)
+        if gammapy_data.is_dataset_file(names):
+            return gammapy_data.read_dataset_file(path)
+        if gammapy_data.is_map_file(hdus):
+            return gammapy_data.read_map_file(path)
+        return read_counts_hdus(hdus, path.name)
+
+
+def read_counts_hdus(hdus, name):
+    """A gtbin counts cube or map: (kind, [component])."""
+    selection = Selection.from_hdus(hdus)
+    table, image = healpix_hdu(hdus), image_hdu(hdus, (2, 3))
+    if table is None and image is None:
+        raise InputError("holds no counts: no image, HEALPix table or EVENTS")
+    if "ENERGIES" in hdus and "EBOUNDS" not in hdus:
+        raise InputError(
+            "holds values at energy nodes (ENERGIES): an exposure cube or a diffuse model, "
+            "not counts"
+        )
+    axis = _counts_axis(hdus, selection, table, image)
+    if table is not None:
+        kind, counts = "gtbin HEALPix counts cube", hpx_map(table, axis)
+    else:
+        kind = "gtbin counts cube" if image.header["NAXIS"] == 3 else "gtbin counts map"
+        counts = wcs_map(image, axis)
+    return kind, [Component(name, counts, selection)]
+
+
+def _counts_axis(hdus, selection, table, image):
+    if "EBOUNDS" in hdus:
+        return ebounds_axis(hdus)
+    is_map = table is None and image.header["NAXIS"] == 2
+    if is_map and selection.energy:
+        return edges_axis(np.array(selection.energy))
+    if is_map:
+        raise InputError("an image without energies: no ENERGY cut in the header (DSTYPn)")
+    raise InputError("no EBOUNDS table: the energies of the counts are unknown")
+
+
+def _read_background(background, component):
+    """Expected counts on the grid of the counts."""
+    if not hasattr(background, "geom"):
+        with open_fits(background) as hdus:
+            _, (read,) = read_counts_hdus(hdus, str(background))
+        background, name = read.counts, str(background)
+    else:
+        name = "the given background"
+    if background.data.shape != component.counts.data.shape or not _same_sky(background, component):
+        raise InputError(
+            f"{name}: the background is on another grid than the counts "
+            f"({background.data.shape} against {component.counts.data.shape})"
+        )
+    if not np.all(np.isfinite(background.data)) or background.data.min() < 0:
+        raise InputError(f"{name}: the background holds NaN or negative values")
+    return background
+
+
+def _same_sky(background, component):
+    ours, theirs = component.counts.geom, background.geom
+    edges: MapAxis = theirs.axes["energy"]
+    if not np.allclose(edges.edges.to_value("MeV"), component.energy_edges, rtol=1e-2):
+        return False
+    return ours.to_image().center_skydir.separation(theirs.to_image().center_skydir).deg < 1e-3

@@ -1,0 +1,167 @@
+"""Find PSF, exposure and energy dispersion for a component, in the order of preference.
+
+What the user gives > the IRF that the header names > the one of `--irf/--evtype` >
+P8R3_SOURCE_V3 FRONT+BACK. What had to be assumed or estimated is written down.
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from fermiml.errors import InputError
+from fermiml.sky import exposure as exposures
+from fermiml.sky import irfs
+from fermiml.sky.cube import EnergyDispersion, Origin
+from fermiml.sky.fitsmaps import open_fits, read_nodes_map
+from fermiml.sky.psf import PSF
+
+
+def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
+    """Fill in what the component's reader did not find."""
+    if psf is not None:
+        component.psf = read_psf(psf, component.center)
+        component.origins["psf"] = Origin(_name(psf))
+    response, origin = _choose_irf(component, irf, evtype)
+    if component.psf is None:
+        component.psf = response.psf
+        component.origins["psf"] = origin
+    if exposure is not None:
+        component.exposure, text = _read_exposure(exposure, component, response)
+        component.origins["exposure"] = Origin(text)
+    if component.exposure is None:
+        component.exposure = _estimate_exposure(component, response)
+    if component.edisp is None:
+        component.edisp = _dispersion(component, response)
+        component.origins["edisp"] = origin
+    check_exposure(component)
+
+
+def _name(thing):
+    return str(thing) if not hasattr(thing, "__dict__") else type(thing).__name__
+
+
+def _choose_irf(component, irf, evtype):
+    """The response table, and where its name comes from."""
+    selection = component.selection
+    wanted = selection.irf_name
+    assumed = not wanted
+    if wanted:
+        where = "from the header"
+        if irf and irf != wanted:
+            component.notes.append(f"--irf {irf} is ignored: the header says {wanted}")
+    else:
+        wanted, where = (irf, "as asked for") if irf else (irfs.DEFAULT_IRF, "assumed")
+        assumed = irf is None
+    if selection.evtype is None:
+        component.selection = selection = dataclasses.replace(
+            selection, evtype=evtype or irfs.ALL_EVENTS
+        )
+        if not evtype:
+            component.notes.append("no event type in the header: FRONT+BACK is assumed")
+    elif evtype and evtype != selection.evtype:
+        component.notes.append(f"--evtype {evtype} is ignored: the header says {selection.evtype}")
+    if assumed:
+        component.notes.append(f"no IRF in the header: {wanted} is assumed")
+    # An unknown name that the user typed is an error; one from a header is replaced.
+    name = _replacement(wanted) if where == "from the header" else wanted
+    if name != wanted:
+        component.notes.append(f"no table of {wanted}: {name} is taken")
+        assumed = True
+    response = irfs.Response.load(name, selection.evtype)
+    return response, Origin(f"{name} {'+'.join(response.types)}, {where}", assumed)
+
+
+def _replacement(name):
+    """The closest response that can be had for one that a header names."""
+    if name in irfs.installed() or os.environ.get("CALDB"):
+        return name
+    stem = name.rsplit("_", 1)[0]
+    same_class = [known for known in irfs.installed() if known.startswith(stem + "_")]
+    same_release = [known for known in irfs.installed() if known.startswith(stem[:4] + "_SOURCE_")]
+    return (same_class or same_release or [irfs.DEFAULT_IRF])[0]
+
+
+def read_psf(psf, position):
+    """A gtpsf file, a gammapy PSFMap or a file of one, as a radial table."""
+    from gammapy.irf import PSFMap
+
+    if isinstance(psf, PSFMap):
+        return PSF.from_gammapy(psf, position)
+    with open_fits(psf) as hdus:
+        if "PSF" in hdus and "THETA" in hdus:
+            return _gtpsf(hdus)
+        if "PSF_BANDS" in hdus:
+            return PSF.from_gammapy(PSFMap.read(psf), position)
+        raise InputError("is neither a gtpsf file (HDUs PSF, THETA) nor a gammapy PSFMap")
+
+
+def _gtpsf(hdus):
+    energy = np.array(hdus["PSF"].data["Energy"], float)
+    rad = np.array(hdus["THETA"].data["Theta"], float)
+    values = np.array(hdus["PSF"].data["Psf"], float)
+    rising = np.all(np.diff(energy) > 0) and np.all(np.diff(rad) > 0)
+    if not rising or values.shape != (len(energy), len(rad)) or not np.all(values >= 0):
+        raise InputError("the PSF table is no gtpsf output (Energy, Theta rising, Psf >= 0)")
+    if not np.all(values.sum(axis=1) > 0):
+        raise InputError("the PSF is zero at some energy")
+    return PSF(energy, rad, values)
+
+
+def _read_exposure(exposure, component, response):
+    if hasattr(exposure, "geom"):
+        return exposure, "given map"
+    if exposures.is_livetime_cube(exposure):
+        text = f"livetime cube {exposure} x effective area of {response.name}"
+        return exposures.from_livetime_cube(exposure, response), text
+    # gtexpcube2 leaves COORDSYS out of HEALPix files; they go with the counts.
+    frame = component.counts.geom.frame
+    return read_nodes_map(exposure, "cm2 s", frame), str(exposure)
+
+
+def _estimate_exposure(component, response):
+    good_time = component.selection.good_time
+    if good_time is None:
+        raise InputError(
+            "no exposure is given and without a GTI table none can be estimated; "
+            "give one with --exposure (gtexpcube2 or gtltcube output)"
+        )
+    days = good_time / 86400
+    component.notes.append(
+        f"no exposure given: estimated from {good_time:.3g} s ({days:.0f} d) of good time "
+        "in survey mode, right to about 10 %"
+    )
+    component.origins["exposure"] = Origin("estimated from the good time", assumed=True)
+    return exposures.estimate(good_time, response)
+
+
+def _dispersion(component, response):
+    """Matrix for the native bins; the true bins reach beyond both ends."""
+    edges = component.energy_edges
+    below = edges[0] * 10 ** np.arange(-0.5, 0, 0.125)
+    above = edges[-1] * 10 ** np.arange(0.125, 0.3, 0.125)
+    true_edges = np.concatenate([below, edges, above])
+    return EnergyDispersion(true_edges, response.edisp_matrix(true_edges, edges))
+
+
+def check_exposure(component, samples=400):
+    """Refuse an exposure that leaves observed pixels or bins of the counts uncovered."""
+    edges = component.energy_edges
+    energy = np.sqrt(edges[:-1] * edges[1:])
+    position = component.pixel_positions()[component.mask]
+    position = position[:: max(1, len(position) // samples)]
+    values = exposures.sample(component.exposure, position, energy)
+    no_energy = ~np.isfinite(values).any(axis=1)
+    if no_energy.any():
+        nodes = component.exposure.geom.axes["energy_true"].center.to_value("MeV")
+        raise InputError(
+            f"the exposure covers {nodes[0]:.4g}-{nodes[-1]:.4g} MeV, the counts need "
+            f"{edges[0]:.4g}-{edges[-1]:.4g} MeV"
+        )
+    bad = ~np.all(np.isfinite(values), axis=0) | (values <= 0).any(axis=0)
+    if bad.any():
+        where = position[bad][0].galactic
+        raise InputError(
+            f"the exposure does not cover the counts: none at (l, b) = "
+            f"({where.l.deg:.2f}, {where.b.deg:.2f}) deg, {bad.mean():.0%} of the pixels"
+        )

@@ -1,0 +1,118 @@
+"""What the header says: the cuts that made a file (DSTYPn/DSVALn keywords and the GTI)."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+
+from fermiml.errors import InputError
+from fermiml.sky import irfs
+
+_BIT_MASK = re.compile(r"BIT_MASK\((EVENT_CLASS|EVENT_TYPE),\s*(\d+)(?:,\s*(\w+))?\)", re.I)
+_CIRCLE = re.compile(r"(?:ACCEPT)?CIRCLE\(([^,]+),([^,]+),([^,)]+)\)", re.I)
+_IRF = re.compile(r"P\w+_\w+_V\d+")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The cuts of a file; None stands for what the header does not say."""
+
+    evclass: int | None = None
+    evtype: int | None = None
+    release: str | None = None
+    irf: str | None = None
+    energy: tuple | None = None  # MeV
+    zenith: tuple | None = None  # deg
+    circles: tuple = ()  # (SkyCoord, radius in deg), all of which must hold
+    gti: np.ndarray | None = None  # merged (start, stop), mission elapsed time in s
+    ignored: tuple = ()  # cuts that fermiml does not know
+
+    @property
+    def time(self):
+        """First and last second (mission elapsed time), or None."""
+        return None if self.gti is None else (self.gti[0, 0], self.gti[-1, 1])
+
+    @property
+    def good_time(self):
+        """Seconds of good time, or None."""
+        return None if self.gti is None else float(np.sum(self.gti[:, 1] - self.gti[:, 0]))
+
+    @property
+    def irf_name(self):
+        """The IRF that the header names, directly or by release and event class."""
+        return self.irf or irfs.irf_name(self.release, self.evclass)
+
+    @classmethod
+    def from_hdus(cls, hdus):
+        """From an open FITS file."""
+        cuts = [cut for cut in _cuts(hdus) if cut[0]]
+        fields = {"circles": (), "ignored": (), "gti": _read_gti(hdus)}
+        for kind, value in cuts:
+            try:
+                _add_cut(fields, kind.strip(), value.strip())
+            except ValueError as error:
+                raise InputError(
+                    f"header keyword DSVALn for {kind!r} cannot be understood: {value!r}"
+                ) from error
+        return cls(**fields)
+
+
+def _cuts(hdus):
+    """(DSTYPn, DSVALn) of the first header that has them."""
+    for hdu in hdus:
+        header = hdu.header
+        count = header.get("NDSKEYS", 0)
+        if isinstance(count, int) and 0 < count < 1000:
+            return [
+                (str(header.get(f"DSTYP{i}", "")), str(header.get(f"DSVAL{i}", "")))
+                for i in range(1, count + 1)
+            ]
+    return []
+
+
+def _add_cut(fields, kind, value):
+    bits = _BIT_MASK.match(kind)
+    circle = _CIRCLE.match(value)
+    if bits:
+        fields["evclass" if bits[1].upper() == "EVENT_CLASS" else "evtype"] = int(bits[2])
+        fields["release"] = bits[3] or fields.get("release")
+    elif kind in ("ENERGY", "ZENITH_ANGLE"):
+        key = "energy" if kind == "ENERGY" else "zenith"
+        low, high = (float(part) for part in value.split(":"))
+        old = fields.get(key) or (low, high)
+        fields[key] = max(low, old[0]), min(high, old[1])
+    elif kind.startswith("POS(") and circle:
+        ra, dec, radius = (float(part) for part in circle.groups())
+        if not (0 <= radius <= 180 and -90 <= dec <= 90 and np.isfinite(ra)):
+            raise ValueError("no circle on the sky")
+        center = SkyCoord(ra * u.deg, dec * u.deg)
+        fields["circles"] += ((center, radius),)
+    elif kind == "IRF_VERSION":
+        name = _IRF.search(value)
+        fields["irf"] = name[0] if name else None
+    elif kind != "TIME":  # the times are in the GTI
+        fields["ignored"] += (f"{kind} {value}",)
+
+
+def _read_gti(hdus):
+    if "GTI" not in hdus:
+        return None
+    table = hdus["GTI"].data
+    if table is None or not len(table):
+        return None
+    return merge_gti(np.column_stack([table["START"], table["STOP"]]).astype(float))
+
+
+def merge_gti(intervals):
+    """Sort good time intervals and join those that overlap."""
+    intervals = intervals[np.all(np.isfinite(intervals), axis=1)]
+    intervals = intervals[intervals[:, 1] > intervals[:, 0]]
+    if not len(intervals):
+        return None
+    intervals = intervals[np.argsort(intervals[:, 0])]
+    latest = np.maximum.accumulate(intervals[:, 1])
+    first = np.concatenate([[True], intervals[1:, 0] > latest[:-1]])
+    last = np.concatenate([first[1:], [True]])
+    return np.column_stack([intervals[first, 0], latest[last]])
