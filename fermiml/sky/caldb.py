@@ -16,6 +16,7 @@ from astropy.io import fits
 from scipy.special import gamma
 
 from fermiml.errors import InputError
+from fermiml.sky.interpolate import bracket
 from fermiml.sky.irfs import PARTITIONS, Response
 from fermiml.sky.psf import PSF, RAD
 
@@ -92,8 +93,8 @@ def _on_grid(hdu, columns, function):
     costheta = 0.5 * (np.float64(row["CTHETA_LO"]) + row["CTHETA_HI"])
     shape = len(costheta), len(log_energy)
     tables = [np.array(row[c], float).reshape(shape) for c in columns]
-    i, wi = _bracket(costheta, COSTHETA)
-    j, wj = _bracket(log_energy, np.log(ENERGY))
+    i, wi = bracket(costheta, COSTHETA)
+    j, wj = bracket(log_energy, np.log(ENERGY))
     total = 0.0
     for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
         weight = np.outer(wj if dj else 1 - wj, wi if di else 1 - wi)
@@ -101,13 +102,6 @@ def _on_grid(hdu, columns, function):
         value = function(parameters, np.exp(log_energy[j + dj])[:, None], costheta[i + di][None, :])
         total = total + weight.reshape(weight.shape + (1,) * (value.ndim - 2)) * value
     return total
-
-
-def _bracket(nodes, wanted):
-    """Index of the node below and the weight of the one above, held at the ends."""
-    position = np.interp(wanted, nodes, np.arange(len(nodes)))
-    low = np.minimum(position.astype(int), len(nodes) - 2)
-    return low, position - low
 
 
 def _psf_profiles(hdu, scaling, weight):

@@ -1,11 +1,13 @@
 """The SkyCube: counts, the cuts that made them, and the response, ready for a detector."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 
 from fermiml.errors import InputError
+from fermiml.sky.fitsmaps import image_geom
 from fermiml.sky.irfs import type_names
 from fermiml.sky.selection import Selection
 
@@ -41,6 +43,11 @@ class Component:
     origins: dict = field(default_factory=dict)  # "psf", "exposure", "edisp" -> Origin
     notes: list = field(default_factory=list)
 
+    @cached_property
+    def geom(self):
+        """Geometry of the pixels, without energies."""
+        return image_geom(self.counts.geom)
+
     @property
     def energy_edges(self):
         """Edges of the native bins in MeV."""
@@ -63,10 +70,9 @@ class Component:
     @property
     def pixel_size(self):
         """Side of a typical pixel in deg."""
-        geom = self.counts.geom
         if self.is_healpix:
-            return float(np.sqrt(geom.to_image().solid_angle().to_value("deg2").mean()))
-        return float(np.min(np.abs(geom.pixel_scales.to_value("deg"))))
+            return float(np.sqrt(self.geom.solid_angle().to_value("deg2").mean()))
+        return float(np.min(np.abs(self.geom.pixel_scales.to_value("deg"))))
 
     @property
     def event_types(self):
@@ -75,7 +81,7 @@ class Component:
 
     def pixel_positions(self):
         """SkyCoord of all pixel centres, in the shape of `mask`; NaN off the sky."""
-        return self.counts.geom.to_image().get_coord().skycoord
+        return self.geom.get_coord().skycoord
 
 
 @dataclass

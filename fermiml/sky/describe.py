@@ -68,7 +68,7 @@ def _sky(component):
 
 
 def _observed(component):
-    area = component.counts.geom.to_image().solid_angle().to_value("deg2")
+    area = component.geom.solid_angle().to_value("deg2")
     area = float(np.broadcast_to(area, component.mask.shape)[component.mask].sum())
     count = int(component.mask.sum())
     text = f"{area:.5g} deg2, {count} of {component.mask.size} pixels"

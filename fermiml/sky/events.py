@@ -69,7 +69,7 @@ def read_events(paths, options):
         )
     component = Component(Path(paths[0]).name, counts, selection, notes=notes)
     if not selection.circles and not component.is_healpix:
-        component.mask = _hull(counts.geom.to_image(), position)
+        component.mask = _hull(component.geom, position)
         notes.append("no circle in the header: the field is the convex hull of the events")
     kind = "FT1 event list" if len(paths) == 1 else f"{len(paths)} FT1 event lists"
     return kind, [component]
@@ -177,7 +177,8 @@ def _extent(position):
     x = position.cartesian.xyz.value.mean(axis=1)
     center = SkyCoord(*x, representation_type="cartesian", frame="galactic")
     center = SkyCoord(center.spherical.lon, center.spherical.lat, frame="galactic")
-    return center, min(float(position.separation(center).deg.max()), 180.0)
+    # A pixel more, so that the outermost event has one whose centre is inside.
+    return center, min(float(position.separation(center).deg.max()) + PIXEL, 180.0)
 
 
 def _hull(geom, position):

@@ -7,37 +7,27 @@ from astropy import units as u
 from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 
 from fermiml.errors import InputError
-from fermiml.sky.fitsmaps import open_fits
+from fermiml.sky.fitsmaps import image_geom, open_fits
+from fermiml.sky.interpolate import rows_at
 from fermiml.sky.irfs import open_installed
+
+_NOTHING = 1e-3  # cm2 s; stands for zero, so that logarithms exist
 
 
 def sample(exposure, position, energy):
-    """Exposure at positions (SkyCoord) and energies (MeV), shape (energy, position).
+    """Exposure at positions (SkyCoord) and energies (MeV), shape (energy, *position).
 
     Linear on the sky, log-log in energy; NaN where the map does not reach.
     """
-    planes = _sample_planes(exposure, position)
-    axis = exposure.geom.axes["energy_true"]
-    nodes = np.log(axis.center.to_value("MeV"))
+    position = position.reshape(position.shape or (1,))
+    planes = _sample_planes(exposure, position.ravel())
+    nodes = np.log(exposure.geom.axes["energy_true"].center.to_value("MeV"))
     log_energy = np.log(np.atleast_1d(energy))
+    out = np.exp(rows_at(nodes, np.log(np.maximum(planes, _NOTHING)), log_energy))
     tolerance = 0.6 * np.diff(nodes).max() if len(nodes) > 1 else np.inf
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(planes)
-        out = np.exp(_interpolate_rows(nodes, logs, log_energy))
     outside = (log_energy < nodes[0] - tolerance) | (log_energy > nodes[-1] + tolerance)
     out[outside] = np.nan
-    return out * exposure.unit.to("cm2 s")
-
-
-def _interpolate_rows(nodes, rows, wanted):
-    position = np.interp(wanted, nodes, np.arange(len(nodes)))
-    low = np.minimum(position.astype(int), max(len(nodes) - 2, 0))
-    high = np.minimum(low + 1, len(nodes) - 1)
-    weight = (position - low)[:, None]
-    # 0 * -inf is NaN: rows with weight 0 must not spoil the sum
-    return np.where(weight > 0, weight * rows[high], 0) + np.where(
-        weight < 1, (1 - weight) * rows[low], 0
-    )
+    return (out * exposure.unit.to("cm2 s")).reshape(-1, *position.shape)
 
 
 def _sample_planes(exposure, position):
@@ -50,7 +40,7 @@ def _sample_planes(exposure, position):
 def _sample_wcs(exposure, position):
     from scipy.ndimage import map_coordinates
 
-    image = exposure.geom.to_image()
+    image = image_geom(exposure.geom)
     x, y = image.coord_to_pix(position)
     inside = image.contains(position)
     pixels = np.nan_to_num([y, x])
@@ -59,7 +49,7 @@ def _sample_wcs(exposure, position):
 
 
 def _sample_hpx(exposure, position):
-    image = exposure.geom.to_image()
+    image = image_geom(exposure.geom)
     pixel = image.coord_to_idx(position)
     local = np.atleast_1d(image.global_to_local(pixel, ravel=True))
     return np.where(local >= 0, exposure.data[:, np.maximum(local, 0)], np.nan)

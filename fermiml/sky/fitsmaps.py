@@ -197,6 +197,14 @@ def _pixel_numbers(header, table):
     return None
 
 
+def image_geom(geom):
+    """The geometry without its energy axis; gammapy's own fails for a partial HEALPix sky."""
+    if not geom.is_hpx or geom.is_allsky:
+        return geom.to_image()
+    pixels = geom.get_idx(idx=(0,), flat=True)[0]
+    return HpxGeom(geom.nside, geom.nest, geom.frame, region=(pixels,))
+
+
 def read_nodes_map(path, unit, frame=None):
     """A map at energy nodes: gtexpcube2 output (cm2 s), a diffuse model, a gammapy map."""
     with open_fits(path) as hdus:

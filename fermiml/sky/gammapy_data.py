@@ -9,6 +9,7 @@ from gammapy.maps import HpxNDMap, Map, MapAxis, WcsNDMap
 
 from fermiml.errors import InputError
 from fermiml.sky.cube import Component, EnergyDispersion, Origin
+from fermiml.sky.fitsmaps import image_geom
 from fermiml.sky.psf import PSF
 from fermiml.sky.selection import Selection, merge_gti
 
@@ -66,7 +67,7 @@ def _in_mev(counts):
     if axis.node_type != "edges":
         raise InputError("the energy axis has nodes, not bins: this is no counts map")
     edges = MapAxis.from_energy_edges(axis.edges.to("MeV"), name="energy")
-    geom = counts.geom.to_image().to_cube([edges])
+    geom = image_geom(counts.geom).to_cube([edges])
     return type(counts)(geom, counts.data)
 
 

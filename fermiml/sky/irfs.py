@@ -8,6 +8,7 @@ from importlib import resources
 import numpy as np
 
 from fermiml.errors import InputError
+from fermiml.sky.interpolate import rows_at
 from fermiml.sky.psf import PSF
 
 EVENT_CLASSES = {
@@ -137,20 +138,12 @@ class Response:
         edges = np.log(np.asarray(true_edges, float))
         inner = (np.arange(steps) + 0.5) / steps
         points = edges[:-1, None] + inner * np.diff(edges)[:, None]
-        table = _at_energy(self.energy, self.edisp, np.exp(points.ravel()))
+        table = rows_at(np.log(self.energy), self.edisp, points.ravel())
         cumulative = [
             np.interp(reco_edges / energy, self.ratio, row, left=0.0, right=1.0)
             for energy, row in zip(np.exp(points.ravel()), table, strict=True)
         ]
         return np.diff(cumulative, axis=1).reshape(*points.shape, -1).mean(axis=1)
-
-
-def _at_energy(nodes, table, energy):
-    """Rows of a table, linear in log energy, constant beyond its ends."""
-    position = np.interp(np.log(energy), np.log(nodes), np.arange(len(nodes)))
-    low = np.minimum(position.astype(int), len(nodes) - 2)
-    weight = (position - low)[:, None]
-    return (1 - weight) * table[low] + weight * table[low + 1]
 
 
 def _read_compact(name, types):

@@ -54,7 +54,7 @@ class Patches:
         self._banded = banded
         factor = _native_factor(banded) if origin is None else None
         if factor:
-            self.geoms = _native_tiling(first.counts.geom.to_image(), factor, size, overlap)
+            self.geoms = _native_tiling(first.geom, factor, size, overlap)
             self._cutters = [_NativeCutter(b, factor) for b in banded]
         else:
             self.geoms = _tangent_tiling(banded, size, overlap, origin)
@@ -95,7 +95,7 @@ def cut_patches(banded, **options):
 
 def _native_factor(banded):
     """How many native pixels make a patch pixel, or None when the grid does not fit."""
-    geoms = [b.component.counts.geom.to_image() for b in banded]
+    geoms = [b.component.geom for b in banded]
     if any(g.is_hpx for g in geoms) or any(g != geoms[0] for g in geoms[1:]):
         return None
     factor = max(1, round(PIXEL / banded[0].component.pixel_size))
@@ -154,7 +154,7 @@ class _NativeCutter:
         mask = banded.component.mask
         self._counts = _rebin(banded.counts * mask, factor)
         self._coverage = _rebin(mask[None].astype(np.float32), factor)[0] / factor**2
-        self._wcs = banded.component.counts.geom.to_image().wcs
+        self._wcs = banded.component.geom.wcs
         self._factor = factor
 
     def cut(self, geom):
@@ -284,7 +284,7 @@ class _AreaCutter:
 
     def __init__(self, banded):
         component = banded.component
-        self._geom = component.counts.geom.to_image()
+        self._geom = component.geom
         self._mask = component.mask.ravel()
         self._counts = banded.counts.reshape(len(banded.counts), -1)
         area = np.ravel(self._geom.solid_angle().to_value("deg2"))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fermiml.sky.interpolate import rows_at
+
 # Radii of every table that fermiml makes. Logarithmic, because the PSF narrows a
 # hundredfold from 100 MeV to 100 GeV; 60 deg holds 99.5 % of the events at 100 MeV.
 RAD = np.concatenate([[0.0], np.geomspace(1e-3, 60.0, 127)])
@@ -20,14 +22,8 @@ class PSF:
 
     def at(self, energy):
         """Profiles at `energy` (MeV), interpolated in log-log; shape (energy, rad)."""
-        log_energy = np.log(np.clip(np.atleast_1d(energy), self.energy[0], self.energy[-1]))
-        nodes = np.log(self.energy)
-        if len(nodes) == 1:
-            return np.repeat(self.values, len(log_energy), axis=0)
-        low = np.clip(np.searchsorted(nodes, log_energy) - 1, 0, len(nodes) - 2)
-        weight = ((log_energy - nodes[low]) / (nodes[low + 1] - nodes[low]))[:, None]
         logs = np.log(np.maximum(self.values, _TINY))
-        return np.exp((1 - weight) * logs[low] + weight * logs[low + 1])
+        return np.exp(rows_at(np.log(self.energy), logs, np.log(np.atleast_1d(energy))))
 
     def profile(self, energy, rad):
         """Values at one `energy` and any `rad` (deg)."""

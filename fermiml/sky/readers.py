@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from gammapy.maps import MapAxis
 
 from fermiml.errors import InputError
 from fermiml.sky import events, fermipy_folder, gammapy_data
@@ -15,6 +14,7 @@ from fermiml.sky.fitsmaps import (
     edges_axis,
     healpix_hdu,
     hpx_map,
+    image_geom,
     image_hdu,
     open_fits,
     reading,
@@ -189,8 +189,10 @@ def _read_background(background, component):
 
 
 def _same_sky(background, component):
-    ours, theirs = component.counts.geom, background.geom
-    edges: MapAxis = theirs.axes["energy"]
-    if not np.allclose(edges.edges.to_value("MeV"), component.energy_edges, rtol=1e-2):
-        return False
-    return ours.to_image().center_skydir.separation(theirs.to_image().center_skydir).deg < 1e-3
+    edges = background.geom.axes["energy"].edges.to_value("MeV")
+    ours, theirs = (
+        geom.get_coord().skycoord.ravel()[[0, -1]]
+        for geom in (component.geom, image_geom(background.geom))
+    )
+    same_sky = np.nan_to_num(ours.separation(theirs).deg) < 1e-3
+    return np.allclose(edges, component.energy_edges, rtol=1e-2) and np.all(same_sky)

@@ -158,7 +158,7 @@ def check_exposure(component, samples=400):
             f"the exposure covers {nodes[0]:.4g}-{nodes[-1]:.4g} MeV, the counts need "
             f"{edges[0]:.4g}-{edges[-1]:.4g} MeV"
         )
-    bad = ~np.all(np.isfinite(values), axis=0) | (values <= 0).any(axis=0)
+    bad = ~np.all(np.isfinite(values), axis=0) | (values < 1).any(axis=0)
     if bad.any():
         where = position[bad][0].galactic
         raise InputError(
