@@ -3,13 +3,14 @@
 from importlib import import_module, metadata
 
 __version__ = metadata.version("fermiml")
-__all__ = ["FermimlError", "InputError", "SkyCube", "__version__"]
+__all__ = ["FermimlError", "InputError", "SkyCube", "SourceCatalog", "__version__"]
 
 # Loaded on first use: `fermiml --help` must not wait for gammapy.
 _WHERE = {
     "FermimlError": "fermiml.errors",
     "InputError": "fermiml.errors",
     "SkyCube": "fermiml.sky.cube",
+    "SourceCatalog": "fermiml.catalog.catalog",
 }
 
 

@@ -3,7 +3,9 @@
 import click
 
 from fermiml.cli.base import Group
+from fermiml.cli.export import export
 from fermiml.cli.info import info
+from fermiml.cli.send import send
 
 # What a bug report needs; the first ones are always installed.
 _VERSIONS = ("fermiml", "numpy", "astropy", "gammapy", "healpy", "regions", "scipy")
@@ -38,4 +40,6 @@ def main():
     """
 
 
+main.add_command(export)
 main.add_command(info)
+main.add_command(send)

@@ -1,0 +1,115 @@
+"""Which known source is it: association with a probability, and what is copied along.
+
+The probability is the likelihood ratio of Sutherland & Saunders (1992): the density of true
+counterparts at the offset, which the two position errors give, over the density of unrelated
+sources around, which is counted. The share Q of rows that have a counterpart at all is found
+from the data by iteration, unless it is given.
+"""
+
+import logging
+import re
+
+import numpy as np
+
+from fermiml.catalog.crossmatch import normalised_offset, pair_covariance, pairs_within
+
+log = logging.getLogger(__name__)
+
+# Copied from the known source along with its name.
+INHERITED = (
+    "ASSOC_TEV",
+    "TEVCAT_FLAG",
+    "CLASS1",
+    "CLASS2",
+    "ASSOC1",
+    "ASSOC2",
+    "RA_Counterpart",
+    "DEC_Counterpart",
+    "Unc_Counterpart",
+)
+REACH = 5.0  # sigma; no pair further apart is considered
+DENSITY_RADIUS = 5.0  # deg, over which the density of known sources is counted
+
+
+def probabilities(coord, ellipses, other, other_ellipses, prior=None):
+    """Pairs and the probability of each that the second is the first's counterpart."""
+    reach = REACH * np.hypot(np.nanmax(ellipses[0], initial=0), _most(other_ellipses[0]))
+    pairs = pairs_within(coord, other, reach)
+    sigma = normalised_offset(coord, ellipses, other, other_ellipses, pairs)
+    near = sigma <= REACH
+    pairs = type(pairs)(*(v[near] for v in pairs._replace(sigma=sigma)))
+    if not len(pairs.first):
+        return pairs, np.zeros(0)
+    cov = pair_covariance(coord, ellipses, other, other_ellipses, pairs)
+    area = 2 * np.pi * np.sqrt(np.linalg.det(cov))
+    ratio = np.exp(-(pairs.sigma**2) / 2) / area / _density(coord, other)[pairs.first]
+    if prior is not None:
+        return pairs, _posterior(ratio, pairs.first, len(coord), prior)
+    q = 0.5
+    for _ in range(200):
+        probability = _posterior(ratio, pairs.first, len(coord), q)
+        # One imagined row with and one without a counterpart keep q off 0 and 1.
+        q, before = (probability.sum() + 1) / (len(coord) + 2), q
+        if abs(q - before) < 1e-6:
+            break
+    return pairs, probability
+
+
+def _posterior(ratio, first, rows, q):
+    total = np.bincount(first, weights=ratio, minlength=rows)
+    return q * ratio / (1 - q + q * total[first])
+
+
+def _density(coord, other):
+    """Known sources per square degree around each position, itself counted at least once."""
+    near = pairs_within(coord, other, DENSITY_RADIUS)
+    count = np.bincount(near.first, minlength=len(coord))
+    area = 2 * np.pi * (1 - np.cos(np.radians(DENSITY_RADIUS))) * np.degrees(1) ** 2
+    return np.maximum(count, 1) / area
+
+
+def _most(axis):
+    return float(np.nanmax(axis)) if np.any(np.isfinite(axis)) else 0.0
+
+
+def best_pairs(pairs, probability, least):
+    """The likeliest counterpart of each row, if at least so likely; none is given twice."""
+    taken_first, taken_second, keep = set(), set(), []
+    for i in np.argsort(-probability, kind="stable"):
+        a, b = int(pairs.first[i]), int(pairs.second[i])
+        if probability[i] < least:
+            break
+        if a not in taken_first and b not in taken_second:
+            taken_first.add(a)
+            taken_second.add(b)
+            keep.append(i)
+    return np.array(keep, dtype=int)
+
+
+def association_columns(name):
+    """The ASSOC columns where the name of a known source belongs."""
+    if re.match(r"4FGL ", name):
+        return ("ASSOC_4FGL", "ASSOC_FGL")
+    if re.match(r"(\dFGL|FL\d+Y) ", name):
+        return ("ASSOC_FGL",)
+    if re.match(r"\dFHL ", name):
+        return ("ASSOC_FHL",)
+    return ("ASSOC_GAM1",)
+
+
+def fill(table, known, first, second, probability):
+    """Write the names, probabilities and inherited columns of associations into a table."""
+    found = known[second]
+    for name in INHERITED:
+        _set(table, name, first, found[name])
+    for i, source in enumerate(found["Source_Name"]):
+        for name in association_columns(source):
+            _set(table, name, first[i : i + 1], found["Source_Name"][i : i + 1])
+    table["ASSOC_PROB_BAY"][first] = probability
+
+
+def _set(table, name, rows, values):
+    """Set cells of a column, which widens if a text needs it."""
+    if values.dtype.itemsize > table[name].dtype.itemsize and values.dtype.kind == "U":
+        table[name] = table[name].astype(values.dtype)
+    table[name][rows] = values

@@ -1,0 +1,258 @@
+"""SourceCatalog: a table of sources in 4FGL's columns, and what analysts do with it."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import FK5, SkyCoord
+from astropy.table import Table, vstack
+
+from fermiml.catalog import associate, crossmatch, fitsio, models, regions
+from fermiml.catalog.conform import conform
+from fermiml.catalog.positions import R68, R95, with_systematics
+from fermiml.errors import InputError
+from fermiml.files import replacing
+
+
+class SourceCatalog:
+    """A catalog of gamma-ray sources.
+
+    Parameters
+    ----------
+    table : astropy table, optional
+        A table with all columns of the catalog, as `from_table` makes it. Without one the
+        catalog is empty.
+    extended : astropy table, optional
+        4FGL's table of extended sources, for the rows that name one.
+    gti : astropy table, optional
+        Good time intervals, columns START and STOP in mission elapsed time.
+
+    The table is `catalog.table`, an astropy Table; `catalog.table.meta` holds the header
+    keywords that travel along (EMIN, EMAX, TSTART, RSPFUNC, SIMULATE ...). Methods that change
+    something return a new catalog.
+    """
+
+    def __init__(self, table=None, *, extended=None, gti=None):
+        self.table = conform(Table()) if table is None else table
+        self.extended = extended
+        self.gti = gti
+
+    @classmethod
+    def from_table(cls, table, *, extended=None, gti=None, meta=None):
+        """Make a catalog from any astropy table, or a dictionary of arrays.
+
+        Needed are positions: RAJ2000 and DEJ2000 (or RA and DEC, GLON and GLAT, or a SkyCoord
+        column). Any other column of the catalog may be given; units are converted. Columns that
+        the catalog does not know stay, behind its own. `meta` adds header keywords.
+        """
+        table = Table(table, copy=False)
+        table.meta = {**table.meta, **(meta or {})}
+        return cls(conform(table), extended=extended, gti=gti)
+
+    @classmethod
+    def read(cls, path):
+        """Read a catalog: FITS (ours, any 4FGL release, FHL, truth tables), VOTable or CSV."""
+        table, extended, gti = fitsio.read_tables(path)
+        try:
+            return cls.from_table(table, extended=extended, gti=gti)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def write(self, path, overwrite=False):
+        """Write the FITS file; it appears complete or not at all."""
+        hdus = fitsio.to_hdus(self.table, self.extended, self.gti)
+        with replacing(path, overwrite) as temporary:
+            hdus.writeto(temporary, checksum=True)
+
+    def __len__(self):
+        return len(self.table)
+
+    def __iter__(self):
+        return iter(self.table)
+
+    def __getitem__(self, key):
+        """A row by name or number; a smaller catalog by slice, mask or list of rows."""
+        if isinstance(key, str):
+            rows = np.flatnonzero(self.table["Source_Name"] == key)
+            if not len(rows):
+                raise KeyError(key)
+            return self.table[rows[0]]
+        if isinstance(key, (int, np.integer)):
+            return self.table[key]
+        return self._with(self.table[key])
+
+    def __repr__(self):
+        return f"<SourceCatalog: {len(self)} source{'s' * (len(self) != 1)}>"
+
+    def _with(self, table):
+        return type(self)(table, extended=self.extended, gti=self.gti)
+
+    @property
+    def positions(self):
+        """Positions as an FK5 J2000 SkyCoord."""
+        return SkyCoord(
+            np.asarray(self.table["RAJ2000"], float),
+            np.asarray(self.table["DEJ2000"], float),
+            unit="deg",
+            frame=FK5,
+        )
+
+    @property
+    def simulated(self):
+        """Whether the header says that the data are simulated."""
+        return bool(self.table.meta.get("SIMULATE", False))
+
+    def ellipses(self):
+        """Error ellipses at 1 sigma: semi-major and semi-minor axis, position angle (deg).
+
+        An extended source has its size added: its centre is not where its photons are.
+        """
+        major, minor = (
+            np.asarray(self.table[f"Conf_95_{axis}"], float) / R95
+            for axis in ("SemiMajor", "SemiMinor")
+        )
+        angle = np.nan_to_num(np.asarray(self.table["Conf_95_PosAng"], float))
+        size = self._extensions() / R68
+        return (
+            *(np.where(size > 0, np.hypot(np.nan_to_num(a), size), a) for a in (major, minor)),
+            angle,
+        )
+
+    def _extensions(self):
+        if self.extended is None or not len(self.extended):
+            return np.zeros(len(self))
+        sizes = dict(
+            zip(self.extended["Source_Name"], self.extended["Model_SemiMajor"], strict=True)
+        )
+        return np.array([sizes.get(name, 0.0) for name in self.table["Extended_Source_Name"]])
+
+    def filter(self, condition):
+        """The rows where a mask is true; a function of the table may give the mask."""
+        mask = np.ma.filled(condition(self.table) if callable(condition) else condition, False)
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape != (len(self),):
+            raise InputError(f"a filter needs one true or false for each of {len(self)} rows")
+        return self._with(self.table[mask])
+
+    def sort(self, column, reverse=False):
+        """Sorted by a column; rows without a value come last."""
+        if column not in self.table.colnames:
+            raise InputError(f"no column {column!r} to sort by")
+        values = self.table[column]
+        unknown = np.ma.getmaskarray(np.ma.asarray(values)).copy()
+        if values.dtype.kind == "f":
+            unknown |= np.isnan(np.asarray(values))
+        order = np.argsort(np.asarray(values), kind="stable")
+        order = order[::-1] if reverse else order
+        order = np.concatenate([order[~unknown[order]], order[unknown[order]]])
+        return self._with(self.table[order])
+
+    def merge(self, *others, radius=0.2):
+        """All sources of this catalog, and those of the others that are new.
+
+        New is what has no source within `radius` (deg) in what is there already, so the
+        catalogs should come in order of trust.
+        """
+        result = self
+        for other in others:
+            taken = crossmatch.pairs_within(result.positions, other.positions, _degrees(radius))
+            new = np.ones(len(other), bool)
+            new[taken.second] = False
+            rows = other.table[new]
+            rows.meta.clear()
+            table = vstack([result.table, rows], join_type="outer", metadata_conflicts="silent")
+            table.meta = dict(result.table.meta)
+            result = self._with(conform(_unmasked(table)))
+        return result
+
+    def crossmatch(self, other, radius=None, level=0.95, shift=3.0):
+        """Pairs of sources of two catalogs, one to one, closest first.
+
+        With a `radius` (deg) the separation decides; without one the error ellipses do: pairs
+        within the `level` contour of both errors together. The result is a table with row
+        numbers, names, separation (deg) and, for ellipses, the offset in sigma; its meta has
+        CHANCE, the share of rows that match when `other` is shifted by `shift` deg in Galactic
+        longitude, and MATCHED, the share that matches as it is.
+        """
+        if radius is not None:
+            radius = _degrees(radius)
+
+            def find(coord, there):
+                return crossmatch.pairs_within(coord, there, radius)
+        else:
+            mine, theirs = self.ellipses(), other.ellipses()
+
+            def find(coord, there):
+                return crossmatch.pairs_in_ellipses(coord, mine, there, theirs, level)
+
+        pairs = crossmatch.one_to_one(find(self.positions, other.positions))
+        result = Table(
+            {
+                "row": pairs.first,
+                "other_row": pairs.second,
+                "Source_Name": self.table["Source_Name"][pairs.first],
+                "other_name": other.table["Source_Name"][pairs.second],
+                "separation": u.Quantity(pairs.separation, "deg"),
+                "sigma": pairs.sigma,
+            }
+        )
+        result.meta["MATCHED"] = len(result) / len(self) if len(self) else np.nan
+        result.meta["CHANCE"] = crossmatch.chance_rate(find, self.positions, other.positions, shift)
+        return result
+
+    def associate(self, known, threshold=0.8, prior=None):
+        """Name the known source that each row is, with its probability in ASSOC_PROB_BAY.
+
+        Names of FGL catalogs go to ASSOC_FGL (4FGL also to ASSOC_4FGL), FHL to ASSOC_FHL, others
+        to ASSOC_GAM1; class and counterpart are copied. A row whose likeliest counterpart is
+        below `threshold` stays blank. On real data the errors are widened by 4FGL's systematic
+        ones for the decision, if they are not yet.
+        """
+        table = self.table.copy()
+        ready = self.with_systematics()
+        pairs, probability = associate.probabilities(
+            ready.positions, ready.ellipses(), known.positions, known.ellipses(), prior
+        )
+        best = associate.best_pairs(pairs, probability, threshold)
+        first, second = pairs.first[best], pairs.second[best]
+        associate.fill(table, known.table, first, second, probability[best])
+        return self._with(table)
+
+    def with_systematics(self):
+        """Error ellipses widened by 4FGL-DR4's systematic error (ERPOSFAC, ERPOSABS).
+
+        Meant for real data: a catalog of simulated data, or one that has it already (the header
+        says), comes back as it is.
+        """
+        if self.simulated or "ERPOSFAC" in self.table.meta:
+            return self
+        table = self.table.copy()
+        for percent, scale in ((68, R68 / R95), (95, 1.0)):
+            for axis in ("SemiMajor", "SemiMinor"):
+                name = f"Conf_{percent}_{axis}"
+                table[name][:] = with_systematics(table[name], scale=scale)
+        table.meta.update(fitsio.systematic_keywords())
+        return self._with(table)
+
+    def to_models(self):
+        """The sources as gammapy `Models`."""
+        return models.to_models(self.table)
+
+    def to_regions(self, colour="class"):
+        """The sources as `regions.Regions`: error ellipses at 95 %, in FK5.
+
+        Coloured by "class", or by "match": whether a known source is associated.
+        """
+        return regions.to_regions(self.table, colour)
+
+
+def _degrees(angle):
+    return u.Quantity(angle, None if hasattr(angle, "unit") else "deg").to_value("deg")
+
+
+def _unmasked(table):
+    """Columns that only one table has: NaN, blank or False where the other lacks them."""
+    blank = {"f": np.nan, "U": "", "S": b"", "b": False}
+    for name in table.colnames:
+        column = table[name]
+        if hasattr(column, "filled") and column.dtype.kind in blank:
+            table[name] = column.filled(blank[column.dtype.kind])
+    return table

@@ -1,0 +1,111 @@
+"""Fill what follows from other columns; never touch a value that is known."""
+
+import numpy as np
+
+from fermiml.catalog import spectra
+from fermiml.catalog.positions import R68, R95, position_angle
+
+# Columns of a spectrum's parameters: amplitude, index, curvature, index of the exponential.
+PARAMETERS = {
+    "PowerLaw": ("PL_Flux_Density", "PL_Index"),
+    "LogParabola": ("LP_Flux_Density", "LP_Index", "LP_beta"),
+    "PLSuperExpCutoff": (
+        "PLEC_Flux_Density",
+        "PLEC_IndexS",
+        "PLEC_ExpfactorS",
+        "PLEC_Exp_Index",
+    ),
+}
+# A flux that reaches further below the data than this factor would be a guess: it stays NaN.
+REACH = 5.0
+
+
+def fill_derived(table):
+    """Fill ellipses, significance, classes, integral fluxes and SED points, in place."""
+    _fill_ellipses(table)
+    _fill_significance(table)
+    _fill_classes(table)
+    _fill_fluxes(table)
+    beta = table["LP_beta"].astype(float)
+    peak = spectra.peak_energy(table["Pivot_Energy"], table["LP_Index"], beta)
+    _fill(table, "LP_EPeak", peak)
+
+
+def _fill(table, name, values, where=True):
+    unknown = np.isnan(table[name]) & where
+    table[name][unknown] = np.asarray(values)[unknown]
+
+
+def _fill_ellipses(table):
+    for axis in ("SemiMajor", "SemiMinor"):
+        c68, c95 = f"Conf_68_{axis}", f"Conf_95_{axis}"
+        _fill(table, c68, table[c95] * (R68 / R95))
+        _fill(table, c95, table[c68] * (R95 / R68))
+    for name, other in (("Conf_68_PosAng", "Conf_95_PosAng"), ("Conf_95_PosAng", "Conf_68_PosAng")):
+        _fill(table, name, table[other])
+        outside = (table[name] <= -90) | (table[name] > 90)
+        table[name][outside] = position_angle(table[name][outside])
+
+
+def _fill_significance(table):
+    """Signif_Avg follows the likelihood's TS, else the photometry's; a 4FGL value stays."""
+    best = np.where(np.isnan(table["TS"]), table["ML_TS"], table["TS"])
+    known = ~np.isnan(best)
+    table["Signif_Avg"][known] = np.sqrt(np.maximum(best[known], 0))
+
+
+def _fill_classes(table):
+    _fill(table, "ML_Prob_FAKE", 1 - table["ML_Prob"])
+    _fill(table, "ML_Prob", 1 - table["ML_Prob_FAKE"])
+    agn, psr, fake = (table[f"ML_Prob_{c}"] for c in ("AGN", "PSR", "FAKE"))
+    likelier = np.where(np.isnan(agn) | np.isnan(psr), "", np.where(psr > agn, "PSR", "AGN"))
+    blank = table["ML_Class"] == ""
+    table["ML_Class"][blank] = np.where(fake > 0.5, "FAKE", likelier)[blank]
+
+
+def modern_cutoffs(table):
+    """A table with the cutoff parameters of 4FGL-DR3 for those of DR1 and DR2, if it has them."""
+    old = ("Pivot_Energy", "PLEC_Index", "PLEC_Expfactor", "PLEC_Exp_Index")
+    if not set(old) <= set(table.colnames):
+        return table
+    pars = (np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in old)
+    index, factor = spectra.cutoff4_from_cutoff2(*pars)
+    table = table.copy(copy_data=False)
+    gone = {f"{unc}{name}" for name in old[1:3] for unc in ("", "Unc_")}
+    table.remove_columns([name for name in table.colnames if name in gone])
+    table["PLEC_IndexS"], table["PLEC_ExpfactorS"] = index, factor
+    return table
+
+
+def reaches(meta, energy):
+    """Whether the data reach far enough down for a flux above `energy`, as far as is known."""
+    return float(meta.get("EMIN", 0)) <= REACH * energy
+
+
+def _fill_fluxes(table):
+    for kind, names in PARAMETERS.items():
+        rows = np.flatnonzero(table["SpectrumType"] == kind)
+        pars = [np.asarray(table[n][rows], float) for n in ("Pivot_Energy", *names)]
+        known = np.all(np.isfinite(pars), axis=0)
+        rows, pars = rows[known], [p[known] for p in pars]
+        if len(rows):
+            _fill_integrals(table, kind, rows, pars)
+            sed = spectra.nufnu(kind, pars, np.asarray(table["Flux_Band"][rows], float))
+            here = np.isnan(table["nuFnu_Band"][rows])
+            table["nuFnu_Band"][rows] = np.where(here, sed, table["nuFnu_Band"][rows])
+
+
+def _fill_integrals(table, kind, rows, pars):
+    for name, low, power, unit in (
+        ("Flux1000", 1e3, 0, 1.0),
+        ("Energy_Flux100", 1e2, 1, spectra.MEV),
+    ):
+        unknown = np.isnan(table[name][rows])
+        if not reaches(table.meta, low) or not np.any(unknown):
+            continue
+        here, p = rows[unknown], [x[unknown] for x in pars]
+        table[name][here] = spectra.row_flux(kind, p, low, 1e5, power) * unit
+        if kind == "PowerLaw":
+            unc = (np.asarray(table[f"Unc_{n}"][here], float) for n in PARAMETERS[kind])
+            error = spectra.power_law_error(p, *unc, low, 1e5, power) * unit
+            table[f"Unc_{name}"][here] = error

@@ -1,0 +1,251 @@
+"""The FITS file of a catalog, laid out as 4FGL-DR4 is, and reading of catalog files."""
+
+import warnings
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+from astropy.time import Time
+from astropy.units import Quantity, UnitsWarning
+
+from fermiml import __version__
+from fermiml.catalog.columns import (
+    BAND_COLUMNS,
+    BAND_EDGES,
+    BLANK,
+    COLUMNS,
+    EXTNAME,
+    FLAG_MEANING,
+)
+from fermiml.catalog.positions import ERPOSABS, ERPOSFAC
+from fermiml.errors import InputError
+
+MJDREF = (51910, 0.00074287037037037)  # the LAT's mission elapsed time starts at 2001-01-01 UTC
+# Header keywords that travel with a catalog; all others are about the file, and written anew.
+KEYWORDS = {
+    "DATE-OBS": "start of the observation (UTC)",
+    "DATE-END": "end of the observation (UTC)",
+    "TSTART": "[s] mission elapsed time at the start",
+    "TSTOP": "[s] mission elapsed time at the end",
+    "EMIN": "[MeV] lowest energy of the data",
+    "EMAX": "[MeV] highest energy of the data",
+    "RSPFUNC": "instrument response function",
+    "SIMULATE": "the data are simulated",
+    "ERPOSFAC": "systematic factor in the position errors",
+    "ERPOSABS": "[deg] systematic error added to Conf_95",
+}
+_NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
+
+# fermipy cannot join an empty table with the extended sources, as it does with a 4FGL-DR4
+# file. So an empty catalog does not call itself one, and has the two more columns that fermipy
+# asks of a user's own catalog.
+_USER_CATALOG = {"Spatial_Filename": "24A", "param_values": "10D"}
+
+_EXTENDED = (
+    ("Source_Name", "17A", None, "", "meta.id;meta.main"),
+    ("RAJ2000", "E", "deg", np.nan, "pos.eq.ra;meta.main"),
+    ("DEJ2000", "E", "deg", np.nan, "pos.eq.dec;meta.main"),
+    ("GLON", "E", "deg", np.nan, "pos.galactic.lon"),
+    ("GLAT", "E", "deg", np.nan, "pos.galactic.lat"),
+    ("Model_Form", "11A", None, "", "meta.code.class"),
+    ("Model_SemiMajor", "E", "deg", np.nan, "phys.angSize.smajAxis"),
+    ("Model_SemiMinor", "E", "deg", np.nan, "phys.angSize.sminAxis"),
+    ("Model_PosAng", "E", "deg", np.nan, "pos.posAng"),
+    ("Spatial_Function", "11A", None, "", "meta.code.class"),
+    ("Spatial_Filename", "24A", None, "", "meta.id"),
+)
+
+
+def to_hdus(table, extended=None, gti=None):
+    """The HDUs of a catalog file."""
+    primary = fits.PrimaryHDU()
+    hdus = [primary, _catalog_hdu(table), _extended_hdu(extended), _bounds_hdu()]
+    if gti is not None:
+        hdus.append(_gti_hdu(gti))
+    for hdu in hdus:
+        _fill_header(hdu.header, table.meta)
+    return fits.HDUList(hdus)
+
+
+def _catalog_hdu(table):
+    columns = [_fits_column(c, table[c.name]) for c in COLUMNS.values()]
+    extras = Table(table, copy=False)
+    extras.meta.clear()
+    extras.remove_columns(list(COLUMNS))
+    if extras.colnames:
+        columns += list(fits.table_to_hdu(extras).columns)
+    if not len(table):
+        columns += [fits.Column(name, code) for name, code in _USER_CATALOG.items()]
+    hdu = fits.BinTableHDU.from_columns(columns, nrows=len(table), name=EXTNAME)
+    for number, column in enumerate(COLUMNS.values(), start=1):
+        hdu.header[f"TCOMM{number}"] = column.description
+        hdu.header[f"TUCD{number}"] = column.ucd
+    header = hdu.header
+    header["HDUCLASS"] = ("OGIP", "format conforms to OGIP standard")
+    header["HDUCLAS1"] = ("SRCLIST", "an OGIP standard class")
+    if len(table):
+        header["CDS-NAME"] = ("4FGL-DR4", "whose columns these are, for readers")
+    for flag, meaning in FLAG_MEANING.items():
+        header["COMMENT"] = f"ML_Flags {flag.value}: {meaning}"
+    return hdu
+
+
+def _fits_column(column, values):
+    dim = f"({','.join(str(n) for n in reversed(column.shape))})" if len(column.shape) > 1 else None
+    integer = column.code == "I"
+    letters = values.dtype.itemsize // 4  # at least 4FGL's, more where a text needs it
+    return fits.Column(
+        name=column.name,
+        format=f"{letters}A" if column.code == "A" else column.format,
+        unit=column.unit or None,
+        disp=column.disp or None,
+        null=BLANK if integer else None,
+        dim=dim,
+        array=values.filled(BLANK) if integer else np.asarray(values),
+    )
+
+
+def _extended_hdu(extended):
+    if extended is None or not len(extended):
+        extended = Table({"Source_Name": [_NOBODY], "Spatial_Function": ["RadialDisk"]})
+    columns = []
+    for name, code, unit, unknown, _ in _EXTENDED:
+        given = name in extended.colnames
+        array = np.asarray(extended[name]) if given else np.full(len(extended), unknown)
+        columns.append(fits.Column(name=name, format=code, unit=unit, array=array))
+    hdu = fits.BinTableHDU.from_columns(columns, name="ExtendedSources")
+    for number, (*_, ucd) in enumerate(_EXTENDED, start=1):
+        hdu.header[f"TUCD{number}"] = ucd
+    return hdu
+
+
+def _bounds_hdu():
+    low, high = BAND_EDGES[:-1], BAND_EDGES[1:]
+    columns = [
+        fits.Column("LowerEnergy", "E", unit="MeV", disp="F7.0", array=low),
+        fits.Column("UpperEnergy", "E", unit="MeV", disp="F7.0", array=high),
+        fits.Column("SysRel", "E", disp="F5.3", array=np.full(len(low), np.nan)),
+    ]
+    hdu = fits.BinTableHDU.from_columns(columns, name="EnergyBounds")
+    hdu.header["TUCD1"] = hdu.header["TUCD2"] = "em.energy"
+    return hdu
+
+
+def _gti_hdu(gti):
+    columns = [
+        fits.Column(name, "D", unit="s", array=np.asarray(gti[name], float))
+        for name in ("START", "STOP")
+    ]
+    return fits.BinTableHDU.from_columns(columns, name="GTI")
+
+
+def _fill_header(header, meta):
+    header["TELESCOP"] = ("GLAST", "name of telescope generating data")
+    header["INSTRUME"] = ("LAT", "name of instrument generating data")
+    header["EQUINOX"] = (2000.0, "equinox for ra and dec")
+    header["RADESYS"] = ("FK5", "world coordinate system")
+    header["DATE"] = (Time.now().utc.isot[:19], "file creation date (UTC)")
+    header["TIMEUNIT"] = ("s", "units for the time related keywords")
+    header["TIMESYS"] = ("TT", "type of time system that is used")
+    header["MJDREFI"] = (MJDREF[0], "integer part of MJD of MET 0")
+    header["MJDREFF"] = (MJDREF[1], "fractional part of MJD of MET 0")
+    header["ORIGIN"] = ("fermiml", "not a product of the LAT collaboration")
+    header["CREATOR"] = (f"fermiml {__version__}", "software that wrote the file")
+    header["VERSION"] = ("v1", "version of the layout")
+    for name, comment in KEYWORDS.items():
+        if name in meta:
+            header[name] = (meta[name], comment)
+
+
+def read_tables(path):
+    """The catalog's table (as it stands), its extended sources and good time intervals, or None.
+
+    FITS files are searched for a table with the name of 4FGL's, else for the first that has
+    positions; other files are given to astropy's readers (VOTable, CSV, ECSV).
+    """
+    try:
+        with warnings.catch_warnings():
+            # Units such as 'photon cm**-2' in old catalogs; what matters is checked later.
+            warnings.simplefilter("ignore", UnitsWarning)
+            if fits.connect.is_fits("read", path, None):
+                return _read_fits(path)
+            return Table.read(path), None, None
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"{path}: is no catalog that astropy can read ({reason})") from error
+
+
+def _read_fits(path):
+    with fits.open(path) as hdus:
+        tables = [h for h in hdus if isinstance(h, (fits.BinTableHDU, fits.TableHDU))]
+        main = [h for h in tables if h.name == EXTNAME.upper()]
+        main += [h for h in tables if _has_positions(h.columns.names)]
+        if not main:
+            raise InputError(f"{path}: has no table with positions (RAJ2000 and DEJ2000, in deg)")
+        table = _as_table(main[0])
+        bounds = _named(tables, "EnergyBounds")
+        _fit_bands(table, None if bounds is None else _as_table(bounds))
+        extended, gti = (_named(tables, name) for name in ("ExtendedSources", "GTI"))
+        gti = None if gti is None else _as_table(gti)["START", "STOP"]
+        if extended is not None:
+            extended = _as_table(extended)
+            extended = extended[np.char.strip(extended["Source_Name"].astype("U")) != _NOBODY]
+            extended.meta.clear()
+    table.meta = {name: table.meta[name] for name in KEYWORDS if name in table.meta}
+    if not len(table):
+        table.remove_columns(list(set(_USER_CATALOG) & set(table.colnames)))
+    return table, extended, gti
+
+
+def _as_table(hdu):
+    table = Table.read(hdu, mask_invalid=False)
+    table.convert_bytestring_to_unicode()
+    return table
+
+
+def _named(hdus, name):
+    return next((h for h in hdus if h.name == name.upper()), None)
+
+
+def _has_positions(names):
+    lower = {name.lower() for name in names}
+    return bool(lower & {"raj2000", "ra", "glon", "ra_icrs"})
+
+
+def _fit_bands(table, bounds):
+    """Give band columns of other releases the eight bands of DR4; years do not fit, and go.
+
+    4FGL-DR1 and DR2 have seven bands of which six are the same. A band that a catalog does not
+    have is not known.
+    """
+    edges = np.column_stack([BAND_EDGES[:-1], BAND_EDGES[1:]])
+    own = np.zeros((0, 2))
+    if bounds is not None:
+        unit = bounds["LowerEnergy"].unit or "MeV"
+        own = np.column_stack(
+            [Quantity(bounds[n].data, unit).to_value("MeV") for n in ("LowerEnergy", "UpperEnergy")]
+        )
+        own = np.unique(own, axis=0)
+    for name, column in COLUMNS.items():
+        if not column.shape or name not in table.colnames:
+            continue
+        if table[name].shape[1:] == column.shape:
+            continue
+        values, unit = table[name].data, table[name].unit
+        table.remove_column(name)
+        if name not in BAND_COLUMNS or values.shape[1] != len(own):
+            continue
+        fitted = np.full((len(values), *column.shape), np.nan, "f4")
+        for i, band in enumerate(edges):
+            same = np.flatnonzero(np.all(np.isclose(own, band, rtol=1e-3), axis=1))
+            if len(same):
+                fitted[:, i] = values[:, same[0]]
+        table[name] = fitted
+        table[name].unit = unit
+
+
+def systematic_keywords():
+    """What the header says once 4FGL-DR4's systematic position error is in the ellipses."""
+    return {"ERPOSFAC": ERPOSFAC, "ERPOSABS": ERPOSABS}

@@ -1,0 +1,113 @@
+"""Positions, names and error ellipses: arrays in, arrays out, angles in degrees."""
+
+from collections import Counter
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import FK5, Galactic, SkyCoord
+
+PREFIX = "FNN"
+
+
+def containment(level):
+    """Radius, in sigma, that holds a share `level` of a two-dimensional Gaussian."""
+    return np.sqrt(-2 * np.log1p(-np.asarray(level, dtype=float)))
+
+
+R68, R95 = containment(0.68), containment(0.95)  # the ratio, 1.6215, is that of 4FGL
+
+# 4FGL-DR4's systematic error of a position: conf95 -> hypot(ERPOSFAC conf95, ERPOSABS)
+ERPOSFAC = 1.075
+ERPOSABS = 0.0079167  # deg
+
+
+def single(angle, period=None):
+    """Angles as the file keeps them, in single precision; with a period, within [0, period).
+
+    Rounding to single precision can carry 359.999999 up to 360, hence the second remainder.
+    """
+    angle = np.asarray(angle, dtype=float)
+    if period is None:
+        return angle.astype("f4")
+    return np.remainder(np.remainder(angle, period).astype("f4"), np.float32(period))
+
+
+def galactic(ra, dec):
+    """Galactic longitude and latitude of FK5 J2000 positions."""
+    coord = SkyCoord(ra, dec, unit="deg", frame=FK5).transform_to(Galactic())
+    return coord.l.deg, coord.b.deg
+
+
+def equatorial(lon, lat):
+    """FK5 J2000 right ascension and declination of Galactic positions."""
+    coord = SkyCoord(lon, lat, unit="deg", frame=Galactic).transform_to(FK5())
+    return coord.ra.deg, coord.dec.deg
+
+
+def source_names(ra, dec, prefix=PREFIX):
+    """Names 'FNN JHHMM.m+DDMM', truncated (not rounded) as the IAU asks.
+
+    What is truncated are the coordinates as the catalog prints them, with four decimals, in
+    integers: so a name can be checked from the table, and 0.7 deg (2.8 minutes) does not
+    become J0002.7. Sources that would share a name get A, B, ... behind it.
+    """
+    ra = np.rint(np.remainder(np.asarray(ra, float), 360.0) * 1e4).astype(int) % 3_600_000
+    dec = np.rint(np.asarray(dec, float) * 1e4).astype(int)
+    tenths, arcmin = ra // 250, np.abs(dec) * 6 // 1000
+    names = [
+        f"{prefix} J{t // 600:02d}{t // 10 % 60:02d}.{t % 10}{'-' if d < 0 else '+'}"
+        f"{a // 60:02d}{a % 60:02d}"
+        for t, d, a in zip(tenths, dec, arcmin, strict=True)
+    ]
+    return _told_apart(names)
+
+
+def _told_apart(names):
+    total, seen = Counter(names), Counter()
+    result = []
+    for name in names:
+        seen[name] += 1
+        result.append(name if total[name] == 1 else name + _letters(seen[name]))
+    return result
+
+
+def _letters(n):
+    """1, 2, ... 26, 27 as A, B, ... Z, AA."""
+    text = ""
+    while n:
+        n, digit = divmod(n - 1, 26)
+        text = chr(ord("A") + digit) + text
+    return text
+
+
+def position_angle(angle):
+    """A position angle of an axis, in (-90, 90] as 4FGL has it."""
+    return 90.0 - np.remainder(90.0 - np.asarray(angle, float), 180.0)
+
+
+def covariance(major, minor, posang, direction):
+    """Covariances (n, 2, 2) of 1-sigma ellipses, in axes along and across a direction.
+
+    Both `posang` (of the long axis) and `direction` are from north to east.
+    """
+    phi = np.radians(np.asarray(posang, float) - direction)
+    along, across = np.cos(phi), np.sin(phi)
+    a2, b2 = np.square(major), np.square(minor)
+    c01 = (a2 - b2) * along * across
+    c00 = a2 * along**2 + b2 * across**2
+    c11 = a2 * across**2 + b2 * along**2
+    return np.moveaxis(np.array([[c00, c01], [c01, c11]]), (0, 1), (-2, -1))
+
+
+def with_systematics(semi_axis, factor=ERPOSFAC, absolute=ERPOSABS, scale=1.0):
+    """Semi-axes widened by the systematic error that 4FGL found in its own positions.
+
+    `absolute` is for the 95 % axis; `scale` is the ratio of the axis to the 95 % one.
+    """
+    return np.hypot(factor * np.asarray(semi_axis), absolute * scale)
+
+
+def shifted(coord, degrees):
+    """FK5 positions moved in Galactic longitude."""
+    gal = coord.galactic
+    return SkyCoord(gal.l + degrees * u.deg, gal.b, frame=Galactic).transform_to(FK5())

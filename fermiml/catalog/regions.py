@@ -1,0 +1,59 @@
+"""Regions for ds9 and gammapy: error ellipses at 95 %, through the `regions` package."""
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import FK5, SkyCoord
+
+from fermiml.errors import InputError
+
+CLASS_COLOURS = {"AGN": "cyan", "PSR": "magenta", "FAKE": "red"}
+OTHER_CLASS = "green"
+MATCH_COLOURS = {True: "green", False: "yellow"}
+_ASSOCIATIONS = ("ASSOC_4FGL", "ASSOC_FGL", "ASSOC_FHL", "ASSOC_GAM1", "ASSOC1")
+
+
+def to_regions(table, colour="class"):
+    """An ellipse for each source, or a point where the error is not known, as `Regions`."""
+    from regions import EllipseSkyRegion, PointSkyRegion, Regions
+
+    if colour not in ("class", "match"):
+        raise InputError(f"colour {colour!r}, expected 'class' or 'match'")
+    regions = []
+    for row in table:
+        center = SkyCoord(float(row["RAJ2000"]), float(row["DEJ2000"]), unit="deg", frame=FK5)
+        major, minor, angle = (
+            float(row[f"Conf_95_{name}"]) for name in ("SemiMajor", "SemiMinor", "PosAng")
+        )
+        look = {
+            "meta": {"text": label(row)},
+            "visual": {"color": _colour(row, colour)},
+        }
+        if np.isfinite(major) and np.isfinite(minor):
+            # Region sizes are full axes. Their angle turns the long axis from west through
+            # north, as ds9 has it, and a position angle is from north through east.
+            look |= {"angle": (np.nan_to_num(angle) + 90) * u.deg}
+            regions.append(EllipseSkyRegion(center, 2 * major * u.deg, 2 * minor * u.deg, **look))
+        else:
+            regions.append(PointSkyRegion(center, **look))
+    return Regions(regions)
+
+
+def label(row):
+    """Name and significance of a source."""
+    significance = float(row["Signif_Avg"])
+    text = "" if np.isnan(significance) else f" ({significance:.1f} sigma)"
+    return f"{row['Source_Name']}{text}"
+
+
+def _colour(row, by):
+    if by == "match":
+        return MATCH_COLOURS[any(row[name] for name in _ASSOCIATIONS)]
+    return CLASS_COLOURS.get(row["ML_Class"], OTHER_CLASS)
+
+
+def to_ds9(table, colour="class"):
+    """The text of a ds9 region file."""
+    regions = to_regions(table, colour)
+    if not len(regions):
+        return "# Region file format: DS9\nfk5\n"
+    return regions.serialize(format="ds9", precision=6)

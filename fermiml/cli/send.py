@@ -1,0 +1,19 @@
+"""`fermiml send`: a catalog to a running TOPCAT or ds9."""
+
+import click
+
+from fermiml.cli.base import Command
+
+
+@click.command(cls=Command)
+@click.argument("catalog", type=click.Path())
+def send(catalog):
+    """Send CATALOG over SAMP to the programs that run: TOPCAT, ds9, Aladin."""
+    from pathlib import Path
+
+    from fermiml.catalog import samp
+    from fermiml.catalog.catalog import SourceCatalog
+
+    sources = SourceCatalog.read(catalog)
+    receivers = samp.send(sources, title=Path(catalog).stem)
+    click.echo(f"{len(sources)} sources sent to {', '.join(receivers)}")

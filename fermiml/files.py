@@ -1,0 +1,43 @@
+"""Output files: written under a temporary name, renamed when complete, never over another."""
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from fermiml.errors import InputError
+
+
+@contextmanager
+def replacing(path, overwrite=False):
+    """Give a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
+
+    An interrupted run leaves neither a half file nor a damaged old one. The temporary name
+    keeps the ending of `path`, from which many writers choose the format.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
+    # A folder of its own: other files of that name ending stay unharmed, and the file
+    # gets the permissions that the user's umask asks for, which mkstemp would not give.
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise InputError(f"{path}: cannot write there ({error.strerror})") from error
+    temporary = folder / path.name
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def write_text(path, text, overwrite=False):
+    """Write a text file, atomically."""
+    with replacing(path, overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
