@@ -7,7 +7,7 @@ from astropy.table import Table, vstack
 
 from fermiml.catalog import associate, crossmatch, fitsio, models, regions
 from fermiml.catalog.conform import conform
-from fermiml.catalog.positions import R68, R95, with_systematics
+from fermiml.catalog.positions import R68, R95, decimal, with_systematics
 from fermiml.errors import InputError
 from fermiml.files import replacing
 
@@ -89,8 +89,8 @@ class SourceCatalog:
     def positions(self):
         """Positions as an FK5 J2000 SkyCoord."""
         return SkyCoord(
-            np.asarray(self.table["RAJ2000"], float),
-            np.asarray(self.table["DEJ2000"], float),
+            decimal(self.table["RAJ2000"]),
+            decimal(self.table["DEJ2000"]),
             unit="deg",
             frame=FK5,
         )

@@ -1,9 +1,11 @@
 """Catalogs in other programs' formats: each as the text of a file."""
 
 import io
+import warnings
 
 import numpy as np
 from astropy.table import MaskedColumn, Table
+from astropy.units import UnitsWarning
 
 from fermiml.catalog.columns import COLUMNS
 from fermiml.catalog.models import to_models, to_xml
@@ -36,18 +38,24 @@ def to_votable(table):
 
     plain = table.copy()
     plain.meta.clear()
+    plain.convert_unicode_to_bytestring()
     for name, column in COLUMNS.items():
         plain[name].meta = {"ucd": column.ucd}
-    votable = from_table(plain, table_id="sources")
-    resource = votable.resources[0]
-    resource.coordinate_systems.append(CooSys(votable, ID="fk5", system="eq_FK5", equinox="J2000"))
-    first = votable.get_first_table()
-    first.description = "Gamma-ray sources in the columns of 4FGL-DR4, and ML columns"
-    for field in first.fields:
-        if field.name in ("RAJ2000", "DEJ2000"):
-            field.ref = "fk5"
     stream = io.BytesIO()
-    votable.to_xml(stream)
+    with warnings.catch_warnings():
+        # VOUnit frowns on erg, which is what 4FGL and its readers use.
+        warnings.simplefilter("ignore", UnitsWarning)
+        votable = from_table(plain, table_id="sources")
+        system = CooSys("fk5", equinox="J2000", system="eq_FK5", config=votable._config)
+        votable.resources[0].coordinate_systems.append(system)
+        first = votable.get_first_table()
+        first.description = "Gamma-ray sources in the columns of 4FGL-DR4, and ML columns"
+        for field in first.fields:
+            if field.name in ("RAJ2000", "DEJ2000"):
+                field.ref = "fk5"
+            if field.datatype == "char":
+                field.arraysize = "*"  # so that a text may be empty
+        votable.to_xml(stream)
     return stream.getvalue().decode("utf-8")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 
 from fermiml.catalog.derive import PARAMETERS
-from fermiml.catalog.positions import R95, covariance
+from fermiml.catalog.positions import R95, covariance, decimal
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,8 @@ class Spectrum(NamedTuple):
 
     kind: str
     pivot: float
-    values: tuple
-    errors: tuple
+    values: list
+    errors: list
 
 
 def spectra_of(table):
@@ -41,30 +41,28 @@ def spectra_of(table):
             spectrum = _start(row)
         kept.append((row, spectrum))
     for names, what in (
-        (extended, "extended and left out"),
-        (started, "without a spectrum, and get a starting value"),
+        (extended, "extended, left out"),
+        (started, "no spectrum known, given a starting value"),
     ):
         if names:
-            log.warning("%d sources are %s: %s", len(names), what, ", ".join(names[:5]))
+            log.warning("%d of the sources: %s (%s)", len(names), what, ", ".join(names[:5]))
     return kept
 
 
 def _fitted(row):
     names = PARAMETERS[row["SpectrumType"]]
-    values = tuple(float(row[name]) for name in names)
-    errors = tuple(float(row[f"Unc_{name}"]) for name in names)
-    pivot = float(row["Pivot_Energy"])
+    pivot, *values = decimal([row[name] for name in ("Pivot_Energy", *names)]).tolist()
+    errors = decimal([row[f"Unc_{name}"] for name in names]).tolist()
     good = np.all(np.isfinite((pivot, *values))) and pivot > 0 and values[0] > 0
-    return Spectrum(row["SpectrumType"], pivot, values, errors) if good else None
+    return Spectrum(str(row["SpectrumType"]), pivot, values, errors) if good else None
 
 
 def _start(row):
-    flux = float(row["Flux1000"])
-    index = float(row["PL_Index"])
+    flux, index = decimal([row["Flux1000"], row["PL_Index"]]).tolist()
     flux = flux if flux > 0 else START_FLUX
-    index = index if np.isfinite(index) and index > 1 else START_INDEX
+    index = index if index > 1 else START_INDEX
     density = flux * (index - 1) / START_PIVOT
-    return Spectrum("PowerLaw", START_PIVOT, (density, index), (np.nan, np.nan))
+    return Spectrum("PowerLaw", START_PIVOT, [density, index], [np.nan, np.nan])
 
 
 # --- gammapy ---------------------------------------------------------------------------------
@@ -85,11 +83,11 @@ def to_models(table):
 
     models = []
     for row, spectrum in spectra_of(table):
-        icrs = SkyCoord(row["RAJ2000"], row["DEJ2000"], unit="deg", frame=FK5).icrs
+        icrs = SkyCoord(*decimal([row["RAJ2000"], row["DEJ2000"]]), unit="deg", frame=FK5).icrs
         spatial = PointSpatialModel(lon_0=icrs.ra, lat_0=icrs.dec, frame="icrs")
         lon_error, lat_error = _position_errors(row)
         spatial.lon_0.error, spatial.lat_0.error = lon_error, lat_error
-        models.append(SkyModel(_gammapy_spectrum(spectrum), spatial, name=row["Source_Name"]))
+        models.append(SkyModel(_gammapy_spectrum(spectrum), spatial, name=str(row["Source_Name"])))
     return Models(models)
 
 
@@ -102,7 +100,7 @@ def _gammapy_spectrum(spectrum):
     pars = {n: v * u.Unit(q) for n, v, q in zip(names, spectrum.values, units, strict=True)}
     model = Model.create(tag, "spectral", reference=spectrum.pivot * u.MeV, **pars)
     for name, error in zip(names, spectrum.errors, strict=True):
-        model.parameters[name].error = np.nan_to_num(error)
+        model.parameters[name].error = float(np.nan_to_num(error))
     return model
 
 
@@ -113,7 +111,7 @@ def _position_errors(row):
         return 0.0, 0.0
     north_east = covariance(ellipse[0] / R95, ellipse[1] / R95, np.nan_to_num(ellipse[2]), 0.0)
     lat, lon = np.sqrt(np.diag(north_east))
-    return lon / max(np.cos(np.radians(float(row["DEJ2000"]))), 1e-6), lat
+    return float(lon / max(np.cos(np.radians(float(row["DEJ2000"]))), 1e-6)), float(lat)
 
 
 # --- XML -------------------------------------------------------------------------------------
@@ -160,7 +158,7 @@ def to_xml(table):
     """The text of a source library that gtlike and fermipy read."""
     library = ET.Element("source_library", title="fermiml")
     for row, spectrum in spectra_of(table):
-        source = ET.SubElement(library, "source", name=row["Source_Name"], type="PointSource")
+        source = ET.SubElement(library, "source", name=str(row["Source_Name"]), type="PointSource")
         function, scale_name, parameters = _GTLIKE[spectrum.kind]
         node = ET.SubElement(source, "spectrum", type=function)
         for parameter, value, error in zip(
@@ -168,9 +166,10 @@ def to_xml(table):
         ):
             _xml_fitted(node, parameter, value, error)
         _xml_fixed(node, scale_name, spectrum.pivot, 1.0, 1e7)
+        ra, dec = decimal([row["RAJ2000"], row["DEJ2000"]])
         spatial = ET.SubElement(source, "spatialModel", type="SkyDirFunction")
-        _xml_fixed(spatial, "RA", float(str(row["RAJ2000"])), 0.0, 360.0)
-        _xml_fixed(spatial, "DEC", float(str(row["DEJ2000"])), -90.0, 90.0)
+        _xml_fixed(spatial, "RA", ra, 0.0, 360.0)
+        _xml_fixed(spatial, "DEC", dec, -90.0, 90.0)
     ET.indent(library)
     return ET.tostring(library, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -178,7 +177,7 @@ def to_xml(table):
 def _xml_fitted(node, parameter, value, error):
     """A parameter; the flux density gets a scale, so that the fit sees a number near 1."""
     density = parameter.name in ("Prefactor", "norm")
-    scale = 10.0 ** np.floor(np.log10(value)) if density else float(parameter.sign)
+    scale = 10.0 ** np.floor(np.log10(value) + 1e-6) if density else float(parameter.sign)
     value, error = value / (scale if density else 1), error / abs(scale)
     attributes = {
         "free": str(int(parameter.free)),

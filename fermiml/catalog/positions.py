@@ -32,6 +32,11 @@ def single(angle, period=None):
     return np.remainder(np.remainder(angle, period).astype("f4"), np.float32(period))
 
 
+def decimal(values):
+    """Single-precision numbers as the decimals they stand for: 83.633, not 83.63300323..."""
+    return np.asarray(values, "f4").astype("U").astype(float)
+
+
 def galactic(ra, dec):
     """Galactic longitude and latitude of FK5 J2000 positions."""
     coord = SkyCoord(ra, dec, unit="deg", frame=FK5).transform_to(Galactic())

@@ -4,11 +4,13 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 
+from fermiml.catalog.positions import decimal
 from fermiml.errors import InputError
 
 CLASS_COLOURS = {"AGN": "cyan", "PSR": "magenta", "FAKE": "red"}
 OTHER_CLASS = "green"
 MATCH_COLOURS = {True: "green", False: "yellow"}
+_NUMBERS = ("RAJ2000", "DEJ2000", "Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng")
 _ASSOCIATIONS = ("ASSOC_4FGL", "ASSOC_FGL", "ASSOC_FHL", "ASSOC_GAM1", "ASSOC1")
 
 
@@ -20,10 +22,8 @@ def to_regions(table, colour="class"):
         raise InputError(f"colour {colour!r}, expected 'class' or 'match'")
     regions = []
     for row in table:
-        center = SkyCoord(float(row["RAJ2000"]), float(row["DEJ2000"]), unit="deg", frame=FK5)
-        major, minor, angle = (
-            float(row[f"Conf_95_{name}"]) for name in ("SemiMajor", "SemiMinor", "PosAng")
-        )
+        ra, dec, major, minor, angle = decimal([row[name] for name in _NUMBERS])
+        center = SkyCoord(ra, dec, unit="deg", frame=FK5)
         look = {
             "meta": {"text": label(row)},
             "visual": {"color": _colour(row, colour)},
@@ -56,4 +56,4 @@ def to_ds9(table, colour="class"):
     regions = to_regions(table, colour)
     if not len(regions):
         return "# Region file format: DS9\nfk5\n"
-    return regions.serialize(format="ds9", precision=6)
+    return regions.serialize(format="ds9", precision=6) + "\n"
