@@ -1,0 +1,1 @@
+"""Coarse derived diffuse models, not for publication; see fermiml.simulate.embed."""

@@ -1,0 +1,194 @@
+"""An observation: pixels, energy bins, exposure, PSF and energy dispersion."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import healpy
+import numpy as np
+from astropy.coordinates import SkyCoord
+from scipy.spatial import cKDTree
+
+from fermiml.simulate.sources import unit_vectors
+from fermiml.sky import exposure as exposures
+from fermiml.sky import irfs
+
+BINS_PER_DECADE = 8  # of the true energies, at least
+# True energies that still put events into the lowest and highest bins of the counts.
+_BELOW, _ABOVE = 0.5, 0.25  # decades
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What turns fluxes into expected counts on a pixel grid.
+
+    `edges` are those of the counts bins, `true_edges` those of the true energies (MeV);
+    `dispersion` (true bin, counts bin) is the probability to find an event of a true bin
+    in a counts bin.
+    """
+
+    geom: object  # of gammapy, with the axis `energy`
+    psf: object  # fermiml.sky.psf.PSF
+    exposure_map: object  # gammapy map with the axis `energy_true`
+    response: object  # fermiml.sky.irfs.Response
+    true_edges: np.ndarray
+    dispersion: np.ndarray
+    mask: np.ndarray | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, geom, exposure_map, response, psf=None, dispersion=True, mask=None):
+        """An observation with the response of an IRF; `dispersion` switches that one off."""
+        edges = geom.axes["energy"].edges.to_value("MeV")
+        true_edges = refined(edges, beyond=dispersion)
+        if dispersion:
+            matrix = response.edisp_matrix(true_edges, edges)
+        else:
+            center = np.sqrt(true_edges[:-1] * true_edges[1:])
+            number = np.digitize(center, edges) - 1
+            matrix = (number[:, None] == np.arange(len(edges) - 1)).astype(float)
+        psf = (psf or response.psf).normalized()
+        return cls(geom, psf, exposure_map, response, true_edges, matrix, mask)
+
+    @classmethod
+    def like(cls, component, dispersion=True, irf=None):
+        """The observation that a component of a SkyCube is (`irf` where no header names one)."""
+        name = irf or component.selection.irf_name
+        name = name if name in irfs.installed() else irfs.DEFAULT_IRF
+        response = irfs.Response.load(name, component.selection.evtype or irfs.ALL_EVENTS)
+        return cls.of(
+            component.counts.geom,
+            component.exposure,
+            response,
+            psf=component.psf,
+            dispersion=dispersion,
+            mask=component.mask,
+        )
+
+    @property
+    def edges(self):
+        """Edges of the counts bins (MeV)."""
+        return self.geom.axes["energy"].edges.to_value("MeV")
+
+    @property
+    def true_energy(self):
+        """Middle of the true bins (MeV)."""
+        return np.sqrt(self.true_edges[:-1] * self.true_edges[1:])
+
+    @cached_property
+    def pixels(self):
+        """The pixels of the grid."""
+        return Pixels(self.geom.to_image())
+
+    @cached_property
+    def true_profiles(self):
+        """The PSF at the true energies, (true bin, rad)."""
+        return self.psf.at(self.true_energy)
+
+    def exposure(self, lon, lat):
+        """cm2 s at Galactic positions, (true bin, position).
+
+        Where the map does not reach the true energies, the effective area extends it.
+        """
+        position = SkyCoord(lon, lat, unit="deg", frame="galactic")
+        values = exposures.sample(self.exposure_map, position, self.true_energy)
+        known = np.isfinite(values).any(axis=1)
+        area = self.response.effective_area(self.true_energy, np.linspace(0.3, 1, 8)).mean(axis=1)
+        for end in np.flatnonzero(~known):
+            nearest = np.flatnonzero(known)[np.argmin(np.abs(np.flatnonzero(known) - end))]
+            values[end] = values[nearest] * area[end] / area[nearest]
+        return np.nan_to_num(values)
+
+    def counts_matrix(self, sources):
+        """Expected events by source, true bin and counts bin, wherever they fall on the sky."""
+        photons = sources.flux(self.true_edges) * self.exposure(sources.lon, sources.lat).T
+        return photons[:, :, None] * self.dispersion
+
+
+def refined(edges, beyond):
+    """Edges with all of `edges` among them and bins no wider than an eighth of a decade."""
+    edges = np.asarray(edges, float)
+    if beyond:
+        edges = np.concatenate([[edges[0] * 10**-_BELOW], edges, [edges[-1] * 10**_ABOVE]])
+    parts = [edges[:1]]
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        count = max(1, int(np.ceil(np.log10(high / low) * BINS_PER_DECADE - 1e-6)))
+        parts.append(np.geomspace(low, high, count + 1)[1:])
+    return np.concatenate(parts)
+
+
+class Pixels:
+    """The pixels of a two-dimensional geometry as points on the sphere."""
+
+    def __init__(self, geom):
+        self.geom = geom
+        self.shape = geom.data_shape
+        position = geom.get_coord().skycoord.galactic
+        self.lon = np.nan_to_num(np.ravel(position.l.deg))
+        self.lat = np.nan_to_num(np.ravel(position.b.deg))
+        on_sky = np.isfinite(np.ravel(position.l.deg))
+        area = np.broadcast_to(geom.solid_angle().to_value("sr"), self.shape).ravel()
+        self.area = np.where(on_sky, np.nan_to_num(area), 0.0)
+        self.side = float(np.degrees(np.sqrt(np.median(self.area[self.area > 0]))))
+        # Pixels off the sky are put far away, where no window finds them.
+        self._vectors = np.where(on_sky[:, None], unit_vectors(self.lon, self.lat), 10.0)
+        self._on_sky = on_sky
+
+    @cached_property
+    def _tree(self):
+        return cKDTree(self._vectors)
+
+    @cached_property
+    def center(self):
+        """Middle of the pixels and the radius (deg) that holds them all."""
+        vectors = self._vectors[self._on_sky]
+        middle = vectors.mean(axis=0)
+        length = np.linalg.norm(middle)
+        if length < 0.2:
+            return SkyCoord(0, 0, unit="deg", frame="galactic"), 180.0
+        middle = middle / length
+        radius = np.degrees(np.arccos(np.clip((vectors @ middle).min(), -1, 1)))
+        lon, lat = np.arctan2(middle[1], middle[0]), np.arcsin(middle[2])
+        return SkyCoord(lon, lat, unit="rad", frame="galactic"), float(radius)
+
+    def near(self, vector, radius):
+        """Pixels within `radius` (deg) of a unit vector, nearest first, and their distances."""
+        chord = 2 * np.sin(np.radians(min(radius, 180.0)) / 2)
+        found = np.array(self._tree.query_ball_point(vector, chord), int)
+        distance = _separation(self._vectors[found], vector)
+        order = np.argsort(distance)
+        return found[order], distance[order]
+
+    def nearest(self, vector):
+        """The pixel whose centre is nearest, and its distance (deg)."""
+        chord, pixel = self._tree.query(vector)
+        return int(pixel), float(np.degrees(2 * np.arcsin(min(chord / 2, 1))))
+
+    def sample_distances(self, pixels, vector, step):
+        """Distances (deg) of points about `step` deg apart in pixels, (pixel, point)."""
+        count = int(np.clip(np.ceil(self.side / step), 1, 32))
+        if self.geom.is_hpx:
+            return _separation(self._children(pixels, count), vector)
+        offset = (np.arange(count) + 0.5) / count - 0.5
+        dy, dx = (a.ravel() for a in np.meshgrid(offset, offset, indexing="ij"))
+        y, x = np.unravel_index(pixels, self.shape)
+        coords = self.geom.pix_to_coord((x[:, None] + dx, y[:, None] + dy))
+        position = SkyCoord(*coords, frame=self.geom.frame).galactic
+        return _separation(unit_vectors(position.l.deg, position.b.deg), vector)
+
+    def _children(self, pixels, count):
+        """Centres of the HEALPix pixels that a finer grid has in each pixel."""
+        nside, levels = int(self.geom.nside[0]), int(np.ceil(np.log2(count)))
+        number = self.geom.local_to_global((pixels,))[0]
+        nested = number if self.geom.nest else healpy.ring2nest(nside, number)
+        children = nested[:, None] * 4**levels + np.arange(4**levels)
+        vectors = np.stack(healpy.pix2vec(nside * 2**levels, children, nest=True), axis=-1)
+        if self.geom.frame == "galactic":
+            return vectors
+        position = SkyCoord(
+            *np.moveaxis(vectors, -1, 0), frame=self.geom.frame, representation_type="cartesian"
+        )
+        return np.moveaxis(position.galactic.cartesian.xyz.value, 0, -1)
+
+
+def _separation(vectors, vector):
+    chord = np.linalg.norm(vectors - vector, axis=-1)
+    return np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1)))

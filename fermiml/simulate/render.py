@@ -1,0 +1,111 @@
+"""Expected counts of single sources, at their exact places, and what they are worth."""
+
+import numpy as np
+from tqdm import tqdm
+
+from fermiml.simulate.sources import DISK, POINT, unit_vectors
+from fermiml.sky.bands import assign_bins
+
+_TINY = 1e-30
+_STEP = 0.02  # deg between the points at which a pixel near a source is sampled
+_LOST_SHARE, _LOST_COUNTS = 0.005, 0.05  # what a window may leave out of a bin
+_GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
+
+
+def windows(observation, sources, progress=None):
+    """For each source its number, pixels and expected counts there (counts bin, pixel).
+
+    A source whose window touches no pixel is left out. `progress` names the progress bar.
+    """
+    matrix = observation.counts_matrix(sources)
+    vectors = unit_vectors(sources.lon, sources.lat)
+    numbers = range(len(sources))
+    if progress:
+        numbers = tqdm(numbers, progress, unit="source", disable=None, leave=False)
+    for i in numbers:
+        profiles = matrix[i].T @ observation.true_profiles  # counts per sr
+        if sources.form[i] != POINT:
+            profiles = _spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
+        pixels, values = _window(
+            observation, vectors[i], matrix[i].sum(axis=0), profiles, sources.size[i]
+        )
+        if len(pixels):
+            yield i, pixels, values
+
+
+def total(observation, sources, progress=None):
+    """Summed expected counts of sources, (counts bin, pixels...)."""
+    bins = len(observation.edges) - 1
+    out = np.zeros((bins, observation.pixels.area.size))
+    for _, pixels, values in windows(observation, sources, progress):
+        out[:, pixels] += values
+    return out.reshape(bins, *observation.pixels.shape)
+
+
+def oracle(observation, sources, expected, progress=None):
+    """Asimov TS of every source, and its expected counts in the network's bands.
+
+    2 sum[(s + b) ln(1 + s / b) - s] over pixels and native bins, with b all that is expected
+    less the source itself. `expected` is the sum of everything, the sources included.
+    """
+    bins = len(observation.edges) - 1
+    everything = expected.reshape(bins, -1)
+    bands = assign_bins(observation.edges)
+    member = (bands[:, None] == np.arange(5)).astype(float)
+    observed = np.ones(everything.shape[1], bool)
+    if observation.mask is not None:
+        observed = observation.mask.ravel()
+    ts, counts = np.zeros(len(sources)), np.zeros((len(sources), 5))
+    for i, pixels, s in windows(observation, sources, progress):
+        s = s[:, observed[pixels]]
+        b = np.maximum(everything[:, pixels[observed[pixels]]] - s, 1e-12)
+        ts[i] = 2 * np.sum((s + b) * np.log1p(s / b) - s)
+        counts[i] = s.sum(axis=1) @ member
+    return ts, counts
+
+
+def _window(observation, vector, expected, profiles, size):
+    """Pixels around a source, and its counts there, bin by bin out to its own radius."""
+    rad, pixels = observation.psf.rad, observation.pixels
+    radii, held = _radii(rad, profiles, expected)
+    found, distance = pixels.near(vector, radii.max() + pixels.side)
+    if not len(found):
+        return found, None
+    logs = np.log(np.maximum(profiles, _TINY))
+    values = np.zeros((len(profiles), len(found)))
+    reach = np.searchsorted(distance, radii + pixels.side)
+    for row, log, n in zip(values, logs, reach, strict=True):
+        row[:n] = np.exp(np.interp(distance[:n], rad, log))
+    # The PSF changes within the pixels next to the source: sample these finely.
+    close = slice(0, np.searchsorted(distance, 3.5 * pixels.side + size))
+    if close.stop:
+        points = pixels.sample_distances(found[close], vector, max(_STEP, size / 4))
+        for row, log in zip(values, logs, strict=True):
+            row[close] = np.exp(np.interp(points, rad, log)).mean(axis=1)
+    return found, values / held[:, None] * pixels.area[found]
+
+
+def _radii(rad, profiles, expected):
+    """Radius (deg) per bin beyond which little is left, and the share of counts within it."""
+    theta = np.radians(rad)
+    ring = 2 * np.pi * np.sin(theta) * profiles
+    steps = 0.5 * (ring[:, 1:] + ring[:, :-1]) * np.diff(theta)
+    beyond = np.cumsum(steps[:, ::-1], axis=1)[:, ::-1]  # outside of each inner node
+    allowed = np.maximum(_LOST_SHARE * expected, _LOST_COUNTS)
+    number = np.minimum(np.sum(beyond > allowed[:, None], axis=1), beyond.shape[1] - 1)
+    left = np.take_along_axis(beyond, number[:, None], axis=1)[:, 0]
+    return rad[number], 1 - left / np.maximum(beyond[:, 0], _TINY)
+
+
+def _spread(rad, profiles, form, size, rings=12, azimuths=24):
+    """Profiles of a disk or Gaussian: the mean over points of equal weight within it."""
+    share = (np.arange(rings) + 0.5) / rings
+    if form == DISK:
+        radius = size * np.sqrt(share)
+    else:
+        radius = size / _GAUSS_68 * np.sqrt(-2 * np.log(1 - share))
+    angle = (np.arange(azimuths) + 0.5) * 2 * np.pi / azimuths
+    shift = radius[:, None] * np.exp(1j * angle)
+    distance = np.abs(rad[:, None] + shift.ravel())
+    logs = np.log(np.maximum(profiles, _TINY))
+    return np.array([np.exp(np.interp(distance, rad, log)).mean(axis=1) for log in logs])
