@@ -227,7 +227,7 @@ def _sample(cube, lon, lat):
         raise InputError("a HEALPix diffuse model must hold the whole sky in Galactic pixels")
     position = SkyCoord(lon, lat, unit="deg", frame="galactic")
     x, y = geom.coord_to_pix(position)
-    height, width = geom.data_shape
+    width = geom.data_shape[1]
     around = abs(width * geom.pixel_scales[0].deg - 360) < 1e-3
     if around:  # the first column follows the last
         x = np.mod(x, width)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import healpy
 import numpy as np
@@ -79,6 +80,10 @@ class Observation:
         return Pixels(self.geom.to_image())
 
     @cached_property
+    def _exposure_pixels(self):
+        return Pixels(self.exposure_map.geom.to_image())
+
+    @cached_property
     def true_profiles(self):
         """The PSF at the true energies, (true bin, rad)."""
         return self.psf.at(self.true_energy)
@@ -86,10 +91,15 @@ class Observation:
     def exposure(self, lon, lat):
         """cm2 s at Galactic positions, (true bin, position).
 
-        Where the map does not reach the true energies, the effective area extends it.
+        Where the map does not reach the true energies, the effective area extends it; beyond
+        its border its nearest pixel does. Events from there are in the data, too.
         """
         position = SkyCoord(lon, lat, unit="deg", frame="galactic")
         values = exposures.sample(self.exposure_map, position, self.true_energy)
+        outside = ~np.isfinite(values).any(axis=0)
+        if outside.any():
+            border = self._exposure_pixels.nearest(unit_vectors(lon[outside], lat[outside]))
+            values[:, outside] = exposures.sample(self.exposure_map, border, self.true_energy)
         known = np.isfinite(values).any(axis=1)
         area = self.response.effective_area(self.true_energy, np.linspace(0.3, 1, 8)).mean(axis=1)
         for end in np.flatnonzero(~known):
@@ -109,7 +119,7 @@ def refined(edges, beyond):
     if beyond:
         edges = np.concatenate([[edges[0] * 10**-_BELOW], edges, [edges[-1] * 10**_ABOVE]])
     parts = [edges[:1]]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         count = max(1, int(np.ceil(np.log10(high / low) * BINS_PER_DECADE - 1e-6)))
         parts.append(np.geomspace(low, high, count + 1)[1:])
     return np.concatenate(parts)
@@ -157,10 +167,10 @@ class Pixels:
         order = np.argsort(distance)
         return found[order], distance[order]
 
-    def nearest(self, vector):
-        """The pixel whose centre is nearest, and its distance (deg)."""
-        chord, pixel = self._tree.query(vector)
-        return int(pixel), float(np.degrees(2 * np.arcsin(min(chord / 2, 1))))
+    def nearest(self, vectors):
+        """The pixel centres that are nearest to unit vectors, as a SkyCoord."""
+        pixel = self._tree.query(vectors)[1]
+        return SkyCoord(self.lon[pixel], self.lat[pixel], unit="deg", frame="galactic")
 
     def sample_distances(self, pixels, vector, step):
         """Distances (deg) of points about `step` deg apart in pixels, (pixel, point)."""

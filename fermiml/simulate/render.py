@@ -8,7 +8,7 @@ from fermiml.sky.bands import assign_bins
 
 _TINY = 1e-30
 _STEP = 0.02  # deg between the points at which a pixel near a source is sampled
-_LOST_SHARE, _LOST_COUNTS = 0.005, 0.05  # what a window may leave out of a bin
+_LOST_SHARE, _LOST_COUNTS = 0.005, 0.05  # what may be moved from outside a window into it
 _GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 
 
@@ -91,7 +91,8 @@ def _radii(rad, profiles, expected):
     ring = 2 * np.pi * np.sin(theta) * profiles
     steps = 0.5 * (ring[:, 1:] + ring[:, :-1]) * np.diff(theta)
     beyond = np.cumsum(steps[:, ::-1], axis=1)[:, ::-1]  # outside of each inner node
-    allowed = np.maximum(_LOST_SHARE * expected, _LOST_COUNTS)
+    most = 0.1 * expected
+    allowed = np.minimum(np.maximum(_LOST_SHARE * expected, _LOST_COUNTS), most)
     number = np.minimum(np.sum(beyond > allowed[:, None], axis=1), beyond.shape[1] - 1)
     left = np.take_along_axis(beyond, number[:, None], axis=1)[:, 0]
     return rad[number], 1 - left / np.maximum(beyond[:, 0], _TINY)
