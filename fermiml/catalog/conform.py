@@ -6,7 +6,7 @@ from astropy.coordinates import FK5, ICRS, SkyCoord
 from astropy.table import Column as TableColumn
 from astropy.table import MaskedColumn, Table
 
-from fermiml.catalog.columns import BLANK, COLUMNS, SPECTRUM_TYPES, unit_problem
+from fermiml.catalog.columns import BLANK, COLUMNS, SPECTRUM_TYPES, cell_names, unit_problem
 from fermiml.catalog.derive import fill_derived, modern_cutoffs
 from fermiml.catalog.positions import equatorial, galactic, single, source_names
 from fermiml.errors import InputError
@@ -35,7 +35,7 @@ def conform(data):
     ICRS or Galactic coordinates. What is not given is unknown: NaN, blank text, masked integer.
     Names, Galactic coordinates, fluxes and the like are filled in where they follow from the rest.
     """
-    given = modern_cutoffs(Table(data, copy=False))
+    given = modern_cutoffs(_arrays_joined(Table(data, copy=False)))
     names = {name.lower(): name for name in reversed(given.colnames)}
     names |= {name.lower(): name for name in given.colnames if name in COLUMNS}
     ra, dec, used = _find_positions(given, names)
@@ -60,6 +60,18 @@ def conform(data):
         if name.lower() not in taken:
             table[name] = _extra(given[name])
             taken.add(name.lower())
+    return table
+
+
+def _arrays_joined(table):
+    """A table with arrays where a CSV file has a column for each number."""
+    table = table.copy(copy_data=False)
+    for column in COLUMNS.values():
+        names = cell_names(column.name, column.shape)
+        if column.shape and set(names) <= set(table.colnames):
+            cells = [_numbers(name, column.unit, table[name]) for name in names]
+            table[column.name] = np.stack(cells, axis=-1).reshape(len(table), *column.shape)
+            table.remove_columns(names)
     return table
 
 

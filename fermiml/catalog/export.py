@@ -7,8 +7,8 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 from astropy.units import UnitsWarning
 
-from fermiml.catalog.columns import COLUMNS
-from fermiml.catalog.models import to_models, to_xml
+from fermiml.catalog.columns import COLUMNS, cell_names
+from fermiml.catalog.models import to_xml, to_yaml
 from fermiml.catalog.regions import to_ds9
 from fermiml.errors import InputError
 from fermiml.files import write_text
@@ -26,7 +26,7 @@ def export(catalog, form, path, overwrite=False, colour="class"):
         "votable": lambda: to_votable(table),
         "csv": lambda: to_csv(table),
         "xml": lambda: to_xml(table),
-        "gammapy": lambda: to_models(table).to_yaml(),
+        "gammapy": lambda: to_yaml(table),
     }[form]()
     write_text(path, text, overwrite)
 
@@ -55,6 +55,9 @@ def to_votable(table):
                 field.ref = "fk5"
             if field.datatype == "char":
                 field.arraysize = "*"  # so that a text may be empty
+            elif plain[field.name].ndim > 2:
+                # VOTable names the fastest axis first; astropy writes numpy's order.
+                field.arraysize = "x".join(str(n) for n in plain[field.name].shape[:0:-1])
         votable.to_xml(stream)
     return stream.getvalue().decode("utf-8")
 
@@ -76,8 +79,3 @@ def to_csv(table):
     stream = io.StringIO()
     flat.write(stream, format="ascii.csv")
     return stream.getvalue()
-
-
-def cell_names(name, shape):
-    """Names for the numbers of an array column: Flux_Band_1 ..., Unc_Flux_Band_1_1 ..."""
-    return ["_".join([name, *(str(i + 1) for i in index)]) for index in np.ndindex(*shape)]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import yaml
 from astropy.coordinates import FK5, SkyCoord
 
 from fermiml.catalog.derive import PARAMETERS
@@ -79,16 +80,29 @@ _GAMMAPY = {
 
 def to_models(table):
     """Point sources as gammapy `Models`, positions in ICRS."""
-    from gammapy.modeling.models import Models, PointSpatialModel, SkyModel
+    from gammapy.modeling.models import Models
 
-    models = []
+    return Models(list(_sky_models(table)))
+
+
+def to_yaml(table):
+    """The text of a file that gammapy's `Models.read` takes.
+
+    Written model by model: `Models` would make a covariance matrix of all parameters, 10 GB
+    for a catalog as large as 4FGL.
+    """
+    components = [model.to_dict() for model in _sky_models(table)]
+    return yaml.safe_dump({"components": components}, sort_keys=False)
+
+
+def _sky_models(table):
+    from gammapy.modeling.models import PointSpatialModel, SkyModel
+
     for row, spectrum in spectra_of(table):
         icrs = SkyCoord(*decimal([row["RAJ2000"], row["DEJ2000"]]), unit="deg", frame=FK5).icrs
         spatial = PointSpatialModel(lon_0=icrs.ra, lat_0=icrs.dec, frame="icrs")
-        lon_error, lat_error = _position_errors(row)
-        spatial.lon_0.error, spatial.lat_0.error = lon_error, lat_error
-        models.append(SkyModel(_gammapy_spectrum(spectrum), spatial, name=str(row["Source_Name"])))
-    return Models(models)
+        spatial.lon_0.error, spatial.lat_0.error = _position_errors(row)
+        yield SkyModel(_gammapy_spectrum(spectrum), spatial, name=str(row["Source_Name"]))
 
 
 def _gammapy_spectrum(spectrum):
