@@ -112,18 +112,20 @@ def _checked(lon, lat, lon_name, lat_name):
 
 
 def _fill_positions(table, ra, dec):
-    """Galactic coordinates and names, from the positions before they are rounded."""
+    """Galactic coordinates, from the positions before they are rounded, and names from after."""
     unknown = np.isnan(table["GLON"]) | np.isnan(table["GLAT"])
     if np.any(unknown):
         lon, lat = galactic(ra[unknown], dec[unknown])
         table["GLON"][unknown], table["GLAT"][unknown] = single(lon, 360.0), single(lat)
     unnamed = table["Source_Name"] == ""
     if np.any(unnamed):
-        table["Source_Name"][unnamed] = source_names(ra[unnamed], dec[unnamed])
+        table["Source_Name"][unnamed] = source_names(
+            table["RAJ2000"][unnamed], table["DEJ2000"][unnamed]
+        )
     name, count = np.unique(table["Source_Name"], return_counts=True)
     if np.any(count > 1):
         raise InputError(
-            f"column Source_Name: {name[count > 1][0]!r} stands in {count.max()} rows, "
+            f"column Source_Name: {str(name[count > 1][0])!r} stands in {count.max()} rows, "
             "expected a name of its own for each"
         )
 
@@ -131,7 +133,7 @@ def _fill_positions(table, ra, dec):
 def _check_spectrum_types(table):
     types = [_SPECTRUM_ALIASES.get(t, t) for t in table["SpectrumType"]]
     for kind in set(types) - set(SPECTRUM_TYPES):
-        raise InputError(f"column SpectrumType: {kind!r}, expected one of {SPECTRUM_TYPES}")
+        raise InputError(f"column SpectrumType: {str(kind)!r}, expected one of {SPECTRUM_TYPES}")
     table["SpectrumType"][:] = types
 
 
