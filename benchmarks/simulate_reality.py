@@ -96,7 +96,7 @@ def _catalog(observation):
     away = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic").separation(center).deg
     near = away < radius + 10
     sources, names, index, away = sources[near], names[near], index[near], away[near]
-    bright = observation.counts_matrix(sources).sum(axis=(1, 2)) > 100
+    bright = (observation.photons(sources) @ observation.dispersion).sum(axis=1) > 100
     return sources, (index > VARIABLE) & bright & (away < radius + 2), names
 
 

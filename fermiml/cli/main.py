@@ -6,6 +6,7 @@ from fermiml.cli.base import Group
 from fermiml.cli.export import export
 from fermiml.cli.info import info
 from fermiml.cli.send import send
+from fermiml.cli.simulate import simulate
 
 # What a bug report needs; the first ones are always installed.
 _VERSIONS = ("fermiml", "numpy", "astropy", "gammapy", "healpy", "regions", "scipy")
@@ -43,3 +44,4 @@ def main():
 main.add_command(export)
 main.add_command(info)
 main.add_command(send)
+main.add_command(simulate)

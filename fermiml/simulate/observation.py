@@ -88,29 +88,29 @@ class Observation:
         """The PSF at the true energies, (true bin, rad)."""
         return self.psf.at(self.true_energy)
 
-    def exposure(self, lon, lat):
-        """cm2 s at Galactic positions, (true bin, position).
+    def exposure(self, lon, lat, energy=None):
+        """cm2 s at Galactic positions, (energy, position); by default at the true energies.
 
-        Where the map does not reach the true energies, the effective area extends it; beyond
-        its border its nearest pixel does. Events from there are in the data, too.
+        Where the map does not reach an energy, the effective area extends it; beyond its
+        border its nearest pixel does. Events from there are in the data, too.
         """
+        energy = self.true_energy if energy is None else energy
         position = SkyCoord(lon, lat, unit="deg", frame="galactic")
-        values = exposures.sample(self.exposure_map, position, self.true_energy)
+        values = exposures.sample(self.exposure_map, position, energy)
         outside = ~np.isfinite(values).any(axis=0)
         if outside.any():
             border = self._exposure_pixels.nearest(unit_vectors(lon[outside], lat[outside]))
-            values[:, outside] = exposures.sample(self.exposure_map, border, self.true_energy)
-        known = np.isfinite(values).any(axis=1)
-        area = self.response.effective_area(self.true_energy, np.linspace(0.3, 1, 8)).mean(axis=1)
-        for end in np.flatnonzero(~known):
-            nearest = np.flatnonzero(known)[np.argmin(np.abs(np.flatnonzero(known) - end))]
-            values[end] = values[nearest] * area[end] / area[nearest]
+            values[:, outside] = exposures.sample(self.exposure_map, border, energy)
+        known = np.flatnonzero(np.isfinite(values).any(axis=1))
+        area = self.response.effective_area(energy, np.linspace(0.3, 1, 8)).mean(axis=1)
+        for i in set(range(len(energy))) - set(known):
+            nearest = known[np.argmin(np.abs(known - i))]
+            values[i] = values[nearest] * area[i] / area[nearest]
         return np.nan_to_num(values)
 
-    def counts_matrix(self, sources):
-        """Expected events by source, true bin and counts bin, wherever they fall on the sky."""
-        photons = sources.flux(self.true_edges) * self.exposure(sources.lon, sources.lat).T
-        return photons[:, :, None] * self.dispersion
+    def photons(self, sources):
+        """Expected photons by source and true bin, wherever their events fall."""
+        return sources.flux(self.true_edges) * self.exposure(sources.lon, sources.lat).T
 
 
 def refined(edges, beyond):
@@ -167,9 +167,13 @@ class Pixels:
         order = np.argsort(distance)
         return found[order], distance[order]
 
+    def nearest_index(self, vectors):
+        """The pixels whose centres are nearest to unit vectors."""
+        return self._tree.query(vectors)[1]
+
     def nearest(self, vectors):
         """The pixel centres that are nearest to unit vectors, as a SkyCoord."""
-        pixel = self._tree.query(vectors)[1]
+        pixel = self.nearest_index(vectors)
         return SkyCoord(self.lon[pixel], self.lat[pixel], unit="deg", frame="galactic")
 
     def sample_distances(self, pixels, vector, step):

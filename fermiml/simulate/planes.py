@@ -107,7 +107,7 @@ class Plane:
         faint, x, y = faint[inside], x[inside], y[inside]
         if not len(faint):
             return
-        number = faint.flux(observation.true_edges) * observation.exposure(faint.lon, faint.lat).T
+        number = observation.photons(faint)
         column, row = x.astype(int), y.astype(int)
         fx, fy = x - column, y - row
         for dy, dx, weight in (

@@ -109,13 +109,12 @@ class Galactic:
 
 @dataclass(frozen=True)
 class Population:
-    """Laws by class; `extended` is the number of disks and Gaussians, all sky."""
+    """The flux laws of the isotropic classes and the Galactic ones."""
 
     isotropic: dict  # class -> FluxLaw
     galactic: dict  # class -> Galactic
-    extended: int = 0
 
-    def resolved_above(self, threshold, faintest=FAINTEST):
+    def flux_below(self, threshold, faintest=FAINTEST):
         """Summed flux of the isotropic sources below a threshold, by class, all sky."""
         return {name: law.total_flux(faintest, threshold) for name, law in self.isotropic.items()}
 
@@ -194,16 +193,13 @@ def draw(population, shapes, rng, center=None, radius=180.0, faintest=FAINTEST):
             there = unit_vectors(center.galactic.l.deg, center.galactic.b.deg)
             keep = unit_vectors(lon, lat) @ there > np.cos(np.radians(radius))
         parts.append(_with_spectra(rng, lon[keep], lat[keep], flux[keep], shapes[name], name))
-    if population.extended:
-        everywhere = _draw_extended(population.extended, rng)
-        parts.append(everywhere if center is None else everywhere.within(center, radius))
     return concatenate(parts)
 
 
 def faint_spectrum(population, shapes, threshold, energy, faintest=FAINTEST):
     """Mean intensity (ph cm-2 s-1 MeV-1 sr-1) of the isotropic sources below a threshold."""
     total = np.zeros(len(energy))
-    for name, flux in population.resolved_above(threshold, faintest).items():
+    for name, flux in population.flux_below(threshold, faintest).items():
         unit = shapes[name].density(energy) / shapes[name].photons((1e3, 1e5))
         total += flux / (4 * np.pi) * unit.mean(axis=0)
     return total
@@ -231,7 +227,7 @@ def _in_cap(rng, number, center, radius):
     return np.degrees(np.arctan2(v[:, 1], v[:, 0])) % 360, np.degrees(np.arcsin(v[:, 2]))
 
 
-def _draw_extended(number, rng):
+def draw_extended(number, rng):
     """Disks and Gaussians along the plane, of 0.1 to 1.5 deg, with remnant-like spectra."""
     number = rng.poisson(number)
     lon = rng.normal(0, 70, number) % 360

@@ -17,17 +17,20 @@ def windows(observation, sources, progress=None):
 
     A source whose window touches no pixel is left out. `progress` names the progress bar.
     """
-    matrix = observation.counts_matrix(sources)
+    if not len(sources):
+        return
+    photons = observation.photons(sources)
     vectors = unit_vectors(sources.lon, sources.lat)
     numbers = range(len(sources))
     if progress:
         numbers = tqdm(numbers, progress, unit="source", disable=None, leave=False)
     for i in numbers:
-        profiles = matrix[i].T @ observation.true_profiles  # counts per sr
+        matrix = photons[i][:, None] * observation.dispersion
+        profiles = matrix.T @ observation.true_profiles  # counts per sr
         if sources.form[i] != POINT:
             profiles = _spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
         pixels, values = _window(
-            observation, vectors[i], matrix[i].sum(axis=0), profiles, sources.size[i]
+            observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i]
         )
         if len(pixels):
             yield i, pixels, values
@@ -40,6 +43,26 @@ def total(observation, sources, progress=None):
     for _, pixels, values in windows(observation, sources, progress):
         out[:, pixels] += values
     return out.reshape(bins, *observation.pixels.shape)
+
+
+def estimate_ts(observation, sources, background):
+    """About the Asimov TS of sources on a background (expected counts) and nothing else.
+
+    In each bin a source's counts stand against the background within the PSF's effective
+    area, the inverse of the integral of its square. Quick, and right to some tens of percent.
+    """
+    if not len(sources):
+        return np.zeros(0)
+    energy = np.sqrt(observation.edges[:-1] * observation.edges[1:])
+    rad = np.radians(observation.psf.rad)
+    square = 2 * np.pi * np.sin(rad) * observation.psf.at(energy) ** 2
+    area = 1 / np.sum(0.5 * (square[:, 1:] + square[:, :-1]) * np.diff(rad), axis=1)
+    pixels = observation.pixels
+    index = pixels.nearest_index(unit_vectors(sources.lon, sources.lat))
+    density = background.reshape(len(energy), -1)[:, index] / pixels.area[index]
+    b = np.maximum(density * np.maximum(area, np.median(pixels.area))[:, None], 1e-9)
+    s = (observation.photons(sources) @ observation.dispersion).T
+    return 2 * np.sum((s + b) * np.log1p(s / b) - s, axis=0)
 
 
 def oracle(observation, sources, expected, progress=None):

@@ -1,0 +1,31 @@
+"""`fermiml simulate`: skies with known truth."""
+
+import click
+
+from fermiml.cli.base import Command
+
+
+@click.command(cls=Command)
+@click.argument("config", type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the data.")
+@click.option("--overwrite", is_flag=True, help="Replace another simulation in that folder.")
+def simulate(config, output, overwrite):
+    """Simulate the skies that CONFIG (YAML) describes, in the formats of the LAT tools.
+
+    Each field gets a folder with counts.fits, bexpmap.fits, psf.fits, background.fits,
+    background_wrong.fits, truth.fits and sources.xml. A run that was interrupted goes on
+    where it was when the command is repeated.
+    """
+    from fermiml.simulate import config as configs
+
+    settings = configs.read(config)
+    if settings["training"] is not None:
+        from fermiml.simulate.store import store
+
+        number = len(store(settings, output, overwrite=overwrite))
+        click.echo(f"{output}: {number} training fields")
+        return
+    from fermiml.simulate.skies import simulate as run
+
+    folders = run(settings, output, overwrite=overwrite)
+    click.echo(f"{output}: {len(folders)} fields")

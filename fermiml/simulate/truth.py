@@ -1,0 +1,102 @@
+"""The truth table of a simulation: 4FGL columns and what only a simulation knows."""
+
+import astropy.units as u
+import numpy as np
+from astropy.table import Table
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.positions import equatorial
+from fermiml.catalog.spectra import MEV
+from fermiml.simulate.sources import FORM_NAMES, POINT
+
+PREFIX = "SIM"
+_FLUX = "ph cm-2 s-1"
+
+
+def catalog(sources, ts, band_counts, inside, meta, extended=None):
+    """A `SourceCatalog` of true sources, the one of highest oracle TS first.
+
+    Columns beyond 4FGL's: TS_Oracle, S1, Npred_Band (the five network bands), Inside.
+    """
+    order = np.argsort(-ts)
+    sources, ts, band_counts, inside = (x[order] for x in (sources, ts, band_counts, inside))
+    table = Table(_columns(sources))
+    table["Npred"] = band_counts.sum(axis=1)
+    table["Signif_Avg"] = np.sqrt(ts)
+    table["TS_Oracle"] = ts
+    table["S1"] = u.Quantity(sources.flux1000, _FLUX)
+    table["Npred_Band"] = band_counts
+    table["Inside"] = inside
+    names, shapes = _extended_rows(sources)
+    table["Extended_Source_Name"] = names
+    result = SourceCatalog.from_table(table, extended=shapes, meta={"SIMULATE": True, **meta})
+    _rename(result.table)
+    return result
+
+
+def _rename(table):
+    """Names with the prefix of simulated sources instead of that of found ones."""
+    names = [PREFIX + name[3:] for name in table["Source_Name"]]
+    table["Source_Name"] = np.array(names, dtype="U18")
+
+
+def _columns(sources):
+    """The parameters of each spectrum in the columns of its type."""
+    shapes = sources.shapes
+    cutoff = shapes.exp_index != 0
+    parabola = ~cutoff & (shapes.curvature != 0)
+    power = ~cutoff & ~parabola
+    ra, dec = equatorial(sources.lon, sources.lat)
+    energy = sources.shapes.pivot
+    columns = {
+        "RAJ2000": ra,
+        "DEJ2000": dec,
+        "Pivot_Energy": energy,
+        "Flux1000": sources.flux1000,
+        "Energy_Flux100": _energy_flux(sources),
+        "SpectrumType": np.select(
+            [cutoff, parabola], ["PLSuperExpCutoff", "LogParabola"], "PowerLaw"
+        ),
+        "CLASS1": sources.class1.astype("U5"),
+    }
+    for prefix, rows in (("PL", power), ("LP", parabola), ("PLEC", cutoff)):
+        index = "PLEC_IndexS" if prefix == "PLEC" else f"{prefix}_Index"
+        columns[f"{prefix}_Flux_Density"] = np.where(rows, sources.amplitude, np.nan)
+        columns[index] = np.where(rows, shapes.index, np.nan)
+    columns["LP_beta"] = np.where(parabola, shapes.curvature / 2, np.nan)
+    columns["PLEC_ExpfactorS"] = np.where(cutoff, shapes.curvature, np.nan)
+    columns["PLEC_Exp_Index"] = np.where(cutoff, shapes.exp_index, np.nan)
+    return columns
+
+
+def _energy_flux(sources):
+    """erg cm-2 s-1 from 100 MeV to 100 GeV."""
+    edges = np.geomspace(1e2, 1e5, 61)
+    middle = np.sqrt(edges[:-1] * edges[1:])
+    return sources.flux(edges) @ middle * MEV
+
+
+def _extended_rows(sources):
+    """Names of extended sources (blank for the others), and 4FGL's table of their shapes."""
+    names = np.full(len(sources), "", "U18")
+    extended = np.flatnonzero(sources.form != POINT)
+    names[extended] = [f"SIM extended {i + 1}" for i in range(len(extended))]
+    if not len(extended):
+        return names, None
+    ra, dec = equatorial(sources.lon[extended], sources.lat[extended])
+    functions = [FORM_NAMES[form] for form in sources.form[extended]]
+    rows = Table(
+        {
+            "Source_Name": names[extended],
+            "RAJ2000": ra,
+            "DEJ2000": dec,
+            "GLON": sources.lon[extended],
+            "GLAT": sources.lat[extended],
+            "Model_Form": ["Disk" if f == "RadialDisk" else "2D Gaussian" for f in functions],
+            "Model_SemiMajor": sources.size[extended],
+            "Model_SemiMinor": sources.size[extended],
+            "Model_PosAng": np.zeros(len(extended)),
+            "Spatial_Function": functions,
+        }
+    )
+    return names, rows
