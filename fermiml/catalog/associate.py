@@ -6,14 +6,11 @@ sources around, which is counted. The share Q of rows that have a counterpart at
 from the data by iteration, unless it is given.
 """
 
-import logging
 import re
 
 import numpy as np
 
-from fermiml.catalog.crossmatch import normalised_offset, pair_covariance, pairs_within
-
-log = logging.getLogger(__name__)
+from fermiml.catalog.crossmatch import pair_covariance, pairs_in_reach, pairs_within
 
 # Copied from the known source along with its name.
 INHERITED = (
@@ -33,11 +30,7 @@ DENSITY_RADIUS = 5.0  # deg, over which the density of known sources is counted
 
 def probabilities(coord, ellipses, other, other_ellipses, prior=None):
     """Pairs and the probability of each that the second is the first's counterpart."""
-    reach = REACH * np.hypot(np.nanmax(ellipses[0], initial=0), _most(other_ellipses[0]))
-    pairs = pairs_within(coord, other, reach)
-    sigma = normalised_offset(coord, ellipses, other, other_ellipses, pairs)
-    near = sigma <= REACH
-    pairs = type(pairs)(*(v[near] for v in pairs._replace(sigma=sigma)))
+    pairs = pairs_in_reach(coord, ellipses, other, other_ellipses, REACH)
     if not len(pairs.first):
         return pairs, np.zeros(0)
     cov = pair_covariance(coord, ellipses, other, other_ellipses, pairs)
@@ -66,10 +59,6 @@ def _density(coord, other):
     count = np.bincount(near.first, minlength=len(coord))
     area = 2 * np.pi * (1 - np.cos(np.radians(DENSITY_RADIUS))) * np.degrees(1) ** 2
     return np.maximum(count, 1) / area
-
-
-def _most(axis):
-    return float(np.nanmax(axis)) if np.any(np.isfinite(axis)) else 0.0
 
 
 def best_pairs(pairs, probability, least):

@@ -42,10 +42,32 @@ def pairs_in_ellipses(coord, ellipses, other, other_ellipses, level=0.95):
     `other` count as exact; those in the first catalog match nothing.
     """
     limit = containment(level)
-    largest = limit * np.hypot(_largest(ellipses[0]), _largest(other_ellipses[0]))
-    pairs = pairs_within(coord, other, largest * (1 + 1e-9))
+    return pairs_in_reach(coord, ellipses, other, other_ellipses, limit)
+
+
+def pairs_in_reach(coord, ellipses, other, other_ellipses, reach):
+    """All pairs whose offset is at most `reach` sigma of the joint error.
+
+    Searched group by group of similar sizes, so that one large source does not make
+    candidates of everything around it.
+    """
+    sizes, other_sizes = ellipses[0], np.nan_to_num(other_ellipses[0])
+    found = [Pairs(*(np.zeros(0, int),) * 2, *(np.zeros(0),) * 2)]
+    for rows in _octaves(sizes):
+        for there in _octaves(other_sizes):
+            largest = reach * np.hypot(sizes[rows].max(), other_sizes[there].max())
+            pairs = pairs_within(coord[rows], other[there], largest * (1 + 1e-9))
+            found.append(pairs._replace(first=rows[pairs.first], second=there[pairs.second]))
+    pairs = Pairs(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
     sigma = normalised_offset(coord, ellipses, other, other_ellipses, pairs)
-    return _take(pairs._replace(sigma=sigma), sigma <= limit)
+    return take(pairs._replace(sigma=sigma), sigma <= reach)
+
+
+def _octaves(sizes):
+    """Rows grouped by the power of two of their size; rows without a size are in none."""
+    known = np.flatnonzero(np.isfinite(sizes))
+    octave = np.frexp(sizes[known])[1]
+    return [known[octave == value] for value in np.unique(octave)]
 
 
 def normalised_offset(coord, ellipses, other, other_ellipses, pairs):
@@ -81,7 +103,7 @@ def one_to_one(pairs):
             taken_second.add(b)
             keep.append(i)
     keep = np.array(sorted(keep, key=lambda i: pairs.first[i]), dtype=int)
-    return _take(pairs, keep)
+    return take(pairs, keep)
 
 
 def chance_rate(find, coord, other, degrees=3.0):
@@ -99,9 +121,6 @@ def chance_rate(find, coord, other, degrees=3.0):
     return float(np.mean(matched) / np.sum(counted))
 
 
-def _largest(axis):
-    return float(np.nanmax(axis)) if np.any(np.isfinite(axis)) else 0.0
-
-
-def _take(pairs, rows):
+def take(pairs, rows):
+    """Some of the pairs."""
     return Pairs(*(values[rows] for values in pairs))

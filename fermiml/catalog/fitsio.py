@@ -58,13 +58,19 @@ _EXTENDED = (
 
 def to_hdus(table, extended=None, gti=None):
     """The HDUs of a catalog file."""
-    primary = fits.PrimaryHDU()
-    hdus = [primary, _catalog_hdu(table), _extended_hdu(extended), _bounds_hdu()]
+    hdus = {
+        EXTNAME: _catalog_hdu(table),
+        "ExtendedSources": _extended_hdu(extended),
+        "EnergyBounds": _bounds_hdu(),
+    }
     if gti is not None:
-        hdus.append(_gti_hdu(gti))
-    for hdu in hdus:
+        hdus["GTI"] = _gti_hdu(gti)
+    for name, hdu in hdus.items():
+        hdu.header["EXTNAME"] = name  # astropy's own way would make capitals of it
+    result = fits.HDUList([fits.PrimaryHDU(), *hdus.values()])
+    for hdu in result:
         _fill_header(hdu.header, table.meta)
-    return fits.HDUList(hdus)
+    return result
 
 
 def _catalog_hdu(table):
@@ -76,7 +82,7 @@ def _catalog_hdu(table):
         columns += list(fits.table_to_hdu(extras).columns)
     if not len(table):
         columns += [fits.Column(name, code) for name, code in _USER_CATALOG.items()]
-    hdu = fits.BinTableHDU.from_columns(columns, nrows=len(table), name=EXTNAME)
+    hdu = fits.BinTableHDU.from_columns(columns, nrows=len(table))
     for number, column in enumerate(COLUMNS.values(), start=1):
         hdu.header[f"TCOMM{number}"] = column.description
         hdu.header[f"TUCD{number}"] = column.ucd
@@ -113,7 +119,7 @@ def _extended_hdu(extended):
         given = name in extended.colnames
         array = np.asarray(extended[name]) if given else np.full(len(extended), unknown)
         columns.append(fits.Column(name=name, format=code, unit=unit, array=array))
-    hdu = fits.BinTableHDU.from_columns(columns, name="ExtendedSources")
+    hdu = fits.BinTableHDU.from_columns(columns)
     for number, (*_, ucd) in enumerate(_EXTENDED, start=1):
         hdu.header[f"TUCD{number}"] = ucd
     return hdu
@@ -126,7 +132,7 @@ def _bounds_hdu():
         fits.Column("UpperEnergy", "E", unit="MeV", disp="F7.0", array=high),
         fits.Column("SysRel", "E", disp="F5.3", array=np.full(len(low), np.nan)),
     ]
-    hdu = fits.BinTableHDU.from_columns(columns, name="EnergyBounds")
+    hdu = fits.BinTableHDU.from_columns(columns)
     hdu.header["TUCD1"] = hdu.header["TUCD2"] = "em.energy"
     return hdu
 
@@ -136,7 +142,7 @@ def _gti_hdu(gti):
         fits.Column(name, "D", unit="s", array=np.asarray(gti[name], float))
         for name in ("START", "STOP")
     ]
-    return fits.BinTableHDU.from_columns(columns, name="GTI")
+    return fits.BinTableHDU.from_columns(columns)
 
 
 def _fill_header(header, meta):
@@ -180,7 +186,7 @@ def read_tables(path):
 def _read_fits(path):
     with fits.open(path) as hdus:
         tables = [h for h in hdus if isinstance(h, (fits.BinTableHDU, fits.TableHDU))]
-        main = [h for h in tables if h.name == EXTNAME.upper()]
+        main = [h for h in tables if h.name.upper() == EXTNAME.upper()]
         main += [h for h in tables if _has_positions(h.columns.names)]
         if not main:
             raise InputError(f"{path}: has no table with positions (RAJ2000 and DEJ2000, in deg)")
@@ -191,7 +197,8 @@ def _read_fits(path):
         gti = None if gti is None else _as_table(gti)["START", "STOP"]
         if extended is not None:
             extended = _as_table(extended)
-            extended = extended[np.char.strip(extended["Source_Name"].astype("U")) != _NOBODY]
+            extended["Source_Name"] = np.char.strip(extended["Source_Name"])
+            extended = extended[extended["Source_Name"] != _NOBODY]
             extended.meta.clear()
     table.meta = {name: table.meta[name] for name in KEYWORDS if name in table.meta}
     if not len(table):
@@ -206,7 +213,7 @@ def _as_table(hdu):
 
 
 def _named(hdus, name):
-    return next((h for h in hdus if h.name == name.upper()), None)
+    return next((h for h in hdus if h.name.upper() == name.upper()), None)
 
 
 def _has_positions(names):
