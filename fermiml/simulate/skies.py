@@ -22,14 +22,15 @@ from fermiml.simulate.populations import PRESETS
 from fermiml.simulate.sources import Sources, concatenate
 from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
+from fermiml.sky.bands import assign_bins
 from fermiml.sky.fitsmaps import open_fits, read_nodes_map
 from fermiml.sky.selection import Selection
 
 log = logging.getLogger(__name__)
 
 _AROUND = 10.0  # deg beyond a field from where sources still reach into it
-_MATTERS = 1.0  # estimated TS from which a source is drawn at its exact place
-_NEVER = 1e-11  # flux below which none is
+MATTERS = 1.0  # estimated TS from which a source is drawn at its exact place
+NEVER = 1e-11  # flux below which none is
 
 
 @dataclass(frozen=True)
@@ -99,15 +100,20 @@ def _exposures(settings, responses):
     return (read_nodes_map(given, "cm2 s", frame="galactic"),), gti
 
 
-def geometries(config):
-    """(name, gammapy geometry) of every field that a configuration describes."""
-    sky, energy = config["sky"], config["energy"]
+def energy_axis(energy):
+    """The axis of the counts from the section `energy`."""
     edges = energy["edges"]
     if edges is None:
         decades = np.log10(energy["max"] / energy["min"])
         number = max(1, round(decades * energy["bins_per_decade"]))
         edges = np.geomspace(energy["min"], energy["max"], number + 1)
-    axis = MapAxis.from_energy_edges(np.array(edges, float), unit="MeV", name="energy")
+    return MapAxis.from_energy_edges(np.array(edges, float), unit="MeV", name="energy")
+
+
+def geometries(config):
+    """(name, gammapy geometry) of every field that a configuration describes."""
+    sky, energy = config["sky"], config["energy"]
+    axis = energy_axis(energy)
     if sky["nside"] is not None:
         geom = HpxGeom(sky["nside"], nest=False, frame=sky["frame"], axes=[axis])
         named = [("sky", geom)]
@@ -174,14 +180,14 @@ def simulate_field(setup, geom, rng):
             drawn = draw_sources(setup, rng, *observation.pixels.center)
         galactic = planes.expect(observation, diffuse.intensity, progress="diffuse emission")
         galactic += render.total(observation, clumps.within(*_reach(observation)))
-        isotropic, lowered = _isotropic(setup, observation)
+        published, lowered = isotropic(setup, observation)
         if bright is None:
-            worth = render.estimate_ts(observation, drawn, galactic + isotropic)
-            matters = (worth > _MATTERS) & (drawn.flux1000 > _NEVER) | (drawn.form > 0)
+            worth = render.estimate_ts(observation, drawn, galactic + published)
+            matters = (worth > MATTERS) & (drawn.flux1000 > NEVER) | (drawn.form > 0)
             bright, faint = drawn[matters], drawn[~matters]
         crowd = planes.expect(observation, faint=faint, progress="faint sources")
         counts = render.total(observation, bright, "sources")
-        fields.append(Field(observation, selection, galactic, isotropic, lowered, crowd, counts))
+        fields.append(Field(observation, selection, galactic, published, lowered, crowd, counts))
     return fields, bright
 
 
@@ -213,8 +219,8 @@ def observe(setup, geom, number):
     return observation, selection
 
 
-def _isotropic(setup, observation):
-    """Expected counts of the published isotropic spectrum and of the lowered one."""
+def isotropic(setup, observation):
+    """Expected counts of the published isotropic spectrum, and of the lowered one."""
     term = models.isotropic(setup.config["diffuse"], observation.response)
     if term is None:
         zero = np.zeros((len(observation.edges) - 1, *observation.pixels.shape))
@@ -238,8 +244,9 @@ def true_catalog(fields, sources):
     """The truth table: oracle TS and counts are summed over the components."""
     ts, counts = np.zeros(len(sources)), np.zeros((len(sources), 5))
     for f in fields:
-        t, n = render.oracle(f.observation, sources, f.expected, "oracle TS")
-        ts, counts = ts + t, counts + n
+        by_bin, events = render.oracle(f.observation, sources, f.expected, "oracle TS")
+        ts += by_bin.sum(axis=1)
+        counts += events @ (assign_bins(f.observation.edges)[:, None] == np.arange(5))
     first = fields[0]
     position = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic")
     inside = first.observation.geom.to_image().contains(position)
@@ -301,7 +308,7 @@ def simulate(config, output, overwrite=False):
     on where it was. Returns the folders.
     """
     output = Path(output)
-    _claim(config, output, overwrite)
+    claim(config, output, overwrite)
     setup = prepare(config)
     folders = []
     named = geometries(config)
@@ -315,7 +322,7 @@ def simulate(config, output, overwrite=False):
     return folders
 
 
-def _claim(config, output, overwrite):
+def claim(config, output, overwrite):
     """Make the folder, or see that it holds the beginning of this very simulation."""
     record = output / "config.yaml"
     text = f"# fermiml {__version__}\n" + yaml.safe_dump(config, sort_keys=False)

@@ -33,8 +33,23 @@ SPLITS = {
         ((5, 85), (110, 195), (215, 260), (315, 345)),
         (
             {"model": "gas", "hi": "HI4PI", "dust": "SFD", "vary": _VARIED},
-            {"model": "gas", "hi": "LAB", "dust": "SFD", "gradient": 0.2, "vary": _VARIED},
-            {"model": "gas", "hi": "HI4PI", "dust": "Planck", "gradient": 1.0, "vary": _VARIED},
+            {
+                "model": "gas",
+                "hi": "LAB",
+                "dust": "SFD",
+                "gradient": 0.2,
+                "clumps": 3000,
+                "vary": _VARIED,
+            },
+            {
+                "model": "gas",
+                "hi": "HI4PI",
+                "dust": "Planck",
+                "gradient": 1.0,
+                "bubbles": True,
+                "limb": True,
+                "vary": _VARIED,
+            },
         ),
     ),
     "selection": Split(

@@ -1,0 +1,1 @@
+"""From a cube to candidates, and from candidates to sources."""

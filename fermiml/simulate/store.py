@@ -1,0 +1,133 @@
+"""Fields for training: expected counts of sources and of diffuse models, stored apart.
+
+A field is a square of sky on the networks' grid, seen by one event type. Its planes are
+those of the five network bands, in half precision with a scale for each plane.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from gammapy.maps import WcsGeom
+from tqdm import tqdm
+
+from fermiml.errors import InputError
+from fermiml.files import replacing
+from fermiml.simulate import models, planes, render, skies, splits
+from fermiml.sky.bands import assign_bins, define_bands, photons
+from fermiml.sky.patches import PIXEL
+
+SIZE = 256  # pixels along a side
+_PULSARS = ("PSR", "MSP")
+BANDS = 5
+
+
+def store(config, output, overwrite=False):
+    """Store all training fields of a configuration; those that are there already stay."""
+    split = config["sky"]["split"]
+    if split is None:
+        raise InputError("training needs sky.split (train, selection or test) and sky.fields")
+    output = Path(output)
+    skies.claim(config, output, overwrite)
+    rng = np.random.default_rng([config["seed"], 98])
+    centers = splits.centers(split, int(config["sky"]["fields"]), rng, SIZE * PIXEL / 2)
+    setup, paths = None, []
+    for number, center in enumerate(tqdm(centers, "fields", unit="field", disable=None)):
+        path = output / f"field_{number:05d}.npz"
+        paths.append(path)
+        if not path.exists():
+            setup = setup or skies.prepare(config)
+            rng = np.random.default_rng([config["seed"], number])
+            arrays = _field(setup, split, center, rng)
+            with replacing(path) as temporary:
+                np.savez(temporary, **arrays)
+    return paths
+
+
+def _field(setup, split, center, rng):
+    """The arrays of one field."""
+    geom = _geometry(setup.config, center)
+    component = int(rng.integers(len(setup.responses)))
+    observation, _ = skies.observe(setup, geom, component)
+    settings = splits.split(split).diffuse
+    chosen = rng.choice(len(settings), size=int(setup.config["training"]["models"]))
+    galactic = [_galactic(setup, settings[i], observation, rng) for i in chosen]
+    published, lowered = skies.isotropic(setup, observation)
+    drawn = skies.draw_sources(setup, rng, *observation.pixels.center)
+    worth = render.estimate_ts(observation, drawn, galactic[0] + published)
+    matters = (worth > skies.MATTERS) & (drawn.flux1000 > skies.NEVER) | (drawn.form > 0)
+    bright = drawn[matters]
+    sources = render.total(observation, bright)
+    faint = planes.expect(observation, faint=drawn[~matters])
+    everything = galactic[0] + lowered + faint + sources
+    arrays = {"psf": _band_psf(observation), "rad": observation.psf.rad}
+    grouped = {
+        "sources": sources,
+        "faint": faint,
+        "isotropic": lowered,
+        "galactic": np.array(galactic),
+    }
+    member = _membership(observation.edges)
+    for name, values in grouped.items():
+        arrays |= _packed(name, np.einsum("...eyx,eb->...byx", values, member))
+    arrays |= _truth(observation, bright, everything, member)
+    arrays["covered"] = np.array([b.covered for b in define_bands(observation.edges)])
+    arrays["center"] = np.array([center.l.deg, center.b.deg])
+    arrays["evtype"] = np.array(setup.config["observation"]["event_types"][component])
+    return arrays
+
+
+def _geometry(config, center):
+    axis = skies.energy_axis(config["energy"])
+    return WcsGeom.create(
+        skydir=center, npix=SIZE, binsz=PIXEL, proj="TAN", frame="galactic", axes=[axis]
+    )
+
+
+def _galactic(setup, settings, observation, rng):
+    """Expected counts of one random variant of a split's diffuse model."""
+    settings = {**setup.config["diffuse"], **settings}
+    model, clumps = models.galactic(settings, rng)
+    center, radius = observation.pixels.center
+    near = clumps.within(center, radius + 3)
+    return planes.expect(observation, model.intensity) + render.total(observation, near)
+
+
+def _membership(edges):
+    """(native bin, band) matrix of ones and zeros."""
+    return (assign_bins(edges)[:, None] == np.arange(BANDS)).astype(float)
+
+
+def _band_psf(observation):
+    """PSF of each band (band, rad): the mean over its native bins, as of real cubes."""
+    edges = observation.edges
+    energy = np.sqrt(edges[:-1] * edges[1:])
+    center = observation.pixels.center[0]
+    exposure = observation.exposure(center.l.deg[None], center.b.deg[None], energy)[:, 0]
+    weight = photons(edges[:-1], edges[1:]) * exposure
+    member = _membership(edges) * weight[:, None]
+    member = member / np.maximum(member.sum(axis=0), 1e-300)
+    return (member.T @ observation.psf.at(energy)).astype(np.float32)
+
+
+def _packed(name, values):
+    """Half-precision planes and the scale of each."""
+    scale = np.maximum(values.max(axis=(-2, -1)), 1e-30)
+    packed = (values / scale[..., None, None]).astype(np.float16)
+    return {name: packed, f"{name}_scale": scale.astype(np.float32)}
+
+
+def _truth(observation, sources, everything, member):
+    """Pixel positions, fluxes, classes, and TS and counts by band of the sources inside."""
+    ts, counts = render.oracle(observation, sources, everything)
+    image = observation.geom.to_image()
+    x, y = image.coord_to_pix((sources.lon, sources.lat))
+    inside = (x > -0.5) & (y > -0.5) & (x < SIZE - 0.5) & (y < SIZE - 0.5)
+    return {
+        "x": x[inside].astype(np.float32),
+        "y": y[inside].astype(np.float32),
+        "flux": sources.flux1000[inside].astype(np.float32),
+        "pulsar": np.isin(sources.class1[inside], _PULSARS),
+        "extended": sources.size[inside].astype(np.float32),
+        "ts": (ts @ member)[inside].astype(np.float32),
+        "npred": (counts @ member)[inside].astype(np.float32),
+    }
