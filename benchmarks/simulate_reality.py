@@ -36,6 +36,7 @@ class Case:
     exposure: str | None = None
     psf: str | None = None
     irf: str | None = None
+    apart: tuple = ()  # more sources whose norm is free
 
 
 CASES = (
@@ -69,6 +70,7 @@ def templates(case, folder, dispersion=True):
     """Observed counts, mask, and expected counts by part: galactic, isotropic, sources ..."""
     real = folder / "real"
     options = {k: real / getattr(case, k) for k in ("exposure", "psf") if getattr(case, k)}
+    options |= case.options
     if case.irf:
         options["irf"] = case.irf
     component = SkyCube.read(real / case.counts, **options).components[0]
@@ -80,6 +82,7 @@ def templates(case, folder, dispersion=True):
         ),
     }
     sources, variable, names = _catalog(observation)
+    variable |= np.isin(names, case.apart)
     parts["sources"] = render.total(observation, sources[~variable])
     for i in np.flatnonzero(variable):
         parts[names[i]] = render.total(observation, sources[[i]])

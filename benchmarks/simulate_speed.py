@@ -1,6 +1,6 @@
 """Training patches a second: fields are simulated, then patches drawn with their evidence.
 
-    python benchmarks/simulate_speed.py [-o docs/figures]
+python benchmarks/simulate_speed.py [-o docs/figures]
 """
 
 import argparse
