@@ -8,6 +8,7 @@ from fermiml.simulate.sources import DISK, POINT, unit_vectors
 _TINY = 1e-30
 _STEP = 0.02  # deg between the points at which a pixel near a source is sampled
 _LOST_SHARE, _LOST_COUNTS = 0.005, 0.05  # what may be moved from outside a window into it
+_POINTS = 3000  # that fill an extended source
 _GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 
 
@@ -107,26 +108,36 @@ def _window(observation, vector, expected, profiles, size):
 
 def _radii(rad, profiles, expected):
     """Radius (deg) per bin beyond which little is left, and the share of counts within it."""
+    outside = _outside(rad, profiles)
+    most = 0.1 * expected
+    allowed = np.minimum(np.maximum(_LOST_SHARE * expected, _LOST_COUNTS), most)
+    number = np.clip(np.sum(outside > allowed[:, None], axis=1), 1, outside.shape[1] - 1)
+    left = np.take_along_axis(outside, number[:, None], axis=1)[:, 0]
+    return rad[number], 1 - left / np.maximum(outside[:, 0], _TINY)
+
+
+def _outside(rad, profiles):
+    """Counts beyond each radius."""
     theta = np.radians(rad)
     ring = 2 * np.pi * np.sin(theta) * profiles
     steps = 0.5 * (ring[:, 1:] + ring[:, :-1]) * np.diff(theta)
-    beyond = np.cumsum(steps[:, ::-1], axis=1)[:, ::-1]  # outside of each inner node
-    most = 0.1 * expected
-    allowed = np.minimum(np.maximum(_LOST_SHARE * expected, _LOST_COUNTS), most)
-    number = np.minimum(np.sum(beyond > allowed[:, None], axis=1), beyond.shape[1] - 1)
-    left = np.take_along_axis(beyond, number[:, None], axis=1)[:, 0]
-    return rad[number], 1 - left / np.maximum(beyond[:, 0], _TINY)
+    return np.cumsum(steps[:, ::-1], axis=1)[:, ::-1]
 
 
-def _spread(rad, profiles, form, size, rings=12, azimuths=24):
-    """Profiles of a disk or Gaussian: the mean over points of equal weight within it."""
-    share = (np.arange(rings) + 0.5) / rings
+def _spread(rad, profiles, form, size):
+    """Profiles of a disk or Gaussian, with the sums that they had.
+
+    They are means over points that fill the source evenly, in a sunflower's order.
+    """
+    number = np.arange(_POINTS) + 0.5
+    share = number / _POINTS
     if form == DISK:
         radius = size * np.sqrt(share)
     else:
         radius = size / _GAUSS_68 * np.sqrt(-2 * np.log(1 - share))
-    angle = (np.arange(azimuths) + 0.5) * 2 * np.pi / azimuths
-    shift = radius[:, None] * np.exp(1j * angle)
-    distance = np.abs(rad[:, None] + shift.ravel())
+    points = radius * np.exp(1j * number * np.pi * (3 - np.sqrt(5)))
+    distance = np.abs(rad[:, None] - points)
     logs = np.log(np.maximum(profiles, _TINY))
-    return np.array([np.exp(np.interp(distance, rad, log)).mean(axis=1) for log in logs])
+    spread = np.array([np.exp(np.interp(distance, rad, log)).mean(axis=1) for log in logs])
+    before, after = _outside(rad, profiles)[:, :1], _outside(rad, spread)[:, :1]
+    return spread * before / np.maximum(after, _TINY)
