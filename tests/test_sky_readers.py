@@ -246,7 +246,8 @@ def test_ft1_without_circle_is_masked_outside_the_events(tmp_path):
     assert any("convex hull" in note for note in component.notes)
 
 
-def test_ft1_of_a_wide_field_becomes_healpix(tmp_path):
+def test_ft1_of_a_wide_field_becomes_healpix(tmp_path, monkeypatch):
+    monkeypatch.setattr("fermiml.sky.events.ALL_SKY_NSIDE", 64)
     events = lat.random_events(radius=80)
     lat.write_ft1(tmp_path / "ft1.fits", events, circle=False)
     cube = SkyCube.read(tmp_path / "ft1.fits")

@@ -147,6 +147,8 @@ def check_counts(component):
     """Refuse counts that are none, and mark what the selection left unobserved."""
     data = component.counts.data
     edges = component.energy_edges
+    if data.dtype.kind not in "iuf":
+        raise InputError(f"the counts are no numbers (type {data.dtype})")
     if not np.all(np.isfinite(data)):
         raise InputError("the counts hold NaN or infinite values")
     if data.size and data.min() < 0:

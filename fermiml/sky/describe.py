@@ -82,7 +82,7 @@ def _energy(component):
         f"{_energy_text(edges[0])} - {_energy_text(edges[-1])}, {len(edges) - 1} bins "
         f"({per_decade:.3g} a decade)"
     )
-    return {"text": text, "edges_mev": edges.tolist()}
+    return {"text": text, "edges_mev": [float(f"{edge:.9g}") for edge in edges]}
 
 
 def _energy_text(mev):

@@ -10,7 +10,8 @@ import yaml
 from fermiml.errors import InputError
 from fermiml.sky import irfs
 from fermiml.sky.cube import EnergyDispersion, Origin
-from fermiml.sky.fitsmaps import open_fits, read_nodes_map, reading
+from fermiml.sky.fitsfile import open_fits, reading
+from fermiml.sky.fitsmaps import read_nodes_map
 from fermiml.sky.response import read_psf
 
 _CCUBE = re.compile(r"ccube(?:_(\d+))?\.fits(?:\.gz)?")

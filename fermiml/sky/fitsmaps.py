@@ -1,18 +1,13 @@
 """Sky maps in LAT FITS files (images and HEALPix tables) as gammapy maps."""
 
-import gzip
-import warnings
-import zlib
-from contextlib import contextmanager
-from pathlib import Path
-
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs import WCS
 from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 
-from fermiml.errors import FermimlError, InputError
+from fermiml.errors import InputError
+from fermiml.sky.fitsfile import open_fits
 
 _FRAMES = {
     "GAL": "galactic",
@@ -23,56 +18,6 @@ _FRAMES = {
     "CEL": "icrs",
     "C": "icrs",
 }
-_MAGIC = b"SIMPLE  ="
-
-
-@contextmanager
-def reading(path):
-    """Whatever goes wrong while a stranger's file is parsed becomes one InputError."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FITSFixedWarning)
-            warnings.simplefilter("ignore", fits.verify.VerifyWarning)
-            warnings.filterwarnings("error", message=".*truncated.*")
-            yield
-    except FermimlError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise InputError(f"{path}: {error}") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: the compressed file is truncated or damaged") from error
-    except Exception as error:
-        if "truncated" in str(error) or "buffer is too small" in str(error):
-            raise InputError(f"{path}: the file is truncated; copy it again") from error
-        raise InputError(f"{path}: cannot be read as LAT data ({_one_line(error)})") from error
-
-
-def _one_line(error):
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) < 160 else text[:157] + "..."
-
-
-@contextmanager
-def open_fits(path):
-    """A FITS file, gzipped or not, with all errors as InputError."""
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, a FITS file was expected")
-    with reading(path):
-        _check_magic(path)
-        # Memory maps would keep the file open and change the data under our feet.
-        with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
-            yield hdus
-
-
-def _check_magic(path):
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
-    with (gzip.open if zipped else open)(path, "rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise InputError("not a FITS file")
 
 
 def ebounds_axis(hdus):
@@ -198,11 +143,18 @@ def _pixel_numbers(header, table):
 
 
 def image_geom(geom):
-    """The geometry without its energy axis; gammapy's own fails for a partial HEALPix sky."""
+    """The pixels of a geometry without its energy axis."""
+    return with_axes(geom, [])
+
+
+def with_axes(geom, axes):
+    """The same pixels with other axes; gammapy's own fails for a partial HEALPix sky."""
     if not geom.is_hpx or geom.is_allsky:
-        return geom.to_image()
-    pixels = geom.get_idx(idx=(0,), flat=True)[0]
-    return HpxGeom(geom.nside, geom.nest, geom.frame, region=(pixels,))
+        image = geom.to_image()
+        return image.to_cube(axes) if axes else image
+    first_plane = (0,) * len(geom.axes) or None
+    pixels = geom.get_idx(idx=first_plane, flat=True)[0]
+    return HpxGeom(geom.nside, geom.nest, geom.frame, region=(pixels,), axes=axes or None)
 
 
 def read_nodes_map(path, unit, frame=None):

@@ -9,7 +9,7 @@ from gammapy.maps import HpxNDMap, Map, MapAxis, WcsNDMap
 
 from fermiml.errors import InputError
 from fermiml.sky.cube import Component, EnergyDispersion, Origin
-from fermiml.sky.fitsmaps import image_geom
+from fermiml.sky.fitsmaps import with_axes
 from fermiml.sky.psf import PSF
 from fermiml.sky.selection import Selection, merge_gti
 
@@ -67,8 +67,7 @@ def _in_mev(counts):
     if axis.node_type != "edges":
         raise InputError("the energy axis has nodes, not bins: this is no counts map")
     edges = MapAxis.from_energy_edges(axis.edges.to("MeV"), name="energy")
-    geom = image_geom(counts.geom).to_cube([edges])
-    return type(counts)(geom, counts.data)
+    return type(counts)(with_axes(counts.geom, [edges]), counts.data)
 
 
 def _from_map(counts, name="map"):
@@ -78,7 +77,7 @@ def _from_map(counts, name="map"):
 
 
 def _from_dataset(dataset):
-    if not isinstance(dataset, MapDataset) or dataset.counts is None:
+    if not isinstance(getattr(dataset, "counts", None), WcsNDMap | HpxNDMap):
         raise InputError(f"dataset {dataset.name!r} has no counts map")
     dataset, note = _without_masked_bins(dataset)
     component = _from_map(dataset.counts, dataset.name)

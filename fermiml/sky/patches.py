@@ -12,11 +12,19 @@ import healpy
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.wcs import WCS
 from gammapy.maps import WcsGeom
-from scipy.spatial import cKDTree
 
-PIXEL = 0.1  # deg
+from fermiml.sky.tiling import (
+    PIXEL,
+    SinglePlane,
+    SphereTiling,
+    WindowTiling,
+    pixel_vectors,
+    plane_axes,
+    to_frame,
+    unit_vectors,
+)
+
 SIZE = 128
 OVERLAP = 1.6  # deg, that every patch reaches beyond the sky it owns
 _DISTORTION = 0.03  # a native grid this close to 0.1 deg is used as it is
@@ -31,7 +39,7 @@ class Patch:
     geom: WcsGeom  # two-dimensional; pixel -> sky
     counts: np.ndarray  # (component, band, y, x)
     coverage: np.ndarray  # (component, y, x): share of the pixel that was observed
-    owned: np.ndarray  # (y, x): sky that is nearer to this patch's centre than to any other's
+    owned: np.ndarray  # (y, x): the part of the sky that is this patch's own
 
 
 class Patches:
@@ -50,21 +58,20 @@ class Patches:
     """
 
     def __init__(self, banded, size=SIZE, overlap=OVERLAP, origin=None):
-        first = banded[0].component
-        self._banded = banded
+        margin = round(overlap / PIXEL)
         factor = _native_factor(banded) if origin is None else None
         if factor:
-            self.geoms = _native_tiling(first.geom, factor, size, overlap)
-            self._cutters = [_NativeCutter(b, factor) for b in banded]
+            self._tiling = WindowTiling(banded[0].component.geom, factor, size, margin)
+            self._cutters = [_WindowCutter(b, factor, self._tiling) for b in banded]
         else:
-            self.geoms = _tangent_tiling(banded, size, overlap, origin)
-            self._cutters = [_AreaCutter(b) for b in banded]
+            self._tiling = _tangent_tiling(banded, size, margin, origin)
+            self._cutters = [_AreaCutter(b, self._tiling) for b in banded]
+        self.geoms = self._tiling.geoms
         # (component, band): PSF with the pixel window of the resampling folded in, or None
         self.psf = [
-            tuple(p and (p.smeared(c.window) if c.window else p) for p in b.psf)
+            tuple(p and (p if c.shifts is None else p.smeared(c.shifts)) for p in b.psf)
             for b, c in zip(banded, self._cutters, strict=True)
         ]
-        self._centers = cKDTree([_vector(g.center_skydir) for g in self.geoms])
 
     def __len__(self):
         return len(self.geoms)
@@ -73,16 +80,9 @@ class Patches:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, number):
-        geom = self.geoms[number]
-        pieces = [cutter.cut(geom) for cutter in self._cutters]
+        pieces = [cutter.cut(number) for cutter in self._cutters]
         counts, coverage = (np.array(part, np.float32) for part in zip(*pieces, strict=True))
-        return Patch(geom, counts, coverage, self._owned(number))
-
-    def _owned(self, number):
-        geom = self.geoms[number]
-        vectors = _vectors(geom, samples=1).reshape(-1, 3)
-        nearest = self._centers.query(vectors)[1]
-        return (nearest == number).reshape(geom.data_shape)
+        return Patch(self.geoms[number], counts, coverage, self._tiling.owned(number))
 
 
 def cut_patches(banded, **options):
@@ -119,48 +119,20 @@ def _scales(component, geom):
     return np.array([*sides, right.separation(up).deg / np.sqrt(2)])
 
 
-def _native_tiling(geom, factor, size, overlap):
-    """Windows of `size` rebinned pixels that share out the map evenly."""
-    shape = [-(-n // factor) for n in geom.data_shape]  # rounded up
-    rows, columns = (_starts(n, size, round(overlap / PIXEL)) for n in shape)
-    return [_window(geom, factor, x, y, size) for y in rows for x in columns]
-
-
-def _starts(npix, size, overlap):
-    if npix <= size:
-        return [-((size - npix) // 2)]
-    count = int(np.ceil((npix - 2 * overlap) / (size - 2 * overlap)))
-    return np.round(np.linspace(0, npix - size, count)).astype(int).tolist()
-
-
-def _window(geom, factor, x, y, size):
-    """Geometry of a window that starts at rebinned pixel (x, y); it may hang over."""
-    wcs = geom.wcs.deepcopy()
-    wcs.wcs.crpix = (wcs.wcs.crpix - 0.5) / factor + 0.5 - (x, y)
-    if wcs.wcs.has_cd():
-        wcs.wcs.cd = wcs.wcs.cd * factor
-    else:
-        wcs.wcs.cdelt = wcs.wcs.cdelt * factor
-    wcs.array_shape = (size, size)
-    return WcsGeom(wcs, npix=(size, size))
-
-
-class _NativeCutter:
+class _WindowCutter:
     """Windows of the native grid, after summing `factor` x `factor` pixels."""
 
-    window = 0.0  # nothing is smeared
+    shifts = None  # counts stay where they are
 
-    def __init__(self, banded, factor):
+    def __init__(self, banded, factor, tiling):
         mask = banded.component.mask
         self._counts = _rebin(banded.counts * mask, factor)
         self._coverage = _rebin(mask[None].astype(np.float32), factor)[0] / factor**2
-        self._wcs = banded.component.geom.wcs
-        self._factor = factor
+        self._tiling = tiling
 
-    def cut(self, geom):
-        size = geom.data_shape[0]
-        ours = (self._wcs.wcs.crpix - 0.5) / self._factor + 0.5
-        x, y = np.round(ours - geom.wcs.wcs.crpix).astype(int)
+    def cut(self, number):
+        x, y = self._tiling.start(number)
+        size = self._tiling.geoms[number].data_shape[0]
         counts = np.zeros((len(self._counts), size, size), np.float32)
         coverage = np.zeros((size, size), np.float32)
         height, width = self._coverage.shape
@@ -184,121 +156,58 @@ def _rebin(planes, factor):
 # --- patches by area from any grid --------------------------------------------------------
 
 
-def _tangent_tiling(banded, size, overlap, origin):
+def _tangent_tiling(banded, size, margin, origin):
     """Tangent planes that together own all of the observed sky."""
-    geom = banded[0].component.counts.geom
-    positions = [b.component.pixel_positions()[b.component.mask] for b in banded]
-    vectors = np.concatenate([_vector(p.transform_to(geom.frame)) for p in positions])
+    frame = banded[0].component.geom.frame
+    vectors = np.concatenate([_observed_vectors(b.component, frame) for b in banded])
     if origin is None:
         origin = _origin(banded[0].component)
-        alone = _tangent_geom(origin, 0.0, geom.frame, size)
-        if np.all(_offsets(alone, vectors) <= size / 2 * PIXEL):
-            return [alone]
-    stride = size * PIXEL - 2 * overlap
-    centers, angles = _grid_on_sphere(stride, origin.transform_to(geom.frame))
-    owners = np.unique(cKDTree(_vector(centers)).query(vectors)[1])
-    return [_tangent_geom(centers[i], angles[i], geom.frame, size) for i in owners]
+        plane = SinglePlane(origin, frame, size)
+        if plane.holds(vectors):
+            return plane
+    return SphereTiling(origin.transform_to(frame), vectors, frame, size, margin)
+
+
+def _observed_vectors(component, frame):
+    """Directions of the observed pixels: of their centres and of four points near their rims."""
+    center = unit_vectors(component.pixel_positions()[component.mask])
+    reach = np.radians(0.6 * component.pixel_size)
+    tetrahedron = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    vectors = np.concatenate([center, *(center + reach * corner for corner in tetrahedron)])
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return to_frame(vectors, component.geom.frame, frame)
 
 
 def _origin(component):
     """The middle of the data; for a whole sky the origin of the coordinates."""
-    frame = component.counts.geom.frame
-    if component.is_healpix and component.mask.size == component.mask.sum():
+    frame = component.geom.frame
+    if component.is_healpix and component.geom.is_allsky and component.mask.all():
         return SkyCoord(0 * u.deg, 0 * u.deg, frame=frame)
     return component.center.transform_to(frame)
-
-
-def _grid_on_sphere(stride, origin):
-    """Patch centres in rows around `origin`, and the position angle of each patch's up."""
-    rows = 2 * int(np.ceil(90 / stride)) + 1
-    spacing = 180 / (rows - 1)
-    lon, lat = [], []
-    for row in np.linspace(-90, 90, rows):
-        widest = np.cos(np.radians(max(abs(row) - spacing / 2, 0)))
-        count = 1 if abs(row) == 90 else int(np.ceil(360 * widest / stride))
-        lon.append(np.arange(count) * 360 / count)
-        lat.append(np.full(count, row))
-    tilted = origin.skyoffset_frame()
-    centers = SkyCoord(np.concatenate(lon) * u.deg, np.concatenate(lat) * u.deg, frame=tilted)
-    up = SkyCoord(0 * u.deg, 90 * u.deg, frame=tilted).transform_to(origin.frame)
-    centers = centers.transform_to(origin.frame)
-    return centers, centers.position_angle(up).rad
-
-
-def _tangent_geom(center, angle, frame, size):
-    """A TAN geometry whose up direction has the position angle `angle` (radians)."""
-    lon, lat = ("GLON", "GLAT") if frame == "galactic" else ("RA-", "DEC")
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = f"{lon:-<4}-TAN", f"{lat:-<4}-TAN"
-    wcs.wcs.crval = center.spherical.lon.deg, center.spherical.lat.deg
-    wcs.wcs.crpix = (size + 1) / 2, (size + 1) / 2
-    wcs.wcs.cdelt = -PIXEL, PIXEL
-    cosine, sine = np.cos(angle), np.sin(angle)
-    wcs.wcs.pc = [[cosine, sine], [-sine, cosine]]
-    if frame != "galactic":
-        wcs.wcs.radesys = frame.upper()
-    wcs.array_shape = (size, size)
-    return WcsGeom(wcs, npix=(size, size))
-
-
-def _vector(position):
-    return np.moveaxis(position.cartesian.xyz.value, 0, -1)
-
-
-def _axes(geom):
-    """Unit vectors of a patch: its centre, the way of rising x, the way of rising y."""
-    lon, lat = np.radians(geom.wcs.wcs.crval)
-    center = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
-    north = np.cross(center, east)
-    matrix = geom.wcs.pixel_scale_matrix / PIXEL
-    x = matrix[0, 0] * east + matrix[1, 0] * north
-    y = matrix[0, 1] * east + matrix[1, 1] * north
-    return center, x, y
-
-
-def _vectors(geom, samples):
-    """Unit vectors of a grid of samples in every pixel of any patch, (y, x, 3)."""
-    size = geom.data_shape[0]
-    steps = (np.arange(size * samples) + 0.5) / samples - 0.5
-    if geom.projection != "TAN":
-        coords = geom.pix_to_coord(np.meshgrid(steps, steps))
-        return np.nan_to_num(_vector(SkyCoord(*coords, frame=geom.frame)))
-    center, x, y = _axes(geom)
-    offset = np.radians(PIXEL) * (steps - (size - 1) / 2)
-    vectors = center + offset[None, :, None] * x + offset[:, None, None] * y
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def _offsets(geom, vectors):
-    """Largest distance (deg, in the tangent plane) along either axis; inf behind the plane."""
-    center, x, y = _axes(geom)
-    depth = vectors @ center
-    with np.errstate(divide="ignore", invalid="ignore"):
-        offset = np.degrees(np.maximum(np.abs(vectors @ x), np.abs(vectors @ y)) / depth)
-    return np.where(depth > 0.1, offset, np.inf)
 
 
 class _AreaCutter:
     """Splits native pixels by area, with a grid of samples in every patch pixel."""
 
-    def __init__(self, banded):
+    def __init__(self, banded, tiling):
         component = banded.component
+        self._tiling = tiling
         self._geom = component.geom
         self._mask = component.mask.ravel()
         self._counts = banded.counts.reshape(len(banded.counts), -1)
         area = np.ravel(self._geom.solid_angle().to_value("deg2"))
         self._area = np.broadcast_to(area, self._mask.shape)
-        self.window = component.pixel_size
+        self.shifts = _pixel_shifts(component)
         wanted = int(np.ceil(_SAMPLES * PIXEL / component.pixel_size))
         self._samples = int(np.clip(wanted, _MIN_SAMPLES, _MAX_SAMPLES))
 
-    def cut(self, geom):
+    def cut(self, number):
+        geom = self._tiling.geoms[number]
         k, size = self._samples, geom.data_shape[0]
-        vectors = _vectors(geom, k)
+        vectors = pixel_vectors(geom, k)
         pixel = self._lookup(vectors, geom.frame)
         observed = (pixel >= 0) & self._mask[pixel]
-        center = _axes(geom)[0]
+        center = plane_axes(geom)[0]
         area = (PIXEL / k) ** 2 * (vectors @ center) ** 3  # of a sample on the sphere
         weight = np.where(observed, self._weights(pixel, area), 0.0).astype(np.float32)
         shape = size, k, size, k
@@ -308,11 +217,7 @@ class _AreaCutter:
     def _lookup(self, vectors, frame):
         """Index of the native pixel under every sample, -1 where there is none."""
         geom = self._geom
-        if geom.frame != frame:
-            position = SkyCoord(
-                *np.moveaxis(vectors, -1, 0), frame=frame, representation_type="cartesian"
-            )
-            vectors = _vector(position.transform_to(geom.frame))
+        vectors = to_frame(vectors, frame, geom.frame)
         if geom.is_hpx:
             x, y, z = np.moveaxis(vectors, -1, 0)
             pixel = healpy.vec2pix(int(geom.nside[0]), x, y, z, nest=geom.nest)
@@ -334,3 +239,28 @@ class _AreaCutter:
         cut = np.isin(numbers, rim)
         inverse = inverse.reshape(pixel.shape)
         return np.where(cut[inverse], area / self._area[pixel], share[inverse])
+
+
+def _pixel_shifts(component, pixels=32, quantiles=64):
+    """How far a count moves when it is spread over its pixel, in deg: quantiles of the
+    distance between two random places in one pixel, for a few of the observed pixels."""
+    observed = np.flatnonzero(component.mask)
+    chosen = observed[np.linspace(0, len(observed) - 1, min(pixels, len(observed))).astype(int)]
+    points = _points_in_pixels(component.geom, chosen)
+    distances = [np.linalg.norm(p[:, None] - p[None], axis=-1).ravel() for p in points]
+    levels = (np.arange(quantiles) + 0.5) / quantiles
+    return np.degrees(np.quantile(np.concatenate(distances), levels))
+
+
+def _points_in_pixels(geom, pixels, steps=8):
+    """Unit vectors of a grid of points in every pixel, (pixel, point, 3)."""
+    if geom.is_hpx:
+        numbers = geom.get_idx(flat=True)[0][pixels]
+        nside = int(geom.nside[0])
+        nested = numbers if geom.nest else healpy.ring2nest(nside, numbers)
+        children = nested[:, None] * steps**2 + np.arange(steps**2)
+        return np.moveaxis(healpy.pix2vec(nside * steps, children, nest=True), 0, -1)
+    y, x = np.unravel_index(pixels, geom.data_shape)
+    dy, dx = (np.indices((steps, steps)).reshape(2, -1) + 0.5) / steps - 0.5
+    coords = geom.pix_to_coord((x[:, None] + dx, y[:, None] + dy))
+    return unit_vectors(SkyCoord(*coords, frame=geom.frame))

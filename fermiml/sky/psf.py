@@ -47,31 +47,25 @@ class PSF:
 
     def normalized(self):
         """The same shape with an integral of one at every energy."""
-        norm = [_cumulative(self.rad, profile)[-1] for profile in self.values]
-        return PSF(self.energy, self.rad, self.values / np.array(norm)[:, None])
+        return PSF(self.energy, self.rad, self.values / self.norm()[:, None])
 
-    def smeared(self, size):
-        """The PSF after counts were spread evenly over square pixels of `size` (deg).
+    def norm(self):
+        """Integral over the sphere at every energy."""
+        return np.array([_cumulative(self.rad, profile)[-1] for profile in self.values])
 
-        A photon is moved from its place to a random one in its pixel. Averaged over
-        where the source sits in the pixel, the shift along an axis is the difference of
-        two uniform numbers: a triangle of half-width `size`, the window that is folded in.
-        """
-        nodes, weights = np.polynomial.legendre.leggauss(10)
-        shift = 0.5 * (nodes + 1) * size  # one side of the triangle is enough
-        weight = weights * (size - shift)
-        dx, dy = np.meshgrid(shift, shift)
-        weight = np.outer(weight, weight).ravel()
-        distance, angle = np.hypot(dx, dy).ravel(), np.arctan2(dy, dx).ravel()
+    def smeared(self, shifts):
+        """The PSF after every photon was moved by one of the distances `shifts` (deg), in
+        any direction; all of them are equally likely."""
+        azimuth = (np.arange(120) + 0.5) * np.pi / 120  # the other half is the same
         out = np.zeros_like(self.values)
-        azimuth = np.arange(24) * np.pi / 12
-        for w, d, a in zip(weight / weight.sum(), distance, angle, strict=True):
+        for shift in shifts:
             moved = np.sqrt(
-                self.rad[:, None] ** 2 + d**2 + 2 * d * self.rad[:, None] * np.cos(azimuth + a)
+                self.rad[:, None] ** 2 + shift**2 + 2 * shift * self.rad[:, None] * np.cos(azimuth)
             )
-            for i, profile in enumerate(self.values):
-                out[i] += w * _interpolate_profile(self.rad, profile, moved).mean(axis=1)
-        return PSF(self.energy, self.rad, out)
+            for row, profile in zip(out, self.values, strict=True):
+                row += _interpolate_profile(self.rad, profile, moved).mean(axis=1)
+        lost = self.norm() / PSF(self.energy, self.rad, out).norm()  # between the nodes
+        return PSF(self.energy, self.rad, out * lost[:, None])
 
     def to_gammapy(self):
         """The same as a gammapy PSFMap, for a MapDataset."""

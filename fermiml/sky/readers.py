@@ -9,6 +9,7 @@ import yaml
 from fermiml.errors import InputError
 from fermiml.sky import events, fermipy_folder, gammapy_data
 from fermiml.sky.cube import Component, SkyCube, check_counts
+from fermiml.sky.fitsfile import open_fits, reading
 from fermiml.sky.fitsmaps import (
     ebounds_axis,
     edges_axis,
@@ -16,8 +17,6 @@ from fermiml.sky.fitsmaps import (
     hpx_map,
     image_geom,
     image_hdu,
-    open_fits,
-    reading,
     wcs_map,
 )
 from fermiml.sky.response import complete

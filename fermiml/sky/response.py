@@ -13,7 +13,8 @@ from fermiml.errors import InputError
 from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
 from fermiml.sky.cube import EnergyDispersion, Origin
-from fermiml.sky.fitsmaps import open_fits, read_nodes_map
+from fermiml.sky.fitsfile import open_fits
+from fermiml.sky.fitsmaps import read_nodes_map
 from fermiml.sky.psf import PSF
 
 

@@ -1,0 +1,188 @@
+"""Which squares of sky cover an area: windows of a pixel grid, or tangent planes.
+
+Both tilings give the geometries of the patches (`geoms`), and say which pixels of a patch
+are its own (`owned`): every piece of sky belongs to one patch, away from its border.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+from gammapy.maps import WcsGeom
+
+PIXEL = 0.1  # deg, of every patch
+
+
+class WindowTiling:
+    """Windows of `size` rebinned pixels that share out a flat grid evenly."""
+
+    def __init__(self, geom, factor, size, overlap):
+        self._geom, self._factor, self._size = geom, factor, size
+        height, width = (-(-n // factor) for n in geom.data_shape)  # rounded up
+        self._rows, self._columns = (_starts(n, size, overlap) for n in (height, width))
+        self.geoms = [self._window(x, y) for y in self._rows for x in self._columns]
+
+    def start(self, number):
+        """First rebinned pixel (x, y) of a window; below zero where it hangs over."""
+        row, column = divmod(number, len(self._columns))
+        return self._columns[column], self._rows[row]
+
+    def owned(self, number):
+        """Pixels of the window (y, x) that are nearer to its middle than to another's."""
+        row, column = divmod(number, len(self._columns))
+        y, x = _share(self._rows, row, self._size), _share(self._columns, column, self._size)
+        return y[:, None] & x[None, :]
+
+    def _window(self, x, y):
+        wcs = self._geom.wcs.deepcopy()
+        wcs.wcs.crpix = (wcs.wcs.crpix - 0.5) / self._factor + 0.5 - (x, y)
+        if wcs.wcs.has_cd():
+            wcs.wcs.cd = wcs.wcs.cd * self._factor
+        else:
+            wcs.wcs.cdelt = wcs.wcs.cdelt * self._factor
+        return _square(wcs, self._size)
+
+
+def _starts(npix, size, overlap):
+    if npix <= size:
+        return [-((size - npix) // 2)]
+    count = int(np.ceil((npix - 2 * overlap) / (size - 2 * overlap)))
+    return np.round(np.linspace(0, npix - size, count)).astype(int).tolist()
+
+
+def _share(starts, number, size):
+    """Which pixels along an axis a window owns: up to the middle of every overlap."""
+    pixel = starts[number] + np.arange(size)
+    middles = [(a + b + size) // 2 for a, b in pairwise(starts)]
+    return np.searchsorted(middles, pixel, side="right") == number
+
+
+class SphereTiling:
+    """Tangent planes in rows of latitude, in coordinates that are tilted so that `origin`
+    is the middle of a patch; only planes that own something of `vectors` are kept."""
+
+    def __init__(self, origin, vectors, frame, size, overlap):
+        self._frame, self._size = frame, size
+        self._rotation = _rotation(origin)
+        stride = (size - 2 * overlap) * PIXEL
+        rows = 2 * int(np.ceil(90 / stride)) + 1
+        self._spacing = 180 / (rows - 1)
+        latitude = np.linspace(-90, 90, rows)
+        widest = np.cos(np.radians(np.maximum(np.abs(latitude) - self._spacing / 2, 0)))
+        self._counts = np.ceil(360 * widest / stride).astype(int)
+        self._counts[[0, -1]] = 1  # the poles
+        self._tiles = np.unique(self._owner(vectors))
+        self.geoms = [self._plane(tile) for tile in self._tiles]
+
+    def owned(self, number):
+        """Pixels (y, x) of the sky that belong to a patch."""
+        return self._owner(pixel_vectors(self.geoms[number])) == self._tiles[number]
+
+    def _owner(self, vectors):
+        """Number of the tile that unit vectors (..., 3) lie in."""
+        x, y, z = np.moveaxis(vectors @ self._rotation.T, -1, 0)
+        latitude = np.degrees(np.arcsin(np.clip(z, -1, 1)))
+        row = np.round((latitude + 90) / self._spacing).astype(int)
+        count = self._counts[row]
+        column = np.round(np.arctan2(y, x) / (2 * np.pi) * count).astype(int) % count
+        return np.concatenate([[0], np.cumsum(self._counts)])[row] + column
+
+    def _plane(self, tile):
+        first = np.concatenate([[0], np.cumsum(self._counts)])
+        row = np.searchsorted(first, tile, side="right") - 1
+        lon = 2 * np.pi * (tile - first[row]) / self._counts[row]
+        lat = np.radians(row * self._spacing - 90)
+        center, _, up = (v @ self._rotation for v in _triad(lon, lat))
+        lon, lat = np.arctan2(center[1], center[0]), np.arcsin(np.clip(center[2], -1, 1))
+        _, east, north = _triad(lon, lat)
+        angle = np.arctan2(up @ east, up @ north)
+        return tangent_geom(np.degrees(lon), np.degrees(lat), angle, self._frame, self._size)
+
+
+class SinglePlane:
+    """One tangent plane that holds everything."""
+
+    def __init__(self, origin, frame, size):
+        lon, lat = origin.spherical.lon.deg, origin.spherical.lat.deg
+        self.geoms = [tangent_geom(lon, lat, 0.0, frame, size)]
+
+    def holds(self, vectors):
+        """Whether all unit vectors fall into the patch."""
+        center, x, y = plane_axes(self.geoms[0])
+        depth = vectors @ center
+        half = np.radians(PIXEL) * self.geoms[0].data_shape[0] / 2
+        return np.all(depth > 0.1) and bool(
+            np.all(np.maximum(np.abs(vectors @ x), np.abs(vectors @ y)) <= half * depth)
+        )
+
+    def owned(self, _number):
+        """All of it."""
+        return np.ones(self.geoms[0].data_shape, bool)
+
+
+def _triad(lon, lat):
+    """Unit vectors of a direction (radians), and of east and north there."""
+    center = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
+    return center, east, np.cross(center, east)
+
+
+def _rotation(origin):
+    """Matrix that turns vectors so that `origin` becomes (1, 0, 0) and its north (0, 0, 1)."""
+    return np.array(_triad(origin.spherical.lon.rad, origin.spherical.lat.rad))
+
+
+def _square(wcs, size):
+    wcs.array_shape = (size, size)
+    return WcsGeom(wcs, npix=(size, size))
+
+
+def tangent_geom(lon, lat, angle, frame, size):
+    """A TAN geometry whose up direction has the position angle `angle` (radians)."""
+    names = ("GLON", "GLAT") if frame == "galactic" else ("RA", "DEC")
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = [f"{name:-<4}-TAN" for name in names]
+    wcs.wcs.crval = lon, lat
+    wcs.wcs.crpix = (size + 1) / 2, (size + 1) / 2
+    wcs.wcs.cdelt = -PIXEL, PIXEL
+    wcs.wcs.lonpole = 180.0  # at a pole the default is 0, which would turn the patch round
+    cosine, sine = np.cos(angle), np.sin(angle)
+    wcs.wcs.pc = [[cosine, -sine], [sine, cosine]]
+    if frame != "galactic":
+        wcs.wcs.radesys = frame.upper()
+    return _square(wcs, size)
+
+
+def plane_axes(geom):
+    """Unit vectors of a tangent plane: its centre, the way of rising x, the way of rising y."""
+    center, east, north = _triad(*np.radians(geom.wcs.wcs.crval))
+    matrix = geom.wcs.pixel_scale_matrix / PIXEL
+    x = matrix[0, 0] * east + matrix[1, 0] * north
+    return center, x, matrix[0, 1] * east + matrix[1, 1] * north
+
+
+def pixel_vectors(geom, samples=1):
+    """Unit vectors of `samples` x `samples` points in every pixel of a tangent plane, (y, x, 3)."""
+    size = geom.data_shape[0]
+    steps = (np.arange(size * samples) + 0.5) / samples - size / 2
+    center, x, y = plane_axes(geom)
+    offset = np.radians(PIXEL) * steps
+    vectors = center + offset[None, :, None] * x + offset[:, None, None] * y
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def unit_vectors(position):
+    """Cartesian unit vectors (..., 3) of a SkyCoord, in its own frame."""
+    return np.moveaxis(position.cartesian.xyz.value, 0, -1)
+
+
+def to_frame(vectors, frame, target):
+    """Unit vectors in another celestial frame."""
+    if frame == target:
+        return vectors
+    position = SkyCoord(
+        *np.moveaxis(vectors, -1, 0) * u.one, representation_type="cartesian", frame=frame
+    )
+    return unit_vectors(position.transform_to(target))
