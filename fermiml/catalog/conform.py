@@ -164,12 +164,17 @@ def _cast(column, values):
 
 
 def _text(column, values):
-    """Text without blanks around it, in ASCII as FITS asks; the column widens if it must."""
-    if not len(values):
-        return np.zeros(0, column.dtype)
-    text = np.char.strip(np.ma.filled(np.ma.asarray(values).astype("U"), ""))
-    text = np.char.decode(np.char.encode(text, "ascii", "replace"), "ascii")
+    """Text of a known column; the column widens if it must."""
+    text = _ascii(values)
     return text.astype(f"U{max(column.length, text.dtype.itemsize // 4)}")
+
+
+def _ascii(values):
+    """Text without blanks around it, in ASCII as FITS asks."""
+    if not len(values):
+        return np.zeros(0, "U1")
+    text = np.char.strip(np.ma.filled(np.ma.asarray(values).astype("U"), ""))
+    return np.char.decode(np.char.encode(text, "ascii", "replace"), "ascii")
 
 
 def _numbers(name, unit, values):
@@ -203,4 +208,4 @@ def _extra(values):
     """A column that only the user's table has, if a FITS file can keep it."""
     if getattr(values, "dtype", np.dtype(object)).kind not in "biufSU":
         raise InputError(f"column {values.info.name} holds objects, expected numbers or text")
-    return values.copy()
+    return TableColumn(_ascii(values)) if values.dtype.kind in "US" else values.copy()

@@ -9,6 +9,7 @@ from astropy.units import UnitsWarning
 
 from fermiml.catalog.columns import COLUMNS, cell_names
 from fermiml.catalog.models import to_xml, to_yaml
+from fermiml.catalog.positions import decimal
 from fermiml.catalog.regions import to_ds9
 from fermiml.errors import InputError
 from fermiml.files import write_text
@@ -75,6 +76,7 @@ def to_csv(table):
             mask = np.ma.getmaskarray(cell)
             if cell.dtype.kind == "f":
                 mask = mask | np.isnan(cell.filled(0))
+                cell = decimal(cell.filled(0)) if cell.dtype == "f4" else cell
             flat[cell_name] = MaskedColumn(cell, mask=mask)
     stream = io.StringIO()
     flat.write(stream, format="ascii.csv")

@@ -1,9 +1,11 @@
 """The FITS file of a catalog, laid out as 4FGL-DR4 is, and reading of catalog files."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.io.registry import IORegistryError
 from astropy.table import Table
 from astropy.time import Time
 from astropy.units import Quantity, UnitsWarning
@@ -34,6 +36,7 @@ KEYWORDS = {
     "ERPOSFAC": "systematic factor in the position errors",
     "ERPOSABS": "[deg] systematic error added to Conf_95",
 }
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, IORegistryError)
 _NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
 
 # fermipy cannot join an empty table with the extended sources, as it does with a 4FGL-DR4
@@ -169,16 +172,17 @@ def read_tables(path):
     FITS files are searched for a table with the name of 4FGL's, else for the first that has
     positions; other files are given to astropy's readers (VOTable, CSV, ECSV).
     """
+    path = Path(path).expanduser()
     try:
         with warnings.catch_warnings():
             # Units such as 'photon cm**-2' in old catalogs; what matters is checked later.
             warnings.simplefilter("ignore", UnitsWarning)
-            if fits.connect.is_fits("read", path, None):
+            if fits.connect.is_fits("read", str(path), None):
                 return _read_fits(path)
             return Table.read(path), None, None
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+    except _UNREADABLE as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{path}: is no catalog that astropy can read ({reason})") from error
 
