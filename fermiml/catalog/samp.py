@@ -1,14 +1,11 @@
 """Send a catalog to the programs on the desktop (TOPCAT, ds9, Aladin) over SAMP."""
 
-import logging
 import tempfile
 import warnings
 from pathlib import Path
 
 from fermiml.catalog.export import export
 from fermiml.errors import FermimlError
-
-log = logging.getLogger(__name__)
 
 NO_HUB = (
     "no SAMP hub is running: start TOPCAT (it brings a hub), or connect ds9 to one "
@@ -64,11 +61,16 @@ def _send_files(client, catalog, folder, title, timeout):
 
 def _receivers(client):
     """Registered programs that take tables or regions: identifier, name, way."""
+    from astropy.samp.errors import SAMPProxyError
+
     for receiver in client.get_registered_clients():
-        subscriptions = client.get_subscriptions(receiver)
+        try:
+            subscriptions = client.get_subscriptions(receiver)
+            name = client.get_metadata(receiver).get("samp.name", receiver)
+        except SAMPProxyError:  # it left the hub meanwhile
+            continue
         way = next((way for way in _WAYS if _subscribed(subscriptions, way)), None)
         if way is not None:
-            name = client.get_metadata(receiver).get("samp.name", receiver)
             yield receiver, name, way
 
 
