@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from fermiml.errors import InputError
+from fermiml.simulate import splits
 from fermiml.simulate.populations import PRESETS
 from fermiml.sky import irfs
 
@@ -165,6 +166,10 @@ def _check_sky(sky):
         raise InputError("sky: give one of sky.centers, sky.split, sky.nside")
     if sky["split"] is not None and sky["fields"] is None:
         raise InputError("sky.fields: how many fields of the split are wanted?")
+    if sky["split"] is not None:
+        splits.split(sky["split"])
+    if not isinstance(sky["centers"], list | None):
+        raise InputError(f"sky.centers: {sky['centers']!r} is no list of [l, b]")
     for center in sky["centers"] or []:
         pair = isinstance(center, list) and len(center) == 2
         if not pair or not all(isinstance(c, int | float) for c in center) or abs(center[1]) > 90:
@@ -184,8 +189,11 @@ def _check_energy(given, energy):
         return
     if set(given) - {"edges"}:
         raise InputError("energy.edges contradicts energy.min, max and bins_per_decade")
-    rising = isinstance(edges, list) and len(edges) > 1
-    if not rising or any(a >= b for a, b in itertools.pairwise(edges)):
+    try:
+        energy["edges"] = numbers = [float(edge) for edge in edges]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) < 2 or any(a >= b for a, b in itertools.pairwise(numbers)):
         raise InputError(f"energy.edges: {edges!r} is no list of rising energies (MeV)")
 
 

@@ -99,7 +99,10 @@ class Diffuse:
 
     def intensity(self, lon, lat, energy):
         """Summed intensities with the shape (energy, position)."""
-        return sum(term.intensity(lon, lat, energy) for term in self.terms)
+        total = np.zeros((np.size(energy), np.size(lon)))
+        for term in self.terms:
+            total += term.intensity(lon, lat, energy)
+        return total
 
 
 def healpix_values(planes, lon, lat):
