@@ -1,5 +1,7 @@
 """Building a catalog: columns, names, coordinates, what is derived, and bad input."""
 
+from pathlib import Path
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -293,3 +295,10 @@ def test_merging_leaves_out_what_is_there():
     assert len(merged) == 7 and merged[6]["note"] == "c" and merged[0]["note"] == ""
     assert merged[0]["Source_Name"] == first[0]["Source_Name"] and not merged[0]["good"]
     assert len(first.merge(second, radius=1 * u.arcsec)) == 9
+
+
+def test_the_documentation_knows_every_column_and_flag():
+    text = (Path(__file__).parents[1] / "docs" / "catalog.md").read_text()
+    assert [name for name in COLUMNS if f"`{name}`" not in text] == []
+    for flag, meaning in FLAG_MEANING.items():
+        assert f"| {flag.value} | {meaning} |" in text
