@@ -179,3 +179,24 @@ def test_fitsverify_finds_nothing(catalog, tmp_path):
     command = ["fitsverify", "ml.fits"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert "found 0 warning(s) and 0 error(s)" in run.stdout, run.stdout
+
+
+def test_extended_sources_come_along_with_their_rows(tmp_path):
+    fermipy = pytest.importorskip("fermipy")
+    from fermipy.catalog import Catalog
+
+    dr4 = SourceCatalog.read(f"{fermipy.PACKAGE_DATA}/catalogs/gll_psc_v35.fit")
+    near = dr4.positions.separation(dr4.positions[list(dr4.table["CLASS1"]).index("SNR")])
+    merged = sample().merge(dr4.filter(near.deg < 20))
+    merged.write(tmp_path / "both.fits")
+    theirs = Catalog.create(str(tmp_path / "both.fits"))
+    assert len(theirs.table) == len(merged) > 10
+    extended = {name.strip() for name in theirs.table["Source_Name"][theirs.table["extended"]]}
+    expected = merged.table["Source_Name"][merged.table["Extended_Source_Name"] != ""]
+    assert extended == set(expected) and len(expected) > 0
+
+
+def test_an_extended_source_that_is_not_in_the_file(tmp_path):
+    catalog = sample(Extended_Source_Name=["Nebula"] + [""] * 5)
+    with pytest.raises(InputError, match="Extended_Source_Name: 'Nebula' is no row"):
+        catalog.write(tmp_path / "ml.fits")

@@ -58,9 +58,20 @@ class SourceCatalog:
 
     def write(self, path, overwrite=False):
         """Write the FITS file; it appears complete or not at all."""
+        self._check_extended_names()
         hdus = fitsio.to_hdus(self.table, self.extended, self.gti)
         with replacing(path, overwrite) as temporary:
             hdus.writeto(temporary, checksum=True)
+
+    def _check_extended_names(self):
+        """Readers fail at a row that names an extended source which the file does not have."""
+        present = set() if self.extended is None else set(self.extended["Source_Name"])
+        absent = sorted(set(self.table["Extended_Source_Name"]) - present - {""})
+        if absent:
+            raise InputError(
+                f"column Extended_Source_Name: {str(absent[0])!r} is no row of the table of "
+                "extended sources; give that table as extended=..., or blank the name"
+            )
 
     def __len__(self):
         return len(self.table)
@@ -160,7 +171,8 @@ class SourceCatalog:
             rows.meta.clear()
             table = vstack([result.table, rows], join_type="outer", metadata_conflicts="silent")
             table.meta = dict(result.table.meta)
-            result = self._with(conform(_unmasked(table)))
+            extended = _both(result.extended, other.extended)
+            result = type(self)(conform(_unmasked(table)), extended=extended, gti=self.gti)
         return result
 
     def crossmatch(self, other, radius=None, level=0.95, shift=3.0):
@@ -246,6 +258,16 @@ class SourceCatalog:
 
 def _degrees(angle):
     return u.Quantity(angle, None if hasattr(angle, "unit") else "deg").to_value("deg")
+
+
+def _both(extended, others):
+    """The extended sources of two catalogs, each once."""
+    known = [t for t in (extended, others) if t is not None and len(t)]
+    if not known:
+        return None
+    joined = vstack(known, metadata_conflicts="silent")
+    _, first = np.unique(joined["Source_Name"], return_index=True)
+    return joined[np.sort(first)]
 
 
 def _unmasked(table):
