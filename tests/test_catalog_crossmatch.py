@@ -7,7 +7,7 @@ from astropy.coordinates import FK5, SkyCoord
 from catalogs import sample
 
 from fermiml import SourceCatalog
-from fermiml.catalog.crossmatch import Pairs, one_to_one
+from fermiml.catalog.crossmatch import Pairs, best, one_to_one
 
 
 def scattered(n, seed, **columns):
@@ -56,8 +56,9 @@ def test_pairs_are_one_to_one_closest_first():
         np.array([2.0, 1.0, 3.0, 2.5]),
         np.full(4, np.nan),
     )
-    best = one_to_one(pairs)
-    assert list(best.first) == [0, 1] and list(best.second) == [1, 0]
+    closest = best(pairs)
+    assert list(closest.first) == [0, 1] and list(closest.second) == [1, 0]
+    assert list(one_to_one(pairs, rank=np.array([0.0, 1.0, 2.0, 1.5]))) == [0, 3]
 
 
 @pytest.mark.parametrize("angle", [0.0, 35.0, 90.0, -60.0])

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from fermiml.catalog.crossmatch import pair_covariance, pairs_in_reach, pairs_within
+from fermiml.catalog.crossmatch import one_to_one, pair_covariance, pairs_in_reach, pairs_within
 
 # Copied from the known source along with its name.
 INHERITED = (
@@ -62,17 +62,9 @@ def _density(coord, other):
 
 
 def best_pairs(pairs, probability, least):
-    """The likeliest counterpart of each row, if at least so likely; none is given twice."""
-    taken_first, taken_second, keep = set(), set(), []
-    for i in np.argsort(-probability, kind="stable"):
-        a, b = int(pairs.first[i]), int(pairs.second[i])
-        if probability[i] < least:
-            break
-        if a not in taken_first and b not in taken_second:
-            taken_first.add(a)
-            taken_second.add(b)
-            keep.append(i)
-    return np.array(keep, dtype=int)
+    """Which pairs are associations: the likeliest first, none below `least`, nobody twice."""
+    chosen = one_to_one(pairs, -probability)
+    return chosen[probability[chosen] >= least]
 
 
 def association_columns(name):

@@ -195,7 +195,7 @@ class SourceCatalog:
             def find(coord, there):
                 return crossmatch.pairs_in_ellipses(coord, mine, there, theirs, level)
 
-        pairs = crossmatch.one_to_one(find(self.positions, other.positions))
+        pairs = crossmatch.best(find(self.positions, other.positions))
         result = Table(
             {
                 "row": pairs.first,

@@ -92,9 +92,13 @@ def pair_covariance(coord, ellipses, other, other_ellipses, pairs):
     return mine + theirs
 
 
-def one_to_one(pairs):
-    """The pairs that remain when the closest are taken first and nobody is taken twice."""
-    rank = np.where(np.isfinite(pairs.sigma), pairs.sigma, pairs.separation)
+def one_to_one(pairs, rank=None):
+    """Which pairs remain when the lowest rank goes first and nobody is taken twice.
+
+    The rank is the offset, in sigma where that is known, unless another is given.
+    """
+    if rank is None:
+        rank = np.where(np.isfinite(pairs.sigma), pairs.sigma, pairs.separation)
     taken_first, taken_second, keep = set(), set(), []
     for i in np.argsort(rank, kind="stable"):
         a, b = int(pairs.first[i]), int(pairs.second[i])
@@ -102,8 +106,12 @@ def one_to_one(pairs):
             taken_first.add(a)
             taken_second.add(b)
             keep.append(i)
-    keep = np.array(sorted(keep, key=lambda i: pairs.first[i]), dtype=int)
-    return take(pairs, keep)
+    return np.array(sorted(keep, key=lambda i: pairs.first[i]), dtype=int)
+
+
+def best(pairs):
+    """The one-to-one pairs, closest first."""
+    return take(pairs, one_to_one(pairs))
 
 
 def chance_rate(find, coord, other, degrees=3.0):
@@ -115,8 +123,7 @@ def chance_rate(find, coord, other, degrees=3.0):
     if not np.any(counted):
         return np.nan
     matched = [
-        np.sum(counted[one_to_one(find(coord, shifted(other, s))).first])
-        for s in (-degrees, degrees)
+        np.sum(counted[best(find(coord, shifted(other, s))).first]) for s in (-degrees, degrees)
     ]
     return float(np.mean(matched) / np.sum(counted))
 
