@@ -22,17 +22,24 @@ BRIGHT = {
     "pg1553_100mev": ("4FGL J1555.7+1111", "4FGL J1608.7+1029", "4FGL J1548.3+1456"),
 }
 RINGS = np.array([0, 0.1, 0.2, 0.3, 0.45, 0.65, 0.9, 1.3, 1.8, 2.5])
+FINE = {"binsz": 0.04, "emin": 1000.0}
+PG1553 = {"center": SkyCoord(238.931, 11.188, unit="deg"), "width": 7.0}
 CASES = (
     reality.Case(
-        "j2024_ft1", "j2024_ft1/ft1.fits.gz", "iso_P8R2_SOURCE_V6_v06.txt",
-        {"binsz": 0.04, "emin": 1000.0}, apart=BRIGHT["j2024_ft1"],
+        "j2024_ft1",
+        "j2024_ft1/ft1.fits.gz",
+        "iso_P8R2_SOURCE_V6_v06.txt",
+        FINE,
+        apart=BRIGHT["j2024_ft1"],
     ),
     reality.Case(
-        "pg1553_100mev", "pg1553_100mev/ft1_00.fits.gz", "iso_P8R3_SOURCE_V3_v1.txt",
-        {"binsz": 0.04, "emin": 1000.0, "width": 7.0,
-         "center": SkyCoord(238.931, 11.188, unit="deg")}, exposure="pg1553_100mev/bexpmap_roi_00.fits.gz",
+        "pg1553_100mev",
+        "pg1553_100mev/ft1_00.fits.gz",
+        "iso_P8R3_SOURCE_V3_v1.txt",
+        FINE | PG1553,
+        exposure="pg1553_100mev/bexpmap_roi_00.fits.gz",
     ),
-)  # fmt: skip
+)
 
 
 def rings(component, parts, norms, source):
@@ -66,8 +73,10 @@ def main():
     seen, expected, noise = np.cumsum(total, axis=1)
     print(f"{'radius':>7}{'observed':>10}{'expected':>10}{'ratio':>8}{'error':>8}{'contained':>11}")
     for i, radius in enumerate(RINGS[1:]):
-        print(f"{radius:>7.2f}{seen[i]:>10.0f}{expected[i]:>10.0f}{seen[i] / expected[i]:>8.3f}"
-              f"{np.sqrt(noise[i]) / expected[i]:>8.3f}{expected[i] / expected[-1]:>11.2f}")  # fmt: skip
+        ratio, error = seen[i] / expected[i], np.sqrt(noise[i]) / expected[i]
+        share = expected[i] / expected[-1]
+        print(f"{radius:>7.2f}{seen[i]:>10.0f}{expected[i]:>10.0f}"
+              f"{ratio:>8.3f}{error:>8.3f}{share:>11.2f}")  # fmt: skip
     if options.output:
         plot(total, options.output / "psf_profile.png")
 

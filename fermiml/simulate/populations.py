@@ -134,7 +134,7 @@ PRESETS = {
     # The sky as 4FGL-DR4 has it; the unassociated sources of the Galactic plane are taken
     # for pulsars, which gives the plane its density.
     "nominal": Population(_blazars(262, 247, 1.85, 1.7), {"PSR": _YOUNG, "MSP": _MSP}),
-    # As many bright sources, twice the faint ones, and half as many pulsars more.
+    # As many bright sources, three times the faint ones, and half as many pulsars more.
     "crowded": Population(
         _blazars(262, 247, 2.15, 2.0),
         {"PSR": replace(_YOUNG, number=750), "MSP": replace(_MSP, number=135)},

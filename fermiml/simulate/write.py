@@ -79,6 +79,8 @@ def _sky_hdus(values, geom, name, column):
     image = geom.to_image()
     if not image.is_hpx:
         header = image.wcs.to_header()
+        header.remove("WCSAXES", ignore_missing=True)
+        header.insert(0, ("WCSAXES", values.ndim))  # must come before all other WCS keywords
         # Readers of LAT files go by the frame's name, and expect it for equatorial maps.
         if image.frame == "icrs":
             header["RADESYS"] = "FK5"
