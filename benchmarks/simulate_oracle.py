@@ -35,9 +35,8 @@ def compare(center, types):
     ts = sum(render.oracle(f.observation, bright, f.expected)[0].sum(axis=1) for f in fields)
     with fits.open(catalogs.find("4FGL-DR4")) as hdus:
         table = hdus[1].data
-        known = np.square(np.nan_to_num(table["Sqrt_TS_Band"][:, 1:].astype(float), posinf=0)).sum(
-            axis=1
-        )
+        bands = table["Sqrt_TS_Band"][:, 1:].astype(float)
+        known = np.square(np.where(np.abs(bands) < 1e4, bands, 0)).sum(axis=1)
         place = {(float(r["GLON"]), float(r["GLAT"])): t for r, t in zip(table, known, strict=True)}
     keys = list(zip(bright.lon, bright.lat, strict=True))
     x, y = geom.to_image().coord_to_pix((bright.lon, bright.lat))
