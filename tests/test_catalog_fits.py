@@ -69,6 +69,12 @@ def test_round_trip(catalog, tmp_path):
         assert "junk" not in hdus[1].header
 
 
+@pytest.mark.parametrize("name", ["ml.fits", "ml.fit", "ml.fits.gz", "ml"])
+def test_any_name_will_do(name, tmp_path):
+    sample().write(tmp_path / name)
+    assert_same(sample(), SourceCatalog.read(str(tmp_path / name)))
+
+
 def test_4fgl_round_trip(tmp_path):
     fermipy = pytest.importorskip("fermipy")
     dr4 = SourceCatalog.read(f"{fermipy.PACKAGE_DATA}/catalogs/gll_psc_v35.fit")

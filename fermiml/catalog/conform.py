@@ -1,5 +1,7 @@
 """Any table with positions becomes a table with the catalog's columns, types and units."""
 
+from functools import cache
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import FK5, ICRS, SkyCoord
@@ -39,18 +41,15 @@ def conform(data):
     names = {name.lower(): name for name in reversed(given.colnames)}
     names |= {name.lower(): name for name in given.colnames if name in COLUMNS}
     ra, dec, used = _find_positions(given, names)
-
-    table = Table(meta=dict(given.meta))
+    known = {"RAJ2000": single(ra, 360.0), "DEJ2000": single(dec)}
     for column in COLUMNS.values():
         name = names.get(column.name.lower())
-        table[column.name] = (
-            _unknown(column, len(given)) if name is None else _cast(column, given[name])
-        )
-        table[column.name].unit = column.unit or None
-        table[column.name].description = column.description
-    table["RAJ2000"], table["DEJ2000"] = single(ra, 360.0), single(dec)
-    for name in ("RAJ2000", "DEJ2000"):
-        table[name].unit, table[name].description = "deg", COLUMNS[name].description
+        if column.name not in known:
+            known[column.name] = (
+                _unknown(column, len(given)) if name is None else _cast(column, given[name])
+            )
+    columns = [_table_column(column, known[column.name]) for column in COLUMNS.values()]
+    table = Table(columns, meta=dict(given.meta), copy=False)
     _fill_positions(table, ra, dec)
     _check_spectrum_types(table)
     fill_derived(table)
@@ -137,30 +136,41 @@ def _check_spectrum_types(table):
     table["SpectrumType"][:] = types
 
 
+def _table_column(column, values):
+    kind = MaskedColumn if column.code == "I" else TableColumn
+    unit, text = _unit(column.unit) if column.unit else None, column.description
+    return kind(values, name=column.name, unit=unit, description=text)
+
+
+@cache
+def _unit(text):
+    return u.Unit(text)
+
+
 def _unknown(column, rows):
     shape = (rows, *column.shape)
     if column.code == "A":
-        return TableColumn(np.full(shape, "", dtype=column.dtype))
+        return np.full(shape, "", dtype=column.dtype)
     if column.code == "I":
-        return MaskedColumn(np.full(shape, BLANK, "i2"), mask=True, fill_value=BLANK)
-    return TableColumn(np.full(shape, np.nan, dtype=column.dtype))
+        return np.ma.array(np.full(shape, BLANK, "i2"), mask=True, fill_value=BLANK)
+    return np.full(shape, np.nan, dtype=column.dtype)
 
 
 def _cast(column, values):
     """A given column as the catalog keeps it."""
     if column.code == "A":
-        return TableColumn(_text(column, values))
+        return _text(column, values)
     numbers = _numbers(column.name, column.unit, values)
     if numbers.shape[1:] != column.shape:
         got, expected = (" x ".join(map(str, s)) or "1" for s in (numbers.shape[1:], column.shape))
         raise InputError(f"column {column.name} has {got} values a row, expected {expected}")
     if column.code != "I":
-        return TableColumn(numbers.astype(column.dtype))
+        return numbers.astype(column.dtype)
     known = np.isfinite(numbers)
     whole = np.where(known, numbers, BLANK)
     if np.any(whole != np.rint(whole)) or np.any(np.abs(whole) > -BLANK):
         raise InputError(f"column {column.name}: whole numbers within +-32767 are expected")
-    return MaskedColumn(whole.astype("i2"), mask=~known, fill_value=BLANK)
+    return np.ma.array(whole.astype("i2"), mask=~known, fill_value=BLANK)
 
 
 def _text(column, values):

@@ -50,6 +50,7 @@ def to_votable(table):
         system = CooSys("fk5", equinox="J2000", system="eq_FK5", config=votable._config)
         votable.resources[0].coordinate_systems.append(system)
         first = votable.get_first_table()
+        first.name = "fermiml"
         first.description = "Gamma-ray sources in the columns of 4FGL-DR4, and ML columns"
         for field in first.fields:
             if field.name in ("RAJ2000", "DEJ2000"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.io.fits.connect import is_fits
 from astropy.io.registry import IORegistryError
 from astropy.table import Table
 from astropy.time import Time
@@ -177,7 +178,7 @@ def read_tables(path):
         with warnings.catch_warnings():
             # Units such as 'photon cm**-2' in old catalogs; what matters is checked later.
             warnings.simplefilter("ignore", UnitsWarning)
-            if fits.connect.is_fits("read", str(path), None):
+            if _is_fits(path):
                 return _read_fits(path)
             return Table.read(path), None, None
     except FileNotFoundError:
@@ -185,6 +186,12 @@ def read_tables(path):
     except _UNREADABLE as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{path}: is no catalog that astropy can read ({reason})") from error
+
+
+def _is_fits(path):
+    """Whether a file is FITS by its first bytes, or by its name, as a compressed one is."""
+    with open(path, "rb") as stream:
+        return is_fits("read", None, stream) or is_fits("read", str(path), None)
 
 
 def _read_fits(path):
