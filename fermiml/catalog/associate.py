@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from fermiml.catalog.crossmatch import one_to_one, pair_covariance, pairs_in_reach, pairs_within
+from fermiml.catalog.crossmatch import pair_covariance, pairs_in_reach, pairs_within
 
 # Copied from the known source along with its name.
 INHERITED = (
@@ -61,10 +61,18 @@ def _density(coord, other):
     return np.maximum(count, 1) / area
 
 
-def best_pairs(pairs, probability, least):
-    """Which pairs are associations: the likeliest first, none below `least`, nobody twice."""
-    chosen = one_to_one(pairs, -probability)
-    return chosen[probability[chosen] >= least]
+def likeliest(pairs, probability, least):
+    """The likeliest pair of each row that is a known source with at least that probability.
+
+    What decides is the sum over a row's candidates: the Crab is known, although pulsar and
+    nebula share the position. Rows are judged one by one: of two rows at one known source
+    neither is new. Returns which pairs, and the sums.
+    """
+    total = np.bincount(pairs.first, weights=probability)
+    order = np.lexsort((-probability, pairs.first))
+    row, start = np.unique(pairs.first[order], return_index=True)
+    known = total[row] >= least
+    return order[start[known]], total[row[known]]
 
 
 def association_columns(name):

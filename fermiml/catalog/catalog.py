@@ -211,21 +211,22 @@ class SourceCatalog:
         return result
 
     def associate(self, known, threshold=0.8, prior=None):
-        """Name the known source that each row is, with its probability in ASSOC_PROB_BAY.
+        """Name the known source that each row is; ASSOC_PROB_BAY says how probably it is one.
 
         Names of FGL catalogs go to ASSOC_FGL (4FGL also to ASSOC_4FGL), FHL to ASSOC_FHL, others
-        to ASSOC_GAM1; class and counterpart are copied. A row whose likeliest counterpart is
-        below `threshold` stays blank. On real data the errors are widened by 4FGL's systematic
-        ones for the decision, if they are not yet.
+        to ASSOC_GAM1; class and counterpart are copied. With several candidates the likeliest is
+        named. A row that is a known source with less than the probability `threshold`, or has no
+        error ellipse, stays blank. On real data the errors are widened by 4FGL's systematic ones
+        for the decision, if they are not yet.
         """
         table = self.table.copy()
         ready = self.with_systematics()
         pairs, probability = associate.probabilities(
             ready.positions, ready.ellipses(), known.positions, known.ellipses(), prior
         )
-        best = associate.best_pairs(pairs, probability, threshold)
+        best, probability = associate.likeliest(pairs, probability, threshold)
         first, second = pairs.first[best], pairs.second[best]
-        associate.fill(table, known.table, first, second, probability[best])
+        associate.fill(table, known.table, first, second, probability)
         return self._with(table)
 
     def with_systematics(self):

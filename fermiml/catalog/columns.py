@@ -154,7 +154,7 @@ _LINES = (
     ("CLASS2", "10A", "", "", "src.class", "Class of ASSOC2"),
     ("ASSOC1", "28A", "", "", _ASSOC, "Name of the counterpart"),
     ("ASSOC2", "30A", "", "", _ASSOC, "Another name, or another possible counterpart"),
-    ("ASSOC_PROB_BAY", "E", "", "F6.4", "stat.probability", "Probability of the association, from position and density"),
+    ("ASSOC_PROB_BAY", "E", "", "F6.4", "stat.probability", "Probability that this is a known source, the likeliest named"),
     ("ASSOC_PROB_LR", "E", "", "F6.4", "stat.probability", "Probability of the association, 4FGL's likelihood ratio"),
     ("RA_Counterpart", "D", "deg", "F8.4", "pos.eq.ra", "Right ascension of ASSOC1"),
     ("DEC_Counterpart", "D", "deg", "F8.4", "pos.eq.dec", "Declination of ASSOC1"),
