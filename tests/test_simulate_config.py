@@ -32,7 +32,10 @@ def test_numbers_may_be_written_as_yaml_reads_them():
         ({**FIELD, "seeed": 1}, "unknown key seeed: allowed are seed, sky, energy"),
         ({"sky": {"centers": [[1, 2]], "widht": 3}}, "sky.widht: allowed are centers, split"),
         ({}, "sky.centers, sky.split, sky.nside"),
-        ({"sky": {"centers": [[1, 2]], "nside": 4}}, "sky.centers and sky.nside contradict"),
+        (
+            {"sky": {"centers": [[1, 2]], "split": "test", "fields": 1}},
+            "sky.centers and sky.split contradict",
+        ),
         ({"sky": {"centers": [[1, 120]]}}, "no .l, b. in deg"),
         ({"sky": {"centers": 5}}, "sky.centers: 5 is no list"),
         ({"sky": {"split": "train"}}, "sky.fields"),

@@ -208,6 +208,25 @@ def test_several_event_types(tmp_path):
     assert 0.01 * sum(totals) < brightest < sum(totals)
 
 
+def test_a_disk_of_healpix_pixels(tmp_path):
+    """A part of the sky in either frame; exposure from the file of another simulation."""
+    settings = config.check(
+        {
+            **SETTINGS,
+            "sky": {"centers": [[30, 58]], "width": 6, "nside": 128, "frame": "icrs"},
+            "population": {"preset": "none"},
+        }
+    )
+    (folder,) = skies.simulate(settings, tmp_path / "one")
+    first = SkyCube.read(folder / "counts.fits", exposure=folder / "bexpmap.fits")
+    assert first.components[0].is_healpix
+    assert first.components[0].pixel_positions().size == pytest.approx(28.3 / 0.21, rel=0.1)
+    settings["observation"]["exposure"] = str(folder / "bexpmap.fits")
+    (folder,) = skies.simulate(settings, tmp_path / "two")
+    again = SkyCube.read(folder / "counts.fits")
+    assert again.total_counts == pytest.approx(first.total_counts, rel=0.05)
+
+
 def test_the_whole_sky_in_healpix_pixels(tmp_path):
     """Read as HEALPix, with extended sources in the truth."""
     settings = config.check(

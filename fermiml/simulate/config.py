@@ -31,7 +31,7 @@ SCHEMA = {
         "centers": None,  # list of [l, b]
         "split": None,  # or fields at random within a split: train, selection, test
         "fields": None,
-        "nside": None,  # or the whole sky in HEALPix pixels
+        "nside": None,  # HEALPix pixels; without centers or split, the whole sky
         "skies": 1,  # realisations of every field
         "width": 20.0,
         "pixel": 0.1,
@@ -62,7 +62,7 @@ SCHEMA = {
 _NAMED = ("auto", "embedded", "gas", "none")
 _VARY = {"norms": 0.15, "tilts": 0.04, "structure": 0.2}
 _EXCLUSIVE = {
-    "sky": (("centers", "split", "nside"),),
+    "sky": (("centers", "split"),),
     "observation": (("years", "livetime_cube", "exposure"),),
     "population": (("preset", "sources"),),
 }

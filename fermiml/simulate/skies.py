@@ -19,7 +19,7 @@ from fermiml.files import write_text
 from fermiml.simulate import catalogs, models, planes, populations, render, splits, truth, write
 from fermiml.simulate.observation import Observation
 from fermiml.simulate.populations import PRESETS
-from fermiml.simulate.sources import Sources, concatenate
+from fermiml.simulate.sources import POINT, Sources, concatenate
 from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
 from fermiml.sky.bands import assign_bins
@@ -29,8 +29,8 @@ from fermiml.sky.selection import Selection
 log = logging.getLogger(__name__)
 
 _AROUND = 10.0  # deg beyond a field from where sources still reach into it
-MATTERS = 1.0  # estimated TS from which a source is drawn at its exact place
-NEVER = 1e-11  # flux below which none is
+_MATTERS = 1.0  # estimated TS from which a source is drawn at its exact place
+_NEVER = 1e-11  # flux below which none is
 
 
 @dataclass(frozen=True)
@@ -114,23 +114,33 @@ def geometries(config):
     """(name, gammapy geometry) of every field that a configuration describes."""
     sky, energy = config["sky"], config["energy"]
     axis = energy_axis(energy)
-    if sky["nside"] is not None:
-        geom = HpxGeom(sky["nside"], nest=False, frame=sky["frame"], axes=[axis])
-        named = [("sky", geom)]
+    centers = _centers(config)
+    if centers is None:
+        named = [("sky", HpxGeom(sky["nside"], nest=False, frame=sky["frame"], axes=[axis]))]
     else:
-        named = [(f"field_{i:04d}", _wcs(c, sky, axis)) for i, c in enumerate(_centers(config))]
+        make = _wcs if sky["nside"] is None else _healpix_disk
+        named = [(f"field_{i:04d}", make(center, sky, axis)) for i, center in enumerate(centers)]
     if sky["skies"] == 1:
         return named
     return [(f"{name}_{i:03d}", geom) for i in range(int(sky["skies"])) for name, geom in named]
 
 
 def _centers(config):
+    """Centres of the fields, or None for the whole sky."""
     sky = config["sky"]
     if sky["centers"] is not None:
         lon, lat = np.array(sky["centers"], float).T
         return SkyCoord(lon, lat, unit="deg", frame="galactic")
+    if sky["split"] is None:
+        return None
     rng = np.random.default_rng([config["seed"], 99])
     return splits.centers(sky["split"], int(sky["fields"]), rng, margin=sky["width"] / 2)
+
+
+def _healpix_disk(center, sky, axis):
+    center = center.transform_to(sky["frame"]).spherical
+    region = f"DISK({center.lon.deg},{center.lat.deg},{sky['width'] / 2})"
+    return HpxGeom(sky["nside"], nest=False, frame=sky["frame"], region=region, axes=[axis])
 
 
 def _wcs(center, sky, axis):
@@ -182,13 +192,18 @@ def simulate_field(setup, geom, rng):
         galactic += render.total(observation, clumps.within(*_reach(observation)))
         published, lowered = isotropic(setup, observation)
         if bright is None:
-            worth = render.estimate_ts(observation, drawn, galactic + published)
-            matters = (worth > MATTERS) & (drawn.flux1000 > NEVER) | (drawn.form > 0)
-            bright, faint = drawn[matters], drawn[~matters]
+            bright, faint = bright_and_faint(observation, drawn, galactic + published)
         crowd = planes.expect(observation, faint=faint, progress="faint sources")
         counts = render.total(observation, bright, "sources")
         fields.append(Field(observation, selection, galactic, published, lowered, crowd, counts))
     return fields, bright
+
+
+def bright_and_faint(observation, sources, background):
+    """Sources that are drawn one by one, and those that are a crowd."""
+    worth = render.estimate_ts(observation, sources, background)
+    matters = (worth > _MATTERS) & (sources.flux1000 > _NEVER) | (sources.form != POINT)
+    return sources[matters], sources[~matters]
 
 
 def _reach(observation):

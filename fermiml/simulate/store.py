@@ -53,11 +53,9 @@ def _field(setup, split, center, rng):
     galactic = [_galactic(setup, settings[i], observation, rng) for i in chosen]
     published, lowered = skies.isotropic(setup, observation)
     drawn = skies.draw_sources(setup, rng, *observation.pixels.center)
-    worth = render.estimate_ts(observation, drawn, galactic[0] + published)
-    matters = (worth > skies.MATTERS) & (drawn.flux1000 > skies.NEVER) | (drawn.form > 0)
-    bright = drawn[matters]
+    bright, crowd = skies.bright_and_faint(observation, drawn, galactic[0] + published)
     sources = render.total(observation, bright)
-    faint = planes.expect(observation, faint=drawn[~matters])
+    faint = planes.expect(observation, faint=crowd)
     everything = galactic[0] + lowered + faint + sources
     arrays = {"psf": _band_psf(observation), "rad": observation.psf.rad}
     grouped = {

@@ -88,6 +88,9 @@ def _sky_hdus(values, geom, name, column):
         return fits.PrimaryHDU(values, header=header), []
     form = "J" if values.dtype.kind == "i" else "E"
     columns = [fits.Column(f"{column}{i + 1}", form, array=row) for i, row in enumerate(values)]
+    if not image.is_allsky:
+        numbers = image.local_to_global((np.arange(values.shape[1]),))[0]
+        columns.insert(0, fits.Column("PIX", "J", array=numbers))
     table = fits.BinTableHDU.from_columns(columns, name=name)
     nside = int(image.nside[0])
     table.header.update(
@@ -97,11 +100,11 @@ def _sky_hdus(values, geom, name, column):
             "ORDER": int(np.log2(nside)),
             "NSIDE": nside,
             "COORDSYS": "GAL" if image.frame == "galactic" else "CEL",
-            "INDXSCHM": "IMPLICIT",
-            "FIRSTPIX": 0,
-            "LASTPIX": 12 * nside**2 - 1,
+            "INDXSCHM": "IMPLICIT" if image.is_allsky else "EXPLICIT",
         }
     )
+    if image.is_allsky:
+        table.header.update({"FIRSTPIX": 0, "LASTPIX": 12 * nside**2 - 1})
     return fits.PrimaryHDU(), [table]
 
 
