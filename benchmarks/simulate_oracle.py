@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from fermiml.simulate import catalogs, config, render, skies
+from fermiml.simulate import catalogs, config, fields, render
 
 CENTERS = {"|b| = 60": (100.0, 60.0), "|b| = 30": (200.0, -30.0), "|b| = 12": (70.0, 12.0),
            "|b| = 0": (80.0, 0.0)}  # fmt: skip
@@ -29,10 +29,10 @@ def compare(center, types):
             "population": {"sources": "4FGL-DR4"},
         }
     )
-    setup = skies.prepare(settings)
-    ((_, geom),) = skies.geometries(settings)
-    fields, bright = skies.simulate_field(setup, geom, np.random.default_rng(1))
-    ts = sum(render.oracle(f.observation, bright, f.expected)[0].sum(axis=1) for f in fields)
+    setup = fields.prepare(settings)
+    ((_, geom),) = fields.geometries(settings)
+    seen, bright = fields.simulate_field(setup, geom, np.random.default_rng(1))
+    ts = sum(render.oracle(f.observation, bright, f.expected)[0].sum(axis=1) for f in seen)
     with fits.open(catalogs.find("4FGL-DR4")) as hdus:
         table = hdus[1].data
         bands = table["Sqrt_TS_Band"][:, 1:].astype(float)

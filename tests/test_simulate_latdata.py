@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fermiml.simulate import config, diffuse, planes, render, skies
+from fermiml.simulate import config, diffuse, fields, planes, render
 from fermiml.simulate.observation import Observation
 from fermiml.sky.cube import SkyCube
 
@@ -66,8 +66,8 @@ def test_livetime_cube_gives_the_exposure(latdata, tmp_path):
                 "population": {"preset": "none"},
             }
         )
-        setup = skies.prepare(settings)
-        ((_, geom),) = skies.geometries(settings)
-        (field,), _ = skies.simulate_field(setup, geom, np.random.default_rng(1))
+        setup = fields.prepare(settings)
+        ((_, geom),) = fields.geometries(settings)
+        (field,), _ = fields.simulate_field(setup, geom, np.random.default_rng(1))
         counts.append(field.expected.sum())
     assert counts[0] == pytest.approx(counts[1], rel=0.1)

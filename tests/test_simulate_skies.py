@@ -184,6 +184,20 @@ def test_another_simulation_is_not_mixed_in(folder, tmp_path):
     with pytest.raises(InputError, match="will not be replaced"):
         skies.simulate(config.check(SETTINGS), stranger, overwrite=True)
     assert (stranger / "cat.jpg").exists()
+    (stranger / "config.yaml").write_text("selection: {}")  # as fermipy's folders have it
+    with pytest.raises(InputError, match="will not be replaced"):
+        skies.simulate(config.check(SETTINGS), stranger, overwrite=True)
+
+
+def test_overwrite_replaces_a_simulation(tmp_path):
+    """The fields of the old one are gone."""
+    small = {"sky": {"centers": [[30, 58], [31, 58]], "width": 3}, "population": {"preset": "none"},
+             "energy": {"edges": [1000, 10000]}, "wrong": {"model": "embedded"}}  # fmt: skip
+    assert run(small, tmp_path / "run").exit_code == 0
+    small["sky"] = {"centers": [[50, 58]], "width": 3}
+    assert run(small, tmp_path / "run").exit_code == 2
+    assert run(small, tmp_path / "run", "--overwrite").exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "run").glob("field*")) == ["field_0000"]
 
 
 def test_several_event_types(tmp_path):

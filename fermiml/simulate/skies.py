@@ -1,319 +1,23 @@
-"""Simulate fields of sky: sources, diffuse emission, what the LAT sees, files."""
+"""Simulate fields of sky into folders of LAT files."""
 
-import logging
 import shutil
 import tempfile
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import yaml
-from astropy.coordinates import SkyCoord
-from gammapy.maps import HpxGeom, MapAxis, WcsGeom
+from gammapy.maps import WcsGeom
 from tqdm import tqdm
 
 from fermiml import __version__
 from fermiml.catalog.models import to_xml
 from fermiml.errors import InputError
 from fermiml.files import write_text
-from fermiml.simulate import catalogs, models, planes, populations, render, splits, truth, write
-from fermiml.simulate.observation import Observation
-from fermiml.simulate.populations import PRESETS
-from fermiml.simulate.sources import POINT, Sources, concatenate
-from fermiml.sky import exposure as exposures
-from fermiml.sky import irfs
-from fermiml.sky.bands import assign_bins
-from fermiml.sky.fitsmaps import open_fits, read_nodes_map
-from fermiml.sky.selection import Selection
+from fermiml.simulate import fields as sky_fields
+from fermiml.simulate import write
 
-log = logging.getLogger(__name__)
-
-_AROUND = 10.0  # deg beyond a field from where sources still reach into it
-_MATTERS = 1.0  # estimated TS from which a source is drawn at its exact place
-_NEVER = 1e-11  # flux below which none is
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What all fields of a configuration share."""
-
-    config: dict
-    responses: tuple  # one for each component
-    exposures: tuple  # all-sky maps (cm2 s), likewise
-    gti: np.ndarray
-    shapes: dict  # spectral shapes by class
-    own: Sources | None  # the sources of a catalog, if these are wanted
-
-
-@dataclass(frozen=True)
-class Field:
-    """Expected counts of one component by origin, each (counts bin, pixels...)."""
-
-    observation: Observation
-    selection: Selection
-    galactic: np.ndarray
-    isotropic: np.ndarray  # as the published spectrum has it: the faint sources' mean within
-    lowered: np.ndarray  # less the mean of the faint sources that are simulated one by one
-    faint: np.ndarray
-    sources: np.ndarray
-
-    @property
-    def expected(self):
-        """All that is expected."""
-        return self.galactic + self.lowered + self.faint + self.sources
-
-    @property
-    def background(self):
-        """What a true diffuse model predicts: no source, but the faint ones' mean."""
-        return self.galactic + self.isotropic
-
-
-def prepare(config):
-    """Read what the fields share: response, exposure, GTI, spectra."""
-    settings = config["observation"]
-    responses = tuple(irfs.Response.load(settings["irf"], t) for t in settings["event_types"])
-    maps, gti = _exposures(settings, responses)
-    population = config["population"]
-    path = catalogs.find(population["sources"]) if population["sources"] else None
-    if population["sources"] and path is None:
-        raise InputError(f"population.sources: no catalog {population['sources']!r} is installed")
-    own = catalogs.own_sources(path) if path else None
-    shapes = populations.library(population["spectra"]) if own is None else {}
-    return Setup(config, responses, maps, gti, shapes, own)
-
-
-def _exposures(settings, responses):
-    """All-sky exposure maps, and the good time intervals that go with them."""
-    given = settings["livetime_cube"] or settings["exposure"]
-    if given is None:
-        gti = write.survey_gti((settings["years"] or 14.0) * write.GOOD_TIME)
-        good_time = np.sum(gti[:, 1] - gti[:, 0])
-        return tuple(exposures.estimate(good_time, r) for r in responses), gti
-    with open_fits(given) as hdus:
-        gti = Selection.from_hdus(hdus).gti
-    if gti is None:
-        raise InputError(f"{given}: has no GTI table, so the time of the observation is unknown")
-    if settings["livetime_cube"]:
-        return tuple(exposures.from_livetime_cube(given, r) for r in responses), gti
-    if len(responses) > 1:
-        raise InputError("observation.exposure is the exposure of one event type: give one only")
-    return (read_nodes_map(given, "cm2 s", frame="galactic"),), gti
-
-
-def energy_axis(energy):
-    """The axis of the counts from the section `energy`."""
-    edges = energy["edges"]
-    if edges is None:
-        decades = np.log10(energy["max"] / energy["min"])
-        number = max(1, round(decades * energy["bins_per_decade"]))
-        edges = np.geomspace(energy["min"], energy["max"], number + 1)
-    return MapAxis.from_energy_edges(np.array(edges, float), unit="MeV", name="energy")
-
-
-def geometries(config):
-    """(name, gammapy geometry) of every field that a configuration describes."""
-    sky, energy = config["sky"], config["energy"]
-    axis = energy_axis(energy)
-    centers = _centers(config)
-    if centers is None:
-        named = [("sky", HpxGeom(sky["nside"], nest=False, frame=sky["frame"], axes=[axis]))]
-    else:
-        make = _wcs if sky["nside"] is None else _healpix_disk
-        named = [(f"field_{i:04d}", make(center, sky, axis)) for i, center in enumerate(centers)]
-    if sky["skies"] == 1:
-        return named
-    return [(f"{name}_{i:03d}", geom) for i in range(int(sky["skies"])) for name, geom in named]
-
-
-def _centers(config):
-    """Centres of the fields, or None for the whole sky."""
-    sky = config["sky"]
-    if sky["centers"] is not None:
-        lon, lat = np.array(sky["centers"], float).T
-        return SkyCoord(lon, lat, unit="deg", frame="galactic")
-    if sky["split"] is None:
-        return None
-    rng = np.random.default_rng([config["seed"], 99])
-    return splits.centers(sky["split"], int(sky["fields"]), rng, margin=sky["width"] / 2)
-
-
-def _healpix_disk(center, sky, axis):
-    center = center.transform_to(sky["frame"]).spherical
-    region = f"DISK({center.lon.deg},{center.lat.deg},{sky['width'] / 2})"
-    return HpxGeom(sky["nside"], nest=False, frame=sky["frame"], region=region, axes=[axis])
-
-
-def _wcs(center, sky, axis):
-    try:
-        return WcsGeom.create(
-            skydir=center,
-            width=sky["width"],
-            binsz=sky["pixel"],
-            proj=sky["projection"],
-            frame=sky["frame"],
-            axes=[axis],
-        )
-    except Exception as error:
-        raise InputError(f"sky: no such map can be made ({error})") from error
-
-
-def draw_sources(setup, rng, center, radius):
-    """The sources of a field; only those of its surroundings where it is small."""
-    population = setup.config["population"]
-    reach = min(radius + _AROUND, 180.0)
-    if setup.own is not None:
-        return setup.own if reach == 180 else setup.own.within(center, reach)
-    preset = population["preset"] or "nominal"
-    if preset == "none":
-        return Sources.empty()
-    law = PRESETS[preset]
-    drawn = populations.draw(
-        law, setup.shapes, rng, None if reach == 180 else center, reach, population["faintest"]
-    )
-    if population["extended"]:
-        extended = populations.draw_extended(int(population["extended"]), rng)
-        drawn = concatenate([drawn, extended if reach == 180 else extended.within(center, reach)])
-    return drawn
-
-
-def simulate_field(setup, geom, rng):
-    """Expected counts of one field, component by component, and its sources.
-
-    Returns (fields, bright sources): the bright ones are those that matter one by one.
-    """
-    config = setup.config
-    diffuse, clumps = models.galactic(config["diffuse"], rng)
-    fields, bright, faint = [], None, None
-    for i in range(len(setup.responses)):
-        observation, selection = observe(setup, geom, i)
-        if bright is None:
-            drawn = draw_sources(setup, rng, *observation.pixels.center)
-        galactic = planes.expect(observation, diffuse.intensity, progress="diffuse emission")
-        galactic += render.total(observation, clumps.within(*_reach(observation)))
-        published, lowered = isotropic(setup, observation)
-        if bright is None:
-            bright, faint = bright_and_faint(observation, drawn, galactic + published)
-        crowd = planes.expect(observation, faint=faint, progress="faint sources")
-        counts = render.total(observation, bright, "sources")
-        fields.append(Field(observation, selection, galactic, published, lowered, crowd, counts))
-    return fields, bright
-
-
-def bright_and_faint(observation, sources, background):
-    """Sources that are drawn one by one, and those that are a crowd."""
-    worth = render.estimate_ts(observation, sources, background)
-    matters = (worth > _MATTERS) & (sources.flux1000 > _NEVER) | (sources.form != POINT)
-    return sources[matters], sources[~matters]
-
-
-def _reach(observation):
-    center, radius = observation.pixels.center
-    return center, min(radius + _AROUND, 180.0)
-
-
-def observe(setup, geom, number):
-    """One component's observation of a field, and the cuts that its header will name."""
-    response = setup.responses[number]
-    observation = Observation.of(
-        geom,
-        setup.exposures[number],
-        response,
-        dispersion=setup.config["observation"]["energy_dispersion"],
-    )
-    release, evclass = write.event_class(response.name)
-    center, radius = observation.pixels.center
-    selection = Selection(
-        evclass=evclass,
-        evtype=setup.config["observation"]["event_types"][number],
-        release=release,
-        irf=response.name,
-        zenith=(0.0, 100.0),
-        circles=((center, min(radius + 0.5, 180.0)),),
-        gti=setup.gti,
-    )
-    return observation, selection
-
-
-def isotropic(setup, observation):
-    """Expected counts of the published isotropic spectrum, and of the lowered one."""
-    term = models.isotropic(setup.config["diffuse"], observation.response)
-    if term is None:
-        zero = np.zeros((len(observation.edges) - 1, *observation.pixels.shape))
-        return zero, zero
-    published = planes.expect(observation, term.intensity)
-    population = setup.config["population"]
-    if setup.own is not None or population["preset"] == "none":
-        return published, published
-    mean = populations.faint_spectrum(
-        PRESETS[population["preset"] or "nominal"],
-        setup.shapes,
-        population["resolved_above"],
-        term.nodes,
-        population["faintest"],
-    )
-    lowered = planes.expect(observation, term.lowered(term.nodes, mean).intensity)
-    return published, lowered
-
-
-def true_catalog(fields, sources):
-    """The truth table: oracle TS and counts are summed over the components."""
-    ts, counts = np.zeros(len(sources)), np.zeros((len(sources), 5))
-    for f in fields:
-        by_bin, events = render.oracle(f.observation, sources, f.expected, "oracle TS")
-        ts += by_bin.sum(axis=1)
-        counts += events @ (assign_bins(f.observation.edges)[:, None] == np.arange(5))
-    first = fields[0]
-    position = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic")
-    inside = first.observation.geom.to_image().contains(position)
-    seen = inside | (counts.sum(axis=1) > 0.5)
-    edges = first.observation.edges
-    meta = {
-        "EMIN": float(edges[0]),
-        "EMAX": float(edges[-1]),
-        "RSPFUNC": first.observation.response.name,
-        "TSTART": float(first.selection.gti[0, 0]),
-        "TSTOP": float(first.selection.gti[-1, 1]),
-    }
-    return truth.catalog(sources[seen], ts[seen], counts[seen], inside[seen], meta)
-
-
-def wrong_background(setup, fields, counts, rng):
-    """Another diffuse model, its two norms fitted to the counts; one map per component.
-
-    The true sources are in the model of the fit: they are not to blame for the difference.
-    """
-    diffuse, clumps = models.galactic(setup.config["wrong"], rng)
-    parts, fixed = [], []
-    for f in fields:
-        galactic = planes.expect(f.observation, diffuse.intensity)
-        galactic += render.total(f.observation, clumps.within(*_reach(f.observation)))
-        term = models.isotropic(setup.config["wrong"], f.observation.response)
-        isotropic = planes.expect(f.observation, term.intensity) if term else 0 * galactic
-        parts.append((galactic, isotropic))
-        fixed.append(f.sources)
-    norms = _fit_norms(counts, parts, fixed)
-    log.info("wrong model %s: norms %.3f (Galaxy), %.3f (isotropic)", diffuse.name, *norms)
-    return [np.tensordot(norms, pair, 1) for pair in parts], diffuse.name
-
-
-def _fit_norms(counts, parts, fixed):
-    """Poisson maximum-likelihood norms of two maps on top of a fixed one."""
-    from scipy.optimize import minimize
-
-    observed = np.concatenate([c.ravel() for c in counts]).astype(float)
-    free = np.array([np.concatenate([p[k].ravel() for p in parts]) for k in (0, 1)])
-    base = np.concatenate([f.ravel() for f in fixed])
-    used = free.sum(axis=1) > 0
-    if not used.any():
-        return np.ones(2)
-
-    def cost(logs):
-        norms = np.exp(logs)
-        model = np.maximum(base + norms @ free, 1e-12)
-        return np.sum(model - observed * np.log(model)), norms * (free @ (1 - observed / model))
-
-    bounds = [(-2.3, 2.3) if u else (0, 0) for u in used]
-    return np.exp(minimize(cost, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds).x)
+_SIGNATURE = "# made by fermiml simulate"  # first line of a simulation's config.yaml
 
 
 def simulate(config, output, overwrite=False):
@@ -324,15 +28,15 @@ def simulate(config, output, overwrite=False):
     """
     output = Path(output)
     claim(config, output, overwrite)
-    setup = prepare(config)
+    setup = sky_fields.prepare(config)
     folders = []
-    named = geometries(config)
+    named = sky_fields.geometries(config)
     for number, (name, geom) in enumerate(tqdm(named, "fields", unit="field", disable=None)):
         folder = output / name
         folders.append(folder)
         if not folder.is_dir():
             rng = np.random.default_rng([config["seed"], number])
-            with building(folder) as temporary:
+            with _building(folder) as temporary:
                 _write_field(setup, geom, rng, temporary)
     return folders
 
@@ -340,47 +44,49 @@ def simulate(config, output, overwrite=False):
 def claim(config, output, overwrite):
     """Make the folder, or see that it holds the beginning of this very simulation."""
     record = output / "config.yaml"
-    text = f"# fermiml {__version__}\n" + yaml.safe_dump(config, sort_keys=False)
-    if record.is_file() and record.read_text(encoding="utf-8") == text:
-        return
-    if output.exists() and any(output.iterdir()):
-        if not overwrite:
-            raise InputError(
-                f"{output}: holds something else than this simulation; take another folder, "
-                "or --overwrite to replace a simulation that is there"
-            )
-        if not record.is_file():
-            raise InputError(f"{output}: holds no simulation; it will not be replaced")
-        for folder in output.glob("*/config.yaml"):
-            shutil.rmtree(folder.parent)
-    output.mkdir(parents=True, exist_ok=True)
-    write_text(record, text, overwrite=True)
+    text = f"{_SIGNATURE} {__version__}\n" + yaml.safe_dump(config, sort_keys=False)
+    found = record.read_text(encoding="utf-8") if record.is_file() else ""
+    if found != text:
+        if output.exists() and any(output.iterdir()):
+            _give_up(output, found, overwrite)
+        output.mkdir(parents=True, exist_ok=True)
+        write_text(record, text, overwrite=True)
+    for unfinished in output.glob(".*"):  # of a run that was killed
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished)
 
 
-class building:
-    """A folder that appears under its name only when the block has succeeded."""
-
-    def __init__(self, folder):
-        self._folder = Path(folder)
-
-    def __enter__(self):
-        self._temporary = Path(
-            tempfile.mkdtemp(prefix=f".{self._folder.name}.", dir=self._folder.parent)
+def _give_up(output, found, overwrite):
+    """Remove another simulation, if that is wanted and it is one."""
+    if not overwrite:
+        raise InputError(
+            f"{output}: holds something else than this simulation; take another folder, "
+            "or --overwrite to replace a simulation that is there"
         )
-        return self._temporary
+    if not found.startswith(_SIGNATURE):
+        raise InputError(f"{output}: holds no simulation; it will not be replaced")
+    for folder in output.glob("*/truth.fits"):
+        shutil.rmtree(folder.parent)
+    for field in output.glob("field_*.npz"):
+        field.unlink()
 
-    def __exit__(self, kind, *_):
-        if kind is None:
-            self._temporary.chmod(0o755)
-            self._temporary.rename(self._folder)
-        else:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+
+@contextmanager
+def _building(folder):
+    """A temporary folder that gets its name only when the block has succeeded."""
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_field(setup, geom, rng, folder):
-    fields, bright = simulate_field(setup, geom, rng)
+    fields, bright = sky_fields.simulate_field(setup, geom, rng)
     counts = [rng.poisson(f.expected) for f in fields]
-    wrong, name = wrong_background(setup, fields, counts, rng)
+    wrong, name = sky_fields.wrong_background(setup, fields, counts, rng)
     several = len(fields) > 1
     for i, (f, observed, other) in enumerate(zip(fields, counts, wrong, strict=True)):
         end = f"_{i:02d}.fits" if several else ".fits"
@@ -388,7 +94,7 @@ def _write_field(setup, geom, rng, folder):
         write.counts(folder / f"background{end}", f.background, geom, f.selection)
         write.counts(folder / f"background_wrong{end}", other, geom, f.selection)
         _write_response(f, folder, end)
-    catalog = true_catalog(fields, bright)
+    catalog = sky_fields.true_catalog(fields, bright)
     catalog.write(folder / "truth.fits")
     known = catalog.filter(catalog.table["TS_Oracle"] > 4)
     (folder / "sources.xml").write_text(to_xml(known.table), encoding="utf-8")

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from fermiml.errors import InputError
 from fermiml.files import replacing
-from fermiml.simulate import models, planes, render, skies, splits
+from fermiml.simulate import fields, models, planes, render, skies, splits
 from fermiml.sky.bands import assign_bins, define_bands, photons
 from fermiml.sky.patches import PIXEL
 
@@ -35,7 +35,7 @@ def store(config, output, overwrite=False):
         path = output / f"field_{number:05d}.npz"
         paths.append(path)
         if not path.exists():
-            setup = setup or skies.prepare(config)
+            setup = setup or fields.prepare(config)
             rng = np.random.default_rng([config["seed"], number])
             arrays = _field(setup, split, center, rng)
             with replacing(path) as temporary:
@@ -47,13 +47,13 @@ def _field(setup, split, center, rng):
     """The arrays of one field."""
     geom = _geometry(setup.config, center)
     component = int(rng.integers(len(setup.responses)))
-    observation, _ = skies.observe(setup, geom, component)
+    observation, _ = fields.observe(setup, geom, component)
     settings = splits.split(split).diffuse
     chosen = rng.choice(len(settings), size=int(setup.config["training"]["models"]))
     galactic = [_galactic(setup, settings[i], observation, rng) for i in chosen]
-    published, lowered = skies.isotropic(setup, observation)
-    drawn = skies.draw_sources(setup, rng, *observation.pixels.center)
-    bright, crowd = skies.bright_and_faint(observation, drawn, galactic[0] + published)
+    published, lowered = fields.isotropic(setup, observation)
+    drawn = fields.draw_sources(setup, rng, *observation.pixels.center)
+    bright, crowd = fields.bright_and_faint(observation, drawn, galactic[0] + published)
     sources = render.total(observation, bright)
     faint = planes.expect(observation, faint=crowd)
     everything = galactic[0] + lowered + faint + sources
@@ -75,7 +75,7 @@ def _field(setup, split, center, rng):
 
 
 def _geometry(config, center):
-    axis = skies.energy_axis(config["energy"])
+    axis = fields.energy_axis(config["energy"])
     return WcsGeom.create(
         skydir=center, npix=SIZE, binsz=PIXEL, proj="TAN", frame="galactic", axes=[axis]
     )
