@@ -58,10 +58,11 @@ class Component:
         """Whether the pixels are HEALPix ones."""
         return self.counts.geom.is_hpx
 
-    @property
+    @cached_property
     def center(self):
         """Where the middle of the observed pixels is (for a whole sky: the map's centre)."""
-        position = self.pixel_positions()[self.mask]
+        observed = np.flatnonzero(self.mask)
+        position = self.positions_of(observed[:: max(1, len(observed) // 20000)])
         mean = SkyCoord(position.cartesian.mean(), frame=position.frame)
         if np.sqrt(np.sum(mean.cartesian.xyz.value**2)) < 0.1:
             return self.counts.geom.center_skydir
@@ -82,6 +83,14 @@ class Component:
     def pixel_positions(self):
         """SkyCoord of all pixel centres, in the shape of `mask`; NaN off the sky."""
         return self.geom.get_coord().skycoord
+
+    def positions_of(self, pixels):
+        """SkyCoord of some pixels, given by their numbers in the flattened mask."""
+        if self.is_healpix:
+            coords = self.geom.pix_to_coord((self.geom.get_idx(flat=True)[0][pixels],))
+        else:
+            coords = self.geom.pix_to_coord(np.unravel_index(pixels, self.mask.shape)[::-1])
+        return SkyCoord(*coords, frame=self.geom.frame)
 
 
 @dataclass

@@ -178,8 +178,7 @@ def _extent(position):
     x = position.cartesian.xyz.value.mean(axis=1)
     center = SkyCoord(*x, representation_type="cartesian", frame="galactic")
     center = SkyCoord(center.spherical.lon, center.spherical.lat, frame="galactic")
-    # A pixel more, so that the outermost event has one whose centre is inside.
-    return center, min(float(position.separation(center).deg.max()) + PIXEL, 180.0)
+    return center, min(float(position.separation(center).deg.max()), 180.0)
 
 
 def _hull(geom, position):
@@ -233,7 +232,7 @@ def _bin(position, energy, center, width, edges, options):
 def _healpix_geom(center, width, axis):
     region = None
     if width < 360:
-        region = f"DISK({center.l.deg},{center.b.deg},{width / 2})"
+        region = f"DISK_INC({center.l.deg},{center.b.deg},{width / 2},4)"  # with the rim
     return HpxGeom.create(
         nside=ALL_SKY_NSIDE, nest=False, frame="galactic", region=region, axes=[axis]
     )

@@ -16,7 +16,7 @@ _NOTHING = 1e-3  # cm2 s; stands for zero, so that logarithms exist
 
 
 def sample(exposure, position, energy):
-    """Exposure at positions (SkyCoord) and energies (MeV), with the axes of `energy`, then those of `position`.
+    """Exposure at energies (MeV) and positions (SkyCoord), with their axes in this order.
 
     Linear on the sky, log-log in energy; NaN where the map does not reach.
     """

@@ -83,7 +83,14 @@ def wcs_map(hdu, axis, unit=""):
         raise InputError("the header has no sky coordinates (CTYPE1, CTYPE2)")
     wcs.array_shape = data.shape[1:]
     geom = WcsGeom(wcs, npix=data.shape[:0:-1], axes=[axis])
-    return WcsNDMap(geom, np.asarray(data), unit=unit)
+    return WcsNDMap(geom, _native(data), unit=unit)
+
+
+def _native(data):
+    """The array in the byte order of this machine, turned in place: it may be large."""
+    if data.dtype.isnative:
+        return data
+    return data.byteswap(inplace=True).view(data.dtype.newbyteorder())
 
 
 def hpx_map(hdu, axis, unit="", frame=None):

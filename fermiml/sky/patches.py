@@ -8,19 +8,17 @@ widens the PSF by the pixel, and `Patches.psf` holds the PSF with this window fo
 
 from dataclasses import dataclass
 
-import healpy
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsGeom
 
+from fermiml.sky.areasplit import AreaSplitter
 from fermiml.sky.tiling import (
     PIXEL,
     SinglePlane,
     SphereTiling,
     WindowTiling,
-    pixel_vectors,
-    plane_axes,
     to_frame,
     unit_vectors,
 )
@@ -28,8 +26,7 @@ from fermiml.sky.tiling import (
 SIZE = 128
 OVERLAP = 1.6  # deg, that every patch reaches beyond the sky it owns
 _DISTORTION = 0.03  # a native grid this close to 0.1 deg is used as it is
-_SAMPLES = 6  # samples along a native pixel, where that asks for more than _MIN_SAMPLES
-_MIN_SAMPLES, _MAX_SAMPLES = 3, 12  # along a patch pixel
+_BLOCK = 0.4  # deg; of large maps, blocks of pixels of this size stand for the pixels
 
 
 @dataclass(frozen=True)
@@ -62,16 +59,17 @@ class Patches:
         factor = _native_factor(banded) if origin is None else None
         if factor:
             self._tiling = WindowTiling(banded[0].component.geom, factor, size, margin)
-            self._cutters = [_WindowCutter(b, factor, self._tiling) for b in banded]
+            cutters = [_WindowCutter(b, factor, self._tiling) for b in banded]
         else:
             self._tiling = _tangent_tiling(banded, size, margin, origin)
-            self._cutters = [_AreaCutter(b, self._tiling) for b in banded]
+            cutters = [AreaSplitter(b) for b in banded]
         self.geoms = self._tiling.geoms
         # (component, band): PSF with the pixel window of the resampling folded in, or None
         self.psf = [
             tuple(p and (p if c.shifts is None else p.smeared(c.shifts)) for p in b.psf)
-            for b, c in zip(banded, self._cutters, strict=True)
+            for b, c in zip(banded, cutters, strict=True)
         ]
+        self._cutters = cutters
 
     def __len__(self):
         return len(self.geoms)
@@ -80,9 +78,10 @@ class Patches:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, number):
-        pieces = [cutter.cut(number) for cutter in self._cutters]
+        geom = self.geoms[number]
+        pieces = [cutter.cut(geom) for cutter in self._cutters]
         counts, coverage = (np.array(part, np.float32) for part in zip(*pieces, strict=True))
-        return Patch(self.geoms[number], counts, coverage, self._tiling.owned(number))
+        return Patch(geom, counts, coverage, self._tiling.owned(number))
 
 
 def cut_patches(banded, **options):
@@ -128,11 +127,11 @@ class _WindowCutter:
         mask = banded.component.mask
         self._counts = _rebin(banded.counts * mask, factor)
         self._coverage = _rebin(mask[None].astype(np.float32), factor)[0] / factor**2
-        self._tiling = tiling
+        self._start = tiling.start
 
-    def cut(self, number):
-        x, y = self._tiling.start(number)
-        size = self._tiling.geoms[number].data_shape[0]
+    def cut(self, geom):
+        x, y = self._start(geom)
+        size = geom.data_shape[0]
         counts = np.zeros((len(self._counts), size, size), np.float32)
         coverage = np.zeros((size, size), np.float32)
         height, width = self._coverage.shape
@@ -170,12 +169,26 @@ def _tangent_tiling(banded, size, margin, origin):
 
 def _observed_vectors(component, frame):
     """Directions of the observed pixels: of their centres and of four points near their rims."""
-    center = unit_vectors(component.pixel_positions()[component.mask])
-    reach = np.radians(0.6 * component.pixel_size)
+    position, size = _observed_blocks(component)
+    center = unit_vectors(position)
     tetrahedron = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    reach = np.radians(0.6 * size)
     vectors = np.concatenate([center, *(center + reach * corner for corner in tetrahedron)])
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
     return to_frame(vectors, component.geom.frame, frame)
+
+
+def _observed_blocks(component):
+    """Positions of the observed pixels, or of blocks of them where there are millions, and
+    the size (deg) of either."""
+    step = int(_BLOCK / component.pixel_size)
+    if component.is_healpix or component.mask.size < 1e6 or step < 2:
+        return component.positions_of(np.flatnonzero(component.mask)), component.pixel_size
+    y, x = np.nonzero(_rebin(component.mask[None], step)[0])
+    middle = (step - 1) / 2
+    coords = component.geom.pix_to_coord((x * step + middle, y * step + middle))
+    position = SkyCoord(*coords, frame=component.geom.frame)
+    return position[np.isfinite(position.spherical.lon)], step * component.pixel_size
 
 
 def _origin(component):
@@ -184,83 +197,3 @@ def _origin(component):
     if component.is_healpix and component.geom.is_allsky and component.mask.all():
         return SkyCoord(0 * u.deg, 0 * u.deg, frame=frame)
     return component.center.transform_to(frame)
-
-
-class _AreaCutter:
-    """Splits native pixels by area, with a grid of samples in every patch pixel."""
-
-    def __init__(self, banded, tiling):
-        component = banded.component
-        self._tiling = tiling
-        self._geom = component.geom
-        self._mask = component.mask.ravel()
-        self._counts = banded.counts.reshape(len(banded.counts), -1)
-        area = np.ravel(self._geom.solid_angle().to_value("deg2"))
-        self._area = np.broadcast_to(area, self._mask.shape)
-        self.shifts = _pixel_shifts(component)
-        wanted = int(np.ceil(_SAMPLES * PIXEL / component.pixel_size))
-        self._samples = int(np.clip(wanted, _MIN_SAMPLES, _MAX_SAMPLES))
-
-    def cut(self, number):
-        geom = self._tiling.geoms[number]
-        k, size = self._samples, geom.data_shape[0]
-        vectors = pixel_vectors(geom, k)
-        pixel = self._lookup(vectors, geom.frame)
-        observed = (pixel >= 0) & self._mask[pixel]
-        center = plane_axes(geom)[0]
-        area = (PIXEL / k) ** 2 * (vectors @ center) ** 3  # of a sample on the sphere
-        weight = np.where(observed, self._weights(pixel, area), 0.0).astype(np.float32)
-        shape = size, k, size, k
-        counts = [(plane[pixel] * weight).reshape(shape).sum(axis=(1, 3)) for plane in self._counts]
-        return np.array(counts), observed.reshape(shape).mean(axis=(1, 3))
-
-    def _lookup(self, vectors, frame):
-        """Index of the native pixel under every sample, -1 where there is none."""
-        geom = self._geom
-        vectors = to_frame(vectors, frame, geom.frame)
-        if geom.is_hpx:
-            x, y, z = np.moveaxis(vectors, -1, 0)
-            pixel = healpy.vec2pix(int(geom.nside[0]), x, y, z, nest=geom.nest)
-            return pixel if geom.is_allsky else geom.global_to_local((pixel,), ravel=True)
-        lon = np.degrees(np.arctan2(vectors[..., 1], vectors[..., 0]))
-        lat = np.degrees(np.arcsin(np.clip(vectors[..., 2], -1, 1)))
-        x, y = geom.coord_to_idx((lon * u.deg, lat * u.deg), clip=False)
-        return np.where((x >= 0) & (y >= 0), y * geom.data_shape[1] + x, -1)
-
-    def _weights(self, pixel, area):
-        """Share of a native pixel's counts that each sample carries.
-
-        The samples of a pixel that lies wholly in the patch share its counts evenly, so
-        that nothing is lost or made; a pixel cut by the border gives what its area says.
-        """
-        numbers, inverse, hits = np.unique(pixel, return_inverse=True, return_counts=True)
-        share = 1.0 / hits
-        rim = np.concatenate([pixel[0], pixel[-1], pixel[:, 0], pixel[:, -1]])
-        cut = np.isin(numbers, rim)
-        inverse = inverse.reshape(pixel.shape)
-        return np.where(cut[inverse], area / self._area[pixel], share[inverse])
-
-
-def _pixel_shifts(component, pixels=32, quantiles=64):
-    """How far a count moves when it is spread over its pixel, in deg: quantiles of the
-    distance between two random places in one pixel, for a few of the observed pixels."""
-    observed = np.flatnonzero(component.mask)
-    chosen = observed[np.linspace(0, len(observed) - 1, min(pixels, len(observed))).astype(int)]
-    points = _points_in_pixels(component.geom, chosen)
-    distances = [np.linalg.norm(p[:, None] - p[None], axis=-1).ravel() for p in points]
-    levels = (np.arange(quantiles) + 0.5) / quantiles
-    return np.degrees(np.quantile(np.concatenate(distances), levels))
-
-
-def _points_in_pixels(geom, pixels, steps=8):
-    """Unit vectors of a grid of points in every pixel, (pixel, point, 3)."""
-    if geom.is_hpx:
-        numbers = geom.get_idx(flat=True)[0][pixels]
-        nside = int(geom.nside[0])
-        nested = numbers if geom.nest else healpy.ring2nest(nside, numbers)
-        children = nested[:, None] * steps**2 + np.arange(steps**2)
-        return np.moveaxis(healpy.pix2vec(nside * steps, children, nest=True), 0, -1)
-    y, x = np.unravel_index(pixels, geom.data_shape)
-    dy, dx = (np.indices((steps, steps)).reshape(2, -1) + 0.5) / steps - 0.5
-    coords = geom.pix_to_coord((x[:, None] + dx, y[:, None] + dy))
-    return unit_vectors(SkyCoord(*coords, frame=geom.frame))

@@ -149,8 +149,8 @@ def check_exposure(component, samples=400):
     """Refuse an exposure that leaves observed pixels or bins of the counts uncovered."""
     edges = component.energy_edges
     energy = np.sqrt(edges[:-1] * edges[1:])
-    position = component.pixel_positions()[component.mask]
-    position = position[:: max(1, len(position) // samples)]
+    observed = np.flatnonzero(component.mask)
+    position = component.positions_of(observed[:: max(1, len(observed) // samples)])
     values = exposures.sample(component.exposure, position, energy)
     no_energy = ~np.isfinite(values).any(axis=1)
     if no_energy.any():

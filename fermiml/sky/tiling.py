@@ -24,10 +24,10 @@ class WindowTiling:
         self._rows, self._columns = (_starts(n, size, overlap) for n in (height, width))
         self.geoms = [self._window(x, y) for y in self._rows for x in self._columns]
 
-    def start(self, number):
+    def start(self, window):
         """First rebinned pixel (x, y) of a window; below zero where it hangs over."""
-        row, column = divmod(number, len(self._columns))
-        return self._columns[column], self._rows[row]
+        origin = (self._geom.wcs.wcs.crpix - 0.5) / self._factor + 0.5
+        return np.round(origin - window.wcs.wcs.crpix).astype(int)
 
     def owned(self, number):
         """Pixels of the window (y, x) that are nearer to its middle than to another's."""
