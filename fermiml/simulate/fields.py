@@ -174,7 +174,7 @@ def simulate_field(setup, geom, rng):
     Returns (fields, bright sources): the bright ones are those that matter one by one.
     """
     config = setup.config
-    diffuse, clumps = models.galactic(config["diffuse"], rng)
+    diffuse, clumps = models.galactic(diffuse_settings(config, rng), rng)
     fields, bright, faint = [], None, None
     for i in range(len(setup.responses)):
         observation, selection = observe(setup, geom, i)
@@ -189,6 +189,15 @@ def simulate_field(setup, geom, rng):
         counts = render.total(observation, bright, "sources")
         fields.append(Field(observation, selection, galactic, published, lowered, crowd, counts))
     return fields, bright
+
+
+def diffuse_settings(config, rng):
+    """The section `diffuse`, or for the model `split` those of one of the split's models."""
+    settings = config["diffuse"]
+    if settings["model"] != "split":
+        return settings
+    choices = splits.split(config["sky"]["split"]).diffuse
+    return {**settings, **choices[rng.integers(len(choices))]}
 
 
 def bright_and_faint(observation, sources, background):

@@ -14,6 +14,7 @@ from fermiml.simulate.sources import DISK, GAUSS, Shapes, Sources, concatenate, 
 FULL_SKY = 41252.96  # deg2
 NORM_FLUX = 1e-9  # where the densities are normalised
 FAINTEST = 1e-12
+BRIGHTEST = 1.5e-6  # that of the Vela pulsar, the brightest source of the sky
 SUN_RADIUS = 8.2  # kpc from the Galactic centre
 
 
@@ -98,12 +99,15 @@ class Galactic:
         return lon, lat, luminosity / np.maximum(flat**2 + z**2, 0.01)
 
     def draw(self, rng, low):
-        """Longitudes, latitudes (deg) and fluxes of all sources above `low`."""
+        """Longitudes, latitudes (deg) and fluxes of all sources above `low`.
+
+        Those that would outshine the Vela pulsar are left out: there is none.
+        """
         # What share is above 1e-9 follows from the geometry: a fixed sample tells it.
         sample = self._draw_all(np.random.default_rng(0), 200_000)[2]
         total = self.number / np.mean(sample > NORM_FLUX)
         lon, lat, flux = self._draw_all(rng, rng.poisson(total))
-        keep = flux > low
+        keep = (flux > low) & (flux < BRIGHTEST)
         return lon[keep], lat[keep], flux[keep]
 
 

@@ -37,20 +37,19 @@ def store(config, output, overwrite=False):
         if not path.exists():
             setup = setup or fields.prepare(config)
             rng = np.random.default_rng([config["seed"], number])
-            arrays = _field(setup, split, center, rng)
+            arrays = _field(setup, center, rng)
             with replacing(path) as temporary:
                 np.savez(temporary, **arrays)
     return paths
 
 
-def _field(setup, split, center, rng):
+def _field(setup, center, rng):
     """The arrays of one field."""
     geom = _geometry(setup.config, center)
     component = int(rng.integers(len(setup.responses)))
     observation, _ = fields.observe(setup, geom, component)
-    settings = splits.split(split).diffuse
-    chosen = rng.choice(len(settings), size=int(setup.config["training"]["models"]))
-    galactic = [_galactic(setup, settings[i], observation, rng) for i in chosen]
+    models_wanted = range(int(setup.config["training"]["models"]))
+    galactic = [_galactic(setup, observation, rng) for _ in models_wanted]
     published, lowered = fields.isotropic(setup, observation)
     drawn = fields.draw_sources(setup, rng, *observation.pixels.center)
     bright, crowd = fields.bright_and_faint(observation, drawn, galactic[0] + published)
@@ -81,10 +80,9 @@ def _geometry(config, center):
     )
 
 
-def _galactic(setup, settings, observation, rng):
-    """Expected counts of one random variant of a split's diffuse model."""
-    settings = {**setup.config["diffuse"], **settings}
-    model, clumps = models.galactic(settings, rng)
+def _galactic(setup, observation, rng):
+    """Expected counts of a random variant of one of the split's diffuse models."""
+    model, clumps = models.galactic(fields.diffuse_settings(setup.config, rng), rng)
     center, radius = observation.pixels.center
     near = clumps.within(center, radius + 3)
     return planes.expect(observation, model.intensity) + render.total(observation, near)
