@@ -18,7 +18,9 @@ from astropy.io import fits
 
 from fermiml.simulate import catalogs, diffuse, planes, render
 from fermiml.simulate.observation import Observation
+from fermiml.sky import exposure, irfs
 from fermiml.sky.bands import assign_bins
+from fermiml.sky.caldb import read_caldb
 from fermiml.sky.cube import SkyCube
 
 VARIABLE = 24.725  # 4FGL-DR4: variable at 99 % confidence
@@ -66,6 +68,14 @@ def galactic(folder):
     )
 
 
+def psf_there(component, caldb):
+    """The PSF for the inclinations at which a survey sees the field, as gtpsf has it."""
+    livetime = exposure.inclinations(component.center.icrs.dec.deg)
+    name = component.selection.irf_name
+    parts = read_caldb(caldb, name, component.event_types, livetime)
+    return irfs.Response.combine(name, parts).psf
+
+
 def templates(case, folder, dispersion=True):
     """Observed counts, mask, and expected counts by part: galactic, isotropic, sources ..."""
     real = folder / "real"
@@ -74,6 +84,8 @@ def templates(case, folder, dispersion=True):
     if case.irf:
         options["irf"] = case.irf
     component = SkyCube.read(real / case.counts, **options).components[0]
+    if not case.psf:
+        component.psf = psf_there(component, folder / "caldb")
     observation = Observation.like(component, dispersion=dispersion, irf=case.irf)
     parts = {
         "galactic": planes.expect(observation, galactic(folder).intensity),

@@ -135,7 +135,7 @@ def healpix_odd_nside(folder):
 def diffuse_model(folder):
     path = folder / "bexpmap.fits"
     lat.write_bexpmap(path)
-    return path, "an exposure cube or a diffuse model"
+    return path, "is an exposure cube (give it with --exposure)"
 
 
 def no_yaml(folder):

@@ -36,8 +36,12 @@ COMPACT = (
 )
 
 
-def read_caldb(folder, name, types):
-    """Responses of single event types (of one partition) from the files of a CALDB folder."""
+def read_caldb(folder, name, types, livetime=None):
+    """Responses of single event types (of one partition) from the files of a CALDB folder.
+
+    PSF and energy dispersion are means over the inclination, weighted with the effective area
+    and with `livetime`: edges of costheta and the livetime in between, by default all alike.
+    """
     partition = next(
         tag
         for tag, members in zip(PARTITION_NAMES, PARTITIONS, strict=True)
@@ -50,7 +54,7 @@ def read_caldb(folder, name, types):
         fits.open(paths["edisp"]) as edisp,
     ):
         try:
-            return [_response(name, t, aeff, psf, edisp) for t in types]
+            return [_response(name, t, aeff, psf, edisp, livetime) for t in types]
         except KeyError as error:
             raise InputError(f"{folder}: IRF {name} lacks {error}") from error
 
@@ -62,9 +66,14 @@ def _find(folder, kind, name, partition):
     return paths[0]
 
 
-def _response(name, event_type, aeff, psf, edisp):
+def _response(name, event_type, aeff, psf, edisp, livetime):
     area = _on_grid(aeff[f"EFFECTIVE AREA_{event_type}"], ("EFFAREA",), _first)
-    weight = area / np.maximum(area.sum(axis=1, keepdims=True), 1e-300)
+    weight = area
+    if livetime is not None:
+        edges, time = livetime
+        number = np.clip(np.digitize(COSTHETA, edges) - 1, 0, len(time) - 1)
+        weight = area * (time / np.diff(edges))[number]
+    weight = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
     profile = _psf_profiles(
         psf[f"RPSF_{event_type}"], psf[f"PSF_SCALING_PARAMS_{event_type}"], weight
     )

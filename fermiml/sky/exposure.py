@@ -68,6 +68,12 @@ def _survey():
         )
 
 
+def inclinations(declination):
+    """Edges of costheta, and the share of the good time that a survey spends in between."""
+    dec, edges, share = _survey()
+    return edges, share[np.argmin(np.abs(dec - declination))]
+
+
 def estimate(good_time, response):
     """All-sky exposure of `good_time` seconds of survey; right to 10 % for a year or more."""
     declination, edges, share = _survey()

@@ -138,17 +138,28 @@ def _read_fits(path, options):
         return read_counts_hdus(hdus, path.name)
 
 
+# Files that analysts also have, by a table that only they hold
+_NOT_COUNTS = {
+    "CTHETABOUNDS": "a livetime cube (give it with --exposure)",
+    "HPXEXPOSURES": "an exposure cube (give it with --exposure)",
+    "ENERGIES": "an exposure cube (give it with --exposure) or a diffuse model",
+    "THETA": "a gtpsf file (give it with --psf)",
+    "DRM": "a gtdrm file",
+    "SC_DATA": "a spacecraft file (FT2)",
+    "LAT_POINT_SOURCE_CATALOG": "a source catalog",
+}
+
+
 def read_counts_hdus(hdus, name):
     """A gtbin counts cube or map: (kind, [component])."""
+    names = {hdu.name.upper() for hdu in hdus}
+    for telling, what in _NOT_COUNTS.items():
+        if telling in names:
+            raise InputError(f"is {what}, not counts")
     selection = Selection.from_hdus(hdus)
     table, image = healpix_hdu(hdus), image_hdu(hdus, (2, 3))
     if table is None and image is None:
         raise InputError("holds no counts: no image, HEALPix table or EVENTS")
-    if "ENERGIES" in hdus and "EBOUNDS" not in hdus:
-        raise InputError(
-            "holds values at energy nodes (ENERGIES): an exposure cube or a diffuse model, "
-            "not counts"
-        )
     axis = _counts_axis(hdus, selection, table, image)
     if table is not None:
         kind, counts = "gtbin HEALPix counts cube", hpx_map(table, axis)
