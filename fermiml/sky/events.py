@@ -164,8 +164,6 @@ def _field(position, selection, options):
     else:
         center, radius = _extent(position)
         width = options.width or 2 * radius
-    if not 0 < width <= 360:
-        raise InputError(f"the width is {width} deg: between 0 and 360 was expected")
     return center.galactic, width
 
 
@@ -212,10 +210,11 @@ def _bin(position, energy, center, width, edges, options):
     if width > WIDEST_IMAGE:
         geom, counts_class = _healpix_geom(center, width, axis), HpxNDMap
     else:
+        binsz = options.binsz or PIXEL
         geom = WcsGeom.create(
             skydir=center,
-            width=width,
-            binsz=options.binsz or PIXEL,
+            npix=int(np.ceil(width / binsz - 1e-6)),  # no event of the circle is left outside
+            binsz=binsz,
             proj="ZEA",  # equal areas, and hardly any shear across such a field
             frame="galactic",
             axes=[axis],

@@ -43,6 +43,12 @@ class ReadOptions:
 
     _for_events = ("center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax")
 
+    def __post_init__(self):
+        for name, largest in (("width", 360), ("binsz", 10), ("emin", 3e6), ("zmax", 180)):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= largest:
+                raise InputError(f"{name} is {value:g}: between 0 and {largest:g} was expected")
+
     def refuse_event_options(self, source):
         """A cube is binned already: cutting it anew would silently do nothing."""
         given = [name for name in self._for_events if getattr(self, name) is not None]
