@@ -76,17 +76,20 @@ def psf_there(component, caldb):
     return irfs.Response.combine(name, parts).psf
 
 
-def templates(case, folder, dispersion=True):
-    """Observed counts, mask, and expected counts by part: galactic, isotropic, sources ..."""
+def templates(case, folder, inclined=False):
+    """Component, observation, and expected counts by part: galactic, isotropic, sources ...
+
+    With `inclined` the PSF is that of the field's own inclinations.
+    """
     real = folder / "real"
     options = {k: real / getattr(case, k) for k in ("exposure", "psf") if getattr(case, k)}
     options |= case.options
     if case.irf:
         options["irf"] = case.irf
     component = SkyCube.read(real / case.counts, **options).components[0]
-    if not case.psf:
+    if inclined:
         component.psf = psf_there(component, folder / "caldb")
-    observation = Observation.like(component, dispersion=dispersion, irf=case.irf)
+    observation = Observation.like(component, irf=case.irf)
     parts = {
         "galactic": planes.expect(observation, galactic(folder).intensity),
         "isotropic": planes.expect(

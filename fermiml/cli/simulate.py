@@ -22,10 +22,9 @@ def simulate(config, output, overwrite):
     if settings["training"] is not None:
         from fermiml.simulate.store import store
 
-        number = len(store(settings, output, overwrite=overwrite))
-        click.echo(f"{output}: {number} training fields")
-        return
-    from fermiml.simulate.skies import simulate as run
+        made, kind = store(settings, output, overwrite=overwrite), "training field"
+    else:
+        from fermiml.simulate.skies import simulate as run
 
-    folders = run(settings, output, overwrite=overwrite)
-    click.echo(f"{output}: {len(folders)} fields")
+        made, kind = run(settings, output, overwrite=overwrite), "field"
+    click.echo(f"{output}: {len(made)} {kind}{'s' * (len(made) != 1)}")

@@ -101,10 +101,10 @@ class Response:
                 f"unknown IRF {name!r}: known are {', '.join(installed())}; "
                 "set CALDB to the calibration folder of a Fermitools to use another"
             )
-        return cls._sum(name, per_type)
+        return cls.combine(name, per_type)
 
     @classmethod
-    def _sum(cls, name, per_type):
+    def combine(cls, name, per_type):
         """Add event types: areas add up, PSF and dispersion are weighted with them."""
         areas = np.array([r.aeff.mean(axis=1) for r in per_type])
         weights = areas / np.maximum(areas.sum(axis=0), 1e-300)
