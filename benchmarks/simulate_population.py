@@ -31,7 +31,7 @@ def main():
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     shapes = populations.library("4FGL-DR4")
-    catalog = catalogs.own_sources(catalogs.find("4FGL-DR4"))
+    catalog = catalogs.own_sources(catalogs.find("4FGL-DR4"))[0]
     curves = {"4FGL-DR4": catalog}
     print(f"{'|b|':<8}{'sky':<10}" + "".join(f"{f:>9.0e}" for f in FLUXES))
     drawn = {

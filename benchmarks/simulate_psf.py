@@ -44,8 +44,8 @@ CASES = (
 
 def rings(component, parts, norms, source):
     """Observed less everything else, expected of the source, and all expected, by ring."""
-    number = list(catalogs.names(catalogs.find("4FGL-DR4"))).index(source)
-    own = catalogs.own_sources(catalogs.find("4FGL-DR4"))[[number]]
+    own, names = catalogs.own_sources(catalogs.find("4FGL-DR4"))
+    own = own[names == source]
     center = SkyCoord(own.lon, own.lat, unit="deg", frame="galactic")[0]
     away = component.pixel_positions().separation(center).deg
     model = sum(norms[n] * p for n, p in parts.items()).sum(axis=0)

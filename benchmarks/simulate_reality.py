@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.io import fits
 
+from fermiml.catalog.catalog import SourceCatalog
 from fermiml.simulate import catalogs, diffuse, planes, render
 from fermiml.simulate.observation import Observation
 from fermiml.sky import exposure, irfs
@@ -107,9 +107,10 @@ def templates(case, folder, inclined=False):
 def _catalog(observation):
     """4FGL-DR4 around the field; which of them are bright, variable and within it."""
     path = catalogs.find("4FGL-DR4")
-    sources, names = catalogs.own_sources(path), catalogs.names(path)
-    with fits.open(path) as hdus:
-        index = np.array(hdus[1].data["Variability_Index"], float)
+    sources, names = catalogs.own_sources(path)
+    table = SourceCatalog.read(path).table
+    index = dict(zip(table["Source_Name"], table["Variability_Index"], strict=True))
+    index = np.array([index[name] for name in names], float)
     center, radius = observation.pixels.center
     away = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic").separation(center).deg
     near = away < radius + 10

@@ -28,7 +28,7 @@ def test_real_counts_are_those_of_4fgl_and_diffuse(latdata):
     component = cube.components[0]
     observation = Observation.like(component)
     isotropic = diffuse.isotropic_file(latdata / "diffuse" / "iso_P8R2_SOURCE_V6_v06.txt")
-    sources = catalogs.own_sources(catalogs.find("4FGL-DR4")).within(component.center, 15)
+    sources = catalogs.own_sources(catalogs.find("4FGL-DR4"))[0].within(component.center, 15)
     expected = (
         planes.expect(observation, official(latdata).intensity)
         + planes.expect(observation, isotropic.intensity)

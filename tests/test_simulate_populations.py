@@ -137,3 +137,21 @@ def test_catalog_shapes_do_not_tell_how_bright_a_source_was():
     assert np.mean(shapes["bll"].curvature > 0) > 0.9
     assert np.all(shapes["PSR"].exp_index > 0)
     assert np.median(shapes["fsrq"].index) > np.median(shapes["bll"].index) + 0.2
+
+
+@pytest.mark.parametrize("release", ["gll_psc_v20.fit", "gll_psc_v35.fit", "gll_psc_v40.fit"])
+def test_the_sources_of_any_4fgl_release(release):
+    """Their fluxes from the spectra are those of the catalog; extensions are read."""
+    pytest.importorskip("fermipy")
+    from astropy.io import fits
+
+    from fermiml.simulate import catalogs
+
+    path = catalogs.find("4FGL-DR4").with_name(release)
+    sources, names = catalogs.own_sources(path)
+    table = fits.getdata(path, 1)
+    flux = dict(zip(np.char.strip(table["Source_Name"]), table["Flux1000"], strict=True))
+    ratio = sources.flux1000 / np.array([flux[name] for name in names])
+    assert len(sources) > 5000
+    assert np.percentile(ratio, [5, 50, 95]) == pytest.approx([1, 1, 1], abs=0.03)
+    assert 60 < np.sum(sources.size > 0) < 90

@@ -1,11 +1,11 @@
-"""What a 4FGL-format catalog gives a simulation: spectral shapes, or its own sources."""
+"""What a catalog in 4FGL columns gives a simulation: spectral shapes, or its own sources."""
 
 from importlib import util
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
+from fermiml.catalog.catalog import SourceCatalog
 from fermiml.errors import InputError
 from fermiml.simulate.sources import DISK, GAUSS, POINT, Shapes, Sources
 
@@ -39,90 +39,75 @@ def find(name):
 
 
 def bright_shapes(path):
-    """Spectral shapes of bright sources by class, from a 4FGL-format catalog.
+    """Spectral shapes of bright sources by class, from a catalog in 4FGL columns.
 
     All of a class are taken in one form (blazars: log-parabola, pulsars: cutoff), also
     where the catalog prefers a power law: so the form does not give the class away, nor
     does the shape tell how bright a source was when it was fitted.
     """
-    table = _read(path)
-    classes = np.char.strip(table["CLASS1"])
-    significance = table["Signif_Avg"]
+    table = SourceCatalog.read(path).table
+    classes = np.char.lower(np.asarray(table["CLASS1"], str))
     shapes = {}
     for name, least in BRIGHT.items():
-        rows = (np.char.lower(classes) == name.lower()) & (significance > least)
         form = "LogParabola" if name in ("bll", "fsrq") else "PLSuperExpCutoff"
-        shapes[name] = _shapes(table[rows], np.full(rows.sum(), form))
-        if not rows.any():
+        rows = table[(classes == name.lower()) & (table["Signif_Avg"] > least)]
+        found, amplitude = _spectra(rows, np.full(len(rows), form))
+        shapes[name] = found[np.isfinite(amplitude)]
+        if not len(shapes[name]):
             raise InputError(f"{path}: no bright source of class {name} to take a spectrum from")
     return shapes
 
 
 def own_sources(path):
-    """The sources of a 4FGL-format catalog, with their own spectra and extensions."""
-    table = _read(path)
-    form = np.char.strip(table["SpectrumType"])
-    shapes = _shapes(table, form)
-    amplitude = np.select(
-        [form == "LogParabola", form == "PLSuperExpCutoff"],
-        [table["LP_Flux_Density"], table["PLEC_Flux_Density"]],
-        table["PL_Flux_Density"],
-    ).astype(float)
-    kind, size = _extensions(path, table)
-    return Sources(
+    """The sources of a catalog, with their own spectra and extensions, and their names."""
+    catalog = SourceCatalog.read(path)
+    table = catalog.table
+    shapes, amplitude = _spectra(table, np.asarray(table["SpectrumType"], str))
+    kind, size = _extensions(catalog)
+    sources = Sources(
         np.array(table["GLON"], float),
         np.array(table["GLAT"], float),
         amplitude,
         shapes,
-        np.char.strip(table["CLASS1"]).astype("U6"),
+        np.asarray(table["CLASS1"], "U6"),
         kind,
         size,
     )
+    known = np.isfinite(amplitude)
+    return sources[known], np.asarray(table["Source_Name"], str)[known]
 
 
-def names(path):
-    """Source names, in the order of `own_sources`."""
-    return np.char.strip(_read(path)["Source_Name"])
-
-
-def _read(path):
-    with fits.open(path, memmap=False) as hdus:
-        if "LAT_Point_Source_Catalog" not in hdus:
-            raise InputError(f"{path}: is no 4FGL-format catalog (LAT_Point_Source_Catalog)")
-        table = hdus["LAT_Point_Source_Catalog"].data
-        needed = {"LP_beta", "PLEC_ExpfactorS", "Flux1000", "CLASS1", "Signif_Avg"}
-        missing = needed - set(table.columns.names)
-        if missing:
-            raise InputError(
-                f"{path}: lacks the columns {', '.join(sorted(missing))} of 4FGL-DR3 or later"
-            )
-        return table
-
-
-def _shapes(table, form):
-    """The common form of `Shapes` for rows of a catalog."""
+def _spectra(table, form):
+    """Rows in the common form of `Shapes`, and their amplitudes; NaN where anything is."""
     parabola, cutoff = form == "LogParabola", form == "PLSuperExpCutoff"
-    index = np.select(
-        [parabola, cutoff], [table["LP_Index"], table["PLEC_IndexS"]], table["PL_Index"]
+
+    def choose(power_law, log_parabola, with_cutoff):
+        columns = [
+            np.asarray(table[c], float) if isinstance(c, str) else np.full(len(table), c)
+            for c in (log_parabola, with_cutoff, power_law)
+        ]
+        return np.select([parabola, cutoff], columns[:2], columns[2])
+
+    shapes = Shapes(
+        np.asarray(table["Pivot_Energy"], float),
+        choose("PL_Index", "LP_Index", "PLEC_IndexS"),
+        choose(0.0, "LP_beta", "PLEC_ExpfactorS") * np.where(parabola, 2, 1),
+        choose(0.0, 0.0, "PLEC_Exp_Index"),
     )
-    curvature = np.select([parabola, cutoff], [2 * table["LP_beta"], table["PLEC_ExpfactorS"]], 0.0)
-    exp_index = np.where(cutoff, table["PLEC_Exp_Index"], 0.0)
-    columns = table["Pivot_Energy"], index, curvature, exp_index
-    return Shapes(*(np.array(c, float) for c in columns))
+    amplitude = choose("PL_Flux_Density", "LP_Flux_Density", "PLEC_Flux_Density")
+    known = np.isfinite(shapes.pivot + shapes.index + shapes.curvature + shapes.exp_index)
+    return shapes, np.where(known, amplitude, np.nan)
 
 
-def _extensions(path, table):
+def _extensions(catalog):
     """Form and size of every source; templates that are images become disks of their size."""
-    kind, size = np.full(len(table), POINT), np.zeros(len(table))
-    with fits.open(path, memmap=False) as hdus:
-        if "ExtendedSources" not in hdus:
-            return kind, size
-        extended = hdus["ExtendedSources"].data
-        rows = dict(zip(np.char.strip(extended["Source_Name"]), extended, strict=True))
-    for i, name in enumerate(np.char.strip(table["Extended_Source_Name"])):
-        row = rows.get(name)
-        if row is not None:
-            gauss = row["Spatial_Function"].strip() == "RadialGauss"
-            kind[i] = GAUSS if gauss else DISK
-            size[i] = np.sqrt(row["Model_SemiMajor"] * row["Model_SemiMinor"])
+    names = np.asarray(catalog.table["Extended_Source_Name"], str)
+    kind, size = np.full(len(names), POINT), np.zeros(len(names))
+    if catalog.extended is None:
+        return kind, size
+    rows = {str(row["Source_Name"]).strip(): row for row in catalog.extended}
+    for i in np.flatnonzero(np.isin(names, list(rows))):
+        row = rows[names[i]]
+        kind[i] = GAUSS if str(row["Spatial_Function"]).strip() == "RadialGauss" else DISK
+        size[i] = np.sqrt(row["Model_SemiMajor"] * row["Model_SemiMinor"])
     return kind, size

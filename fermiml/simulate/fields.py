@@ -69,7 +69,7 @@ def prepare(config):
     path = catalogs.find(population["sources"]) if population["sources"] else None
     if population["sources"] and path is None:
         raise InputError(f"population.sources: no catalog {population['sources']!r} is installed")
-    own = catalogs.own_sources(path) if path else None
+    own = catalogs.own_sources(path)[0] if path else None
     shapes = populations.library(population["spectra"]) if own is None else {}
     return Setup(config, responses, maps, gti, shapes, own)
 
