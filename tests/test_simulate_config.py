@@ -58,6 +58,10 @@ def test_numbers_may_be_written_as_yaml_reads_them():
         ({**FIELD, "diffuse": {"fine": "map.fits"}}, "diffuse.fine goes with a file"),
         ({**FIELD, "wrong": {"vary": {"norm": 1}}}, "wrong.vary.norm: allowed are norms"),
         ({**FIELD, "seed": "one"}, "seed: 'one' is no number"),
+        ({**FIELD, "seed": -1}, "seed: -1 is no whole number"),
+        ({**FIELD, "population": {"extended": -3}}, "population.extended: -3"),
+        ({"sky": {"centers": [[1, 2]], "pixel": 0.001}}, "more than 4000"),
+        ({**FIELD, "energy": {"edges": [1, 1000]}}, "not within 30 MeV to 3 TeV"),
     ],
 )
 def test_mistakes_are_named(given, message):

@@ -60,12 +60,15 @@ SCHEMA = {
     "training": {"models": 3},  # diffuse models that are stored with every field
 }
 _NAMED = ("auto", "embedded", "gas", "none", "split")
+_MOST_PIXELS = 4000
+_ENERGIES = (30.0, 3e6)  # MeV, where the LAT response is known
 _VARY = {"norms": 0.15, "tilts": 0.04, "structure": 0.2}
 _EXCLUSIVE = {
     "sky": (("centers", "split"),),
     "observation": (("years", "livetime_cube", "exposure"),),
     "population": (("preset", "sources"),),
 }
+_COUNTS = (("population", "extended"), ("diffuse", "clumps"), ("wrong", "clumps"))
 _POSITIVE = {
     "sky": ("fields", "nside", "skies", "width", "pixel"),
     "energy": ("min", "max", "bins_per_decade"),
@@ -145,6 +148,12 @@ def _check_contradictions(given, config):
             both = [f"{section}.{key}" for key in group if config[section][key] is not None]
             if len(both) > 1:
                 raise InputError(f"{' and '.join(both)} contradict each other: give one of them")
+    seed = config["seed"]
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed: {seed!r} is no whole number from 0 on")
+    for section, key in _COUNTS:
+        if not (isinstance(config[section][key], int) and config[section][key] >= 0):
+            raise InputError(f"{section}.{key}: {config[section][key]!r} is no number of sources")
     for section, keys in _POSITIVE.items():
         for key in keys:
             value = config[section][key]
@@ -180,6 +189,11 @@ def _check_sky(sky):
             raise InputError(f"sky.centers: {center!r} is no [l, b] in deg")
     if sky["frame"] not in ("galactic", "icrs"):
         raise InputError(f"sky.frame: {sky['frame']!r} is neither galactic nor icrs")
+    if sky["width"] / sky["pixel"] > _MOST_PIXELS:
+        raise InputError(
+            f"sky.width and sky.pixel: {sky['width'] / sky['pixel']:.0f} pixels along a side are "
+            f"more than {_MOST_PIXELS}"
+        )
     nside = sky["nside"]
     if nside is not None and (not isinstance(nside, int) or nside & (nside - 1)):
         raise InputError(f"sky.nside: {nside!r} is no power of two")
@@ -190,15 +204,26 @@ def _check_energy(given, energy):
     if edges is None:
         if energy["min"] >= energy["max"]:
             raise InputError("energy.min is not below energy.max")
-        return
-    if set(given) - {"edges"}:
-        raise InputError("energy.edges contradicts energy.min, max and bins_per_decade")
+        numbers = [energy["min"], energy["max"]]
+    else:
+        if set(given) - {"edges"}:
+            raise InputError("energy.edges contradicts energy.min, max and bins_per_decade")
+        numbers = energy["edges"] = _rising(edges)
+    if numbers[0] < _ENERGIES[0] or numbers[-1] > _ENERGIES[1]:
+        raise InputError(
+            f"energy: {numbers[0]:g} to {numbers[-1]:g} MeV is not within 30 MeV to 3 TeV, "
+            "where the LAT response is known"
+        )
+
+
+def _rising(edges):
     try:
-        energy["edges"] = numbers = [float(edge) for edge in edges]
+        numbers = [float(edge) for edge in edges]
     except (TypeError, ValueError):
         numbers = []
     if len(numbers) < 2 or any(a >= b for a, b in itertools.pairwise(numbers)):
         raise InputError(f"energy.edges: {edges!r} is no list of rising energies (MeV)")
+    return numbers
 
 
 def _check_diffuse(section, diffuse):
