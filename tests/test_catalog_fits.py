@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 
+import latfiles
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -129,12 +130,13 @@ def test_writing_to_nowhere(tmp_path):
     "make, message",
     [
         (lambda p: None, "no such file"),
-        (lambda p: p.write_text("SIMPLE nonsense"), "is no catalog"),
-        (lambda p: p.write_bytes(b""), "is no catalog"),
+        (lambda p: p.write_text("SIMPLE nonsense"), "not a FITS file"),
+        (lambda p: p.write_bytes(b""), "not a FITS file"),
         (lambda p: fits.PrimaryHDU(np.zeros((5, 5))).writeto(p), "has no table with positions"),
         (lambda p: Table({"x": [1.0]}).write(p), "has no table with positions"),
+        (lambda p: latfiles.write_ft1(p), "is an event list, not a catalog"),
         (lambda p: Table({"RA": ["a"], "DEC": [1.0]}).write(p), "RA holds text, expected numbers"),
-        (lambda p: p.mkdir(), "is no catalog"),
+        (lambda p: p.mkdir(), "cannot be read as a catalog"),
     ],
 )
 def test_files_that_are_no_catalog(make, message, tmp_path):

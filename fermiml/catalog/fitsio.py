@@ -1,15 +1,13 @@
 """The FITS file of a catalog, laid out as 4FGL-DR4 is, and reading of catalog files."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.connect import is_fits
-from astropy.io.registry import IORegistryError
 from astropy.table import Table
 from astropy.time import Time
-from astropy.units import Quantity, UnitsWarning
+from astropy.units import Quantity
 
 from fermiml import __version__
 from fermiml.catalog.columns import (
@@ -22,6 +20,7 @@ from fermiml.catalog.columns import (
 )
 from fermiml.catalog.positions import ERPOSABS, ERPOSFAC
 from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits, reading
 
 MJDREF = (51910, 0.00074287037037037)  # the LAT's mission elapsed time starts at 2001-01-01 UTC
 # Header keywords that travel with a catalog; all others are about the file, and written anew.
@@ -37,7 +36,6 @@ KEYWORDS = {
     "ERPOSFAC": "systematic factor in the position errors",
     "ERPOSABS": "[deg] systematic error added to Conf_95",
 }
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, IORegistryError)
 _NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
 
 # fermipy cannot join an empty table with the extended sources, as it does with a 4FGL-DR4
@@ -174,18 +172,12 @@ def read_tables(path):
     positions; other files are given to astropy's readers (VOTable, CSV, ECSV).
     """
     path = Path(path).expanduser()
-    try:
-        with warnings.catch_warnings():
-            # Units such as 'photon cm**-2' in old catalogs; what matters is checked later.
-            warnings.simplefilter("ignore", UnitsWarning)
-            if _is_fits(path):
-                return _read_fits(path)
-            return Table.read(path), None, None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except _UNREADABLE as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(f"{path}: is no catalog that astropy can read ({reason})") from error
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    with reading(path, "a catalog"):
+        if _is_fits(path):
+            return _read_fits(path)
+        return Table.read(path), None, None
 
 
 def _is_fits(path):
@@ -195,12 +187,14 @@ def _is_fits(path):
 
 
 def _read_fits(path):
-    with fits.open(path) as hdus:
+    with open_fits(path) as hdus:
+        if "EVENTS" in hdus:
+            raise InputError("is an event list, not a catalog")
         tables = [h for h in hdus if isinstance(h, (fits.BinTableHDU, fits.TableHDU))]
         main = [h for h in tables if h.name.upper() == EXTNAME.upper()]
         main += [h for h in tables if _has_positions(h.columns.names)]
         if not main:
-            raise InputError(f"{path}: has no table with positions (RAJ2000 and DEJ2000, in deg)")
+            raise InputError("has no table with positions (RAJ2000 and DEJ2000, in deg)")
         table = _as_table(main[0])
         bounds = _named(tables, "EnergyBounds")
         _fit_bands(table, None if bounds is None else _as_table(bounds))

@@ -8,6 +8,11 @@ from fermiml.catalog.positions import decimal
 from fermiml.errors import InputError
 
 CLASS_COLOURS = {"AGN": "cyan", "PSR": "magenta", "FAKE": "red"}
+# 4FGL's classes, for rows that no classifier has seen
+_KNOWN_CLASSES = {
+    **dict.fromkeys(("bll", "fsrq", "bcu", "agn", "rdg", "nlsy1", "ssrq", "css", "sey"), "AGN"),
+    **dict.fromkeys(("psr", "msp"), "PSR"),
+}
 OTHER_CLASS = "green"
 MATCH_COLOURS = {True: "green", False: "yellow"}
 _NUMBERS = ("RAJ2000", "DEJ2000", "Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng")
@@ -48,7 +53,8 @@ def label(row):
 def _colour(row, by):
     if by == "match":
         return MATCH_COLOURS[any(row[name] for name in _ASSOCIATIONS)]
-    return CLASS_COLOURS.get(row["ML_Class"], OTHER_CLASS)
+    known = _KNOWN_CLASSES.get(str(row["CLASS1"]).strip().lower())
+    return CLASS_COLOURS.get(row["ML_Class"] or known, OTHER_CLASS)
 
 
 def to_ds9(table, colour="class"):

@@ -11,9 +11,9 @@ from scipy.spatial import ConvexHull, Delaunay
 from tqdm import tqdm
 
 from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits
 from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component
-from fermiml.sky.fitsfile import open_fits
 from fermiml.sky.fitsmaps import edges_axis
 from fermiml.sky.irfs import type_names
 from fermiml.sky.selection import Selection, merge_gti

@@ -7,7 +7,7 @@ from astropy import units as u
 from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 
 from fermiml.errors import InputError
-from fermiml.sky.fitsfile import open_fits
+from fermiml.fitsfile import open_fits
 from fermiml.sky.fitsmaps import image_geom
 from fermiml.sky.interpolate import rows_at
 from fermiml.sky.irfs import open_installed

@@ -8,9 +8,9 @@ import numpy as np
 import yaml
 
 from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits, reading
 from fermiml.sky import irfs
 from fermiml.sky.cube import EnergyDispersion, Origin
-from fermiml.sky.fitsfile import open_fits, reading
 from fermiml.sky.fitsmaps import read_nodes_map
 from fermiml.sky.response import read_psf
 

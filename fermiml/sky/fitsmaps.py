@@ -7,7 +7,7 @@ from astropy.wcs import WCS
 from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 
 from fermiml.errors import InputError
-from fermiml.sky.fitsfile import open_fits
+from fermiml.fitsfile import open_fits
 
 _FRAMES = {
     "GAL": "galactic",

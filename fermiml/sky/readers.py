@@ -7,9 +7,9 @@ import numpy as np
 import yaml
 
 from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits, reading
 from fermiml.sky import events, fermipy_folder, gammapy_data
 from fermiml.sky.cube import Component, SkyCube, check_counts
-from fermiml.sky.fitsfile import open_fits, reading
 from fermiml.sky.fitsmaps import (
     ebounds_axis,
     edges_axis,

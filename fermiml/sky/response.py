@@ -10,10 +10,10 @@ import os
 import numpy as np
 
 from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits
 from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
 from fermiml.sky.cube import EnergyDispersion, Origin
-from fermiml.sky.fitsfile import open_fits
 from fermiml.sky.fitsmaps import read_nodes_map
 from fermiml.sky.psf import PSF
 

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 
 from astropy.io import fits
-from astropy.wcs import FITSFixedWarning
+from astropy.utils.exceptions import AstropyWarning
 
 from fermiml.errors import FermimlError, InputError
 
@@ -19,12 +19,11 @@ _BITPIX = (8, 16, 32, 64, -32, -64)
 
 
 @contextmanager
-def reading(path):
+def reading(path, what="LAT data"):
     """Whatever goes wrong while a stranger's file is parsed becomes one InputError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FITSFixedWarning)
-            warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+            warnings.simplefilter("ignore", AstropyWarning)  # of keywords that nobody reads
             yield
     except FermimlError as error:
         if str(path) in str(error):
@@ -33,7 +32,7 @@ def reading(path):
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: the compressed file is truncated or damaged") from error
     except Exception as error:
-        raise InputError(f"{path}: cannot be read as LAT data ({_one_line(error)})") from error
+        raise InputError(f"{path}: cannot be read as {what} ({_one_line(error)})") from error
 
 
 def _one_line(error):
