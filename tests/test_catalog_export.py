@@ -95,6 +95,9 @@ def test_colours():
     catalog = sample(ASSOC_FGL=["4FGL J0534.5+2201i"] + [""] * 5)
     by_class = [r.visual["color"] for r in catalog.to_regions()]
     assert by_class == ["magenta", "cyan", "cyan", "magenta", "magenta", "red"]
+    known = sample(ML_Class=[""] * 6, CLASS1=["PSR", "bll", "", "spp", "MSP", "fsrq"])
+    by_known = [r.visual["color"] for r in known.to_regions()]
+    assert by_known == ["magenta", "cyan", "green", "green", "magenta", "cyan"]
     by_match = [r.visual["color"] for r in catalog.to_regions("match")]
     assert by_match == ["green"] + ["yellow"] * 5
     with pytest.raises(InputError, match="colour 'taste', expected 'class' or 'match'"):
