@@ -132,10 +132,14 @@ def test_splits_share_no_sky_and_no_model():
         for d in split.diffuse
     ]
     assert len(set(models)) == len(models)
-    centers = splits.centers("train", 40, np.random.default_rng(1), margin=10)
-    train = splits.SPLITS["train"]
-    assert np.all(train.holds(centers.l.deg))
-    assert np.all(train.holds(centers.l.deg + 10))
+    for name, split in splits.SPLITS.items():
+        centers = splits.centers(name, 40, np.random.default_rng(1), margin=12.8)
+        low = np.abs(centers.b.deg) < 30
+        assert np.all(split.holds(centers.l.deg))
+        assert np.all(split.holds(centers.l.deg[low] + 12.8))
+        assert 0.5 < low.mean() < 0.95
+    with pytest.raises(InputError, match="too wide for the split"):
+        splits.centers("selection", 5, np.random.default_rng(1), margin=170)
 
 
 def test_a_training_run_goes_on_and_needs_a_split(folder, tmp_path):

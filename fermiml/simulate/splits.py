@@ -26,11 +26,13 @@ class Split:
         return np.any([(lon - a) % 360 < (b - a) % 360 for a, b in self.longitudes], axis=0)
 
 
+_NEAR_PLANE = 0.4  # share of the fields that are put within 12 deg of the plane
+_GAS = 30.0  # deg
 _VARIED = {"norms": 0.15, "tilts": 0.04, "structure": 0.2}
 
 SPLITS = {
     "train": Split(
-        ((5, 85), (110, 195), (215, 260), (315, 345)),
+        ((12, 80), (112, 192), (222, 262), (310, 338)),
         (
             {"model": "gas", "hi": "HI4PI", "dust": "SFD", "vary": _VARIED},
             {
@@ -53,11 +55,11 @@ SPLITS = {
         ),
     ),
     "selection": Split(
-        ((85, 110), (195, 215)),
+        ((80, 112), (192, 222)),
         ({"model": "gas", "hi": "DL", "dust": "Planck", "bubbles": True, "vary": _VARIED},),
     ),
     "test": Split(
-        ((260, 315), (345, 5)),
+        ((262, 310), (338, 12)),
         ({"model": "embedded"},),
     ),
 }
@@ -71,19 +73,23 @@ def split(name):
 
 
 def centers(name, number, rng, margin=0.0):
-    """Random field centres within a split, evenly over the sphere but half near the plane.
+    """Random field centres within a split, evenly over the sphere but more near the plane.
 
-    `margin` (deg) keeps the whole field within the split's longitudes where |b| < 60.
+    `margin` (deg) keeps whole fields within the split's longitudes at |b| < 30, where the gas
+    is; above, only their centres are.
     """
-    chosen = split(name)
-    found = []
-    while len(found) < number:
-        lon = rng.uniform(0, 360)
-        lat = np.degrees(np.arcsin(rng.uniform(-1, 1)))
-        if rng.random() < 0.4:
-            lat = rng.uniform(-12, 12)
-        reach = margin / max(np.cos(np.radians(lat)), 0.5)
-        if np.all(chosen.holds(np.array([lon - reach, lon, lon + reach]))):
-            found.append((lon, lat))
-    lon, lat = np.array(found).T
+    lat = np.degrees(np.arcsin(rng.uniform(-1, 1, number)))
+    near = rng.random(number) < _NEAR_PLANE
+    lat = np.where(near, rng.uniform(-12, 12, number), lat)
+    lon = [_longitude(name, rng, margin if abs(b) < _GAS else 0.0) for b in lat]
     return SkyCoord(lon, lat, unit="deg", frame="galactic")
+
+
+def _longitude(name, rng, reach):
+    """A random longitude of a split, at least `reach` deg from its limits."""
+    chosen = split(name)
+    for _ in range(10_000):
+        lon = rng.uniform(0, 360)
+        if np.all(chosen.holds(np.array([lon - reach, lon, lon + reach]))):
+            return lon
+    raise InputError(f"fields of {2 * reach:g} deg are too wide for the split {name!r}")
