@@ -95,7 +95,8 @@ def test_colours():
     catalog = sample(ASSOC_FGL=["4FGL J0534.5+2201i"] + [""] * 5)
     by_class = [r.visual["color"] for r in catalog.to_regions()]
     assert by_class == ["magenta", "cyan", "cyan", "magenta", "magenta", "red"]
-    known = sample(ML_Class=[""] * 6, CLASS1=["PSR", "bll", "", "spp", "MSP", "fsrq"])
+    unclassified = dict.fromkeys(("ML_Prob", "ML_Prob_AGN", "ML_Prob_PSR"), [np.nan] * 6)
+    known = sample(**unclassified, CLASS1=["PSR", "bll", "", "spp", "MSP", "fsrq"])
     by_known = [r.visual["color"] for r in known.to_regions()]
     assert by_known == ["magenta", "cyan", "green", "green", "magenta", "cyan"]
     by_match = [r.visual["color"] for r in catalog.to_regions("match")]
