@@ -179,7 +179,8 @@ def to_xml(table):
             parameters, spectrum.values, spectrum.errors, strict=True
         ):
             _xml_fitted(node, parameter, value, error)
-        _xml_fixed(node, scale_name, spectrum.pivot, 1.0, 1e7)
+        pivot = spectrum.pivot
+        _xml_fixed(node, scale_name, pivot, min(1.0, pivot / 2), max(1e7, pivot * 2))
         ra, dec = decimal([row["RAJ2000"], row["DEJ2000"]])
         spatial = ET.SubElement(source, "spatialModel", type="SkyDirFunction")
         _xml_fixed(spatial, "RA", ra, 0.0, 360.0)
