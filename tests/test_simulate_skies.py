@@ -139,12 +139,11 @@ def test_same_seed_same_data(folder, tmp_path):
     again, other = tmp_path / "again", tmp_path / "other"
     assert run(settings, again).exit_code == 0
     assert run({**settings, "seed": 6}, other).exit_code == 0
-    counts = [
-        fits.getdata(place / "field_0000" / "counts.fits") for place in (folder, again, other)
-    ]
+    places = folder / "field_0000", again, other  # a single field needs no folder of its own
+    counts = [fits.getdata(place / "counts.fits") for place in places]
     assert np.array_equal(counts[0], counts[1])
     assert not np.array_equal(counts[0], counts[2])
-    truth = [fits.getdata(p / "field_0000" / "truth.fits", 1)["RAJ2000"] for p in (folder, again)]
+    truth = [fits.getdata(place / "truth.fits", 1)["RAJ2000"] for place in places[:2]]
     assert np.array_equal(*truth)
 
 
@@ -197,7 +196,10 @@ def test_overwrite_replaces_a_simulation(tmp_path):
     small["sky"] = {"centers": [[50, 58]], "width": 3}
     assert run(small, tmp_path / "run").exit_code == 2
     assert run(small, tmp_path / "run", "--overwrite").exit_code == 0
-    assert sorted(p.name for p in (tmp_path / "run").glob("field*")) == ["field_0000"]
+    assert not list((tmp_path / "run").glob("field_*"))
+    assert (tmp_path / "run" / "truth.fits").is_file()
+    small["seed"] = 7
+    assert run(small, tmp_path / "run", "--overwrite").exit_code == 0
 
 
 def test_several_event_types(tmp_path):

@@ -13,8 +13,8 @@ def simulate(config, output, overwrite):
     """Simulate the skies that CONFIG (YAML) describes, in the formats of the LAT tools.
 
     Each field gets a folder with counts.fits, bexpmap.fits, psf.fits, background.fits,
-    background_wrong.fits, truth.fits and sources.xml. A run that was interrupted goes on
-    where it was when the command is repeated.
+    background_wrong.fits, truth.fits and sources.xml; a single one is written to -o itself.
+    A run that was interrupted goes on where it was when the command is repeated.
     """
     from fermiml.simulate import config as configs
 

@@ -17,11 +17,15 @@ from fermiml.files import write_text
 from fermiml.simulate import fields as sky_fields
 from fermiml.simulate import write
 
+_LAST = "truth.fits"  # written last: a folder that has it is complete
+_FILES = ("counts*.fits", "background*.fits", "bexpmap*.fits", "psf*.fits", _LAST, "sources.xml",
+          "field.yaml")  # fmt: skip
 _SIGNATURE = "# made by fermiml simulate"  # first line of a simulation's config.yaml
 
 
 def simulate(config, output, overwrite=False):
-    """Simulate all fields of a configuration into folders below `output`.
+    """Simulate the fields of a configuration into folders below `output`, a single one into
+    `output` itself.
 
     Fields that are complete already are left as they are, so that an interrupted run goes
     on where it was. Returns the folders.
@@ -32,11 +36,11 @@ def simulate(config, output, overwrite=False):
     folders = []
     named = sky_fields.geometries(config)
     for number, (name, geom) in enumerate(tqdm(named, "fields", unit="field", disable=None)):
-        folder = output / name
+        folder = output if len(named) == 1 else output / name
         folders.append(folder)
-        if not folder.is_dir():
+        if not (folder / _LAST).is_file():
             rng = np.random.default_rng([config["seed"], number])
-            with _building(folder) as temporary:
+            with _building(folder, output) as temporary:
                 _write_field(setup, geom, rng, temporary)
     return folders
 
@@ -65,20 +69,22 @@ def _give_up(output, found, overwrite):
         )
     if not found.startswith(_SIGNATURE):
         raise InputError(f"{output}: holds no simulation; it will not be replaced")
-    for folder in output.glob("*/truth.fits"):
-        shutil.rmtree(folder.parent)
-    for field in output.glob("field_*.npz"):
-        field.unlink()
+    for last in output.glob(f"*/{_LAST}"):
+        shutil.rmtree(last.parent)
+    for pattern in (*_FILES, "field_*.npz"):
+        for path in output.glob(pattern):
+            path.unlink()
 
 
 @contextmanager
-def _building(folder):
-    """A temporary folder that gets its name only when the block has succeeded."""
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+def _building(folder, output):
+    """A temporary folder, whose files go to `folder` only when the block has succeeded."""
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=output))
     try:
         yield temporary
-        temporary.chmod(0o755)
-        temporary.rename(folder)
+        folder.mkdir(exist_ok=True)
+        for path in sorted(temporary.iterdir(), key=lambda path: path.name == _LAST):
+            path.replace(folder / path.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -95,11 +101,11 @@ def _write_field(setup, geom, rng, folder):
         write.counts(folder / f"background_wrong{end}", other, geom, f.selection)
         _write_response(f, folder, end)
     catalog = sky_fields.true_catalog(fields, bright)
-    catalog.write(folder / "truth.fits")
+    catalog.write(folder / _LAST)
     known = catalog.filter(catalog.table["TS_Oracle"] > 4)
     (folder / "sources.xml").write_text(to_xml(known.table), encoding="utf-8")
     record = {"config": setup.config, "wrong model": name, "fermiml": __version__}
-    (folder / "config.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    (folder / "field.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
 
 
 def _write_response(field, folder, end):
