@@ -274,3 +274,17 @@ def test_tiny_pixels_at_a_pole_lose_nothing(tmp_path):
     counts = lat.write_ccube(tmp_path / "cube.fits", lat.poisson((12, *shape), 0.01), wcs=wcs)
     (patch,) = SkyCube.read(tmp_path / "cube.fits").patches(size=256)
     assert_allclose(patch.counts.sum(dtype=float), counts.sum(), rtol=2e-3)
+
+
+@pytest.mark.parametrize("proj", ["AIT", "MOL"])
+def test_whole_sky_projections_have_no_counts_off_the_sky(tmp_path, proj):
+    """Corners off the sky are masked, and the rest is the whole sky."""
+    center = SkyCoord(0, 0, unit="deg", frame="galactic")
+    shape = 90, 180
+    wcs = lat.celestial_wcs(center=center, shape=shape, binsz=2.0, proj=proj)
+    y, x = np.indices(shape)
+    on_sky = np.isfinite(wcs.all_pix2world(x, y, 0)[0])
+    lat.write_ccube(tmp_path / "cube.fits", lat.poisson((12, *shape)) * on_sky, wcs=wcs)
+    component = SkyCube.read(tmp_path / "cube.fits").components[0]
+    assert np.array_equal(component.mask, on_sky)
+    assert_allclose(component.pixel_areas()[component.mask].sum(), 41253, rtol=0.02)

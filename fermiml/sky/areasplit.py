@@ -22,8 +22,7 @@ class AreaSplitter:
         self._samples = int(np.clip(wanted, _MIN_SAMPLES, _MAX_SAMPLES))
         self._mask = component.mask.ravel()
         counts = np.where(self._mask, banded.counts.reshape(len(banded.counts), -1), 0)
-        area = np.ravel(component.geom.solid_angle().to_value("deg2"))
-        area = np.broadcast_to(area, self._mask.shape)
+        area = component.pixel_areas().ravel()
         fine = self._mask & (area < (_FINE * PIXEL / self._samples) ** 2)
         self._pixels = _Layer(component.geom, counts, area)
         self._collected = None

@@ -85,6 +85,12 @@ class Component:
         """SkyCoord of all pixel centres, in the shape of `mask`; NaN off the sky."""
         return self.geom.get_coord().skycoord
 
+    def pixel_areas(self):
+        """Solid angles in deg2, in the shape of `mask`; at the rim of a projection, where the
+        corners of a pixel are off the sky, that of a typical pixel."""
+        area = self.geom.solid_angle().to_value("deg2")
+        return np.broadcast_to(np.nan_to_num(area, nan=self.pixel_size**2), self.mask.shape)
+
     def positions_of(self, pixels):
         """SkyCoord of some pixels, given by their numbers in the flattened mask."""
         if self.is_healpix:

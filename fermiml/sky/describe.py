@@ -68,8 +68,7 @@ def _sky(component):
 
 
 def _observed(component):
-    area = component.geom.solid_angle().to_value("deg2")
-    area = float(np.broadcast_to(area, component.mask.shape)[component.mask].sum())
+    area = float(component.pixel_areas()[component.mask].sum())
     count = int(component.mask.sum())
     text = f"{area:.5g} deg2, {count} of {component.mask.size} pixels"
     return {"text": text, "deg2": area, "pixels": count}
