@@ -140,17 +140,18 @@ class _Parameter(NamedTuple):
 
 
 # gtlike's function and parameters, in the order of PARAMETERS; the first is the flux density.
+# With 1e-5 to 1e5 for that, NEWMINUIT was seen to abort where many faint sources are free.
 _GTLIKE = {
     "PowerLaw": (
         "PowerLaw",
         "Scale",
-        (_Parameter("Prefactor", 1e-5, 1e5, True), _Parameter("Index", 0, 5, True, -1)),
+        (_Parameter("Prefactor", 1e-4, 1e4, True), _Parameter("Index", 0, 5, True, -1)),
     ),
     "LogParabola": (
         "LogParabola",
         "Eb",
         (
-            _Parameter("norm", 1e-5, 1e5, True),
+            _Parameter("norm", 1e-4, 1e4, True),
             _Parameter("alpha", 0, 5, True),
             _Parameter("beta", -1, 2, True),
         ),
@@ -159,7 +160,7 @@ _GTLIKE = {
         "PLSuperExpCutoff4",
         "Scale",
         (
-            _Parameter("Prefactor", 1e-5, 1e5, True),
+            _Parameter("Prefactor", 1e-4, 1e4, True),
             _Parameter("IndexS", 0, 5, True, -1),
             _Parameter("ExpfactorS", -1, 5, True),
             _Parameter("Index2", 0, 2, False),
