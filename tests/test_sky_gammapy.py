@@ -47,6 +47,7 @@ def check_dataset(component, counts):
     assert_allclose(component.edisp.matrix.sum(axis=1)[3:-3], 1, rtol=1e-6)
     assert_allclose(component.selection.good_time, 5e6, rtol=1e-9)
     assert not any(origin.assumed for origin in component.origins.values())
+    assert not component.notes  # nothing is assumed of an IRF that nobody needs
 
 
 def test_dataset_object_and_file(dataset, tmp_path):

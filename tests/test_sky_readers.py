@@ -149,6 +149,19 @@ def test_response_follows_the_order_of_preference(tmp_path):
     assert "no IRF in the header: P8R3_SOURCE_V3 is assumed" in component.notes
 
 
+def test_a_response_that_is_not_there_is_replaced_and_said(tmp_path):
+    """P8R2 has no tables of PSF types here, and old versions have none at all."""
+    for number, (release, evclass, evtype, taken) in enumerate(
+        [("P8R2", 128, 32, "P8R3_SOURCE_V3 PSF3"), ("P8R2", 256, 3, "P8R3_SOURCE_V3 FRONT+BACK")]
+    ):
+        path = tmp_path / f"{number}.fits"
+        lat.write_ccube(path, listed=lat.cuts(evclass, evtype, release))
+        component = SkyCube.read(path).components[0]
+        assert component.origins["psf"].text.startswith(taken)
+        assert component.origins["psf"].assumed
+        assert any("no table of P8R2_" in note for note in component.notes)
+
+
 def test_exposure_at_nodes_on_another_grid(tmp_path):
     lat.write_ccube(tmp_path / "cube.fits")
     lat.write_bexpmap(tmp_path / "bexpmap.fits", 3e11)

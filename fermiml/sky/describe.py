@@ -110,6 +110,8 @@ def _event_class(selection):
 
 def _event_type(component):
     bits = component.selection.evtype
+    if bits is None:
+        return {"text": f"{_NOT_SAID}; the response is given", "bits": None}
     return {"text": f"{'+'.join(component.event_types)} ({bits})", "bits": bits}
 
 

@@ -5,7 +5,7 @@ P8R3_SOURCE_V3 FRONT+BACK. What had to be assumed or estimated is written down.
 """
 
 import dataclasses
-import os
+from pathlib import Path
 
 import numpy as np
 
@@ -23,64 +23,82 @@ def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
     if psf is not None:
         component.psf = read_psf(psf, component.center)
         component.origins["psf"] = Origin(_name(psf))
+    if exposure is not None and not _is_livetime_cube(exposure):
+        component.exposure = _read_exposure(exposure, component)
+        component.origins["exposure"] = Origin(_name(exposure))
+        exposure = None
+    missing = [p for p in (component.psf, component.exposure, component.edisp) if p is None]
+    if missing or exposure is not None:
+        _complete_from_irf(component, exposure, irf, evtype)
+    check_exposure(component)
+
+
+def _complete_from_irf(component, livetime_cube, irf, evtype):
+    """What nobody gave comes from a response table."""
     response, origin = _choose_irf(component, irf, evtype)
     if component.psf is None:
         component.psf = response.psf
         component.origins["psf"] = origin
-    if exposure is not None:
-        component.exposure, text = _read_exposure(exposure, component, response)
+    if livetime_cube:
+        component.exposure = exposures.from_livetime_cube(livetime_cube, response)
+        text = f"livetime cube {livetime_cube} x effective area of {response.name}"
         component.origins["exposure"] = Origin(text)
     if component.exposure is None:
         component.exposure = _estimate_exposure(component, response)
     if component.edisp is None:
         component.edisp = _dispersion(component, response)
         component.origins["edisp"] = origin
-    check_exposure(component)
 
 
 def _name(thing):
-    return str(thing) if not hasattr(thing, "__dict__") else type(thing).__name__
+    return str(thing) if isinstance(thing, str | Path) else f"the given {type(thing).__name__}"
 
 
 def _choose_irf(component, irf, evtype):
     """The response table, and where its name comes from."""
-    selection = component.selection
-    wanted = selection.irf_name
-    assumed = not wanted
-    if wanted:
-        where = "from the header"
-        if irf and irf != wanted:
-            component.notes.append(f"--irf {irf} is ignored: the header says {wanted}")
-    else:
-        wanted, where = (irf, "as asked for") if irf else (irfs.DEFAULT_IRF, "assumed")
-        assumed = irf is None
-    if selection.evtype is None:
-        component.selection = selection = dataclasses.replace(
-            selection, evtype=evtype or irfs.ALL_EVENTS
-        )
+    _settle_event_type(component, evtype)
+    selection, named = component.selection, component.selection.irf_name
+    if named:
+        if irf and irf != named:
+            component.notes.append(f"--irf {irf} is ignored: the header says {named}")
+        response = _load_or_replace(named, selection.evtype)
+        if response.name != named:
+            component.notes.append(f"no table of {named}: {response.name} is taken")
+        return response, _origin(response, "from the header", response.name != named)
+    if irf:
+        response = irfs.Response.load(irf, selection.evtype)
+        return response, _origin(response, "as asked for")
+    component.notes.append(f"no IRF in the header: {irfs.DEFAULT_IRF} is assumed")
+    response = irfs.Response.load(irfs.DEFAULT_IRF, selection.evtype)
+    return response, _origin(response, "assumed", True)
+
+
+def _origin(response, where, assumed=False):
+    return Origin(f"{response.name} {'+'.join(response.types)}, {where}", assumed)
+
+
+def _settle_event_type(component, evtype):
+    """The header's event type, else the user's, else all events."""
+    known = component.selection.evtype
+    if known is None:
+        selection = dataclasses.replace(component.selection, evtype=evtype or irfs.ALL_EVENTS)
+        component.selection = selection
         if not evtype:
             component.notes.append("no event type in the header: FRONT+BACK is assumed")
-    elif evtype and evtype != selection.evtype:
-        component.notes.append(f"--evtype {evtype} is ignored: the header says {selection.evtype}")
-    if assumed:
-        component.notes.append(f"no IRF in the header: {wanted} is assumed")
-    # An unknown name that the user typed is an error; one from a header is replaced.
-    name = _replacement(wanted) if where == "from the header" else wanted
-    if name != wanted:
-        component.notes.append(f"no table of {wanted}: {name} is taken")
-        assumed = True
-    response = irfs.Response.load(name, selection.evtype)
-    return response, Origin(f"{name} {'+'.join(response.types)}, {where}", assumed)
+    elif evtype and evtype != known:
+        component.notes.append(f"--evtype {evtype} is ignored: the header says {known}")
 
 
-def _replacement(name):
-    """The closest response that can be had for one that a header names."""
-    if name in irfs.installed() or os.environ.get("CALDB"):
-        return name
-    stem = name.rsplit("_", 1)[0]
-    same_class = [known for known in irfs.installed() if known.startswith(stem + "_")]
-    same_release = [known for known in irfs.installed() if known.startswith(stem[:4] + "_SOURCE_")]
-    return (same_class or same_release or [irfs.DEFAULT_IRF])[0]
+def _load_or_replace(name, evtype):
+    """A response that a header names, else the closest that can be had."""
+    stem = name.rsplit("_", 1)[0]  # without the version
+    closest = [known for known in irfs.installed() if known.startswith(stem + "_")]
+    for candidate in dict.fromkeys([name, *closest, irfs.DEFAULT_IRF]):
+        try:
+            return irfs.Response.load(candidate, evtype)
+        except InputError as error:
+            refusal = error
+    raise refusal
 
 
 def read_psf(psf, position):
@@ -109,15 +127,15 @@ def _gtpsf(hdus):
     return PSF(energy, rad, values)
 
 
-def _read_exposure(exposure, component, response):
+def _is_livetime_cube(exposure):
+    return isinstance(exposure, str | Path) and exposures.is_livetime_cube(exposure)
+
+
+def _read_exposure(exposure, component):
     if hasattr(exposure, "geom"):
-        return exposure, "given map"
-    if exposures.is_livetime_cube(exposure):
-        text = f"livetime cube {exposure} x effective area of {response.name}"
-        return exposures.from_livetime_cube(exposure, response), text
+        return exposure
     # gtexpcube2 leaves COORDSYS out of HEALPix files; they go with the counts.
-    frame = component.counts.geom.frame
-    return read_nodes_map(exposure, "cm2 s", frame), str(exposure)
+    return read_nodes_map(exposure, "cm2 s", component.counts.geom.frame)
 
 
 def _estimate_exposure(component, response):
