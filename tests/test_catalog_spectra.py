@@ -1,5 +1,7 @@
 """Fluxes, pivot energies and band values against closed forms, gammapy and 4FGL itself."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from catalogs import sample
@@ -111,3 +113,19 @@ def test_cutoffs_of_older_releases_are_converted(version):
     flux = _forget(old, "Flux1000")["Flux1000"]
     ratio = np.asarray(flux[rows]) / np.asarray(old.table["Flux1000"][rows])
     assert np.sum(rows) > 100 and np.all(np.abs(ratio - 1) < 5e-3)
+
+
+@pytest.mark.parametrize("file", ["gll_psc_v08.fit", "gll_psc_v16.fit", "gll_psc_8year_v5.fit"])
+def test_spectra_of_older_catalogs_keep_their_curvature(file):
+    """2FGL, 3FGL and FL8Y share columns between the models; the fluxes must come out again."""
+    fermipy = pytest.importorskip("fermipy")
+    path = Path(fermipy.__file__).parent / "data" / "catalogs" / file
+    catalog = SourceCatalog.read(path)
+    for kind in ("PowerLaw", "LogParabola", "PLSuperExpCutoff"):
+        rows = catalog.filter(catalog.table["SpectrumType"] == kind).table
+        published = np.array(rows["Flux1000"], float)
+        rows["Flux1000"] = np.nan
+        ours = np.array(SourceCatalog.from_table(rows).table["Flux1000"], float)
+        known = np.isfinite(ours)
+        assert known.mean() > 0.99
+        assert np.percentile(np.abs(ours[known] / published[known] - 1), 90) < 0.005

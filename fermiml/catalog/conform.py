@@ -9,7 +9,7 @@ from astropy.table import Column as TableColumn
 from astropy.table import MaskedColumn, Table
 
 from fermiml.catalog.columns import BLANK, COLUMNS, SPECTRUM_TYPES, cell_names, unit_problem
-from fermiml.catalog.derive import fill_derived, modern_cutoffs
+from fermiml.catalog.derive import fill_derived, modern_cutoffs, own_columns
 from fermiml.catalog.positions import equatorial, galactic, single, source_names
 from fermiml.errors import InputError
 
@@ -37,7 +37,7 @@ def conform(data):
     ICRS or Galactic coordinates. What is not given is unknown: NaN, blank text, masked integer.
     Names, Galactic coordinates, fluxes and the like are filled in where they follow from the rest.
     """
-    given = modern_cutoffs(_arrays_joined(Table(data, copy=False)))
+    given = modern_cutoffs(own_columns(_arrays_joined(Table(data, copy=False))))
     names = {name.lower(): name for name in reversed(given.colnames)}
     names |= {name.lower(): name for name in given.colnames if name in COLUMNS}
     ra, dec, used = _find_positions(given, names)

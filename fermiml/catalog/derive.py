@@ -1,6 +1,7 @@
 """Fill what follows from other columns; never touch a value that is known."""
 
 import numpy as np
+from astropy.table import Column
 
 from fermiml.catalog import spectra
 from fermiml.catalog.positions import R68, R95, position_angle
@@ -61,6 +62,44 @@ def _fill_classes(table):
     likelier = np.where(np.isnan(agn) | np.isnan(psr), "", np.where(psr > agn, "PSR", "AGN"))
     blank = table["ML_Class"] == ""
     table["ML_Class"][blank] = np.where(fake > 0.5, "FAKE", likelier)[blank]
+
+
+# Before 4FGL, one set of columns held the parameters of whichever model was the best.
+_SHARED_COLUMNS = {
+    "PowerLaw": {"PL_Flux_Density": "Flux_Density", "PL_Index": "Spectral_Index"},
+    "LogParabola": {
+        "LP_Flux_Density": "Flux_Density",
+        "LP_Index": "Spectral_Index",
+        "LP_beta": "beta",
+    },
+    "Cutoff": {
+        "PLEC_Flux_Density": "Flux_Density",
+        "PLEC_Index": "Spectral_Index",
+        "PLEC_Exp_Index": "Exp_Index",
+        "PLEC_Expfactor": "Expfactor",
+    },
+}
+
+
+def own_columns(table):
+    """A table with 4FGL's columns for each model, from those that older catalogs share."""
+    if not {"Flux_Density", "SpectrumType"} <= set(table.colnames):
+        return table
+    table = table.copy(copy_data=False)
+    if "Cutoff" in table.colnames:
+        power = table["Exp_Index"] if "Exp_Index" in table.colnames else np.ones(len(table))
+        with np.errstate(all="ignore"):
+            table["Exp_Index"] = np.asarray(power, float)
+            table["Expfactor"] = np.asarray(table["Cutoff"], float) ** -table["Exp_Index"]
+    kinds = np.char.strip(np.asarray(table["SpectrumType"]).astype("U"))
+    for kind, columns in _SHARED_COLUMNS.items():
+        rows = np.char.endswith(np.char.rstrip(kinds, "24"), kind)
+        for new, old in columns.items():
+            for name, source in ((new, old), (f"Unc_{new}", f"Unc_{old}")):
+                if source in table.colnames and name not in table.colnames:
+                    values = np.where(rows, np.asarray(table[source], float), np.nan)
+                    table[name] = Column(values, unit=table[source].unit)
+    return table
 
 
 def modern_cutoffs(table):
