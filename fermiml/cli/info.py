@@ -51,7 +51,7 @@ def _print_component(facts):
 
 
 _ROWS = (
-    "sky", "observed", "energy", "counts", "event class", "event type", "time", "zenith",
+    "sky", "centre", "observed", "energy", "counts", "event class", "event type", "time", "zenith",
     "selection", "psf", "exposure", "energy dispersion", "background",
 )  # fmt: skip
 

@@ -27,6 +27,7 @@ def _component(component):
     return {
         "name": component.name,
         "sky": _sky(component),
+        "centre": _center(component),
         "observed": _observed(component),
         "energy": _energy(component),
         "counts": _counts(component),
@@ -46,24 +47,29 @@ def _component(component):
 
 
 def _sky(component):
-    geom, center = component.counts.geom, component.center
+    geom = component.counts.geom
     if component.is_healpix:
         order = "NESTED" if geom.nest else "RING"
         grid = f"HEALPix nside {int(geom.nside[0])} {order}, {component.mask.size} pixels"
     else:
         height, width = geom.data_shape[-2:]
         grid = f"{width} x {height} pixels, {geom.projection}"
-    icrs, galactic = center.icrs, center.galactic
+    return {
+        "text": f"{grid}, {component.pixel_size:.3g} deg a pixel, {geom.frame}",
+        "pixel_deg": component.pixel_size,
+        "frame": geom.frame,
+    }
+
+
+def _center(component):
+    icrs, galactic = component.center.icrs, component.center.galactic
     return {
         "text": (
-            f"{grid}, {component.pixel_size:.3g} deg a pixel, {geom.frame}; centre "
             f"RA {icrs.ra.deg:.3f}, Dec {icrs.dec.deg:.3f} "
             f"(l {galactic.l.deg:.3f}, b {galactic.b.deg:.3f})"
         ),
         "ra": icrs.ra.deg,
         "dec": icrs.dec.deg,
-        "pixel_deg": component.pixel_size,
-        "frame": geom.frame,
     }
 
 
