@@ -21,8 +21,8 @@ from fermiml.catalog.columns import (
 from fermiml.catalog.positions import ERPOSABS, ERPOSFAC
 from fermiml.errors import InputError
 from fermiml.fitsfile import open_fits, reading
+from fermiml.sky.selection import MJDREF
 
-MJDREF = (51910, 0.00074287037037037)  # the LAT's mission elapsed time starts at 2001-01-01 UTC
 # Header keywords that travel with a catalog; all others are about the file, and written anew.
 KEYWORDS = {
     "DATE-OBS": "start of the observation (UTC)",

@@ -4,12 +4,11 @@ import copy
 import itertools
 from pathlib import Path
 
-import yaml
-
 from fermiml.errors import InputError
 from fermiml.simulate import splits
 from fermiml.simulate.populations import PRESETS
 from fermiml.sky import irfs
+from fermiml.yamlfile import read_yaml
 
 _DIFFUSE = {
     "model": "embedded",  # auto, embedded, gas, none, split, or a MapCube file
@@ -82,10 +81,7 @@ def read(path):
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file (a YAML that describes a simulation)")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from None
+    content = read_yaml(path)
     try:
         return check(content or {})
     except InputError as error:

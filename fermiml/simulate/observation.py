@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
-import healpy
 import numpy as np
 from astropy.coordinates import SkyCoord
 from scipy.spatial import cKDTree
@@ -12,6 +11,8 @@ from scipy.spatial import cKDTree
 from fermiml.simulate.sources import unit_vectors
 from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
+from fermiml.sky.areasplit import points_in_pixels
+from fermiml.sky.tiling import to_frame
 
 BINS_PER_DECADE = 8  # of the true energies, at least
 # True energies that still put events into the lowest and highest bins of the counts.
@@ -180,27 +181,9 @@ class Pixels:
         """Distances (deg) of points about `step` deg apart in pixels, (pixel, point)."""
         count = int(np.clip(np.ceil(self.side / step), 1, 32))
         if self.geom.is_hpx:
-            return _separation(self._children(pixels, count), vector)
-        offset = (np.arange(count) + 0.5) / count - 0.5
-        dy, dx = (a.ravel() for a in np.meshgrid(offset, offset, indexing="ij"))
-        y, x = np.unravel_index(pixels, self.shape)
-        coords = self.geom.pix_to_coord((x[:, None] + dx, y[:, None] + dy))
-        position = SkyCoord(*coords, frame=self.geom.frame).galactic
-        return _separation(unit_vectors(position.l.deg, position.b.deg), vector)
-
-    def _children(self, pixels, count):
-        """Centres of the HEALPix pixels that a finer grid has in each pixel."""
-        nside, levels = int(self.geom.nside[0]), int(np.ceil(np.log2(count)))
-        number = self.geom.local_to_global((pixels,))[0]
-        nested = number if self.geom.nest else healpy.ring2nest(nside, number)
-        children = nested[:, None] * 4**levels + np.arange(4**levels)
-        vectors = np.stack(healpy.pix2vec(nside * 2**levels, children, nest=True), axis=-1)
-        if self.geom.frame == "galactic":
-            return vectors
-        position = SkyCoord(
-            *np.moveaxis(vectors, -1, 0), frame=self.geom.frame, representation_type="cartesian"
-        )
-        return np.moveaxis(position.galactic.cartesian.xyz.value, 0, -1)
+            count = 2 ** int(np.ceil(np.log2(count)))
+        points = points_in_pixels(self.geom, pixels, count)
+        return _separation(to_frame(points, self.geom.frame, "galactic"), vector)
 
 
 def _separation(vectors, vector):

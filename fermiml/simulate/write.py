@@ -4,12 +4,12 @@ import numpy as np
 from astropy.io import fits
 
 from fermiml.sky import irfs
+from fermiml.sky.selection import MJDREF
 
 START = 239557417.0  # mission elapsed time of the start of the survey (2008-08-04)
 YEAR = 365.25 * 86400.0
 GOOD_TIME = 2.6e7  # s of good time in a year of survey
 _WEEK = 7 * 86400.0
-_MJDREF = (51910, 7.428703703703703e-4)
 
 
 def survey_gti(good_time):
@@ -150,8 +150,8 @@ def _write(path, hdus, selection):
                 "INSTRUME": "LAT",
                 "CREATOR": "fermiml simulate",
                 "SIMULATE": True,
-                "MJDREFI": _MJDREF[0],
-                "MJDREFF": _MJDREF[1],
+                "MJDREFI": MJDREF[0],
+                "MJDREFF": MJDREF[1],
                 "TIMESYS": "TT",
                 "TIMEUNIT": "s",
                 "TSTART": float(selection.gti[0, 0]),

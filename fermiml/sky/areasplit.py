@@ -110,16 +110,19 @@ def pixel_shifts(component, pixels=32, quantiles=64):
     distance between two random places in one pixel, for a few of the observed pixels."""
     observed = np.flatnonzero(component.mask)
     chosen = observed[np.linspace(0, len(observed) - 1, min(pixels, len(observed))).astype(int)]
-    points = _points_in_pixels(component.geom, chosen)
+    points = points_in_pixels(component.geom, chosen, 8)
     distances = [np.linalg.norm(p[:, None] - p[None], axis=-1).ravel() for p in points]
     levels = (np.arange(quantiles) + 0.5) / quantiles
     return np.degrees(np.quantile(np.concatenate(distances), levels))
 
 
-def _points_in_pixels(geom, pixels, steps=8):
-    """Unit vectors of a grid of points in every pixel, (pixel, point, 3)."""
+def points_in_pixels(geom, pixels, steps):
+    """Unit vectors of `steps` x `steps` points in every pixel, (pixel, point, 3).
+
+    In HEALPix pixels `steps` must be a power of two: the points are a finer grid's pixels.
+    """
     if geom.is_hpx:
-        numbers = geom.get_idx(flat=True)[0][pixels]
+        numbers = geom.local_to_global((pixels,))[0]
         nside = int(geom.nside[0])
         nested = numbers if geom.nest else healpy.ring2nest(nside, numbers)
         children = nested[:, None] * steps**2 + np.arange(steps**2)

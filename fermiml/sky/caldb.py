@@ -16,6 +16,7 @@ from astropy.io import fits
 from scipy.special import gamma
 
 from fermiml.errors import InputError
+from fermiml.sky.exposure import read_livetime
 from fermiml.sky.interpolate import bracket
 from fermiml.sky.irfs import PARTITIONS, Response
 from fermiml.sky.psf import PSF, RAD
@@ -172,12 +173,9 @@ def survey_pattern(livetime_cube):
     import healpy
 
     with fits.open(livetime_cube) as hdus:
-        header, table = hdus["EXPOSURE"].header, hdus["EXPOSURE"].data
-        bounds, gti = hdus["CTHETABOUNDS"].data, hdus["GTI"].data
-        edges = np.append(bounds["CTHETA_MAX"], bounds["CTHETA_MIN"][-1]).astype(float)[::-1]
-        livetime = np.array(table["COSBINS"], float)[:, ::-1]
-        good_time = np.sum(gti["STOP"] - gti["START"])
-        nested = header["ORDERING"].upper().startswith("NEST")
+        header, edges, livetime = read_livetime(hdus)
+        good_time = np.sum(hdus["GTI"].data["STOP"] - hdus["GTI"].data["START"])
+    nested = header["ORDERING"].upper().startswith("NEST")
     pixels = np.arange(len(livetime))
     _, declination = healpy.pix2ang(header["NSIDE"], pixels, nest=nested, lonlat=True)
     centers = np.arange(-87.5, 90, 5.0)

@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord
 
 from fermiml.errors import InputError
 from fermiml.sky.fitsmaps import image_geom
-from fermiml.sky.irfs import type_names
+from fermiml.sky.irfs import ALL_EVENTS, type_names
 from fermiml.sky.selection import Selection
 
 
@@ -79,7 +79,7 @@ class Component:
     @property
     def event_types(self):
         """Names of the event types, FRONT and BACK where the header is silent."""
-        return type_names(self.selection.evtype or 3)
+        return type_names(self.selection.evtype or ALL_EVENTS)
 
     def pixel_positions(self):
         """SkyCoord of all pixel centres, in the shape of `mask`; NaN off the sky."""
@@ -94,7 +94,7 @@ class Component:
     def positions_of(self, pixels):
         """SkyCoord of some pixels, given by their numbers in the flattened mask."""
         if self.is_healpix:
-            coords = self.geom.pix_to_coord((self.geom.get_idx(flat=True)[0][pixels],))
+            coords = self.geom.pix_to_coord(self.geom.local_to_global((pixels,))[:1])
         else:
             coords = self.geom.pix_to_coord(np.unravel_index(pixels, self.mask.shape)[::-1])
         return SkyCoord(*coords, frame=self.geom.frame)
@@ -107,7 +107,6 @@ class SkyCube:
     components: list
     kind: str
     source: str = ""
-    notes: list = field(default_factory=list)
 
     @classmethod
     def read(cls, source, **options):
@@ -147,9 +146,9 @@ class SkyCube:
 
     def patches(self, **options):
         """Stream the observed sky as tangent-plane patches; see `fermiml.sky.patches`."""
-        from fermiml.sky.patches import cut_patches
+        from fermiml.sky.patches import Patches
 
-        return cut_patches(self.bands(), **options)
+        return Patches(self.bands(), **options)
 
     def __repr__(self):
         edges = self.components[0].energy_edges

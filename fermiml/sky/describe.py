@@ -7,8 +7,9 @@ from fermiml.sky import exposure as exposures
 from fermiml.sky.bands import group_bands
 from fermiml.sky.irfs import EVENT_CLASSES
 from fermiml.sky.patches import PIXEL
+from fermiml.sky.selection import MJDREF
 
-EPOCH = Time(51910, 7.428703703703703e-4, format="mjd", scale="tt")  # mission elapsed time 0
+EPOCH = Time(*MJDREF, format="mjd", scale="tt")  # mission elapsed time 0
 _NOT_SAID = "not in the header"
 
 

@@ -155,20 +155,12 @@ def _joint_selection(selections, paths):
 
 def _field(position, selection, options):
     """Centre and full width (deg) of the field to bin."""
+    circle = selection.circles[0] if selection.circles else None
     if options.center is not None:
-        center = options.center
-        width = options.width or _default_width(selection) or 20.0
-    elif selection.circles:
-        center, radius = selection.circles[0]
-        width = options.width or 2 * radius
+        center, radius = options.center, circle[1] if circle else 10.0
     else:
-        center, radius = _extent(position)
-        width = options.width or 2 * radius
-    return center.galactic, width
-
-
-def _default_width(selection):
-    return 2 * selection.circles[0][1] if selection.circles else None
+        center, radius = circle or _extent(position)
+    return center.galactic, options.width or 2 * radius
 
 
 def _extent(position):

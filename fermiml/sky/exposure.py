@@ -90,14 +90,8 @@ def estimate(good_time, response):
 def from_livetime_cube(path, response):
     """Livetime (gtltcube) times effective area, on the livetime cube's own HEALPix grid."""
     with open_fits(path) as hdus:
-        if "EXPOSURE" not in hdus or "CTHETABOUNDS" not in hdus:
-            raise InputError("is no livetime cube (HDUs EXPOSURE and CTHETABOUNDS)")
-        header, bounds = hdus["EXPOSURE"].header, hdus["CTHETABOUNDS"].data
-        livetime = np.array(hdus["EXPOSURE"].data["COSBINS"], float)
-        edges = np.append(bounds["CTHETA_MAX"], bounds["CTHETA_MIN"][-1]).astype(float)
-        if len(livetime) != 12 * header["NSIDE"] ** 2:
-            raise InputError("the livetime cube does not hold the whole sky")
-    values = _mean_area(response, edges[::-1])[:, ::-1] @ livetime.T
+        header, edges, livetime = read_livetime(hdus)
+    values = _mean_area(response, edges) @ livetime.T
     geom = HpxGeom(
         header["NSIDE"],
         nest=header["ORDERING"].upper() != "RING",
@@ -105,6 +99,18 @@ def from_livetime_cube(path, response):
         axes=[_nodes(response)],
     )
     return HpxNDMap(geom, values, unit="cm2 s")
+
+
+def read_livetime(hdus):
+    """Header, rising edges of costheta and livetime (pixel, bin) of an open livetime cube."""
+    if "EXPOSURE" not in hdus or "CTHETABOUNDS" not in hdus:
+        raise InputError("is no livetime cube (HDUs EXPOSURE and CTHETABOUNDS)")
+    header, bounds = hdus["EXPOSURE"].header, hdus["CTHETABOUNDS"].data
+    livetime = np.array(hdus["EXPOSURE"].data["COSBINS"], float)
+    if len(livetime) != 12 * header["NSIDE"] ** 2:
+        raise InputError("the livetime cube does not hold the whole sky")
+    edges = np.append(bounds["CTHETA_MAX"], bounds["CTHETA_MIN"][-1]).astype(float)
+    return header, edges[::-1], livetime[:, ::-1]
 
 
 def is_livetime_cube(path):

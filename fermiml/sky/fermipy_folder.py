@@ -5,14 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from fermiml.errors import InputError
-from fermiml.fitsfile import open_fits, reading
+from fermiml.fitsfile import open_fits
 from fermiml.sky import irfs
 from fermiml.sky.cube import EnergyDispersion, Origin
 from fermiml.sky.fitsmaps import read_nodes_map
+from fermiml.sky.gtbin import read_counts_hdus
 from fermiml.sky.response import read_psf
+from fermiml.yamlfile import read_yaml
 
 _CCUBE = re.compile(r"ccube(?:_(\d+))?\.fits(?:\.gz)?")
 
@@ -57,16 +58,18 @@ def _counts_files(folder):
 def _find_config(folder):
     """The first fermipy configuration in the folder, or an empty one."""
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        with reading(path):
-            config = yaml.safe_load(path.read_text())
-        if isinstance(config, dict) and {"binning", "selection"} & set(config):
+        config = read_yaml(path)
+        if is_config(config):
             return config
     return {}
 
 
-def _read_component(folder, number, path, config):
-    from fermiml.sky.readers import read_counts_hdus
+def is_config(content):
+    """Whether the content of a YAML file is a fermipy configuration."""
+    return isinstance(content, dict) and bool({"binning", "selection"} & set(content))
 
+
+def _read_component(folder, number, path, config):
     with open_fits(path) as hdus:
         _, (component,) = read_counts_hdus(hdus, path.name)
     component.selection = _fill_from_config(component.selection, config, int(number or 0))
@@ -122,7 +125,7 @@ def read_drm(path, edges):
     """The detector response matrix of gtdrm, for counts bins with these edges (MeV).
 
     Its EBOUNDS hold channel numbers, not energies, so the channels are taken to be the
-    bins of the counts. None when the numbers of bins do not agree.
+    bins of the counts.
     """
     with open_fits(path) as hdus:
         table = hdus["DRM"].data

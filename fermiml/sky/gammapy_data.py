@@ -11,9 +11,7 @@ from fermiml.errors import InputError
 from fermiml.sky.cube import Component, EnergyDispersion, Origin
 from fermiml.sky.fitsmaps import with_axes
 from fermiml.sky.psf import PSF
-from fermiml.sky.selection import Selection, merge_gti
-
-_LAT_EPOCH = 51910.0 + 7.428703703703703e-4  # MJD (TT) of mission elapsed time 0
+from fermiml.sky.selection import MJDREF, Selection, merge_gti
 
 
 def components_of(data):
@@ -126,7 +124,7 @@ def _gti(dataset):
     if dataset.gti is None or not len(dataset.gti.table):
         return None
     start, stop = (
-        (times.tt.mjd - _LAT_EPOCH) * 86400
+        (times.tt.mjd - sum(MJDREF)) * 86400
         for times in (dataset.gti.time_start, dataset.gti.time_stop)
     )
     return merge_gti(np.column_stack([start, stop]))

@@ -84,11 +84,6 @@ class Patches:
         return Patch(geom, counts, coverage, self._tiling.owned(number))
 
 
-def cut_patches(banded, **options):
-    """Patches of grouped counts; see `Patches`."""
-    return Patches(banded, **options)
-
-
 # --- patches from the native grid ---------------------------------------------------------
 
 

@@ -4,23 +4,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from fermiml.errors import InputError
 from fermiml.fitsfile import open_fits, reading
 from fermiml.sky import events, fermipy_folder, gammapy_data
-from fermiml.sky.cube import Component, SkyCube, check_counts
-from fermiml.sky.fitsmaps import (
-    ebounds_axis,
-    edges_axis,
-    healpix_hdu,
-    hpx_map,
-    image_geom,
-    image_hdu,
-    wcs_map,
-)
+from fermiml.sky.cube import SkyCube, check_counts
+from fermiml.sky.fitsmaps import image_geom
+from fermiml.sky.gtbin import read_counts_hdus
 from fermiml.sky.response import complete
-from fermiml.sky.selection import Selection
+from fermiml.yamlfile import read_yaml
 
 
 @dataclass(frozen=True)
@@ -118,13 +110,10 @@ def _read_components(source, options):
 
 def _read_yaml(path):
     """A fermipy configuration or gammapy's list of datasets."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from error
+    content = read_yaml(path)
     if isinstance(content, dict) and "datasets" in content:
         return gammapy_data.read_datasets(path)
-    if isinstance(content, dict) and {"binning", "selection"} & set(content):
+    if fermipy_folder.is_config(content):
         return fermipy_folder.read_config(path, content)
     raise InputError(
         f"{path}: is neither a fermipy configuration (binning, selection) nor gammapy datasets"
@@ -142,48 +131,6 @@ def _read_fits(path, options):
         if gammapy_data.is_map_file(hdus):
             return gammapy_data.read_map_file(path)
         return read_counts_hdus(hdus, path.name)
-
-
-# Files that analysts also have, by a table that only they hold
-_NOT_COUNTS = {
-    "CTHETABOUNDS": "a livetime cube (give it with --exposure)",
-    "HPXEXPOSURES": "an exposure cube (give it with --exposure)",
-    "ENERGIES": "an exposure cube (give it with --exposure) or a diffuse model",
-    "THETA": "a gtpsf file (give it with --psf)",
-    "DRM": "a gtdrm file",
-    "SC_DATA": "a spacecraft file (FT2)",
-    "LAT_POINT_SOURCE_CATALOG": "a source catalog",
-}
-
-
-def read_counts_hdus(hdus, name):
-    """A gtbin counts cube or map: (kind, [component])."""
-    names = {hdu.name.upper() for hdu in hdus}
-    for telling, what in _NOT_COUNTS.items():
-        if telling in names:
-            raise InputError(f"is {what}, not counts")
-    selection = Selection.from_hdus(hdus)
-    table, image = healpix_hdu(hdus), image_hdu(hdus, (2, 3))
-    if table is None and image is None:
-        raise InputError("holds no counts: no image, HEALPix table or EVENTS")
-    axis = _counts_axis(hdus, selection, table, image)
-    if table is not None:
-        kind, counts = "gtbin HEALPix counts cube", hpx_map(table, axis)
-    else:
-        kind = "gtbin counts cube" if image.header["NAXIS"] == 3 else "gtbin counts map"
-        counts = wcs_map(image, axis)
-    return kind, [Component(name, counts, selection)]
-
-
-def _counts_axis(hdus, selection, table, image):
-    if "EBOUNDS" in hdus:
-        return ebounds_axis(hdus)
-    is_map = table is None and image.header["NAXIS"] == 2
-    if is_map and selection.energy:
-        return edges_axis(np.array(selection.energy))
-    if is_map:
-        raise InputError("an image without energies: no ENERGY cut in the header (DSTYPn)")
-    raise InputError("no EBOUNDS table: the energies of the counts are unknown")
 
 
 def _read_background(background, component):

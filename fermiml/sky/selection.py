@@ -10,6 +10,8 @@ from astropy.coordinates import SkyCoord
 from fermiml.errors import InputError
 from fermiml.sky import irfs
 
+# MJD (TT) of mission elapsed time 0, 2001-01-01 UTC: whole days and the rest
+MJDREF = (51910, 0.00074287037037037)
 _BIT_MASK = re.compile(r"BIT_MASK\((EVENT_CLASS|EVENT_TYPE),\s*(\d+)(?:,\s*(\w+))?\)", re.I)
 _CIRCLE = re.compile(r"(?:ACCEPT)?CIRCLE\(([^,]+),([^,]+),([^,)]+)\)", re.I)
 _IRF = re.compile(r"P\w+_\w+_V\d+")
