@@ -258,10 +258,11 @@ def isotropic(setup, observation):
 
 def true_catalog(fields, sources):
     """The truth table: oracle TS and counts are summed over the components."""
-    ts, counts = np.zeros(len(sources)), np.zeros((len(sources), 5))
+    counts = np.zeros((len(sources), 5))
+    ts = np.zeros((len(sources), len(fields[0].observation.edges) - 1))
     for f in fields:
         by_bin, events = render.oracle(f.observation, sources, f.expected, "oracle TS")
-        ts += by_bin.sum(axis=1)
+        ts += by_bin
         counts += events @ (assign_bins(f.observation.edges)[:, None] == np.arange(5))
     first = fields[0]
     position = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic")

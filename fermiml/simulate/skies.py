@@ -23,16 +23,17 @@ _FILES = ("counts*.fits", "background*.fits", "bexpmap*.fits", "psf*.fits", _LAS
 _SIGNATURE = "# made by fermiml simulate"  # first line of a simulation's config.yaml
 
 
-def simulate(config, output, overwrite=False):
+def simulate(config, output, overwrite=False, prepare=sky_fields.prepare):
     """Simulate the fields of a configuration into folders below `output`, a single one into
     `output` itself.
 
     Fields that are complete already are left as they are, so that an interrupted run goes
-    on where it was. Returns the folders.
+    on where it was. `prepare` makes the `Setup`: another one may give the data a response that
+    is not the one their header names. Returns the folders.
     """
     output = Path(output)
     claim(config, output, overwrite)
-    setup = sky_fields.prepare(config)
+    setup = prepare(config)
     folders = []
     named = sky_fields.geometries(config)
     for number, (name, geom) in enumerate(tqdm(named, "fields", unit="field", disable=None)):

@@ -1,0 +1,150 @@
+"""The skies on which detection is judged: frozen test skies, selection skies, shifted ones.
+
+    python benchmarks/skies.py -o SKIES selection test ...
+
+makes the named sets (all of them by default) in SKIES/<set>/field_0000 and so on; a run that was
+interrupted goes on where it was. `selection` is where thresholds and calibrations are fixed;
+nothing is ever tuned on the others. They are 20 deg wide, 14 years deep, and lie within the
+longitudes of their split, as do the diffuse models (fermiml/simulate/splits.py). Fields of a split
+overlap: each draws its own sources and its own counts.
+"""
+
+import argparse
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.simulate import config, fields, skies, splits
+
+WIDTH = 20.0  # deg
+# About five bins per decade, with the edges of the network bands among them.
+EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 10_000, 14_000, 20_000, 35_000, 60_000,
+         110_000, 230_000, 480_000, 1_000_000)  # fmt: skip
+# Latitudes of the fields' centres: each zone of the metrics has fields that are mostly in it.
+ZONES = {"high": (31.0, 85.0), "middle": (14.0, 16.0), "plane": (0.0, 3.0)}
+# A field at |b| = 15 deg has only half of its area at 10-20, hence their number.
+TEST = {"high": 10, "middle": 32, "plane": 9}
+SELECTION = {"high": 4, "middle": 10, "plane": 3}
+SHIFTED = dict.fromkeys(ZONES, 4)
+WRONG = {"model": "gas", "hi": "HI4PI", "dust": "SFD"}  # the named wrong model
+
+
+def _prepare_nominal(settings):
+    return fields.prepare(settings)
+
+
+def prepare_wide(settings):
+    """Data whose PSF is wider than the IRF's: by 5 % below 1 GeV, 10 % above 10 GeV."""
+    setup = fields.prepare(settings)
+    return replace(setup, responses=tuple(_widened(r) for r in setup.responses))
+
+
+def _widened(response):
+    psf = response.psf
+    factor = np.interp(np.log10(psf.energy), [3, 4], [1.05, 1.10])
+    rows = zip(psf.energy, factor, strict=True)
+    values = np.array([psf.profile(energy, psf.rad / f) / f**2 for energy, f in rows])
+    return replace(response, psf=replace(psf, values=values))
+
+
+def prepare_tilted(settings):
+    """Data whose exposure is tilted: E^0.1 about 5 GeV, and up to 20 % with the longitude."""
+    setup = fields.prepare(settings)
+    return replace(setup, exposures=tuple(_tilted(e) for e in setup.exposures))
+
+
+def _tilted(exposure):
+    coords = exposure.geom.get_coord()
+    energy = coords["energy_true"].to_value("GeV")
+    lon = coords.skycoord.galactic.l.rad
+    # Nine waves around the sky: one slope or two across a field of 20 deg.
+    factor = (energy / 5.0) ** 0.1 * (1 + 0.2 * np.sin(9 * lon))
+    return exposure.copy(data=exposure.data * factor)
+
+
+@dataclass(frozen=True)
+class SkySet:
+    """A set of fields: its split, number of fields by zone, and what is unlike the nominal sky."""
+
+    split: str = "test"
+    number: dict = field(default_factory=lambda: SHIFTED)
+    changes: dict = field(default_factory=dict)
+    prepare: object = _prepare_nominal
+
+    def configuration(self):
+        """The checked configuration for `fermiml simulate`."""
+        # The model of selection is the split's only one, varied anew in each field.
+        settings = {
+            "seed": {"selection": 500, "test": 600}[self.split],
+            "sky": {"centers": centers(self.split, self.number), "width": WIDTH,
+                    "projection": "ZEA"},
+            "energy": {"edges": list(EDGES)},
+            "observation": {"years": 14},
+            "population": {"preset": "nominal"},
+            "diffuse": dict(splits.split(self.split).diffuse[0]),
+            "wrong": dict(WRONG),
+        }  # fmt: skip
+        for section, values in self.changes.items():
+            settings[section] = {**settings[section], **values}
+        return config.check(settings)
+
+
+SETS = {
+    "selection": SkySet("selection", SELECTION),
+    "test": SkySet("test", TEST),
+    "empty": SkySet(changes={"population": {"preset": "none"}}),
+    "month": SkySet(changes={"observation": {"years": 1 / 12}}),
+    "crowded": SkySet(changes={"population": {"preset": "crowded"}}),
+    "clumps": SkySet(changes={"diffuse": {"clumps": 3000}, "population": {"extended": 300}}),
+    "wide_psf": SkySet(prepare=prepare_wide),
+    "tilted": SkySet(prepare=prepare_tilted),
+}
+
+
+def centers(split, number):
+    """Galactic [l, b] of the fields of a split, zone by turns, so that any first part of them
+    is balanced."""
+    by_zone = [_in_zone(split, zone, count) for zone, count in number.items()]
+    return [c for turn in zip_longest(*by_zone) for c in turn if c is not None]
+
+
+def _in_zone(split, zone, count):
+    """Centres of a zone, evenly in the sine of latitude; the same ones for any smaller count."""
+    rng = np.random.default_rng([7, list(ZONES).index(zone)])
+    low, high = np.sin(np.radians(ZONES[zone]))
+    chosen, found = splits.split(split), []
+    margin = 0.0 if zone == "high" else WIDTH / 2
+    while len(found) < count:
+        lat = np.degrees(np.arcsin(rng.uniform(low, high))) * (-1) ** len(found)
+        lon = rng.uniform(0, 360)
+        if np.all(chosen.holds(np.array([lon - margin, lon, lon + margin]))):
+            found.append([round(float(lon), 2), round(float(lat), 2)])
+    return found
+
+
+def make(name, folder):
+    """Make a set, or what is missing of it; returns the folders of its fields."""
+    chosen = SETS[name]
+    made = skies.simulate(chosen.configuration(), Path(folder) / name, prepare=chosen.prepare)
+    if chosen.prepare is not _prepare_nominal:
+        for path in made:  # whoever analyses them believes the header
+            (path / "psf.fits").unlink(missing_ok=True)
+            (path / "bexpmap.fits").unlink(missing_ok=True)
+    return made
+
+
+def main():
+    """Make sets."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("sets", nargs="*", default=list(SETS), help=", ".join(SETS))
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name in options.sets:
+        print(f"{name}: {len(make(name, options.output))} fields")
+
+
+if __name__ == "__main__":
+    main()
