@@ -7,6 +7,7 @@ from fermiml.cli.export import export
 from fermiml.cli.info import info
 from fermiml.cli.send import send
 from fermiml.cli.simulate import simulate
+from fermiml.cli.train import train
 
 # What a bug report needs; the first ones are always installed.
 _VERSIONS = ("fermiml", "numpy", "astropy", "gammapy", "healpy", "regions", "scipy")
@@ -45,3 +46,4 @@ main.add_command(export)
 main.add_command(info)
 main.add_command(send)
 main.add_command(simulate)
+main.add_command(train)

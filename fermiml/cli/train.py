@@ -1,0 +1,21 @@
+"""`fermiml train`: networks from simulated fields."""
+
+import click
+
+from fermiml.cli.base import Command
+
+
+@click.command(cls=Command)
+@click.argument("config", type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the network.")
+@click.option("--from", "start", metavar="MODEL", help="Train on from this network's weights.")
+def train(config, output, start):
+    """Train the network that CONFIG (YAML) describes.
+
+    The fields come from `fermiml simulate` with a section `training`. After every epoch a
+    checkpoint is written: the same command again goes on where the training was interrupted.
+    """
+    from fermiml.networks import recipe
+    from fermiml.networks.training import train as run
+
+    click.echo(f"{run(recipe.read(config), output, start)}: trained")

@@ -1,0 +1,76 @@
+"""The smooth local background of a patch, from its own counts alone.
+
+Counts are averaged with a Gaussian over coarse cells, in which cells that hold a source count
+little. Where a model is given, it is the ratio of counts to model that is smooth.
+"""
+
+import numpy as np
+
+from fermiml.sky.patches import PIXEL
+
+SMOOTHING = 1.3  # deg, sigma of the Gaussian
+_CELL = 4  # pixels along a side of a coarse cell
+_SOURCE = np.array([0.8, 0.5, 0.3, 0.2, 0.2])  # deg, about the width of a source in each band
+_CONTRAST = 0.15  # share of the background that may be structure of the diffuse emission
+_CUT = 3.5  # sigma, above which a cell is taken for a source
+_ROUNDS = 3
+_LEAST = 0.01  # weight that remains for the brightest source
+
+
+class SmoothBackground:
+    """Backgrounds of square patches of one size (a multiple of 4 pixels)."""
+
+    def __init__(self, size):
+        cells = size // _CELL
+        self._smooth = _gaussian(cells, SMOOTHING)
+        self._source = np.array([_gaussian(cells, width) for width in _SOURCE])
+        self._up = _interpolation(cells, size)
+
+    def __call__(self, counts, model):
+        """Expected counts without sources, in the shape of `counts`.
+
+        Both are (component, band, y, x); `model` is what is expected up to a smooth factor,
+        in the simplest case the observed share of each pixel.
+        """
+        cells, expected = _rebin(counts), _rebin(model)
+        weight = np.ones_like(cells)
+        for _ in range(_ROUNDS):
+            factor = self._average(weight * cells, self._smooth) / np.maximum(
+                self._average(weight * expected, self._smooth), 1e-6
+            )
+            weight = self._weight(cells.sum(axis=0), (factor * expected).sum(axis=0))[None]
+        return np.maximum(self._up @ factor @ self._up.T, 0) * model
+
+    def _average(self, image, kernel):
+        return kernel @ image @ np.swapaxes(kernel, -1, -2)
+
+    def _weight(self, cells, background):
+        """Little where a source stands out of the background by more than its structure."""
+        window = np.square(np.linalg.norm(self._source, axis=-1))[:, :, None] * np.square(
+            np.linalg.norm(self._source, axis=-1)
+        )[:, None, :]
+        excess = self._average(cells - background, self._source)
+        level = self._average(background, self._source)
+        noise = np.sqrt(window * level + np.square(_CONTRAST * level) + 1e-3 * window)
+        return np.maximum(1 / (1 + np.clip(excess / noise / _CUT, 0, 100) ** 4), _LEAST)
+
+
+def _gaussian(cells, width):
+    """(cell, cell) matrix that averages along one axis; rows sum to one inside the patch."""
+    steps = np.arange(cells)
+    kernel = np.exp(-0.5 * np.square((steps[:, None] - steps) * _CELL * PIXEL / width))
+    return (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _interpolation(cells, size):
+    """(pixel, cell) matrix of linear interpolation between the centres of cells."""
+    place = (np.arange(size) + 0.5) / _CELL - 0.5
+    place = np.clip(place, 0, cells - 1)
+    distance = np.abs(place[:, None] - np.arange(cells))
+    return np.maximum(1 - distance, 0).astype(np.float32)
+
+
+def _rebin(planes):
+    *front, height, width = planes.shape
+    blocks = planes.reshape(*front, height // _CELL, _CELL, width // _CELL, _CELL)
+    return blocks.sum(axis=(-3, -1), dtype=np.float32)

@@ -1,0 +1,14 @@
+"""Networks that find sources in the evidence of a patch; one file for each kind."""
+
+from importlib import import_module
+
+from fermiml.errors import InputError
+
+KINDS = ("unek", "centroid", "best")
+
+
+def kind(name):
+    """The module of a kind of network: build, make_targets, make_losses, to_maps."""
+    if name not in KINDS:
+        raise InputError(f"network '{name}' is not known; known are {', '.join(KINDS)}")
+    return import_module(f"fermiml.networks.{name}")

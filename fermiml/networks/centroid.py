@@ -1,0 +1,43 @@
+"""CentroidNet: every pixel of a source votes for its centre (after Dijkstra et al. 2018)."""
+
+import numpy as np
+
+from fermiml.networks import losses, targets, unet
+
+SUMMARY = "CentroidNet: discs around sources and vectors to their centres"
+LOCALIZER = "centroid"
+_REACH = 3.5  # pixels, out to which vectors are learned
+
+
+def build(**options):
+    """The network: a segmentation and a vector (pixels) at every pixel."""
+    return unet.build({"segmentation": (1, -3.0), "vector": (2, 0.0)}, **options)
+
+
+def make_targets(patch, **_):
+    """Discs, and from each pixel the way to the nearest source."""
+    wanted, _ = targets.sort_sources(patch)
+    size = patch.coverage.shape[0]
+    distance, _, way = targets.nearest(patch.x[wanted], patch.y[wanted], size)
+    disc = (distance <= targets.DISC).astype(float)
+    near = (distance <= _REACH).astype(float)
+    return {
+        "segmentation": np.stack([disc, targets.weights(patch, disc, targets.DISC)], -1),
+        "vector": np.concatenate([way * near[..., None], near[..., None]], -1),
+    }
+
+
+def make_losses(loss=None, **_):
+    """Loss of each output."""
+    return {
+        "segmentation": losses.weighted(losses.pixel_loss(**(loss or {"name": "bce"}))),
+        "vector": losses.weighted(losses.huber),
+    }
+
+
+def to_maps(outputs):
+    """Maps (batch, [channel,] y, x) that localizers take."""
+    return {
+        "probability": losses.probability(outputs["segmentation"]),
+        "vector": np.moveaxis(np.asarray(outputs["vector"]), -1, 1),
+    }

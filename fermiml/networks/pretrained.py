@@ -1,0 +1,102 @@
+"""Networks in folders: weights in half precision, how they were made and what they achieve."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import yaml
+
+from fermiml import networks
+from fermiml.errors import InputError
+from fermiml.files import write_text
+from fermiml.networks import arrays
+from fermiml.yamlfile import read_yaml
+
+DEFAULT = "lat-best"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A network ready for use, and what is known about it."""
+
+    name: str
+    kind: object  # module of fermiml.networks
+    model: object  # keras.Model
+    card: dict
+
+
+def names():
+    """The networks that come with fermiml."""
+    return sorted(path.name for path in _shipped().iterdir() if (path / "model.yaml").is_file())
+
+
+def card(name):
+    """What is known about a network: its architecture, operating point and performance."""
+    folder = locate(name)
+    content = read_yaml(folder / "model.yaml")
+    if not isinstance(content, dict) or not {"network", "architecture", "sha256"} <= set(content):
+        raise InputError(f"{folder / 'model.yaml'}: does not describe a network of fermiml")
+    return content
+
+
+def load(name=DEFAULT):
+    """A shipped network by name, or one that `fermiml train` made by its folder."""
+    folder, content = locate(name), card(name)
+    weights = folder / "weights.npz"
+    if not weights.is_file():
+        raise InputError(f"{weights}: is missing")
+    found = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if found != content["sha256"]:
+        raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 is not the one noted)")
+    kind = networks.kind(content["network"])
+    model = kind.build(**architecture(content))
+    arrays.load(weights, model.variables)
+    return Pretrained(folder.name, kind, model, content)
+
+
+def save(model, recipe, folder):
+    """Write weights and description; what was measured of older weights is no longer true."""
+    folder = Path(folder)
+    weights = folder / "weights.npz"
+    arrays.save(weights, model.variables, "float16")
+    content = {
+        "network": recipe["network"],
+        "architecture": recipe["architecture"],
+        "raw": recipe["training"]["raw"],
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+    write_text(folder / "model.yaml", yaml.safe_dump(content, sort_keys=False), overwrite=True)
+
+
+def load_weights(model, recipe, name):
+    """Start a training with the weights of another network of the same architecture."""
+    other = card(name)
+    if (other["network"], other["architecture"]) != (recipe["network"], recipe["architecture"]):
+        raise InputError(f"{name}: has another architecture than the recipe")
+    arrays.load(locate(name) / "weights.npz", model.variables)
+
+
+def architecture(recipe):
+    """Arguments of the network's `build`."""
+    options = dict(recipe["architecture"])
+    if recipe["network"] != "unek":
+        options.pop("classes", None)
+    return options
+
+
+def locate(name):
+    """The folder of a network."""
+    if name in names():
+        return _shipped() / name
+    folder = Path(name).expanduser()
+    if (folder / "model.yaml").is_file():
+        return folder
+    raise InputError(
+        f"network '{name}' is not known: known are {', '.join(names())}, "
+        "or the folder of one that `fermiml train` made"
+    )
+
+
+def _shipped():
+    return Path(str(resources.files("fermiml.networks"))) / "weights"

@@ -1,0 +1,110 @@
+"""The YAML that describes a training: its keys, their defaults, and what is wrong with one."""
+
+import copy
+from pathlib import Path
+
+from fermiml import networks
+from fermiml.errors import InputError
+from fermiml.networks import losses
+from fermiml.yamlfile import read_yaml
+
+# Section -> key -> default; `...` for what must be given.
+SCHEMA = {
+    "seed": 1,
+    "network": ...,  # unek, centroid or best
+    "architecture": {
+        "widths": [20, 48, 96, 160],  # channels at each scale
+        "encoder": [1, 2, 2, 2],  # convolutions at each scale on the way down
+        "decoder": [1, 1, 1],  # and on the way up
+        "classes": False,  # unek: tell AGN from PSR, too
+    },
+    "loss": {"name": None, "alpha": 0.5, "gamma": 2.0, "near": 4.0},  # bce, focal or dice
+    "training": {
+        "fields": ...,  # folders of training fields
+        "epochs": 50,
+        "patches": 2000,  # in an epoch
+        "batch": 16,
+        "rate": 2e-3,  # learning rate
+        "warmup": 300,  # steps
+        "decay": 0.25,  # the last part of the steps, in which the rate falls to zero
+        "weight_decay": 0.01,
+        "precision": "float32",  # or mixed_bfloat16, mixed_float16
+        "raw": False,  # ablation: counts and what part is observed, no other evidence
+    },
+    "selection": {"fields": None, "patches": 128},  # for the loss on other skies
+}
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+def read(path):
+    """A checked recipe; relative folders are relative to the file."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file (a YAML that describes a training)")
+    try:
+        recipe = check(read_yaml(path) or {})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    for section in ("training", "selection"):
+        folders = recipe[section]["fields"] or []
+        folders = [folders] if isinstance(folders, str) else folders
+        recipe[section]["fields"] = [str(path.parent / folder) for folder in folders]
+    return recipe
+
+
+def check(given):
+    """All settings: the given ones, and the defaults of the others."""
+    _refuse_unknown(given, SCHEMA, "")
+    recipe = copy.deepcopy(SCHEMA)
+    for name, value in given.items():
+        if isinstance(SCHEMA[name], dict):
+            _refuse_unknown(value, SCHEMA[name], f"{name}.")
+            recipe[name].update(value)
+        else:
+            recipe[name] = value
+    if recipe["network"] is ...:
+        raise InputError(f"network is missing: one of {', '.join(networks.KINDS)}")
+    if recipe["training"]["fields"] is ...:
+        raise InputError("training.fields is missing: folders that `fermiml simulate` made")
+    networks.kind(recipe["network"])
+    _check_values(recipe)
+    return recipe
+
+
+def loss_options(recipe):
+    """Name and options of the loss of pixels; None for the network's own."""
+    loss = recipe["loss"]
+    if loss["name"] is None:
+        return None
+    losses.pixel_loss(loss["name"])
+    return loss if loss["name"] == "focal" else {"name": loss["name"]}
+
+
+def _refuse_unknown(given, known, where):
+    if not isinstance(given, dict):
+        raise InputError(f"expected settings (key: value), not {given!r}")
+    unknown = [f"{where}{key}" for key in given if key not in known]
+    if unknown:
+        raise InputError(f"unknown key {', '.join(unknown)}: allowed are {', '.join(known)}")
+
+
+def _check_values(recipe):
+    loss_options(recipe)
+    training, shape = recipe["training"], recipe["architecture"]
+    for key in ("epochs", "patches", "batch", "rate"):
+        value = training[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise InputError(f"training.{key}: {value!r} is no positive number")
+    if training["precision"] not in PRECISIONS:
+        raise InputError(f"training.precision: one of {', '.join(PRECISIONS)}")
+    for key in ("widths", "encoder", "decoder"):
+        value = shape[key]
+        if not isinstance(value, list) or not all(isinstance(v, int) and v > 0 for v in value):
+            raise InputError(f"architecture.{key}: {value!r} is no list of positive integers")
+    scales = len(shape["widths"])
+    if len(shape["encoder"]) != scales or len(shape["decoder"]) != scales - 1:
+        raise InputError(
+            f"architecture: {scales} widths need {scales} encoder and {scales - 1} decoder counts"
+        )
+    if not 2 <= scales <= 5:
+        raise InputError("architecture.widths: between 2 and 5 scales")

@@ -1,0 +1,52 @@
+"""What the networks shall answer, drawn from the truth of a training patch."""
+
+import numpy as np
+
+POSITIVE = 16.0  # oracle TS from which a source is one
+FAINT = 5.0  # TS from which a source is neither positive nor negative
+EXTENDED = 0.15  # deg, from which a source is no point; neither positive nor negative
+DISC = 2.5  # pixels, radius of the discs of segmentations
+_PIXEL = 0.1
+
+
+def sort_sources(patch, positive=POSITIVE, faint=FAINT):
+    """Masks of the sources to be found and of those that must not count."""
+    size = patch.coverage.shape[0]
+    row, column = (np.clip(np.round(v).astype(int), 0, size - 1) for v in (patch.y, patch.x))
+    seen = patch.coverage[row, column] > 0
+    point = patch.extended < EXTENDED
+    wanted = (patch.ts > positive) & seen & point
+    return wanted, (patch.ts > faint) & ~wanted
+
+
+def nearest(x, y, size):
+    """For each pixel: distance (pixels) to the nearest point, its number, and the way there."""
+    if not len(x):
+        zero = np.zeros((size, size))
+        return zero + np.inf, zero.astype(int), np.zeros((size, size, 2))
+    from scipy.spatial import cKDTree
+
+    rows, columns = np.mgrid[:size, :size]
+    grid = np.column_stack([columns.ravel(), rows.ravel()])
+    points = np.column_stack([x, y])
+    distance, number = cKDTree(points).query(grid)
+    way = (points[number] - grid).reshape(size, size, 2)
+    return distance.reshape(size, size), number.reshape(size, size), way
+
+
+def ignored(patch, faint, radius):
+    """Pixels near sources that must not count; around extended ones, their whole extent."""
+    size = patch.coverage.shape[0]
+    mask = np.zeros((size, size), bool)
+    rows, columns = np.ogrid[:size, :size]
+    for x, y, extent in zip(patch.x[faint], patch.y[faint], patch.extended[faint], strict=True):
+        reach = radius + (extent / _PIXEL if extent >= EXTENDED else 0.0)
+        mask |= np.square(columns - x) + np.square(rows - y) <= reach**2
+    return mask
+
+
+def weights(patch, target, radius):
+    """Weight of each pixel in a segmentation: nothing around faint sources and off the data."""
+    _, faint = sort_sources(patch)
+    skipped = ignored(patch, faint, radius) & (target == 0)
+    return np.where(skipped | (patch.coverage == 0), 0.0, 1.0)

@@ -1,0 +1,193 @@
+"""Training: patches made on the fly, checkpoints after every epoch, resumed where it stopped."""
+
+import csv
+import logging
+import queue
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+from tqdm import tqdm
+
+from fermiml import networks
+from fermiml.errors import InputError
+from fermiml.files import write_text
+from fermiml.networks import arrays, pretrained
+from fermiml.networks.recipe import loss_options
+
+log = logging.getLogger(__name__)
+_AHEAD = 6  # batches that are made before they are needed
+_CLIP = 5.0  # norm at which gradients are cut
+
+
+def train(recipe, output, start=None):
+    """Train a network as a recipe says; returns the folder with the result.
+
+    Parameters
+    ----------
+    recipe : dict
+        From `fermiml.networks.recipe`.
+    output : path
+        Gets the checkpoint, the curve, and in the end the weights as `from_pretrained` reads them.
+    start : str, optional
+        A shipped network, or a folder, whose weights are trained on.
+    """
+    output = Path(output)
+    _claim(recipe, output)
+    model, optimizer = _compiled(recipe)
+    checkpoint = output / "checkpoint.npz"
+    everything = [*model.variables, *optimizer.variables]
+    done = 0
+    if checkpoint.exists():
+        done = int(arrays.load(checkpoint, everything)["epoch"])
+        log.info("%s: goes on after epoch %d", output, done)
+    elif start is not None:
+        pretrained.load_weights(model, recipe, start)
+    data = _Batches(recipe, "training")
+    check = _Batches(recipe, "selection") if recipe["selection"]["fields"] else None
+    for epoch in range(done, int(recipe["training"]["epochs"])):
+        row = _epoch(model, optimizer, recipe, data, epoch)
+        row |= _measure(model, check) if check else {}
+        _append(output / "curve.csv", row)
+        arrays.save(checkpoint, everything, epoch=epoch + 1)
+    pretrained.save(model, recipe, output)
+    return output
+
+
+def _claim(recipe, output):
+    """The folder belongs to one recipe; the same again resumes."""
+    output.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(recipe, sort_keys=False)
+    path = output / "recipe.yaml"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise InputError(f"{output}: holds another training; give a folder of its own")
+    write_text(path, text, overwrite=True)
+
+
+def _compiled(recipe):
+    import keras
+
+    keras.utils.set_random_seed(recipe["seed"])
+    training = recipe["training"]
+    kind = networks.kind(recipe["network"])
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(training["precision"])
+    try:
+        model = kind.build(**pretrained.architecture(recipe))
+    finally:
+        keras.config.set_dtype_policy(before)
+    optimizer = keras.optimizers.AdamW(
+        training["rate"], weight_decay=training["weight_decay"], global_clipnorm=_CLIP
+    )
+    loss = kind.make_losses(loss_options(recipe), **recipe["architecture"])
+    model.compile(optimizer, loss)
+    optimizer.build(model.trainable_variables)
+    return model, optimizer
+
+
+def _epoch(model, optimizer, recipe, data, epoch):
+    """Train for one epoch; the mean losses, rate and time."""
+    rate = rates(recipe["training"], len(data))
+    began, sums = time.monotonic(), {}
+    batches = _ahead(data.batch(epoch, i) for i in range(len(data)))
+    for step, batch in enumerate(tqdm(batches, f"epoch {epoch + 1}", len(data), disable=None)):
+        optimizer.learning_rate = rate(epoch * len(data) + step)
+        losses = model.train_on_batch(*batch, return_dict=True)
+        sums = {name: sums.get(name, 0.0) + float(value) for name, value in losses.items()}
+        model.reset_metrics()
+    means = {name: value / len(data) for name, value in sums.items()}
+    seconds = round(time.monotonic() - began, 1)
+    log.info("epoch %d: loss %.4f in %.0f s", epoch + 1, means["loss"], seconds)
+    return {"epoch": epoch + 1, "patches": data.size, "seconds": seconds, **means}
+
+
+def rates(training, steps):
+    """Learning rate of each step: rises, stays, and falls linearly to zero in the end."""
+    total = training["epochs"] * steps
+    falling = max(training["decay"] * total, 1)
+
+    def rate(step):
+        up = min(1.0, (step + 1) / max(training["warmup"], 1))
+        return training["rate"] * up * min(1.0, (total - step) / falling)
+
+    return rate
+
+
+def _measure(model, check):
+    """Losses on skies that were not trained on; always the same patches."""
+    rows = []
+    for number in range(len(check)):
+        rows.append(model.test_on_batch(*check.batch(0, number), return_dict=True))
+        model.reset_metrics()
+    return {f"selection_{key}": float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
+class _Batches:
+    """Batches of evidence and targets."""
+
+    def __init__(self, recipe, section):
+        from fermiml.detect.features import Evidence
+        from fermiml.simulate.dataset import TrainingSet
+
+        seed = [recipe["seed"], ("training", "selection").index(section)]
+        self._set = TrainingSet(recipe[section]["fields"], seed=seed, evidence=Evidence)
+        self._recipe = recipe
+        self._batch = int(recipe["training"]["batch"])
+        self.size = int(recipe[section]["patches"])
+
+    def __len__(self):
+        return max(1, self.size // self._batch)
+
+    def batch(self, epoch, number):
+        """(evidence, targets) of a batch of an epoch."""
+        first = epoch * self.size + number * self._batch
+        examples = [self._example(first + i, epoch) for i in range(self._batch)]
+        evidence, made = zip(*examples, strict=True)
+        targets = {key: np.array([m[key] for m in made], np.float32) for key in made[0]}
+        return np.array(evidence), targets
+
+    def _example(self, number, epoch):
+        planes, patch = self._set.example(number, epoch)
+        if self._recipe["training"]["raw"]:
+            planes = _raw(planes)
+        kind = networks.kind(self._recipe["network"])
+        targets = kind.make_targets(patch, **self._recipe["architecture"])
+        return np.moveaxis(planes, 0, -1), targets
+
+
+def _raw(planes):
+    """Only stabilised counts and the observed share of each band; the rest is zero."""
+    keep = np.zeros(len(planes), bool)
+    keep[:5] = keep[15:20] = True
+    return np.where(keep[:, None, None], planes, 0)
+
+
+def _ahead(items):
+    """Items made by a thread while the earlier ones are used."""
+    waiting, end = queue.Queue(_AHEAD), object()
+
+    def fill():
+        try:
+            for item in items:
+                waiting.put(item)
+            waiting.put(end)
+        except BaseException as error:  # handed over: it belongs to who takes the items
+            waiting.put(error)
+
+    threading.Thread(target=fill, daemon=True).start()
+    while (item := waiting.get()) is not end:
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+
+def _append(path, row):
+    """One more row in the table of the training curve."""
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})

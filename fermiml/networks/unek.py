@@ -1,0 +1,47 @@
+"""U-Net segmentation into discs around sources (after Panes et al. 2021)."""
+
+import numpy as np
+
+from fermiml.networks import losses, targets, unet
+
+SUMMARY = "U-Net segmentation: discs around sources"
+LOCALIZER = "kmeans"
+
+
+def build(classes=False, **options):
+    """The network; with `classes` it also tells AGN from PSR."""
+    heads = {"segmentation": (1, -3.0)}
+    if classes:
+        heads["classes"] = (1, 0.0)
+    return unet.build(heads, **options)
+
+
+def make_targets(patch, classes=False, **_):
+    """The disc of each source, and whether the nearest one is a pulsar."""
+    wanted, _ = targets.sort_sources(patch)
+    size = patch.coverage.shape[0]
+    distance, number, _ = targets.nearest(patch.x[wanted], patch.y[wanted], size)
+    disc = (distance <= targets.DISC).astype(float)
+    made = {"segmentation": np.stack([disc, targets.weights(patch, disc, targets.DISC)], -1)}
+    if classes:
+        pulsar = patch.pulsar[wanted][number] if wanted.any() else np.zeros_like(disc)
+        made["classes"] = np.stack([pulsar.astype(float), disc], -1)
+    return made
+
+
+def make_losses(loss=None, classes=False, **_):
+    """Loss of each output."""
+    chosen = {
+        "segmentation": losses.weighted(losses.pixel_loss(**(loss or {"name": "bce"})))
+    }
+    if classes:
+        chosen["classes"] = losses.weighted(losses.cross_entropy)
+    return chosen
+
+
+def to_maps(outputs):
+    """Maps (batch, y, x) that localizers take."""
+    maps = {"probability": losses.probability(outputs["segmentation"])}
+    if "classes" in outputs:
+        maps["pulsar"] = losses.probability(outputs["classes"])
+    return maps
