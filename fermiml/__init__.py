@@ -3,7 +3,14 @@
 from importlib import import_module, metadata
 
 __version__ = metadata.version("fermiml")
-__all__ = ["FermimlError", "InputError", "SkyCube", "SourceCatalog", "__version__"]
+__all__ = [
+    "FermimlError",
+    "InputError",
+    "SkyCube",
+    "SourceCatalog",
+    "SourceDetector",
+    "__version__",
+]
 
 # Loaded on first use: `fermiml --help` must not wait for gammapy.
 _WHERE = {
@@ -11,6 +18,7 @@ _WHERE = {
     "InputError": "fermiml.errors",
     "SkyCube": "fermiml.sky.cube",
     "SourceCatalog": "fermiml.catalog.catalog",
+    "SourceDetector": "fermiml.detect.detector",
 }
 
 

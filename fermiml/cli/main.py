@@ -3,8 +3,10 @@
 import click
 
 from fermiml.cli.base import Group
+from fermiml.cli.detect import detect
 from fermiml.cli.export import export
 from fermiml.cli.info import info
+from fermiml.cli.models import models
 from fermiml.cli.send import send
 from fermiml.cli.simulate import simulate
 from fermiml.cli.train import train
@@ -42,8 +44,10 @@ def main():
     """
 
 
+main.add_command(detect)
 main.add_command(export)
 main.add_command(info)
+main.add_command(models)
 main.add_command(send)
 main.add_command(simulate)
 main.add_command(train)

@@ -85,6 +85,25 @@ def architecture(recipe):
     return options
 
 
+def headline(card):
+    """A few lines on what a network was trained on and what it achieves."""
+    lines = []
+    if "trained" in card:
+        lines.append(f"trained on {card['trained']['patches']} patches")
+    for localizer, point in card.get("operating", {}).items():
+        lines.append(
+            f"{localizer}: threshold {point['threshold']:.3f} for 95 % purity, completeness "
+            f"{point['completeness']:.2f} for TS > 25 on the selection skies"
+        )
+    return lines
+
+
+def describe(name):
+    """The card of a network as text."""
+    content = card(name)
+    return yaml.safe_dump(content, sort_keys=False, width=100).rstrip()
+
+
 def locate(name):
     """The folder of a network."""
     if name in names():

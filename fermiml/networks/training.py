@@ -2,8 +2,6 @@
 
 import csv
 import logging
-import queue
-import threading
 import time
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import yaml
 from tqdm import tqdm
 
 from fermiml import networks
+from fermiml.ahead import ahead
 from fermiml.errors import InputError
 from fermiml.files import write_text
 from fermiml.networks import arrays, pretrained
@@ -91,7 +90,7 @@ def _epoch(model, optimizer, recipe, data, epoch):
     """Train for one epoch; the mean losses, rate and time."""
     rate = rates(recipe["training"], len(data))
     began, sums = time.monotonic(), {}
-    batches = _ahead(data.batch(epoch, i) for i in range(len(data)))
+    batches = ahead((data.batch(epoch, i) for i in range(len(data))), _AHEAD)
     for step, batch in enumerate(tqdm(batches, f"epoch {epoch + 1}", len(data), disable=None)):
         optimizer.learning_rate = rate(epoch * len(data) + step)
         losses = model.train_on_batch(*batch, return_dict=True)
@@ -162,25 +161,6 @@ def _raw(planes):
     keep = np.zeros(len(planes), bool)
     keep[:5] = keep[15:20] = True
     return np.where(keep[:, None, None], planes, 0)
-
-
-def _ahead(items):
-    """Items made by a thread while the earlier ones are used."""
-    waiting, end = queue.Queue(_AHEAD), object()
-
-    def fill():
-        try:
-            for item in items:
-                waiting.put(item)
-            waiting.put(end)
-        except BaseException as error:  # handed over: it belongs to who takes the items
-            waiting.put(error)
-
-    threading.Thread(target=fill, daemon=True).start()
-    while (item := waiting.get()) is not end:
-        if isinstance(item, BaseException):
-            raise item
-        yield item
 
 
 def _append(path, row):

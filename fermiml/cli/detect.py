@@ -1,0 +1,56 @@
+"""`fermiml detect`: from counts to a catalog."""
+
+from pathlib import Path
+
+import click
+
+from fermiml.cli.base import Command
+from fermiml.cli.counts import counts_options, read_counts
+from fermiml.errors import InputError
+
+
+@click.command(cls=Command)
+@click.argument("counts", type=click.Path())
+@counts_options
+@click.option("--model", metavar="NAME", help="Network: a shipped one, or a folder. See models.")
+@click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid or peaks.")
+@click.option("--threshold", type=float, metavar="P",
+              help="Least ML_Prob; by default the network's point of 95 % purity.")
+@click.option("--known", metavar="CAT", help="Catalog of known sources: rows get their names.")
+@click.option("--no-photometry", is_flag=True, help="Only positions and probabilities.")
+@click.option("-o", "--output", default="fermiml.fits", show_default=True,
+              type=click.Path(), help="The catalog.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing catalog.")
+def detect(counts, model, localizer, threshold, known, no_photometry, output, overwrite, **options):
+    """Find the sources in COUNTS and write a catalog in the columns of 4FGL.
+
+    COUNTS is whatever `fermiml info` understands: a gtbin cube or map, a fermipy folder, a
+    gammapy dataset, or events.
+    """  # fmt: skip
+    _check_output(output, overwrite)
+    from fermiml import SourceCatalog, SourceDetector
+    from fermiml.networks.pretrained import DEFAULT
+
+    known = SourceCatalog.read(known) if known else None
+    cube = read_counts(counts, **options)
+    settings = {"localizer": localizer, "threshold": threshold, "photometry": not no_photometry}
+    catalog = SourceDetector.from_pretrained(model or DEFAULT, **settings).run(cube)
+    if known is not None:
+        catalog = catalog.associate(known)
+    catalog.write(output, overwrite=overwrite)
+    click.echo(f"{output}: {_count(catalog)}")
+
+
+def _check_output(output, overwrite):
+    """Say before the work that its result could not be written."""
+    path = Path(output).expanduser()
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; use --overwrite to replace it")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+
+
+def _count(catalog):
+    number = len(catalog)
+    real = float(catalog.table["ML_Prob"].sum()) if number else 0.0
+    return f"{number} source{'s' * (number != 1)}, of which {real:.1f} are expected to be real"

@@ -1,0 +1,121 @@
+"""SourceDetector: from a cube to a catalog."""
+
+import logging
+
+import numpy as np
+from astropy.table import Table
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.columns import MLFlag
+from fermiml.detect import calibration, candidates
+from fermiml.errors import InputError
+from fermiml.localize import get_localizer
+from fermiml.networks import pretrained
+from fermiml.sky.cube import SkyCube
+
+log = logging.getLogger(__name__)
+_LOWEST = 0.05  # score below which nothing is looked at
+
+
+class SourceDetector:
+    """Finds point sources in counts, with a trained network.
+
+    Parameters
+    ----------
+    network : fermiml.networks.pretrained.Pretrained
+        See `from_pretrained`.
+    localizer : str, optional
+        kmeans, log, dbscan, centroid or peaks; by default the network's own.
+    threshold : float, optional
+        Least ML_Prob; by default the one for a purity of 95 % on the selection skies.
+    photometry : bool
+        Fit fluxes, spectra and positions; without, only positions and probabilities.
+    origin : SkyCoord, optional
+        Where the tiling of the sky has a patch centre.
+    """
+
+    def __init__(self, network, *, localizer=None, threshold=None, photometry=True, origin=None):
+        if threshold is not None and not 0 <= threshold < 1:
+            raise InputError(f"threshold {threshold}: give a probability between 0 and 1")
+        self.network = network
+        self.localizer = localizer or network.kind.LOCALIZER
+        self._locate = get_localizer(self.localizer)
+        self._operating = network.card.get("operating", {}).get(self.localizer)
+        if self._operating is None:
+            log.warning(
+                "%s with localizer %s was never calibrated: ML_Prob is the localizer's score",
+                network.name,
+                self.localizer,
+            )
+        self.threshold = self._default_threshold() if threshold is None else threshold
+        self.photometry = photometry
+        self.origin = origin
+
+    @classmethod
+    def from_pretrained(cls, name=pretrained.DEFAULT, **settings):
+        """A detector with a shipped network, or with one from a folder of `fermiml train`."""
+        return cls(pretrained.load(name), **settings)
+
+    def run(self, data):
+        """Detect sources in a SkyCube, or in anything that `SkyCube.read` takes.
+
+        Returns a SourceCatalog, sorted by ML_Prob; an empty one when nothing is found.
+        """
+        cube = data if isinstance(data, SkyCube) else SkyCube.read(data)
+        found = candidates.find(cube, self.network, self._locate, _LOWEST, self.origin)
+        log.debug("%d candidates", len(found.score))
+        table = self._measured(cube, found)
+        table = table[table["ML_Prob"] >= self.threshold]
+        table.sort("ML_Prob", reverse=True)
+        return SourceCatalog.from_table(table, meta=_header(cube))
+
+    def _measured(self, cube, found):
+        """The table of all candidates, with probabilities."""
+        if self.photometry:
+            from fermiml.detect.photometry import measure
+
+            table = measure(cube, found.position, progress=True)
+            ts = np.asarray(table["ML_TS"], float)
+        else:
+            icrs = found.position.icrs
+            table, ts = Table({"RAJ2000": icrs.ra, "DEJ2000": icrs.dec}), None
+            table["ML_Flags"] = np.zeros(len(table), np.int16)
+        probability = self._probability(found.score, ts)
+        table["ML_Score"] = found.score.astype(np.float32)
+        table["ML_Prob"] = probability
+        table["ML_Prob_FAKE"] = 1 - probability
+        table["ML_Model"] = self.network.name
+        table["ML_Localizer"] = self.localizer
+        table["ML_Flags"] |= _response_flags(cube)
+        return table
+
+    def _probability(self, score, ts):
+        if self._operating is None:
+            return np.asarray(score, float)
+        return calibration.probability(score, ts, self._operating["calibration"])
+
+    def _default_threshold(self):
+        return 0.5 if self._operating is None else float(self._operating["threshold"])
+
+
+def _response_flags(cube):
+    """Bits for a response that was assumed, and an exposure that was estimated."""
+    origins = [o for component in cube.components for o in component.origins.items()]
+    flags = 0
+    if any(part != "exposure" and origin.assumed for part, origin in origins):
+        flags |= MLFlag.RESPONSE_ASSUMED
+    if any(part == "exposure" and origin.assumed for part, origin in origins):
+        flags |= MLFlag.EXPOSURE_ESTIMATED
+    return np.int16(flags)
+
+
+def _header(cube):
+    """Keywords that travel along with the catalog."""
+    edges = [component.energy_edges for component in cube.components]
+    header = {"EMIN": min(e[0] for e in edges), "EMAX": max(e[-1] for e in edges)}
+    selection = cube.components[0].selection
+    if selection.time is not None:
+        header["TSTART"], header["TSTOP"] = selection.time
+    if selection.irf_name:
+        header["RSPFUNC"] = selection.irf_name
+    return header
