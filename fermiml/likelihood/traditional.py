@@ -1,0 +1,196 @@
+"""Traditional detection: peaks of a TS map join the model, until the map shows nothing new.
+
+This is how analysts find sources today, and the rival of the networks: it needs a model of the
+diffuse emission, and takes minutes for 400 deg2.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from gammapy.maps import WcsNDMap
+
+from fermiml import __version__
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.positions import R68, R95, equatorial
+from fermiml.errors import InputError
+from fermiml.files import write_text
+from fermiml.likelihood import tsmap
+from fermiml.likelihood.norms import PIVOT, NormFit
+from fermiml.likelihood.peaks import Peaks, find
+
+log = logging.getLogger(__name__)
+
+_RECORD = ("SECONDS", "CPU_SECS", "ROUNDS")  # of the meta of a result
+_VERSION = 1  # of this method: results of another one are not taken from the cache
+
+
+@dataclass(frozen=True)
+class Options:
+    """How it goes about; the defaults are those of the benchmarks."""
+
+    index: float = 2.2  # photon index of all sources
+    threshold: float = 5.0  # sigma, of peaks that join the model
+    final: float = 3.5  # sigma, of the sources in the catalog
+    separation: float = 0.5  # deg between peaks of a map
+    rounds: int = 8
+    everywhere: bool = False  # TS maps fitted in every pixel: slow, as gammapy does it
+
+
+def detect_traditional(cube, background=None, *, cache=None, **options):
+    """Find sources with iterated TS maps.
+
+    Parameters
+    ----------
+    cube : `fermiml.sky.cube.SkyCube`
+        Its components must lie on the same WCS pixels.
+    background : list of maps or arrays, optional
+        Expected counts of the diffuse emission, one entry for each component; by default the
+        background of the components. An entry may be a list of maps (such as Galactic and
+        isotropic), then each has a norm of its own. Norms are free and the same in all
+        components.
+    cache : path, optional
+        A folder in which results are kept: the same input is not searched twice.
+    **options
+        Fields of `Options`.
+
+    Returns
+    -------
+    `fermiml.catalog.catalog.SourceCatalog`
+        Sources with `Signif_Avg`, the square root of the likelihood's TS. Its meta has SECONDS
+        (wall time of the search), CPU_SECS and ROUNDS.
+    """
+    settings = Options(**options)
+    _check(cube)
+    diffuse = _diffuse(cube, background)
+    if cache is None:
+        return _search(cube, diffuse, settings)
+    stem = Path(cache) / f"traditional-{_fingerprint(cube, diffuse, settings)}"
+    return _cached(stem, lambda: _search(cube, diffuse, settings))
+
+
+def _check(cube):
+    first = cube.components[0]
+    for component in cube.components:
+        if component.is_healpix or component.geom != first.geom:
+            raise InputError(
+                f"component {component.name}: a TS map needs WCS pixels, the same in all "
+                "components; bin the events again for it"
+            )
+
+
+def _diffuse(cube, background):
+    """Expected counts of the diffuse emission: a list of arrays for each component."""
+    given = [c.background for c in cube.components] if background is None else list(background)
+    if len(given) != len(cube.components):
+        raise InputError(f"{len(given)} backgrounds for {len(cube.components)} components")
+    result = []
+    for component, entry in zip(cube.components, given, strict=True):
+        parts = entry if isinstance(entry, list | tuple) else [entry]
+        arrays = [np.asarray(getattr(p, "data", p), float) for p in parts if p is not None]
+        if not arrays:
+            raise InputError(
+                f"component {component.name}: no background; traditional detection needs a model "
+                "of the diffuse emission (expected counts on the same pixels)"
+            )
+        if any(a.shape != component.counts.data.shape for a in arrays):
+            raise InputError(f"component {component.name}: the background is on another grid")
+        result.append(arrays)
+    if len({len(parts) for parts in result}) > 1:
+        raise InputError("the components' backgrounds differ in their number of parts")
+    return result
+
+
+def _search(cube, diffuse, settings):
+    start = time.perf_counter(), time.process_time()
+    fit = NormFit(cube.components, diffuse, settings.index)
+    found, rounds = [], 0
+    while True:
+        image = _significance_map(cube, fit.expected(), settings)
+        peaks = find(image, settings.threshold, settings.separation)
+        if not len(peaks) or rounds == settings.rounds:
+            break
+        rounds += 1
+        fit.add(peaks.lon, peaks.lat)
+        found.append(peaks)
+        log.info("round %d: %d new sources", rounds, len(peaks))
+    peaks = find(image, settings.final, settings.separation)
+    fit.add(peaks.lon, peaks.lat)
+    found = Peaks.joined([*found, peaks])
+    catalog = _catalog(fit, found, settings, cube.components[0].energy_edges)
+    catalog.table.meta.update(
+        SECONDS=time.perf_counter() - start[0],
+        CPU_SECS=time.process_time() - start[1],
+        ROUNDS=rounds,
+    )
+    return catalog
+
+
+def _significance_map(cube, expected, settings):
+    values = tsmap.significance(cube.components, expected, settings.index, settings.everywhere)
+    first = cube.components[0]
+    return WcsNDMap(first.geom, np.where(first.mask, values, 0.0))
+
+
+def _catalog(fit, peaks, settings, edges):
+    norm, error, ts, counts = fit.sources()
+    keep = np.flatnonzero(ts >= settings.final**2)
+    keep = keep[np.argsort(-ts[keep])]
+    ra, dec = equatorial(peaks.lon[keep], peaks.lat[keep])
+    major, minor, angle = peaks.error[keep].T
+    amplitude = fit.amplitude()
+    table = {
+        "RAJ2000": ra,
+        "DEJ2000": dec,
+        "Conf_68_SemiMajor": R68 * major,
+        "Conf_68_SemiMinor": R68 * minor,
+        "Conf_95_SemiMajor": R95 * major,
+        "Conf_95_SemiMinor": R95 * minor,
+        "Conf_95_PosAng": angle,
+        "TS": ts[keep],
+        "Npred": counts[keep],
+        "SpectrumType": np.full(len(keep), "PowerLaw"),
+        "Pivot_Energy": np.full(len(keep), PIVOT),
+        "PL_Index": np.full(len(keep), settings.index),
+        "PL_Flux_Density": amplitude * norm[keep],
+        "Unc_PL_Flux_Density": amplitude * error[keep],
+        "ML_Model": np.full(len(keep), "traditional"),
+        "ML_Localizer": np.full(len(keep), "tsmap"),
+    }
+    return SourceCatalog.from_table(table, meta={"EMIN": edges[0], "EMAX": edges[-1]})
+
+
+def _cached(stem, search):
+    """The catalog of a file, or of a search that then fills it."""
+    path, record = stem.with_suffix(".fits"), stem.with_suffix(".json")
+    if not path.is_file():
+        catalog = search()
+        meta = {key: catalog.table.meta[key] for key in _RECORD}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(record, json.dumps(meta), overwrite=True)
+        catalog.write(path)
+    catalog = SourceCatalog.read(path)
+    catalog.table.meta.update(json.loads(record.read_text(encoding="utf-8")))
+    return catalog
+
+
+def _fingerprint(cube, diffuse, settings):
+    """A hash of all that the result depends on."""
+    digest = hashlib.sha256(repr((__version__, _VERSION, asdict(settings))).encode())
+    for component, parts in zip(cube.components, diffuse, strict=True):
+        psf, edisp, exposure = component.psf, component.edisp, component.exposure
+        selection = component.selection  # names the dispersion that the images are drawn with
+        place = component.geom.wcs.to_header_string(), exposure.geom, selection.irf_name
+        digest.update(repr((*place, selection.evtype)).encode())
+        for array in (
+            component.counts.data, component.mask, component.energy_edges, *parts,
+            psf.energy, psf.rad, psf.values, exposure.data,
+            exposure.geom.axes["energy_true"].center.to_value("MeV"),
+            edisp.true_edges, edisp.matrix,
+        ):  # fmt: skip
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:20]
