@@ -1,0 +1,185 @@
+"""Poisson fit of one plane: amplitudes of sources and a smooth background, both linear."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_matrix, diags
+
+_FLOOR = 1e-9  # counts in a pixel
+_ENOUGH = 0.02  # gain of log-likelihood below which the fit has converged
+
+
+@dataclass
+class PlaneFit:
+    """A fitted plane: model counts, parameters (sources first) and their covariance."""
+
+    counts: np.ndarray
+    templates: object  # Templates
+    base: csr_matrix  # (pixel, coefficient)
+    blocks: csr_matrix  # (block, pixel): sums over blocks, on which the base is smooth
+    coarse: np.ndarray  # (block, coefficient): mean of the base
+    penalty: np.ndarray
+    lowest: np.ndarray
+    parameters: np.ndarray
+    mu: np.ndarray = None
+    factor: tuple = None
+
+    @property
+    def amplitudes(self):
+        """Expected counts of the sources."""
+        return self.parameters[: self.templates.values.shape[1]]
+
+    def maximise(self, iterations=10):
+        """Fisher scoring within the bounds `lowest`."""
+        model = self._model(self.parameters)
+        best = self._log_likelihood(self.parameters, model)
+        for _ in range(iterations):
+            gradient = self._gradient(self.parameters, model)
+            matrix = self.information(model)
+            held = (self.parameters <= self.lowest) & (gradient <= 0)
+            step = np.zeros_like(gradient)
+            step[~held] = _solve(matrix[np.ix_(~held, ~held)], gradient[~held])
+            for scale in (1.0, 0.4, 0.1, 0.02):
+                trial = np.maximum(self.parameters + scale * step, self.lowest)
+                trial_model = self._model(trial)
+                value = self._log_likelihood(trial, trial_model)
+                if value > best:
+                    break
+            else:
+                break
+            gain, best = value - best, value
+            self.parameters, model = trial, trial_model
+            if gain < _ENOUGH:
+                break
+        self.mu = model
+        self.factor = cho_factor(_regular(self.information(model)))
+        return self
+
+    def _model(self, parameters):
+        sources = self.templates.values.shape[1]
+        mu = self.base @ parameters[sources:] + self.templates.values @ parameters[:sources]
+        return np.maximum(mu, _FLOOR)
+
+    def _log_likelihood(self, parameters, model):
+        smooth = parameters[self.templates.values.shape[1] :]
+        return self.counts @ np.log(model) - model.sum() - 0.5 * smooth @ self.penalty @ smooth
+
+    def _gradient(self, parameters, model):
+        ratio = self.counts / model - 1
+        smooth = parameters[self.templates.values.shape[1] :]
+        return np.concatenate(
+            [self.templates.values.T @ ratio, self.base.T @ ratio - self.penalty @ smooth]
+        )
+
+    def information(self, model):
+        """Expected information of all parameters."""
+        values = self.templates.values
+        weighted = diags(1 / model) @ values
+        first = (weighted.T @ values).toarray()
+        cross = (self.blocks @ weighted).T @ self.coarse
+        total = self.blocks @ (1 / model)
+        second = self.coarse.T @ (self.coarse * total[:, None]) + self.penalty
+        return np.block([[first, cross], [cross.T, second]])
+
+    def solve(self, vectors):
+        """The inverse of the information times vectors."""
+        return cho_solve(self.factor, vectors)
+
+    def profile_information(self):
+        """Information on each amplitude with all else free."""
+        sources = self.templates.values.shape[1]
+        unit = np.eye(len(self.parameters), sources)
+        return 1 / np.einsum("ij,ij->j", unit, self.solve(unit))
+
+
+def block_sums(xy, side):
+    """(block, pixel) matrix that sums over squares of `side` deg."""
+    cell = np.floor((xy - xy.min(axis=0)) / side).astype(int)
+    _, label = np.unique(cell[:, 0] * 100_000 + cell[:, 1], return_inverse=True)
+    ones = np.ones(len(xy))
+    return csr_matrix((ones, (label, np.arange(len(xy)))), (label.max() + 1, len(xy)))
+
+
+def _regular(matrix):
+    """With a trace of a diagonal, so that twin sources do not make it singular."""
+    diagonal = np.diag(matrix)
+    return matrix + np.diag(1e-6 * diagonal + 1e-12 * max(diagonal.max(), 1e-300))
+
+
+def _solve(matrix, vector):
+    return cho_solve(cho_factor(_regular(matrix)), vector)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Profile log-likelihoods alpha ln(a + beta) - gamma a of amplitudes, (source, plane).
+
+    The form is that of one Poisson number on a background, and exact for it. Here it has the
+    fit's curvature and the drop of the likelihood between the fitted amplitude and none.
+    """
+
+    best: np.ndarray
+    alpha: np.ndarray
+    beta: np.ndarray
+    gamma: np.ndarray
+
+    def part(self, sources, planes):
+        """The curves of some sources and planes."""
+        parts = (self.best, self.alpha, self.beta, self.gamma)
+        return Curves(*(p[np.ix_(sources, planes)] for p in parts))
+
+    def value(self, amplitude):
+        """Log-likelihood relative to that of no source."""
+        return self.alpha * np.log1p(amplitude / self.beta) - self.gamma * amplitude
+
+    def slope(self, amplitude):
+        """First derivative."""
+        return self.alpha / (amplitude + self.beta) - self.gamma
+
+    def information(self, amplitude):
+        """Second derivative, with the other sign."""
+        return self.alpha / (amplitude + self.beta) ** 2
+
+
+def curves(fit):
+    """(best, alpha, beta, gamma) of every source of a fitted plane."""
+    values, mu, counts = fit.templates.values, fit.mu, fit.counts
+    best = fit.amplitudes
+    free = fit.profile_information()
+    weighted = diags(1 / mu) @ values
+    fixed = np.asarray(values.multiply(weighted).sum(axis=0))[0]
+    third = 2 * np.asarray(weighted.multiply(weighted).multiply(values).sum(axis=0))[0]
+    drop = _drop(fit)
+    # With a > 0: beta from the drop; x = a / (a + beta).
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = _solve_drop(drop / (np.maximum(fixed, 1e-300) * best**2))
+        scale = np.where(best > 0, best / x, 0.0)
+    seen = fixed > 1e-12 * fixed.max()
+    shift = np.where(seen, 2 * fixed / np.maximum(third, 1e-300), 1.0)
+    detected = (best > 0) & np.isfinite(scale) & (scale > best)
+    beta = np.where(detected, scale - best, np.maximum(shift - best, 1e-3 * shift))
+    gradient = np.where(best > 0, 0.0, np.minimum(values.T @ (counts / mu - 1), 0.0))
+    alpha = np.where(seen, free * (best + beta) ** 2, 0.0)  # no pixel: nothing is known
+    gamma = alpha / (best + beta) - gradient
+    return best, alpha, beta, gamma
+
+
+def _drop(fit):
+    """Log-likelihood that is lost when one source is left out and all else stays."""
+    values = fit.templates.values
+    source = np.repeat(np.arange(values.shape[1]), np.diff(values.indptr))
+    share = fit.amplitudes[source] * values.data
+    mu, counts = fit.mu[values.indices], fit.counts[values.indices]
+    without = np.log1p(-np.minimum(share / mu, 1 - 1e-9))
+    return np.bincount(source, -counts * without - share, values.shape[1])
+
+
+def _solve_drop(ratio):
+    """x with (-ln(1-x) - x) / x^2 = ratio; small where the ratio is a half or less."""
+    x = np.clip(1.5 * (ratio - 0.5), 1e-4, 0.9)
+    for _ in range(30):
+        value = (-np.log1p(-x) - x) / x**2
+        slope = (1 / (1 - x) - 1) / x**2 - 2 * value / x
+        x = np.clip(x - (value - ratio) / np.maximum(slope, 1e-3), 1e-4, 1 - 1e-9)
+    return x

@@ -1,0 +1,100 @@
+"""`measure`: from a cube and candidate positions to a table."""
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from scipy.spatial import cKDTree
+from tqdm import tqdm
+
+from fermiml.catalog.columns import MLFlag
+from fermiml.detect.photometry.pixels import SkyPixels
+from fermiml.detect.photometry.planes import make_planes
+from fermiml.detect.photometry.region_fit import fit_region
+from fermiml.detect.photometry.regions import axes, make_regions
+from fermiml.detect.photometry.table import empty_table, fill
+from fermiml.errors import InputError
+from fermiml.sky.tiling import unit_vectors
+
+_AROUND = 3.0  # deg around a region, from where sources are fitted along
+_RIM = 0.5  # deg, within which a source is near the edge of the data
+_LOW_TS = 9.0
+_CORE_ENERGY = 2000.0  # MeV, at which the PSF's core tells whether two sources are blended
+_CORE = 0.39  # share of the PSF within its core (1 sigma of a Gaussian)
+
+
+def measure(cube, positions, progress=False):
+    """Fit all candidates jointly with a free smooth background.
+
+    Parameters
+    ----------
+    cube : SkyCube
+        Counts and response; where a component has a `background`, its shape is used.
+    positions : SkyCoord
+        Candidates.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    astropy.table.Table
+        One row for each candidate, in their order, in the columns and units of a
+        `SourceCatalog` and some working columns (`table.WORKING`). Candidates outside the
+        data have NaN and the flag 1.
+    """
+    position = _checked(positions)
+    table = empty_table(position)
+    if not len(position):
+        return table
+    planes, responses = make_planes(cube)
+    skies = [SkyPixels(component) for component in cube.components]
+    vectors = unit_vectors(position.icrs)
+    inside, rim = _surroundings(skies, vectors)
+    table["ML_Flags"][rim] |= MLFlag.EDGE
+    numbers = np.flatnonzero(inside)
+    regions = make_regions(vectors[numbers])
+    for region in tqdm(regions, "photometry", unit="region", disable=None if progress else True):
+        x, y = region.plane(vectors[numbers])
+        joint = np.flatnonzero(region.holds(x, y, _AROUND))
+        result = fit_region(skies, planes, responses, region, vectors[numbers[joint]])
+        own = np.searchsorted(joint, region.own)
+        fill(table, result, own, numbers[region.own], planes)
+    _flag(table, cube, numbers)
+    return table
+
+
+def _checked(positions):
+    if not isinstance(positions, SkyCoord):
+        raise InputError(f"candidates are {type(positions).__name__}, expected a SkyCoord")
+    position = positions.reshape(-1) if positions.isscalar else positions.ravel()
+    bad = ~np.isfinite(position.spherical.lon.deg + position.spherical.lat.deg)
+    if bad.any():
+        raise InputError(f"candidate {int(np.flatnonzero(bad)[0])} has no position (NaN)")
+    return position
+
+
+def _surroundings(skies, vectors):
+    """Which candidates lie in an observed pixel, and which have unobserved sky close by."""
+    inside, rim = np.zeros(len(vectors), bool), np.ones(len(vectors), bool)
+    angle = np.arange(12) * np.pi / 6
+    for sky in skies:
+        size = sky.component.pixel_size
+        tree = cKDTree(sky.vectors)
+        reach = np.radians(0.75 * size)
+        here = tree.query(vectors, distance_upper_bound=reach)[0] < reach
+        around = np.ones(len(vectors), bool)
+        east, north = axes(vectors)
+        for a in angle:
+            ring = vectors + np.radians(_RIM) * (np.sin(a) * east + np.cos(a) * north)
+            around &= tree.query(ring, distance_upper_bound=reach)[0] < reach
+        inside |= here
+        rim &= ~(here & around)
+    return inside, rim
+
+
+def _flag(table, cube, numbers):
+    """Flags that need all sources at once."""
+    table["ML_Flags"][numbers[table["ML_TS"][numbers] < _LOW_TS]] |= MLFlag.LOW_TS
+    core = min(float(c.psf.containment_radius(_CORE_ENERGY, _CORE)[0]) for c in cube.components)
+    place = SkyCoord(table["RAJ2000"][numbers], table["DEJ2000"][numbers], unit="deg", frame="fk5")
+    tree = cKDTree(unit_vectors(place))
+    pairs = tree.query_pairs(np.radians(core), output_type="ndarray")
+    table["ML_Flags"][numbers[np.unique(pairs)]] |= MLFlag.BLENDED

@@ -1,0 +1,62 @@
+"""Positions from the likelihood that also gives the fluxes."""
+
+import numpy as np
+from scipy.sparse import diags, hstack
+
+from fermiml.catalog.positions import R68, R95, position_angle
+
+_STEP = 0.15  # deg, largest of one iteration
+_LOOSE = 0.5  # deg, prior of the shift, which only matters where nothing is known
+
+
+def score(fits, expected):
+    """Gradient (source, 2) and information (2 n, 2 n; all easts first) of the positions.
+
+    `expected` are the counts (source, plane) that weigh the planes: those of the spectra.
+    Amplitudes and background are free: what they can explain is no information.
+    """
+    number = len(expected)
+    gradient, matrix = np.zeros(2 * number), np.zeros((2 * number, 2 * number))
+    for fit, counts in zip(fits, expected.T, strict=True):
+        weight = diags(counts)
+        change = hstack([fit.templates.east @ weight, fit.templates.north @ weight]).tocsc()
+        scaled = diags(1 / fit.mu) @ change
+        gradient += change.T @ (fit.counts / fit.mu - 1)
+        matrix += (change.T @ scaled).toarray()
+        cross = np.vstack(
+            [(fit.templates.values.T @ scaled).toarray(), fit.coarse.T @ (fit.blocks @ scaled)]
+        )
+        matrix -= cross.T @ fit.solve(cross)
+    return gradient.reshape(2, -1).T, matrix
+
+
+def newton_step(gradient, matrix, walked, farthest):
+    """Steps (deg; east, north), limited in length, and covariances (source, 2, 2).
+
+    A source stays within `farthest` of its candidate, from which it is at `walked`.
+    """
+    number = len(gradient)
+    # A source without counts has no position: a wide prior keeps it where it is.
+    inverse = np.linalg.inv(matrix + np.eye(2 * number) / _LOOSE**2)
+    step = (inverse @ gradient.T.ravel()).reshape(2, -1).T
+    length = np.linalg.norm(step, axis=1, keepdims=True)
+    step = step * np.minimum(1, _STEP / np.maximum(length, 1e-9))
+    goal = walked + step
+    length = np.linalg.norm(goal, axis=1, keepdims=True)
+    goal = goal * np.minimum(1, farthest / np.maximum(length, 1e-9))
+    pairs = np.arange(number)[:, None] + np.array([0, number])
+    return goal - walked, inverse[pairs[:, :, None], pairs[:, None, :]]
+
+
+def ellipses(covariance):
+    """Columns of the 68 % and 95 % ellipses of covariances (source, 2, 2; east, north)."""
+    values, vectors = np.linalg.eigh(covariance)
+    minor, major = np.sqrt(np.maximum(values, 0)).T
+    long_axis = vectors[:, :, 1]
+    angle = position_angle(np.degrees(np.arctan2(long_axis[:, 0], long_axis[:, 1])))
+    columns = {}
+    for percent, factor in ((68, R68), (95, R95)):
+        columns[f"Conf_{percent}_SemiMajor"] = factor * major
+        columns[f"Conf_{percent}_SemiMinor"] = factor * minor
+        columns[f"Conf_{percent}_PosAng"] = angle
+    return columns

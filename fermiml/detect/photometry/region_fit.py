@@ -1,0 +1,124 @@
+"""All sources of one region, fitted together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fermiml.detect.photometry import likelihood, positions, spectra
+from fermiml.detect.photometry.background import SPACING, splines
+from fermiml.detect.photometry.pixels import grids
+from fermiml.detect.photometry.regions import axes, sky_coord
+from fermiml.detect.photometry.templates import make_templates, pixel_tree
+
+_MOVES = 3  # times that the positions are improved
+FARTHEST = 0.35  # deg from the candidate, that a position may move
+_BLOCK = 0.45  # deg
+_MODEL_SPACING = 4.0  # deg, of the free norm of a background model
+_LEAST = 0.02  # of the local level, that a coefficient of the background has
+REFERENCE = 2000.0  # MeV
+
+
+@dataclass
+class RegionResult:
+    """What is known of the sources of a region after the fit."""
+
+    vectors: np.ndarray
+    covariance: np.ndarray
+    walked: np.ndarray  # deg east and north of the candidate
+    curves: likelihood.Curves
+    power_law: spectra.Spectra
+    curved: spectra.Spectra
+    folding: object
+    goodness: np.ndarray
+
+
+def fit_region(skies, planes, responses, region, vectors):
+    """Fit the sources `vectors` of a region and its surroundings."""
+    fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, planes, i)]
+    start, index = vectors, np.full(len(vectors), 2.2)
+    east, north = axes(start)
+    walked = np.zeros((len(vectors), 2))
+    folding = _folding(planes, responses, vectors)
+    fits, spectrum = None, None
+    for move in range(_MOVES + 1):
+        templates = [f.templates(vectors, index, gradients=True) for f in fields]
+        old = fits or [None] * len(fields)
+        fits = [f.fit(t, o) for f, t, o in zip(fields, templates, old, strict=True)]
+        curves = likelihood.Curves(*np.stack([likelihood.curves(f) for f in fits], axis=-1))
+        start_at = None if spectrum is None else spectrum.parameters
+        spectrum = spectra.fit(curves, folding, REFERENCE, start_at)
+        index = spectrum.parameters[:, 1]
+        gradient, matrix = positions.score(fits, spectrum.counts)
+        step, covariance = positions.newton_step(gradient, matrix, walked, FARTHEST)
+        if move == _MOVES:
+            break
+        walked = walked + step
+        shift = np.radians(walked)
+        vectors = start + shift[:, :1] * east + shift[:, 1:] * north
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    curved = spectra.fit(curves, folding, REFERENCE, spectrum.parameters, curved=True)
+    goodness = _goodness(fits)
+    return RegionResult(vectors, covariance, walked, curves, spectrum, curved, folding, goodness)
+
+
+def _folding(planes, responses, vectors):
+    position = sky_coord(vectors)
+    parts = []
+    for number, response in enumerate(responses):
+        share = np.stack([p.share for p in planes if p.component == number], axis=1)
+        exposure = response.exposure(position)
+        parts.append(spectra.Folding(response.true_edges, exposure, share, REFERENCE))
+    return spectra.JointFolding(parts)
+
+
+class _Field:
+    """A plane's pixels and background within a region."""
+
+    def __init__(self, grid, plane):
+        self.grid, self.plane = grid, plane
+        self._tree = pixel_tree(grid)
+        x, y = grid.xy.T
+        modelled = grid.background is not None
+        weight = grid.background if modelled else grid.area * np.degrees(1) ** 2
+        spacing = _MODEL_SPACING if modelled else SPACING
+        self._splines = splines(x, y, np.maximum(weight, 1e-12), spacing)
+        self._blocks = likelihood.block_sums(grid.xy, _BLOCK)
+        size = np.asarray(self._blocks.sum(axis=1))
+        self._coarse = (self._blocks @ self._splines.values).toarray() / size
+        level = self._splines.values.T @ grid.counts
+        support = np.asarray(self._splines.values.sum(axis=0))[0]
+        norm = self._splines.values.T @ (self._splines.values @ np.ones(len(support)))
+        self._level = (level + 0.1 * level.mean()) / norm + 1e-9
+        self._penalty = self._splines.penalty(self._level)
+
+    def templates(self, vectors, index, gradients):
+        return make_templates(self.grid, self._tree, self.plane, vectors, index, gradients)
+
+    def fit(self, templates, previous):
+        sources = templates.values.shape[1]
+        start = np.concatenate([np.zeros(sources), self._level])
+        if previous is not None:
+            start = previous.parameters
+        lowest = np.concatenate([np.zeros(sources), _LEAST * self._level])
+        return likelihood.PlaneFit(
+            self.grid.counts, templates, self._splines.values, self._blocks, self._coarse,
+            self._penalty, lowest, start,
+        ).maximise()  # fmt: skip
+
+
+def _fields(sky, region, planes, component):
+    mine = [p for p in planes if p.component == component]
+    margins = [min(4.0, 1.2 * p.reach + 0.8) for p in mine]
+    return [_Field(g, p) for g, p in zip(grids(sky, region, mine, margins), mine, strict=True)]
+
+
+def _goodness(fits):
+    """Mean of the squared residuals in units of the error within the PSF of each source,
+    pixels and planes weighted with the source's counts."""
+    total, weights = 0.0, 0.0
+    for fit in fits:
+        values = fit.templates.values
+        residual = np.square(fit.counts - fit.mu) / fit.mu
+        total = total + fit.amplitudes * (values.T @ residual)
+        weights = weights + fit.amplitudes * np.asarray(values.sum(axis=0))[0]
+    return total / np.maximum(weights, 1e-9)

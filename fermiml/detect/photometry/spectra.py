@@ -1,0 +1,139 @@
+"""Spectra from the likelihood curves of the planes: power law, curvature, band fluxes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_INDEX, _LOOSE = 2.2, 1.0  # prior of the index, which only matters for the faintest
+_BEND, _STIFF = 0.0, 0.5  # prior of the curvature
+_LIMITS = np.array([[-np.inf, 0.3, -0.5], [np.inf, 5.0, 2.0]])
+_UPPER = 2.71  # fall of 2 ln L at an upper limit of 95 %
+_X = np.linspace(-1, 1, 3) * np.sqrt(0.6)  # Gauss-Legendre nodes
+_W = np.array([5, 8, 5]) / 18
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Fitted spectra K exp(-(index + bend x) x), x = ln(E / reference)."""
+
+    reference: float  # MeV
+    parameters: np.ndarray  # (source, 3): ln K, index, bend
+    covariance: np.ndarray  # (source, n, n) of the n free ones
+    counts: np.ndarray  # (source, plane): that the spectrum predicts
+    log_likelihood: np.ndarray  # relative to no source, without the prior
+
+
+class Folding:
+    """Predicted counts per plane of spectra: photons of the true bins, folded."""
+
+    def __init__(self, true_edges, exposure, share, reference):
+        """`exposure` (source, true bin), `share` (true bin, plane), lists over components."""
+        edges = np.log(true_edges)
+        middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
+        energy = middle[:, None] + half[:, None] * _X
+        self._x = (energy - np.log(reference)).ravel()
+        self._measure = (2 * half[:, None] * _W * np.exp(energy)).ravel()
+        self._exposure = np.repeat(exposure, 3, axis=1)
+        self._share = np.repeat(share, 3, axis=0)
+
+    def __call__(self, parameters):
+        """(counts, derivatives): (source, plane) and (parameter, source, plane)."""
+        amplitude, index, bend = parameters.T[:, :, None]
+        x = self._x
+        photons = np.exp(np.clip(amplitude - (index + bend * x) * x, -300, 100))
+        photons = photons * self._measure * self._exposure
+        counts = photons @ self._share
+        return counts, np.array(
+            [counts, -(photons * x) @ self._share, -(photons * x * x) @ self._share]
+        )
+
+
+class JointFolding:
+    """Foldings of several components, whose planes follow each other."""
+
+    def __init__(self, foldings):
+        self._foldings = foldings
+
+    def __call__(self, parameters):
+        parts = [folding(parameters) for folding in self._foldings]
+        return tuple(np.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
+
+
+def fit(curves, folding, reference, start=None, curved=False, iterations=25):
+    """Maximum-likelihood spectra, all sources at once."""
+    number = 3 if curved else 2
+    pars = _first_guess(curves, folding) if start is None else start.copy()
+    if not curved:
+        pars[:, 2] = 0.0
+    center, width = np.array([0, _INDEX, _BEND]), np.array([np.inf, _LOOSE, _STIFF])
+    prior = np.diag(1 / width[:number] ** 2)
+    for _ in range(iterations):
+        counts, derivatives = folding(pars)
+        d = derivatives[:number]
+        gradient = np.einsum("sk,isk->si", curves.slope(counts), d)
+        gradient -= (pars - center)[:, :number] / width[:number] ** 2
+        matrix = _information(curves, counts, d) + prior
+        step = np.linalg.solve(matrix + 1e-9 * np.eye(number), gradient[:, :, None])[:, :, 0]
+        step = np.clip(step, -np.array([2, 0.5, 0.3])[:number], np.array([2, 0.5, 0.3])[:number])
+        pars[:, :number] += step
+        pars = np.clip(pars, *_LIMITS)
+        if np.all(np.abs(step) < 2e-3):
+            break
+    counts, derivatives = folding(pars)
+    matrix = _information(curves, counts, derivatives[:number]) + prior
+    covariance = np.linalg.inv(matrix + 1e-12 * np.eye(number))
+    value = curves.value(counts).sum(axis=1)
+    return Spectra(reference, pars, covariance, counts, value)
+
+
+def _information(curves, counts, d):
+    expected = curves.gamma / (counts + curves.beta)  # positive also far from the maximum
+    return np.einsum("sk,isk,jsk->sij", expected, d, d)
+
+
+def _first_guess(curves, folding):
+    """A power law of index 2.2 with about the counts that the planes have."""
+    pars = np.tile([np.log(1e-13), _INDEX, 0.0], (len(curves.best), 1))
+    counts, _ = folding(pars)
+    weight = curves.information(curves.best)
+    norm = np.sum(weight * counts * curves.best, axis=1) / np.sum(weight * counts**2, axis=1)
+    pars[:, 0] += np.log(np.maximum(norm, 1e-4))
+    return pars
+
+
+def band_scales(curves, counts):
+    """Norms of the planes of a band relative to a spectrum that predicts `counts`.
+
+    Returns best, lower and upper error, 95 % limit, and sqrt(TS), arrays over sources.
+    """
+    scale = np.ones(len(counts))
+
+    def slope(s):
+        return np.sum(counts * curves.slope(s[:, None] * counts), axis=1)
+
+    def information(s):
+        at = s[:, None] * counts
+        return np.sum(counts**2 * curves.gamma / (at + curves.beta), axis=1)
+
+    for _ in range(40):
+        step = slope(scale) / np.maximum(information(scale), 1e-300)
+        scale = np.maximum(scale + np.clip(step, -0.7 * scale - 0.5, 3 * scale + 3), 0.0)
+    peak = _value(curves, counts, scale)
+    error = 1 / np.sqrt(np.maximum(information(scale), 1e-300))
+    upper = _fall(curves, counts, scale, peak, error, 1.0)
+    limit = _fall(curves, counts, scale, peak, error, _UPPER)
+    return scale, error, upper - scale, limit, np.sqrt(2 * np.maximum(peak, 0))
+
+
+def _value(curves, counts, scale):
+    return curves.value(scale[:, None] * counts).sum(axis=1)
+
+
+def _fall(curves, counts, scale, peak, error, fall):
+    """The norm above the best at which 2 ln L has fallen by `fall`."""
+    low, high = scale, scale + 30 * error
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        inside = 2 * (peak - _value(curves, counts, middle)) < fall
+        low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+    return 0.5 * (low + high)
