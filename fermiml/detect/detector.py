@@ -1,6 +1,7 @@
 """SourceDetector: from a cube to a catalog."""
 
 import logging
+from functools import partial
 
 import numpy as np
 from astropy.table import Table
@@ -39,7 +40,7 @@ class SourceDetector:
             raise InputError(f"threshold {threshold}: give a probability between 0 and 1")
         self.network = network
         self.localizer = localizer or network.kind.LOCALIZER
-        self._locate = get_localizer(self.localizer)
+        self._locate = partial(get_localizer(self.localizer), radius=network.kind.RADIUS)
         self._operating = network.card.get("operating", {}).get(self.localizer)
         if self._operating is None:
             log.warning(

@@ -7,6 +7,7 @@ from fermiml.networks import losses, targets, unet
 SUMMARY = "centre heatmap, sub-pixel offsets and strengths"
 LOCALIZER = "peaks"
 SIGMA = 1.1  # pixels, of the Gaussian around each centre
+RADIUS = 1.18 * SIGMA  # where the Gaussian falls to half of its height
 POSITIVE = 10.0  # oracle TS
 FAINT = 4.0
 _SURE = 20.0  # oracle TS from which a source counts fully; just above POSITIVE it counts half

@@ -6,6 +6,7 @@ from fermiml.networks import losses, targets, unet
 
 SUMMARY = "CentroidNet: discs around sources and vectors to their centres"
 LOCALIZER = "centroid"
+RADIUS = targets.DISC
 _REACH = 3.5  # pixels, out to which vectors are learned
 
 

@@ -6,6 +6,7 @@ from fermiml.networks import losses, targets, unet
 
 SUMMARY = "U-Net segmentation: discs around sources"
 LOCALIZER = "kmeans"
+RADIUS = targets.DISC
 
 
 def build(classes=False, **options):
