@@ -19,9 +19,9 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.positions import R68, R95, equatorial
 from fermiml.errors import InputError
 from fermiml.files import write_text
-from fermiml.likelihood import tsmap
 from fermiml.likelihood.norms import PIVOT, NormFit
 from fermiml.likelihood.peaks import Peaks, find
+from fermiml.likelihood.tsmap import SignificanceMaps
 
 log = logging.getLogger(__name__)
 
@@ -108,9 +108,12 @@ def _diffuse(cube, background):
 def _search(cube, diffuse, settings):
     start = time.perf_counter(), time.process_time()
     fit = NormFit(cube.components, diffuse, settings.index)
+    maps = SignificanceMaps(cube.components, settings.index, settings.everywhere)
+    observed = cube.components[0]
     found, rounds = [], 0
     while True:
-        image = _significance_map(cube, fit.expected(), settings)
+        values = np.where(observed.mask, maps(fit.expected()), 0.0)
+        image = WcsNDMap(observed.geom, values)
         peaks = find(image, settings.threshold, settings.separation)
         if not len(peaks) or rounds == settings.rounds:
             break
@@ -121,19 +124,13 @@ def _search(cube, diffuse, settings):
     peaks = find(image, settings.final, settings.separation)
     fit.add(peaks.lon, peaks.lat)
     found = Peaks.joined([*found, peaks])
-    catalog = _catalog(fit, found, settings, cube.components[0].energy_edges)
+    catalog = _catalog(fit, found, settings, observed.energy_edges)
     catalog.table.meta.update(
         SECONDS=time.perf_counter() - start[0],
         CPU_SECS=time.process_time() - start[1],
         ROUNDS=rounds,
     )
     return catalog
-
-
-def _significance_map(cube, expected, settings):
-    values = tsmap.significance(cube.components, expected, settings.index, settings.everywhere)
-    first = cube.components[0]
-    return WcsNDMap(first.geom, np.where(first.mask, values, 0.0))
 
 
 def _catalog(fit, peaks, settings, edges):

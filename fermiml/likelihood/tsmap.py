@@ -22,108 +22,122 @@ _WORTH_A_FIT = 2.0  # sigma by the score test: what is below is no peak
 _TINY = 1e-12
 
 
+class SignificanceMaps:
+    """sqrt(TS) of one more point source at every pixel, on models that change.
+
+    Parameters
+    ----------
+    components : list of `fermiml.sky.cube.Component`
+        On the same pixels.
+    index : float
+        Photon index of the source.
+    everywhere : bool
+        Fit every pixel, as gammapy does, and not only those around which a quick test finds
+        anything (2 sigma). Several times slower; the peaks are the same.
+
+    All components and bins are fitted together: one norm is free.
+    """
+
+    def __init__(self, components, index, everywhere=False):
+        self._everywhere = everywhere
+        self._spectrum = PowerLawSpectralModel(
+            index=index, amplitude="1e-13 MeV-1 cm-2 s-1", reference="1 GeV"
+        )
+        source = SkyModel(spatial_model=PointSpatialModel(), spectral_model=self._spectrum)
+        self._estimator = _Estimator(source, sum_over_energy_groups=False, n_jobs=1)
+        self._parts = [_halves(component) for component in components]
+        datasets = [_dataset(c, b) for c, p in zip(components, self._parts, strict=True) for b in p]
+        widest = max(map(_kernel_width, datasets))
+        self._pad = int(np.ceil(widest / 2 / components[0].pixel_size)) + 1
+        self._datasets = Datasets([d.pad(self._pad, name=d.name) for d in datasets])
+
+    def __call__(self, expected):
+        """The map on top of what a model expects, one array (bin, y, x) for each component."""
+        planes = [e[b] for e, parts in zip(expected, self._parts, strict=True) for b in parts]
+        around = (0, 0), (self._pad,) * 2, (self._pad,) * 2
+        for dataset, plane in zip(self._datasets, planes, strict=True):
+            dataset.background.data = np.pad(plane, around)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not self._everywhere:
+                self._estimator.pixels = self._promising()
+            maps = self._estimator.estimate_flux_map(self._datasets)
+        inner = (0, *(slice(self._pad, -self._pad),) * 2)
+        ts, norm = (maps[name].data[inner] for name in ("ts", "norm"))
+        return np.nan_to_num(np.sign(norm) * np.sqrt(np.maximum(ts, 0)))
+
+    def _promising(self):
+        """Pixels in or next to which the score test sees an excess.
+
+        It compares the slope of the likelihood at norm zero with its expected scatter:
+        convolutions only. Where counts are few it exceeds sqrt(TS), so nothing is lost.
+        """
+        slope, variance = 0.0, 0.0
+        for dataset in self._datasets:
+            kernel = self._estimator.estimate_kernel(dataset).data
+            kernel = kernel / np.maximum(kernel.sum(axis=(1, 2), keepdims=True), _TINY)
+            source = estimate_exposure_reco_energy(dataset, self._spectrum, normalize=False).data
+            for k, s, c, b, seen in zip(
+                kernel, source, dataset.counts.data, dataset.background.data,
+                dataset.mask_safe.data, strict=True,
+            ):  # fmt: skip
+                b = np.maximum(b, _TINY)
+                slope = slope + s * oaconvolve(np.where(seen, c / b - 1, 0), k, mode="same")
+                inverse = np.where(seen, 1 / b, 0)
+                variance = variance + s**2 * oaconvolve(inverse, k**2, mode="same")
+        score = slope / np.sqrt(np.maximum(variance, _TINY))
+        return maximum_filter(score, 3) > _WORTH_A_FIT
+
+
 class _Estimator(TSMapEstimator):
     """gammapy's estimator, with narrower kernels at high energies, at chosen pixels only."""
 
     pixels = None  # all of them
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._kernels = {}
+
     def estimate_kernel(self, dataset):
-        """The kernel, as wide as the dataset's energies ask for."""
-        self.kernel_width = _kernel_width(dataset) * u.deg
-        return super().estimate_kernel(dataset)
+        """The kernel, as wide as the dataset's energies ask for; made once."""
+        if dataset.name not in self._kernels:
+            self.kernel_width = _kernel_width(dataset) * u.deg
+            self._kernels[dataset.name] = super().estimate_kernel(dataset)
+        return self._kernels[dataset.name]
 
     def _estimate_mask_2d(self, map_dict):
         mask = super()._estimate_mask_2d(map_dict)
         return mask if self.pixels is None else mask & self.pixels
 
 
-def significance(components, expected, index, everywhere=False):
-    """Square root of TS of a point source (power law) in every pixel, negative for a deficit.
-
-    Parameters
-    ----------
-    components : list of `fermiml.sky.cube.Component`
-        On the same pixels.
-    expected : list of arrays
-        What the model expects of each, (bin, y, x).
-    index : float
-        Photon index of the source.
-    everywhere : bool
-        Fit every pixel, as gammapy does, and not only those around which a quick test finds
-        anything (2 sigma). Ten times slower; the peaks are the same.
-
-    All components and bins are fitted together: one norm is free.
-    """
-    spectrum = PowerLawSpectralModel(index=index, amplitude="1e-13 MeV-1 cm-2 s-1",
-                                     reference="1 GeV")  # fmt: skip
-    source = SkyModel(spatial_model=PointSpatialModel(), spectral_model=spectrum, name="kernel")
-    estimator = _Estimator(source, sum_over_energy_groups=False, n_jobs=1)
-    datasets = [
-        dataset
-        for component, model in zip(components, expected, strict=True)
-        for dataset in _datasets(component, model)
-    ]
-    pad = int(np.ceil(max(map(_kernel_width, datasets)) / 2 / components[0].pixel_size)) + 1
-    datasets = Datasets([d.pad(pad, name=d.name) for d in datasets])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if not everywhere:
-            estimator.pixels = _promising(datasets, estimator, spectrum)
-        maps = estimator.estimate_flux_map(datasets)
-    ts, norm = (maps[name].data[0, pad:-pad, pad:-pad] for name in ("ts", "norm"))
-    return np.nan_to_num(np.sign(norm) * np.sqrt(np.maximum(ts, 0)))
-
-
-def _promising(datasets, estimator, spectrum):
-    """Pixels in or next to which the score test sees an excess.
-
-    It compares the slope of the likelihood at norm zero with its expected scatter: convolutions
-    only. Where counts are few it exceeds sqrt(TS), so nothing is lost.
-    """
-    slope, variance = 0.0, 0.0
-    for dataset in datasets:
-        kernel = estimator.estimate_kernel(dataset).data
-        kernel = kernel / np.maximum(kernel.sum(axis=(1, 2), keepdims=True), _TINY)
-        source = estimate_exposure_reco_energy(dataset, spectrum, normalize=False).data
-        for k, s, c, b, seen in zip(
-            kernel, source, dataset.counts.data, dataset.background.data,
-            dataset.mask_safe.data, strict=True,
-        ):  # fmt: skip
-            b = np.maximum(b, _TINY)
-            slope = slope + s * oaconvolve(np.where(seen, c / b - 1, 0), k, mode="same")
-            variance = variance + s**2 * oaconvolve(np.where(seen, 1 / b, 0), k**2, mode="same")
-    score = slope / np.sqrt(np.maximum(variance, _TINY))
-    return maximum_filter(score, 3) > _WORTH_A_FIT
-
-
 def _kernel_width(dataset):
     return WIDTHS[int(dataset.counts.geom.axes["energy"].edges[0].to_value("MeV") >= 0.99 * BREAK)]
 
 
-def _datasets(component, expected):
-    """The bins below and above the break, as gammapy datasets with the model as background."""
+def _halves(component):
+    """The bins below and above the break."""
     edges = component.energy_edges
     middle = int(np.searchsorted(np.sqrt(edges[:-1] * edges[1:]), BREAK))
-    parts = [slice(0, middle), slice(middle, len(edges) - 1)]
-    return [_dataset(component, expected, p) for p in parts if p.stop > p.start]
+    halves = slice(0, middle), slice(middle, len(edges) - 1)
+    return [half for half in halves if half.stop > half.start]
 
 
-def _dataset(component, expected, bins):
+def _dataset(component, bins):
+    """Some bins of a component as a gammapy dataset, with an empty background."""
     counts = component.counts.slice_by_idx({"energy": bins})
     energy = counts.geom.axes["energy"]
     true_edges, matrix = _dispersion(component.edisp, bins)
     true = MapAxis.from_energy_edges(true_edges, unit="MeV", name="energy_true")
     geom = component.geom.to_cube([true])
-    # Exposure hardly changes over a pixel, and gammapy wants it on the pixels of the counts.
-    values = exposures.sample(
-        component.exposure, geom.to_image().get_coord().skycoord, true.center.to_value("MeV")
-    )
+    # gammapy wants the exposure on the pixels of the counts.
+    position = geom.to_image().get_coord().skycoord
+    values = exposures.sample(component.exposure, position, true.center.to_value("MeV"))
     kernel = EDispKernel(axes=[true, energy], data=matrix)
     mask = np.broadcast_to(component.mask, counts.data.shape)
     return MapDataset(
         name=f"{component.name} {bins.start}",
         counts=WcsNDMap(counts.geom, counts.data.astype(float)),
-        background=WcsNDMap(counts.geom, np.asarray(expected[bins], float)),
+        background=WcsNDMap(counts.geom, dtype=float),
         exposure=WcsNDMap(geom, np.nan_to_num(values), unit="cm2 s"),
         psf=component.psf.to_gammapy(),
         edisp=EDispKernelMap.from_edisp_kernel(kernel),

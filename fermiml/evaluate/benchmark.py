@@ -1,0 +1,288 @@
+"""Detection judged on simulated fields: what was run, how long it took, how good it is."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.evaluate import metrics
+from fermiml.evaluate.skies import area, away_from_edge
+from fermiml.files import write_text
+
+_TS_EDGES = (9, 16, 25, 36, 64, 100, 200, 400, 1000)  # bins of oracle TS
+_ENOUGH = 10  # sources in a bin of which a completeness is quoted
+
+
+def kept(path, run):
+    """The catalog in a file, or that of `run()`, which is then kept there with its run time."""
+    path = Path(path)
+    record = path.with_suffix(".json")
+    if not record.is_file():
+        start = time.perf_counter(), time.process_time()
+        catalog = run()
+        spent = {
+            "seconds": time.perf_counter() - start[0],
+            "cpu_seconds": time.process_time() - start[1],
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        catalog.write(path, overwrite=True)
+        write_text(record, json.dumps(spent), overwrite=True)
+    return SourceCatalog.read(path), json.loads(record.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A catalog beside the truth of its field."""
+
+    name: str
+    catalog: SourceCatalog
+    truth: SourceCatalog
+    comparison: metrics.Comparison
+    chance: float
+    area: float  # deg2
+    spent: dict  # seconds, cpu_seconds
+
+
+def score_column(catalog):
+    """ML_Prob where a network gave one, else the significance."""
+    for name in ("ML_Prob", "Signif_Avg"):
+        if np.isfinite(np.asarray(catalog.table[name], float)).any():
+            return name
+    return "Signif_Avg"
+
+
+def judge(catalog, sky, spent=None, column=None):
+    """Compare a catalog with the truth of a sky."""
+    column = column or score_column(catalog)
+    component = sky.cube.components[0]
+    detected, true = catalog.positions, sky.truth.positions
+    comparison = metrics.Comparison.of(
+        detected,
+        np.nan_to_num(np.asarray(catalog.table[column], float), nan=-1.0),
+        away_from_edge(component, detected),
+        true,
+        sky.ts,
+        away_from_edge(component, true),
+    )
+    chance = metrics.chance_rate(
+        detected, lambda position: away_from_edge(component, position), true, sky.ts
+    )
+    return Judged(sky.name, catalog, sky.truth, comparison, chance, area(component), spent or {})
+
+
+def summary(judged, default=None):
+    """The metrics of several fields, as a dictionary for JSON.
+
+    `default` is the threshold at which the catalog is meant to be used.
+    """
+    thresholds = metrics.thresholds_of([j.comparison.score for j in judged])
+    if default is not None:
+        thresholds = np.unique(np.append(thresholds, default))
+    zones = {zone: _zone(judged, zone, thresholds, default) for zone in (None, *metrics.ZONES)}
+    pure = zones[None]["at 95 % purity"]["threshold"]
+    threshold = default if default is not None else (pure if pure is not None else -np.inf)
+    matched = Matched.of(judged, threshold)
+    return {
+        "fields": len(judged),
+        "area": sum(j.area for j in judged),
+        "default threshold": default,
+        "chance matches": float(np.nanmean([j.chance for j in judged])),
+        "zones": {zone or "all": result for zone, result in zones.items()},
+        "matched at threshold": threshold,
+        "localisation": metrics.localisation(matched.detected, matched.ellipses, matched.true),
+        "flux pulls, TS > 50": matched.flux_pulls(50.0),
+        "classes, TS > 64": matched.classes(64.0),
+        "reliability": reliability(judged),
+        "seconds a field": _median(judged, "seconds"),
+        "CPU seconds a field": _median(judged, "cpu_seconds"),
+    }
+
+
+def _median(judged, key):
+    values = [j.spent[key] for j in judged if key in j.spent]
+    return float(np.median(values)) if values else None
+
+
+def _zone(judged, zone, thresholds, default):
+    tally = metrics.Tally.joined([j.comparison.tally(thresholds, zone) for j in judged])
+    column = tally.at_purity()
+    value, low, high = metrics.bootstrap(tally, metrics.Tally.completeness_at_purity)
+    result = {
+        "true sources, TS > 25": int(tally.true.sum()),
+        "at 95 % purity": {
+            "completeness": value,
+            "interval": [low, high],
+            "threshold": None if column is None else float(thresholds[column]),
+            "S1 at 90 % completeness": _flux_complete(judged, zone, thresholds, column),
+            "S1 at 90 % purity": _flux_pure(judged, zone, thresholds, column),
+        },
+        "curve": _curve(tally),
+        "by TS": _by_ts(judged, zone, thresholds, column),
+    }
+    if default is not None:
+        result["at default"] = _at_default(judged, zone, default)
+    return result
+
+
+def _curve(tally):
+    """Completeness against purity, thinned for a figure."""
+    steps = np.unique(np.linspace(0, len(tally.thresholds) - 1, 60).astype(int))
+    arrays = {
+        "threshold": tally.thresholds,
+        "purity": tally.purity(),
+        "completeness": tally.completeness(),
+    }
+    return {name: values[steps].tolist() for name, values in arrays.items()}
+
+
+def _at_default(judged, zone, default):
+    tally = metrics.Tally.joined([j.comparison.tally([default], zone) for j in judged])
+    return {
+        name: metrics.bootstrap(tally, lambda t, f=function: f(t)[0])
+        for name, function in (
+            ("completeness", metrics.Tally.completeness),
+            ("purity", metrics.Tally.purity),
+        )
+    }
+
+
+def _by_ts(judged, zone, thresholds, column):
+    """Completeness in bins of oracle TS at the threshold of 95 % purity."""
+    if column is None:
+        return []
+    rows = []
+    for low, high in zip(_TS_EDGES, (*_TS_EDGES[1:], np.inf), strict=True):
+        found = np.concatenate([_found(j, zone, thresholds[column], low, high)[0] for j in judged])
+        if len(found) >= _ENOUGH:
+            rows.append({"TS": [low, high], "number": len(found), "found": metrics.share(found)})
+    return rows
+
+
+def _found(one, zone, threshold, low, high=np.inf):
+    """Of true sources in a range of oracle TS: whether found, and their S1."""
+    comparison = one.comparison
+    wanted = comparison.true_counts & metrics.zone_mask(comparison.true, zone)
+    wanted &= (comparison.ts > low) & (comparison.ts <= high)
+    rows = comparison.rows(threshold)
+    found = np.isin(np.arange(len(wanted)), rows[rows >= 0])
+    return found[wanted], np.asarray(one.truth.table["S1"], float)[wanted]
+
+
+def _flux_complete(judged, zone, thresholds, column):
+    """S1 above which 90 % of all true sources are found."""
+    if column is None:
+        return np.nan
+    parts = [_found(j, zone, thresholds[column], 0.0) for j in judged]
+    found, flux = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return metrics.flux_at(0.9, flux, found)
+
+
+def _flux_pure(judged, zone, thresholds, column):
+    """Measured S1 above which 90 % of the detections are real."""
+    if column is None:
+        return np.nan
+    flux, matched = [], []
+    for j in judged:
+        rows = j.comparison.rows(thresholds[column])
+        used = j.comparison.detected_counts & metrics.zone_mask(j.comparison.detected, zone)
+        used &= j.comparison.score >= thresholds[column]
+        value = np.asarray(j.catalog.table["Flux1000"], float)
+        used &= value > 0
+        flux.append(value[used])
+        matched.append(rows[used] >= 0)
+    return metrics.flux_at(0.9, np.concatenate(flux), np.concatenate(matched))
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Detections above a threshold (away from the edge) and the true sources that they are."""
+
+    detected: SkyCoord
+    ellipses: tuple
+    true: SkyCoord
+    ts: np.ndarray
+    flux: np.ndarray  # (row, 2): measured, true (S1)
+    error: np.ndarray
+    class_true: np.ndarray
+    class_found: np.ndarray
+
+    @classmethod
+    def of(cls, judged, threshold, detectable=metrics.DETECTABLE):
+        """The matched detections of several fields; their sources have TS > `detectable`."""
+        columns = [_matched_columns(j, threshold, detectable) for j in judged]
+        ra, dec, *ellipses, true_ra, true_dec, ts, flux, s1, error, true, found = (
+            np.concatenate(c) for c in zip(*columns, strict=True)
+        )
+        place = {"unit": "deg", "frame": "fk5"}
+        return cls(
+            SkyCoord(ra, dec, **place),
+            tuple(ellipses),
+            SkyCoord(true_ra, true_dec, **place),
+            ts,
+            np.stack([flux, s1], axis=1),
+            error,
+            true,
+            found,
+        )
+
+    def flux_pulls(self, least):
+        """Pulls of the flux of sources above an oracle TS."""
+        use = self.ts > least
+        return metrics.pulls(self.flux[use, 0], self.error[use], self.flux[use, 1])
+
+    def classes(self, least):
+        """Confusion matrix and balanced accuracy of AGN and PSR above an oracle TS."""
+        use = self.ts > least
+        matrix = metrics.confusion(self.class_true[use], self.class_found[use])
+        return {"matrix": matrix.tolist(), "balanced": metrics.balanced_accuracy(matrix)}
+
+
+def _matched_columns(one, threshold, detectable):
+    comparison, table, truth = one.comparison, one.catalog.table, one.truth.table
+    rows = comparison.rows(threshold)
+    use = np.flatnonzero((rows >= 0) & comparison.detected_counts)
+    use = use[comparison.ts[rows[use]] > detectable]
+    hit = rows[use]
+    detected, true = comparison.detected[use], comparison.true[hit]
+    return (
+        detected.ra.deg,
+        detected.dec.deg,
+        *(e[use] for e in one.catalog.ellipses()),
+        true.ra.deg,
+        true.dec.deg,
+        comparison.ts[hit],
+        np.asarray(table["Flux1000"], float)[use],
+        np.asarray(truth["S1"], float)[hit],
+        np.asarray(table["Unc_Flux1000"], float)[use],
+        metrics.true_classes(hit, truth["CLASS1"]),
+        np.asarray(table["ML_Class"]).astype("U4")[use],
+    )
+
+
+def reliability(judged):
+    """Bins of ML_Prob by zone; nothing where no detection has one."""
+    result = {}
+    for zone in metrics.ZONES:
+        probability, real = [], []
+        for j in judged:
+            c = j.comparison
+            use = c.detected_counts & metrics.zone_mask(c.detected, zone)
+            value = np.asarray(j.catalog.table["ML_Prob"], float)
+            use &= np.isfinite(value)
+            probability.append(value[use])
+            ellipses = tuple(e[use] for e in j.catalog.ellipses())
+            real.append(metrics.is_real(c.detected[use], ellipses, c.true, c.ts))
+        if sum(map(len, probability)):
+            result[zone] = metrics.reliability(np.concatenate(probability), np.concatenate(real))
+    return result
+
+
+def false_sources(judged, thresholds):
+    """Detections per 1000 deg2 at thresholds, on skies without sources."""
+    score = np.concatenate([j.comparison.score[j.comparison.detected_counts] for j in judged])
+    rate = metrics.false_per_1000_deg2(score, sum(j.area for j in judged), thresholds)
+    return dict(zip(map(float, thresholds), rate.tolist(), strict=True))
