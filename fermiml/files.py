@@ -8,13 +8,8 @@ from pathlib import Path
 from fermiml.errors import InputError
 
 
-@contextmanager
-def replacing(path, overwrite=False):
-    """Give a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
-
-    An interrupted run leaves neither a half file nor a damaged old one. The temporary name
-    keeps the ending of `path`, from which many writers choose the format.
-    """
+def check_new(path, overwrite=False):
+    """The path, if a file may be written there; long work asks before it begins."""
     path = Path(path).expanduser()
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
@@ -22,6 +17,17 @@ def replacing(path, overwrite=False):
         raise InputError(f"{path}: the folder {path.parent} does not exist")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
+    return path
+
+
+@contextmanager
+def replacing(path, overwrite=False):
+    """Give a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
+
+    An interrupted run leaves neither a half file nor a damaged old one. The temporary name
+    keeps the ending of `path`, from which many writers choose the format.
+    """
+    path = check_new(path, overwrite)
     # A folder of its own: other files of that name ending stay unharmed, and the file
     # gets the permissions that the user's umask asks for, which mkstemp would not give.
     try:

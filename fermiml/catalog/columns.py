@@ -29,6 +29,7 @@ class MLFlag(enum.IntFlag):
     RESPONSE_ASSUMED = 16
     EXPOSURE_ESTIMATED = 32
     SECOND_DIFFUSE = 64
+    NOT_CONVERGED = 128
 
 
 FLAG_MEANING = {
@@ -39,6 +40,7 @@ FLAG_MEANING = {
     MLFlag.RESPONSE_ASSUMED: "the instrument response was assumed",
     MLFlag.EXPOSURE_ESTIMATED: "the exposure was estimated",
     MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
+    MLFlag.NOT_CONVERGED: "the likelihood fit did not converge",
 }
 
 
@@ -170,7 +172,7 @@ _LINES = (
     ("Unc_ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of ML_Flux_Band", (N_ML_BANDS,)),
     ("ML_Model", "24A", "", "", "meta.id", "The network that found the source"),
     ("ML_Localizer", "12A", "", "", "meta.id", "What turned the network's map into a position"),
-    ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 blend 8 diffuse 16 IRF? 32 exposure? 64 2nd model"),
+    ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 blend 8 clump 16 IRF? 32 exp? 64 2nd model 128 fit?"),
     ("TS", "E", "", "F10.3", "stat.likelihood", "Test statistic of the likelihood fit"),
     ("TS_Engine", "8A", "", "", "meta.software", "What fitted TS: gammapy or fermipy"),
 )  # fmt: skip

@@ -5,6 +5,7 @@ import click
 from fermiml.cli.base import Group
 from fermiml.cli.detect import detect
 from fermiml.cli.export import export
+from fermiml.cli.fit import fit
 from fermiml.cli.info import info
 from fermiml.cli.models import models
 from fermiml.cli.send import send
@@ -46,6 +47,7 @@ def main():
 
 main.add_command(detect)
 main.add_command(export)
+main.add_command(fit)
 main.add_command(info)
 main.add_command(models)
 main.add_command(send)

@@ -59,12 +59,19 @@ def bright_shapes(path):
 
 
 def own_sources(path):
-    """The sources of a catalog, with their own spectra and extensions, and their names."""
+    """The sources of a catalog file, with their own spectra and extensions, and their names."""
     catalog = SourceCatalog.read(path)
+    sources = sources_of(catalog)
+    known = np.isfinite(sources.amplitude)
+    return sources[known], np.asarray(catalog.table["Source_Name"], str)[known]
+
+
+def sources_of(catalog):
+    """All rows of a catalog as `Sources`; the amplitude is NaN where no spectrum is known."""
     table = catalog.table
     shapes, amplitude = _spectra(table, np.asarray(table["SpectrumType"], str))
     kind, size = _extensions(catalog)
-    sources = Sources(
+    return Sources(
         np.array(table["GLON"], float),
         np.array(table["GLAT"], float),
         amplitude,
@@ -73,8 +80,6 @@ def own_sources(path):
         kind,
         size,
     )
-    known = np.isfinite(amplitude)
-    return sources[known], np.asarray(table["Source_Name"], str)[known]
 
 
 def _spectra(table, form):

@@ -1,0 +1,110 @@
+"""The diffuse emission of a fit: what the user gave, files that were named, or the embedded model.
+
+A background is a list of planes (expected counts in every pixel and bin), each with a free norm;
+the first has a free tilt, too.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.errors import InputError
+from fermiml.simulate import diffuse, planes
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Expected counts that came with the cube."""
+
+    text: str = "the given expected counts"
+
+    def content(self):
+        """What tells two of them apart, besides the component's own data."""
+        return "given"
+
+    def planes(self, component, _observation):
+        """The one plane, (1, bin, pixel)."""
+        values = component.background.data
+        return values.reshape(1, len(values), -1).astype(float)
+
+
+@dataclass(frozen=True)
+class Diffuse:
+    """A model of the Galaxy and an isotropic spectrum; None stands for the embedded ones."""
+
+    galdiff: str | None = None
+    iso: str | None = None
+
+    @property
+    def text(self):
+        """What it is made of."""
+        return f"{self.galdiff or 'the embedded Galaxy'} + {self.iso or 'the embedded isotropic'}"
+
+    def content(self):
+        """What tells two of them apart: names, sizes and times of the files."""
+        stats = [p and Path(p).stat() for p in (self.galdiff, self.iso)]
+        return self.text, *(s and (s.st_size, s.st_mtime_ns) for s in stats)
+
+    def planes(self, component, observation):
+        """Galactic and isotropic plane, (2, bin, pixel)."""
+        terms = (_galactic(self.galdiff), _isotropic(self.iso, component, observation.response))
+        bins = len(component.energy_edges) - 1
+        expected = [planes.expect(observation, term.intensity) for term in terms]
+        return np.array(expected).reshape(2, bins, -1)
+
+
+@lru_cache(maxsize=2)
+def _galactic(path):
+    return diffuse.embedded_galactic() if path is None else diffuse.galactic_cube(path)
+
+
+def _isotropic(path, component, response):
+    if path is not None:
+        return diffuse.isotropic_file(path)
+    return diffuse.embedded_isotropic(response.name, component.event_types)
+
+
+def choose(cube, galdiff=None, iso=None):
+    """The background of a cube; says loudly when nobody named one."""
+    given = [component.background is not None for component in cube.components]
+    if galdiff or iso:
+        if any(given):
+            raise InputError(
+                "--background contradicts --galdiff and --iso: a background is either given as "
+                "expected counts or built from diffuse models"
+            )
+        for path, what in ((galdiff, "--galdiff"), (iso, "--iso")):
+            if path is not None and not Path(path).expanduser().is_file():
+                raise InputError(f"{what} {path}: no such file")
+        missing = [w for p, w in ((galdiff, "--galdiff"), (iso, "--iso")) if p is None]
+        if missing:
+            log.warning("no %s is given: the EMBEDDED one is taken", missing[0])
+        chosen = Diffuse(*(p and str(Path(p).expanduser()) for p in (galdiff, iso)))
+        _check(chosen, cube)
+        return chosen
+    if all(given):
+        return Given()
+    if any(given):
+        raise InputError("some components of the cube have a background and others have none")
+    log.warning(
+        "NO BACKGROUND IS GIVEN: the embedded diffuse model is taken. It is coarse (0.5 deg) and "
+        "not for publication; name gll_iem and iso files with --galdiff and --iso, or expected "
+        "counts with --background"
+    )
+    return Diffuse()
+
+
+def _check(chosen, cube):
+    """Read the files once, so that a wrong one is an error before the fits begin."""
+    where = cube.center.galactic
+    try:
+        _galactic(chosen.galdiff).intensity(where.l.deg[None], where.b.deg[None], [1e3])
+    except InputError as error:
+        raise InputError(f"--galdiff {chosen.galdiff}: {error}") from None
+    if chosen.iso is not None:
+        diffuse.isotropic_file(chosen.iso)

@@ -1,0 +1,94 @@
+"""Cut a region out of a SkyCube, with all that a fit needs of it."""
+
+import dataclasses
+
+import numpy as np
+from gammapy.maps import HpxGeom, HpxNDMap, WcsGeom, WcsNDMap
+
+from fermiml.errors import InputError
+from fermiml.likelihood.region import Cut
+from fermiml.simulate.observation import BINS_PER_DECADE, Observation
+from fermiml.sky import irfs
+
+
+def check(cube):
+    """Refuse a cube that cannot be fitted."""
+    for component in cube.components:
+        for what in ("psf", "exposure"):
+            if getattr(component, what) is None:
+                raise InputError(
+                    f"{cube.source}, component {component.name}: no {what} is known, and without "
+                    f"it nothing can be fitted; give one with --{what}"
+                )
+
+
+def cut_component(component, center, radius):
+    """The component within `radius` (deg) of a SkyCoord, and a bit around it."""
+    near = component.mask & (component.pixel_positions().separation(center).deg <= radius)
+    if not near.any():
+        return None
+    make = _cut_healpix if component.is_healpix else _cut_wcs
+    window, mask_window, geom = make(component, near)
+    kind = HpxNDMap if component.is_healpix else WcsNDMap
+    maps = {
+        name: kind(geom, np.ascontiguousarray(getattr(component, name).data[window]))
+        for name in ("counts", "background")
+        if getattr(component, name) is not None
+    }
+    return dataclasses.replace(component, mask=near[mask_window], **maps)
+
+
+def _cut_wcs(component, near):
+    """The smallest rectangle of pixels that holds all of `near`."""
+    rows, columns = (np.flatnonzero(near.any(axis=axis)) for axis in (1, 0))
+    window = tuple(slice(int(i[0]), int(i[-1]) + 1) for i in (rows, columns))
+    old = component.counts.geom
+    shape = tuple(s.stop - s.start for s in window)
+    wcs = old.wcs[window]
+    wcs.array_shape = shape
+    geom = WcsGeom(wcs, npix=shape[::-1], axes=old.axes)
+    return (slice(None), *window), window, geom
+
+
+def _cut_healpix(component, near):
+    pixels = np.flatnonzero(near)
+    old = component.counts.geom
+    numbers = component.geom.local_to_global((pixels,))[0]
+    order = np.argsort(numbers)  # gammapy keeps the pixels of a part of the sky in order
+    geom = HpxGeom(old.nside[:1], old.nest, old.frame, region=(numbers[order],), axes=old.axes)
+    return (slice(None), pixels[order]), pixels[order], geom
+
+
+def observe(component):
+    """The component as an observation; its energy dispersion if that is fine enough.
+
+    The PSF and the spectrum change within a true bin, so a dispersion with coarse ones gives
+    way to the one of the IRF.
+    """
+    given = component.edisp
+    selection = component.selection
+    fine = np.max(np.log10(given.true_edges[1:] / given.true_edges[:-1])) < 1.1 / BINS_PER_DECADE
+    if not fine:
+        return Observation.like(component)
+    name = selection.irf_name if selection.irf_name in irfs.installed() else irfs.DEFAULT_IRF
+    return Observation(
+        component.counts.geom,
+        component.psf.normalized(),
+        component.exposure,
+        irfs.Response.load(name, selection.evtype or irfs.ALL_EVENTS),
+        given.true_edges,
+        given.matrix,
+        component.mask,
+    )
+
+
+def cut_for_fit(component, background):
+    """Counts, background planes and observation of a component that was cut out."""
+    observation = observe(component)
+    bins = len(component.energy_edges) - 1
+    return Cut(
+        observation,
+        component.counts.data.reshape(bins, -1),
+        background.planes(component, observation),
+        component.mask.ravel(),
+    )

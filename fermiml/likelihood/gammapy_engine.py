@@ -1,0 +1,203 @@
+"""A likelihood fit of the sources of a catalog, region by region.
+
+The statistic is gammapy's `cash`, the maps and the models are gammapy's. The minimum is found by
+our own Newton method on templates of the sources: gammapy evaluates every source on the whole
+map again whenever a parameter changes, and spreads a point source over the four pixels around
+it. `tests/test_likelihood.py` checks that gammapy's `Fit` gives the same TS on the same templates.
+"""
+
+import logging
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from tqdm import tqdm
+
+from fermiml.errors import InputError
+from fermiml.likelihood import background as backgrounds
+from fermiml.likelihood import cut, grouping, measure, results, seeds
+from fermiml.likelihood.measure import Settings
+from fermiml.likelihood.parts import Parts
+from fermiml.likelihood.region import Region
+from fermiml.simulate import render
+
+log = logging.getLogger(__name__)
+_MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
+
+
+def fit(catalog, cube, *, known=None, galdiff=None, iso=None, jobs=1, parts=None, **settings):
+    """Fit the sources of a catalog to counts.
+
+    Parameters
+    ----------
+    catalog : SourceCatalog
+        The seeds; spectra and fluxes, where they are known, are the starting values.
+    cube : SkyCube
+        With the expected counts of a background, or else:
+    galdiff, iso : path, optional
+        Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text). Without these, too,
+        the embedded model is taken, and a warning says so.
+    known : SourceCatalog, optional
+        More sources for the model (4FGL, say), extended ones and bright ones outside the data
+        among them; what is closer than 0.2 deg to a seed is that seed.
+    jobs : int
+        Processes that fit at the same time.
+    parts : path, optional
+        Folder for the results of regions: a run that was interrupted goes on there.
+    positions, spectra, background : bool
+        Whether positions, spectral shapes and backgrounds are free. All are by default.
+    neighbours : float
+        Sources within so many deg (3) are refitted when one is taken out for its TS.
+
+    Returns
+    -------
+    SourceCatalog
+        All rows of the catalog in their order, with TS, TS_Engine, position, spectrum, flux
+        in bands and flags of those that are in the data.
+    """
+    settings = Settings(**settings)
+    cut.check(cube)
+    model = backgrounds.choose(cube, galdiff, iso)
+    sources = seeds.with_known(seeds.seeds_of(catalog), catalog, known)
+    wanted = _in_data(cube, catalog)
+    if len(wanted) < len(catalog):
+        log.warning(
+            "%d of the %d sources are outside the data and not fitted",
+            len(catalog) - len(wanted), len(catalog),
+        )  # fmt: skip
+    margin = _margin(cube)
+    found = grouping.groups(sources, wanted, margin)
+    pool = _Pool(jobs, parts)
+    if len(found) > 1:  # what is frozen around a region should have about its own flux
+        tasks = [_task(cube, model, sources, group, settings, first=True) for group in found]
+        for group, amplitude in zip(found, pool.run(tasks, "first norms"), strict=True):
+            sources.amplitude[group.core] = amplitude
+    tasks = [_task(cube, model, sources, group, settings) for group in found]
+    rows = {}
+    for group, measured in zip(found, pool.run(tasks, "regions"), strict=True):
+        rows.update(zip(group.core.tolist(), measured, strict=True))
+    return results.filled(catalog, rows, cube, model.text)
+
+
+def _in_data(cube, catalog):
+    """Rows at observed pixels."""
+    position, inside = catalog.positions, np.zeros(len(catalog), bool)
+    for component in cube.components:
+        index = component.geom.coord_to_idx(position)
+        on_map = component.geom.contains(position)
+        if component.is_healpix:
+            local = component.geom.global_to_local(index)[0]
+            inside |= on_map & component.mask[np.maximum(local, 0)]
+        else:
+            inside[on_map] |= component.mask[tuple(i[on_map] for i in index[::-1])]
+    return np.flatnonzero(inside)
+
+
+def _margin(cube):
+    """Data needed around a source: the 95 % radius at the lowest energy."""
+    radii = [c.psf.containment_radius(c.energy_edges[:1], 0.95)[0] for c in cube.components]
+    return float(np.clip(max(radii), *_MARGIN))
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a process needs to fit one region."""
+
+    components: list  # cut out of the cube
+    background: object
+    sources: object  # those of the group, the frozen ones last
+    core: np.ndarray
+    near: np.ndarray
+    inner: np.ndarray
+    center: SkyCoord
+    radius: float
+    settings: Settings
+    first: bool
+
+
+def _task(cube, background, sources, group, settings, first=False):
+    lon = np.arctan2(group.center[1], group.center[0])
+    center = SkyCoord(lon, np.arcsin(group.center[2]), unit="rad", frame="galactic")
+    cuts = [cut.cut_component(c, center, group.radius) for c in cube.components]
+    members = np.concatenate([group.inner, group.frozen])
+    core, near, inner = (
+        np.searchsorted(group.inner, n) for n in (group.core, group.near, group.inner)
+    )
+    return Task(
+        [c for c in cuts if c is not None], background, sources[members], core, near, inner,
+        center, group.radius, settings, first,
+    )  # fmt: skip
+
+
+def run_task(task):
+    """Fit a region: amplitudes for a first task, else the results of its core sources."""
+    region = build(task)
+    if task.first:
+        measure.norms(region, task.inner, task.settings)
+        columns = region.column(task.core)
+        flux = region.state[columns, 0] * region.sources.amplitude[task.core]
+        return np.maximum(flux, 0.03 * region.sources.amplitude[task.core])
+    return measure.measure(region, task.core, task.near, task.inner, task.settings)
+
+
+def build(task):
+    """The likelihood of a task's region."""
+    cuts = [cut.cut_for_fit(component, task.background) for component in task.components]
+    outside = task.sources[np.arange(len(task.inner), len(task.sources))]
+    frozen = [render.total(c.observation, outside).reshape(c.counts.shape) for c in cuts]
+    return Region(cuts, task.sources[task.inner], frozen)
+
+
+class _Pool:
+    """Runs tasks, here or in other processes, and remembers what is done already."""
+
+    def __init__(self, jobs, folder):
+        if jobs < 1:
+            raise InputError(f"jobs is {jobs}: at least 1 was expected")
+        self.jobs, self.parts = jobs, Parts(folder)
+
+    def run(self, tasks, what):
+        """Results in the order of the tasks."""
+        done = [self.parts.load(task) for task in tasks]
+        waiting = [i for i, result in enumerate(done) if result is None]
+        bar = tqdm(total=len(tasks), initial=len(tasks) - len(waiting), desc=what, unit="region",
+                   disable=None, leave=False)  # fmt: skip
+        with bar:
+            for i, result in self._results(tasks, waiting):
+                self.parts.save(tasks[i], result)
+                done[i] = result
+                bar.update()
+        return done
+
+    def _results(self, tasks, waiting):
+        if self.jobs == 1 or len(waiting) < 2:
+            yield from ((i, run_task(tasks[i])) for i in waiting)
+            return
+        # spawn: a fork of a process with threads (BLAS, a network) may hang.
+        with (
+            single_threads(),
+            ProcessPoolExecutor(min(self.jobs, len(waiting)), get_context("spawn")) as pool,
+        ):
+            futures = {pool.submit(run_task, tasks[i]): i for i in waiting}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+
+
+@contextmanager
+def single_threads():
+    """Processes started here use one thread each; many small products gain nothing from more."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,143 @@
+"""The fit of one region, step by step, and what it says about each source."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fermiml.likelihood import position, spectrum
+from fermiml.likelihood.region import CURVATURE, INDEX, NORM
+
+INDEX_TS = 9.0  # from which the index is free
+CURVATURE_TS = 16.0  # from which curved spectra are tried
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is free in a fit."""
+
+    positions: bool = True
+    spectra: bool = True
+    background: bool = True
+    neighbours: float = 3.0  # deg within which sources are refitted when one is taken out
+
+
+def norms(region, inner, settings):
+    """Fit the norms of sources and backgrounds, spectra as they are."""
+    free = _free(region, inner, settings)
+    free[:, 1:] = False
+    region.settle(region.fit(free).state)
+
+
+def measure(region, core, near, inner, settings):
+    """Fit a region.
+
+    Parameters
+    ----------
+    core, near, inner : lists of sources
+        Those whose results are wanted, those that get the full treatment because they are
+        close to one of them, and those that are free at all; each includes the one before.
+
+    Returns
+    -------
+    list of dict
+        For each source of `core` what `fermiml.likelihood.results` writes into its row.
+    """
+    norms(region, inner, settings)
+    fit = _fit_all(region, inner, settings)
+    near = sorted(near, key=lambda i: -_rough_ts(region, fit, i))
+    places = {}
+    for source in near:
+        ts = _rough_ts(region, fit, source)
+        if settings.positions and ts >= INDEX_TS and region.sources.form[source] == 0:
+            places[source] = position.locate(region, source, ts)
+    if settings.positions:
+        fit = _fit_all(region, inner, settings)
+    shapes = {}
+    for source in near:
+        if settings.spectra and _rough_ts(region, fit, source) >= CURVATURE_TS:
+            spectrum.set_pivot(region, source, fit)
+            around = _around(region, source, inner, settings)
+            shapes[source] = spectrum.choose(region, source, around)
+    fit = _fit_all(region, inner, settings)
+    return [
+        _row(region, source, fit, inner, settings, places.get(source), shapes.get(source))
+        for source in core
+    ]
+
+
+def _fit_all(region, inner, settings):
+    """All norms, and the spectra of what is significant; again when more became so."""
+    free = _free(region, inner, settings)
+    for _ in range(3):
+        fit = region.fit(free)
+        region.settle(fit.state)
+        again = _free(region, inner, settings, fit)
+        if np.array_equal(again, free):
+            break
+        free = again
+    return fit
+
+
+def _free(region, inner, settings, fit=None):
+    """Which parameters are free, as far as the present state tells."""
+    free = np.zeros(region.state.shape, bool)
+    if settings.background:
+        free[: region.planes, NORM] = True
+        free[:1, INDEX] = region.planes > 0
+    for source in inner:
+        column = region.column(source)
+        free[column, NORM] = True
+        if settings.spectra and _rough_ts(region, fit, source) >= INDEX_TS:
+            free[column, INDEX] = True
+            curved = region.state[column, CURVATURE] != 0
+            free[column, CURVATURE] = curved and _rough_ts(region, fit, source) >= CURVATURE_TS
+    return free
+
+
+def _rough_ts(region, fit, source):
+    """(norm / its error)^2, which is near TS for what matters here; 0 without a fit."""
+    if fit is None:
+        return 0.0
+    column = region.column(source)
+    variance = fit.block(column)[NORM, NORM]
+    return float(fit.state[column, NORM] ** 2 / variance) if variance > 0 else 0.0
+
+
+def _around(region, source, inner, settings, fit=None):
+    """The free parameters when one source is examined: its neighbours' and the backgrounds'."""
+    here = position.coordinates(region.sources)
+    close = here.separation(here[source]).deg <= settings.neighbours
+    return _free(region, [i for i in inner if close[i]], settings, fit)
+
+
+def _row(region, source, fit, inner, settings, place, shapes):
+    column = region.column(source)
+    around = _around(region, source, inner, settings, fit)
+    around[column] = fit.free[column]
+    best = region.fit(around)
+    null, without = best.state.copy(), around.copy()
+    null[column, NORM], without[column] = 0.0, False
+    nothing = region.fit(without, state=null, also=[column])
+    kind, alternatives = shapes or (_kind(region, source), {})
+    chosen = spectrum.read(region, source, fit, kind)
+    flux, errors, root = spectrum.bands(region, source, around, chosen)
+    return {
+        "ts": max(2 * (nothing.loss - best.loss), 0.0),
+        "npred": region.npred(column),
+        "spectrum": chosen,
+        "alternatives": alternatives,
+        "place": place,
+        "flux_band": flux,
+        "unc_flux_band": errors,
+        "sqrt_ts_band": root,
+        "converged": all(f.minimum.converged for f in (fit, best, nothing))
+        and (place is None or place.converged),
+    }
+
+
+def _kind(region, source):
+    """4FGL's name of the shape that a source has."""
+    if region.sources.shapes.exp_index[source] != 0:
+        return "PLSuperExpCutoff"
+    curved = region.state[region.column(source), CURVATURE] != 0
+    return "LogParabola" if curved else "PowerLaw"

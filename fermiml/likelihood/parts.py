@@ -1,0 +1,87 @@
+"""Results of single regions, kept in a folder until all are there."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from fermiml import __version__
+from fermiml.files import write_text
+from fermiml.likelihood.position import Place
+from fermiml.likelihood.spectrum import Spectrum
+
+
+class Parts:
+    """A folder of results, each named by the content of its task; None keeps nothing."""
+
+    def __init__(self, folder):
+        self.folder = None if folder is None else Path(folder)
+
+    def load(self, task):
+        """The result of a task, or None if it has not been done."""
+        if self.folder is None or not self._path(task).is_file():
+            return None
+        stored = json.loads(self._path(task).read_text(encoding="utf-8"))
+        return np.array(stored) if task.first else [_unpacked(row) for row in stored]
+
+    def save(self, task, result):
+        """Keep the result of a task."""
+        if self.folder is None:
+            return
+        self.folder.mkdir(exist_ok=True)
+        packed = list(result) if task.first else [_packed(row) for row in result]
+        write_text(self._path(task), json.dumps(packed, default=_plain), overwrite=True)
+
+    def forget(self):
+        """Remove the folder: the whole result is written."""
+        if self.folder is not None and self.folder.is_dir():
+            shutil.rmtree(self.folder)
+
+    def _path(self, task):
+        return self.folder / f"{key(task)}.json"
+
+
+def key(task):
+    """A name that changes with anything that goes into a region's fit."""
+    digest = hashlib.sha256(__version__.encode())
+    for component in task.components:
+        maps = (component.counts, component.background, component.exposure)
+        for item in (*(m.data for m in maps if m is not None), component.mask, component.psf.energy,
+                     component.psf.rad, component.psf.values, component.edisp.matrix,
+                     component.edisp.true_edges, component.energy_edges):  # fmt: skip
+            digest.update(np.ascontiguousarray(item).tobytes())
+        digest.update(repr((component.counts.geom, component.selection.evtype)).encode())
+    sources = dataclasses.asdict(task.sources)
+    for item in (*sources.pop("shapes").values(), *sources.values(), task.core, task.near,
+                 task.inner):  # fmt: skip
+        digest.update(np.ascontiguousarray(item).tobytes())
+    digest.update(repr((task.background.content(), task.settings, task.first)).encode())
+    return digest.hexdigest()[:24]
+
+
+def _packed(row):
+    plain = {**row, "spectrum": dataclasses.asdict(row["spectrum"])}
+    plain["alternatives"] = {k: dataclasses.asdict(s) for k, s in row["alternatives"].items()}
+    plain["place"] = None if row["place"] is None else dataclasses.asdict(row["place"])
+    return plain
+
+
+def _unpacked(row):
+    row["spectrum"] = _spectrum(row["spectrum"])
+    row["alternatives"] = {kind: _spectrum(s) for kind, s in row["alternatives"].items()}
+    if row["place"] is not None:
+        row["place"]["covariance"] = np.array(row["place"]["covariance"])
+        row["place"] = Place(**row["place"])
+    return {k: np.array(v) if isinstance(v, list) else v for k, v in row.items()}
+
+
+def _spectrum(stored):
+    arrays = {name: np.array(stored[name]) for name in ("values", "covariance")}
+    return Spectrum(**{**stored, **arrays})
+
+
+def _plain(value):
+    return value.tolist()

@@ -1,0 +1,135 @@
+"""The Poisson likelihood of counts on templates, and its minimum within bounds.
+
+What is expected in a pixel is fixed + sum over columns of (counts of the column in this energy
+bin) x (template of the column). Only pixels that hold counts enter the sum over logarithms;
+of all others the templates' sums are enough, which is exact and saves most of the work.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_FLOOR = 1e-20  # expected counts; a pixel with counts where nothing is expected
+_STEPS = 60
+TOLERANCE = 1e-5  # in ln L, of what one more step would gain
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Minus the logarithm of the likelihood, up to a constant (half of gammapy's `cash`).
+
+    Rows are pixels with counts, sorted by energy bin; `starts` tells where each bin begins.
+    """
+
+    templates: np.ndarray  # (column, row)
+    sums: np.ndarray  # (column, bin), over all pixels; zero in a bin that is not used
+    counts: np.ndarray  # (row,)
+    fixed: np.ndarray  # (row,), expected from everything that is no column
+    starts: np.ndarray  # (bin + 1,)
+
+    def loss(self, n):
+        """Its value for the counts `n` (column, bin)."""
+        return self._loss(n, self._expected(n))
+
+    def slopes(self, n):
+        """Value, gradient (column, bin) and curvature (bin, column, column)."""
+        expected = self._expected(n)
+        ratio = self.counts / expected
+        gradient = self.sums.copy()
+        curvature = np.zeros((n.shape[1], len(n), len(n)))
+        for b, rows in self._bins():
+            block = self.templates[:, rows]
+            gradient[:, b] -= block @ ratio[rows]
+            curvature[b] = (block * (ratio[rows] / expected[rows])) @ block.T
+        return self._loss(n, expected), gradient, curvature
+
+    def _loss(self, n, expected):
+        # Not a dot product: threads of a BLAS cost more than they bring for a single vector.
+        return np.sum(self.sums * n) - np.sum(self.counts * np.log(expected))
+
+    def _expected(self, n):
+        expected = self.fixed.copy()
+        for b, rows in self._bins():
+            expected[rows] += n[:, b] @ self.templates[:, rows]
+        return np.maximum(expected, _FLOOR)
+
+    def _bins(self):
+        for b in range(len(self.starts) - 1):
+            if self.starts[b + 1] > self.starts[b]:
+                yield b, slice(self.starts[b], self.starts[b + 1])
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where a function is least, its value and curvature there."""
+
+    values: np.ndarray
+    loss: float
+    curvature: np.ndarray
+    converged: bool
+
+    def covariance(self):
+        """The inverse of the curvature; parameters that change nothing have no variance."""
+        scale = np.sqrt(np.maximum(np.diag(self.curvature), 0))
+        used = scale > 0
+        out = np.zeros_like(self.curvature)
+        if used.any():
+            scale = scale[used]
+            scaled = self.curvature[np.ix_(used, used)] / np.outer(scale, scale)
+            out[np.ix_(used, used)] = np.linalg.pinv(scaled, rcond=1e-10) / np.outer(scale, scale)
+        return out
+
+
+def minimise(function, start, low, high):
+    """Newton's method with damping; parameters at a bound that push outwards stay there.
+
+    `function` gives value, gradient, and the curvature in two parts: one that is never
+    negative (of a linear model), and the rest.
+    """
+    values = np.clip(start, low, high)
+    loss, gradient, *curvature = function(values)
+    damping, converged = 0.0, not len(values)
+    for _ in range(_STEPS if len(values) else 0):
+        stuck = (values <= low) & (gradient > 0) | (values >= high) & (gradient < 0)
+        step = np.zeros(len(values))
+        step[~stuck] = _step(gradient[~stuck], *(c[np.ix_(~stuck, ~stuck)] for c in curvature),
+                             damping)  # fmt: skip
+        trial = np.clip(values + step, low, high)
+        if -gradient @ (trial - values) < TOLERANCE and damping < 1:
+            converged = True
+            break
+        new = function(trial)
+        if np.isfinite(new[0]) and new[0] <= loss:
+            values, (loss, gradient, *curvature) = trial, new
+            damping = damping / 10 if damping > 1e-3 else 0.0
+        else:
+            damping = max(10 * damping, 1e-2)
+            if damping > 1e8:  # no lower value anywhere near: rounding errors, or a kink
+                break
+    inside = (values > low) & (values < high)
+    whole = curvature[0] + curvature[1] * np.outer(inside, inside)
+    safe = whole if _positive(whole[np.ix_(inside, inside)]) else curvature[0]
+    return Minimum(values, loss, safe, converged)
+
+
+def _step(gradient, linear, rest, damping):
+    """A step downhill without regard to the units of the parameters."""
+    if not len(gradient):
+        return gradient
+    scale = np.sqrt(np.maximum(np.diag(linear), 0))
+    scale = np.where(scale > 0, scale, 1.0)
+    units = np.outer(scale, scale)
+    matrix = (linear + rest) / units
+    if not _positive(matrix):
+        matrix = linear / units
+    matrix[np.diag_indices_from(matrix)] += damping + 1e-9
+    return -np.linalg.solve(matrix, gradient / scale) / scale
+
+
+def _positive(matrix):
+    """Whether a symmetric matrix curves upwards in all directions."""
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True

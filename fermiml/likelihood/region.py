@@ -1,0 +1,300 @@
+"""A region of sky as a likelihood: templates of sources and backgrounds, free and frozen."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fermiml.likelihood.fold import Folding
+from fermiml.likelihood.poisson import Minimum, Poisson, minimise
+from fermiml.simulate import render
+from fermiml.simulate.sources import Shapes
+
+NORM, INDEX, CURVATURE = 0, 1, 2  # the parameters of a column; a background has a tilt for index
+_SOURCE_BOUNDS = ((0.0, 1e9), (0.0, 5.0), (-0.5, 3.0))
+_PLANE_BOUNDS = ((0.0, 100.0), (-1.0, 1.0), (0.0, 0.0))
+_NOTHING = 1e-30  # counts below which a bin's image is not worth dividing by
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a region has of one component, pixels in a row."""
+
+    observation: object  # fermiml.simulate.observation.Observation
+    counts: np.ndarray  # (bin, pixel)
+    planes: np.ndarray  # (background, bin, pixel), expected counts
+    used: np.ndarray  # (pixel,), those in the fit
+
+
+@dataclass
+class Fit:
+    """A minimum over some parameters of a region, and the state of all columns there."""
+
+    state: np.ndarray
+    free: np.ndarray
+    minimum: Minimum
+
+    @property
+    def loss(self):
+        """Minus ln L, up to a constant that all fits of the same columns share."""
+        return self.minimum.loss
+
+    @cached_property
+    def covariance(self):
+        """Of the free parameters, in the order of `numpy.nonzero(free)`."""
+        return self.minimum.covariance()
+
+    def block(self, column):
+        """Covariance (3, 3) of one column's parameters; zero for those that were not free."""
+        out = np.zeros((3, 3))
+        owner, kind = np.nonzero(self.free)
+        mine = np.flatnonzero(owner == column)
+        out[np.ix_(kind[mine], kind[mine])] = self.covariance[np.ix_(mine, mine)]
+        return out
+
+
+class Region:
+    """The likelihood of a region.
+
+    Columns are the backgrounds, then the sources. Each has three numbers in `state`: of a
+    source the norm (in units of its amplitude), index and curvature; of a background norm
+    and tilt. `frozen` holds the expected counts of everything else, by component.
+    """
+
+    def __init__(self, cuts, sources, frozen=None):
+        self.cuts = cuts
+        self.folding = Folding([cut.observation for cut in cuts])
+        self.sources = sources
+        self.exposures = self.folding.exposures(sources)
+        self._find_rows(frozen)
+        self.planes = len(cuts[0].planes)
+        self.templates = np.zeros((self.planes + len(sources), len(self.counts)))
+        self.sums = np.ones((len(self.templates), self.folding.bins))
+        for k in range(self.planes):
+            self.templates[k], self.sums[k] = self._gather([cut.planes[k] for cut in cuts])
+        self.templates[self.planes :], self.sums[self.planes :] = self.images(sources)
+        self.state = np.zeros((len(self.templates), 3))
+        self.state[:, NORM] = 1.0
+        self.state[self.planes :, INDEX] = sources.shapes.index
+        self.state[self.planes :, CURVATURE] = sources.shapes.curvature
+        bounds = np.array([_PLANE_BOUNDS] * self.planes + [_SOURCE_BOUNDS] * len(sources), float)
+        self.low, self.high = np.moveaxis(bounds.reshape(-1, 3, 2), 2, 0)
+
+    def _find_rows(self, frozen):
+        """Number the pixels that hold counts, bin after bin."""
+        counts, fixed, starts, self._rows = [], [], [0], []
+        for c, cut in enumerate(self.cuts):
+            seen = (cut.counts > 0) & cut.used
+            rows = np.full(seen.shape, -1)
+            rows[seen] = starts[-1] + np.arange(seen.sum())
+            self._rows.append(rows)
+            counts.append(cut.counts[seen])
+            fixed.append(frozen[c][seen] if frozen is not None else np.zeros(seen.sum()))
+            starts.extend(starts[-1] + np.cumsum(seen.sum(axis=1)))
+        self.counts = np.concatenate(counts).astype(float)
+        self.frozen = np.concatenate(fixed)
+        self.starts = np.array(starts)
+
+    def _gather(self, maps):
+        """Values of maps at the rows, and their sums over the used pixels of each bin."""
+        values = [m[rows >= 0] for m, rows in zip(maps, self._rows, strict=True)]
+        sums = [m[:, cut.used].sum(axis=1) for m, cut in zip(maps, self.cuts, strict=True)]
+        return np.concatenate(values), np.concatenate(sums)
+
+    def images(self, sources):
+        """Templates and sums of sources, for one expected count in each bin."""
+        templates = np.zeros((len(sources), len(self.counts)))
+        sums = np.zeros((len(sources), self.folding.bins))
+        first = 0
+        for cut, rows in zip(self.cuts, self._rows, strict=True):
+            bins = slice(first, first + len(rows))
+            first = bins.stop
+            expected = cut.observation.photons(sources) @ cut.observation.dispersion
+            for i, pixels, values in render.windows(cut.observation, sources):
+                worth = expected[i] > _NOTHING
+                values = values / np.where(worth, expected[i], np.inf)[:, None]
+                where = rows[:, pixels]
+                templates[i, where[where >= 0]] = values[where >= 0]
+                sums[i, bins] = values[:, cut.used[pixels]].sum(axis=1)
+        return templates, sums
+
+    def column(self, source):
+        """The column of a source's number."""
+        return self.planes + source
+
+    # --- expected counts -------------------------------------------------------------------
+
+    @cached_property
+    def _energy(self):
+        """ln of the energies of all bins over the mean one, where a tilt changes least."""
+        logs = np.concatenate(
+            [0.5 * np.log(o.edges[:-1] * o.edges[1:]) for o in self.folding.observations]
+        )
+        number = np.diff(self.starts)
+        weight = np.add.reduceat(
+            np.append(self.counts, 0.0), np.minimum(self.starts[:-1], len(self.counts))
+        ) * (number > 0)
+        return logs - np.average(logs, weights=weight + 1e-9)
+
+    def expected(self, state, columns):
+        """Counts (column, bin) in some columns for their rows of a state, first (column, 3, bin)
+        and second derivatives (column, 3, 3, bin)."""
+        columns = np.asarray(columns, int)
+        n = np.zeros((len(columns), self.folding.bins))
+        first = np.zeros((len(columns), 3, self.folding.bins))
+        second = np.zeros((len(columns), 3, 3, self.folding.bins))
+        planes = columns < self.planes
+        for part, of in ((planes, self._planes_counts), (~planes, self._sources_counts)):
+            if part.any():
+                unit, slope, bend = of(columns[part], state[part])
+                norm = state[part, NORM, None]
+                n[part], first[part, NORM] = norm * unit, unit
+                first[part, INDEX:] = norm[:, None] * slope
+                second[part, NORM, INDEX:] = second[part, INDEX:, NORM] = slope
+                second[part, INDEX:, INDEX:] = norm[:, None, None] * bend
+        return n, first, second
+
+    def _planes_counts(self, columns, state):
+        """Counts for a norm of 1, their derivatives by the tilt (and nothing)."""
+        unit = np.exp(-state[:, INDEX, None] * self._energy)
+        slope = np.zeros((len(columns), 2, len(self._energy)))
+        slope[:, 0] = -self._energy * unit
+        bend = np.zeros((len(columns), 2, 2, len(self._energy)))
+        bend[:, 0, 0] = self._energy**2 * unit
+        return unit, slope, bend
+
+    def _sources_counts(self, columns, state):
+        """Counts for a norm of 1, their derivatives by index and curvature."""
+        which = columns - self.planes
+        sources = self.sources[which]
+        shapes = dataclasses.replace(
+            sources.shapes, index=state[:, INDEX], curvature=state[:, CURVATURE]
+        )
+        unit, i, c, ii, ic, cc = self.folding.counts(
+            sources.amplitude, shapes, [e[which] for e in self.exposures]
+        )
+        bend = np.stack([np.stack([ii, ic], 1), np.stack([ic, cc], 1)], 1)
+        return unit, np.stack([i, c], 1), bend
+
+    def npred(self, column):
+        """Counts that a source's model predicts in the region."""
+        n, _, _ = self.expected(self.state[[column]], [column])
+        return float(np.sum(n * self.sums[[column]]))
+
+    # --- fits ------------------------------------------------------------------------------
+
+    def fit(self, free, *, state=None, also=(), templates=None, bins=None, rows=None):
+        """Minimise over the parameters that `free` (column, 3) marks, from `state` on.
+
+        Parameters
+        ----------
+        also : columns that count as changed although nothing in them is free
+        templates : column -> (template, sums), in the place of the region's own
+        bins : mask of the bins in the fit
+        rows : mask of the rows in the fit, for columns that reach no others
+        """
+        state = self.state if state is None else state
+        columns = np.union1d(np.flatnonzero(free.any(axis=1)), np.asarray(also, int)).astype(int)
+        poisson = self._poisson(columns, templates or {}, bins, rows)
+        which, kind = np.nonzero(free[columns])
+        start = state[columns]
+
+        same = which[:, None] == which
+
+        def function(values):
+            trial = start.copy()
+            trial[which, kind] = values
+            n, first, second = self.expected(trial, columns)
+            loss, gradient, curvature = poisson.slopes(n)
+            own = first[which, kind]
+            matrix = np.einsum("pb,bpq,qb->pq", own, curvature[:, which[:, None], which], own,
+                               optimize=True)  # fmt: skip
+            bend = np.einsum("kijb,kb->kij", second, gradient)
+            bend = np.where(same, bend[which[:, None], kind[:, None], kind], 0.0)
+            return loss, np.sum(gradient[which] * own, axis=1), matrix, bend
+
+        low, high = self.low[columns][which, kind], self.high[columns][which, kind]
+        minimum = minimise(function, start[which, kind], low, high)
+        found = np.array(state)
+        found[columns[which], kind] = minimum.values
+        return Fit(found, free, minimum)
+
+    @cached_property
+    def total(self):
+        """Expected counts of everything at the rows, in the present state."""
+        n, _, _ = self.expected(self.state, np.arange(len(self.templates)))
+        return self.frozen + _weighted_sum(n, self.templates, self.starts)
+
+    def settle(self, state):
+        """Make a state the present one."""
+        self.state = np.array(state)
+        self.__dict__.pop("total", None)
+
+    def move(self, source, sources, template, sums):
+        """Give a source another place (and with `sources` the new list of all)."""
+        self.sources = sources
+        self.templates[self.planes + source], self.sums[self.planes + source] = template, sums
+        moved = self.folding.exposures(sources[[source]])
+        for old, new in zip(self.exposures, moved, strict=True):
+            old[source] = new[0]
+        self.__dict__.pop("total", None)
+
+    def reshape(self, source, **shape):
+        """Give a source another pivot energy or exponent of the cutoff."""
+        columns = {f.name: getattr(self.sources.shapes, f.name).copy()
+                   for f in dataclasses.fields(Shapes)}  # fmt: skip
+        for name, value in shape.items():
+            columns[name][source] = value
+        self.sources = dataclasses.replace(self.sources, shapes=Shapes(**columns))
+        self.__dict__.pop("total", None)
+
+    def line(self, column, state, bins):
+        """Minus ln L as a function of one column's norm in some bins, all else as in `state`."""
+        columns = np.flatnonzero(
+            (state != self.state).any(axis=1) | (np.arange(len(state)) == column)
+        )
+        poisson = self._poisson(columns, {}, bins, None)
+        n, slopes, _ = self.expected(state[columns], columns)
+        which = int(np.flatnonzero(columns == column)[0])
+
+        def loss(norm):
+            n[which] = norm * slopes[which, NORM]
+            return poisson.loss(n)
+
+        return loss
+
+    def present(self):
+        """The sources with the spectra of the present state (and amplitudes that are positive)."""
+        norm, index, curvature = self.state[self.planes :].T
+        shapes = dataclasses.replace(self.sources.shapes, index=index, curvature=curvature)
+        amplitude = self.sources.amplitude * np.maximum(norm, 0.1)
+        return dataclasses.replace(self.sources, amplitude=amplitude, shapes=shapes)
+
+    def _poisson(self, columns, templates, bins, rows):
+        counts, starts, total, sums = self.counts, self.starts, self.total, self.sums[columns]
+        own = self.templates[columns]
+        if bins is not None:
+            sums[:, ~bins] = 0
+            inside = np.repeat(bins, np.diff(starts))
+            rows = inside if rows is None else rows & inside
+        if rows is not None:
+            rows = np.flatnonzero(rows)
+            own, counts, total = own[:, rows], counts[rows], total[rows]
+            starts = np.searchsorted(rows, starts)
+        n, _, _ = self.expected(self.state[columns], columns)
+        fixed = np.maximum(total - _weighted_sum(n, own, starts), 0)
+        for i, column in enumerate(columns):
+            if column in templates:
+                template, sums[i] = templates[column]
+                own[i] = template if rows is None else template[rows]
+        return Poisson(own, sums, counts, fixed, starts)
+
+
+def _weighted_sum(n, templates, starts):
+    """Expected counts at the rows from the columns' counts in each bin."""
+    out = np.zeros(templates.shape[1])
+    for b in range(len(starts) - 1):
+        rows = slice(starts[b], starts[b + 1])
+        out[rows] = n[:, b] @ templates[:, rows]
+    return out

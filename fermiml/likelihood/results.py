@@ -1,0 +1,123 @@
+"""What a fit found, written into the rows of a catalog."""
+
+import numpy as np
+
+from fermiml.catalog import spectra
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS, MLFlag
+from fermiml.catalog.derive import PARAMETERS, reaches
+from fermiml.catalog.positions import R68, R95
+
+ENGINE = "gammapy"
+# Columns that a fit makes anew; what they held before no longer belongs to the source.
+_REPLACED = (
+    "TS", "TS_Engine", "Signif_Avg", "Pivot_Energy", "Flux1000", "Unc_Flux1000", "Energy_Flux100",
+    "Unc_Energy_Flux100", "SpectrumType", "Npred", "LP_SigCurv", "PLEC_SigCurv", "LP_EPeak",
+    "Unc_LP_EPeak", "PLEC_EPeak", "Unc_PLEC_EPeak", *BAND_COLUMNS,
+    *(f"{unc}{name}" for names in PARAMETERS.values() for name in names for unc in ("", "Unc_")),
+)  # fmt: skip
+_PLACE = (
+    "RAJ2000", "DEJ2000", "GLON", "GLAT", *(f"Conf_{p}_{n}" for p in (68, 95)
+    for n in ("SemiMajor", "SemiMinor", "PosAng")),
+)  # fmt: skip
+
+
+def filled(catalog, rows, cube, background):
+    """The catalog with the results (row number -> dict) of `measure` in it."""
+    table = catalog.table.copy()
+    edges = np.concatenate([c.energy_edges for c in cube.components])
+    table.meta.update(EMIN=float(edges.min()), EMAX=float(edges.max()))
+    for number, result in rows.items():
+        for name in _REPLACED:
+            table[name][number] = "" if COLUMNS[name].code == "A" else np.nan
+        _write_row(table, number, result)
+    _flag(table, rows, cube)
+    # Made anew, so that what follows from the new values follows from these.
+    return SourceCatalog.from_table(table, extended=catalog.extended, gti=catalog.gti)
+
+
+def _write_row(table, number, result):
+    row = table[number]
+    row["TS"], row["TS_Engine"], row["Npred"] = result["ts"], ENGINE, result["npred"]
+    row["Flux_Band"], row["Unc_Flux_Band"] = result["flux_band"], result["unc_flux_band"]
+    row["Sqrt_TS_Band"] = result["sqrt_ts_band"]
+    chosen = result["spectrum"]
+    found = {**result["alternatives"], chosen.kind: chosen}
+    row["SpectrumType"], row["Pivot_Energy"] = chosen.kind, chosen.pivot
+    for kind, spectrum in found.items():
+        _write_spectrum(row, kind, spectrum)
+    for name, low, power, unit in (
+        ("Flux1000", 1e3, 0, 1.0),
+        ("Energy_Flux100", 1e2, 1, spectra.MEV),
+    ):
+        if reaches(table.meta, low):
+            flux, error = chosen.flux(low, 1e5, power)
+            row[name], row[f"Unc_{name}"] = flux * unit, error * unit
+    _write_curvature(row, result["alternatives"])
+    if result["place"] is not None:
+        _write_place(row, result["place"])
+
+
+def _write_spectrum(row, kind, spectrum):
+    """Values and errors in 4FGL's columns of a shape."""
+    half = np.array([1.0, 1.0, 0.5 if kind == "LogParabola" else 1.0])  # beta
+    values = spectrum.values * half
+    errors = np.sqrt(np.maximum(np.diag(spectrum.covariance), 0)) * half
+    for name, value, error in zip(PARAMETERS[kind][:3], values, errors, strict=False):
+        row[name], row[f"Unc_{name}"] = value, error if error > 0 else np.nan
+    if kind == "PLSuperExpCutoff":
+        row["PLEC_Exp_Index"] = spectrum.exp_index
+
+
+def _write_curvature(row, found):
+    for prefix, kind in (("LP", "LogParabola"), ("PLEC", "PLSuperExpCutoff")):
+        if kind in found:
+            gain = 2 * (found["PowerLaw"].loss - found[kind].loss)
+            row[f"{prefix}_SigCurv"] = np.sqrt(max(gain, 0))
+
+
+def _write_place(row, place):
+    for name in _PLACE:
+        row[name] = np.nan
+    row["RAJ2000"], row["DEJ2000"] = np.remainder(place.ra, 360.0), place.dec
+    if np.all(np.isfinite(place.covariance)):
+        major, minor, angle = place.ellipse()
+        for percent, radius in ((68, R68), (95, R95)):
+            row[f"Conf_{percent}_SemiMajor"] = major * radius
+            row[f"Conf_{percent}_SemiMinor"] = minor * radius
+            row[f"Conf_{percent}_PosAng"] = angle
+
+
+def _flag(table, rows, cube):
+    """Bits of ML_Flags that a fit knows of."""
+    flags = np.ma.filled(table["ML_Flags"], 0).astype(int)
+    fitted = np.array(sorted(rows), int)
+    bits = _response_bits(cube)
+    for number in fitted:
+        flags[number] |= bits
+        if not rows[number]["converged"]:
+            flags[number] |= MLFlag.NOT_CONVERGED
+    position = SourceCatalog(table).positions
+    if len(fitted) > 1:
+        _, distance, _ = position[fitted].match_to_catalog_sky(position[fitted], nthneighbor=2)
+        flags[fitted[distance.deg < core_radius(cube)]] |= MLFlag.BLENDED
+    for number in fitted:
+        table["ML_Flags"][number] = flags[number]
+
+
+def _response_bits(cube):
+    bits = 0
+    for component in cube.components:
+        if any(o.assumed for name, o in component.origins.items() if name != "exposure"):
+            bits |= MLFlag.RESPONSE_ASSUMED
+        if "exposure" in component.origins and component.origins["exposure"].assumed:
+            bits |= MLFlag.EXPOSURE_ESTIMATED
+    return int(bits)
+
+
+def core_radius(cube):
+    """The 68 % radius (deg) of the PSF at 3 GeV, or at the lowest energy above it."""
+    return min(
+        float(c.psf.containment_radius(np.array([max(3e3, c.energy_edges[0])]), 0.68)[0])
+        for c in cube.components
+    )

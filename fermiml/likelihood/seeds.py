@@ -1,0 +1,49 @@
+"""From catalog rows to sources with a spectrum to start from."""
+
+import dataclasses
+import logging
+
+import numpy as np
+
+from fermiml.catalog.models import START_FLUX, START_INDEX, START_PIVOT
+from fermiml.simulate.catalogs import sources_of
+from fermiml.simulate.sources import POINT, Shapes, concatenate
+
+log = logging.getLogger(__name__)
+SAME = 0.2  # deg: a known source closer to a seed than this is the seed
+
+
+def seeds_of(catalog):
+    """All rows as point sources; a row without a spectrum starts as a power law."""
+    sources = sources_of(catalog)
+    table = catalog.table
+    flux, index = (np.asarray(table[name], float) for name in ("Flux1000", "PL_Index"))
+    bands = np.nansum(np.asarray(table["ML_Flux_Band"], float)[:, 1:], axis=1)
+    flux = np.where(flux > 0, flux, np.where(bands > 0, bands, START_FLUX))
+    index = np.where(index > 1, index, START_INDEX)
+    pivot = np.full(len(flux), START_PIVOT)
+    zero = np.zeros(len(flux))
+    plain = Shapes(pivot, index, zero, zero)
+    known = np.isfinite(sources.amplitude) & (sources.amplitude > 0)
+    amplitude = np.where(known, sources.amplitude, flux / plain.photons((1e3, 1e5))[:, 0])
+    shapes = Shapes(
+        *(
+            np.where(known, getattr(sources.shapes, f.name), getattr(plain, f.name))
+            for f in dataclasses.fields(Shapes)
+        )
+    )
+    point = np.full(len(flux), POINT)
+    return dataclasses.replace(sources, amplitude=amplitude, shapes=shapes, form=point, size=zero)
+
+
+def with_known(sources, catalog, known):
+    """The seeds, and behind them those sources of a catalog that are no seeds."""
+    if known is None:
+        return sources
+    others = sources_of(known)
+    pairs = known.crossmatch(catalog, radius=SAME)
+    new = np.isfinite(others.amplitude)
+    new[np.asarray(pairs["row"], int)] = False
+    log.info("%d of %d known sources are seeds, %d more are in the model", len(pairs), len(known),
+             new.sum())  # fmt: skip
+    return concatenate([sources, others[new]])
