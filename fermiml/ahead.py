@@ -12,9 +12,10 @@ def ahead(items, count):
     def put(item):
         while not stop.is_set():
             try:
-                return waiting.put(item, timeout=0.2)
+                waiting.put(item, timeout=0.2)
             except queue.Full:
                 continue
+            break
 
     def fill():
         try:

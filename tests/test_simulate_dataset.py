@@ -9,7 +9,6 @@ from fermiml.simulate import config, splits, store
 from fermiml.simulate.dataset import Randomisation, TrainingSet
 
 
-
 def as_stored(scale=1.0):
     """Nothing is drawn but place, orientation and counts."""
     names = ("short", "galactic", "isotropic", "colour", "absent", "partial", "rim", "coarse")
@@ -75,10 +74,7 @@ def test_sources_are_where_the_table_says(folder):
 
 def test_ts_follows_exposure_and_bands(folder):
     """Half the exposure is half the TS and half the counts; absent bands count for nothing."""
-    full, half = (
-        TrainingSet(folder, randomisation=as_stored(s)).patch(0)
-        for s in (1.0, 0.5)
-    )
+    full, half = (TrainingSet(folder, randomisation=as_stored(s)).patch(0) for s in (1.0, 0.5))
     assert half.ts == pytest.approx(0.5 * full.ts, rel=1e-5)
     assert half.expected == pytest.approx(0.5 * full.expected, rel=1e-5)
     absent = TrainingSet(folder, randomisation=Randomisation(absent=1.0, partial=0.0))

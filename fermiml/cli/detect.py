@@ -14,12 +14,22 @@ from fermiml.errors import InputError
 @counts_options
 @click.option("--model", metavar="NAME", help="Network: a shipped one, or a folder. See models.")
 @click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid or peaks.")
-@click.option("--threshold", type=float, metavar="P",
-              help="Least ML_Prob; by default the network's point of 95 % purity.")
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="P",
+    help="Least ML_Prob; by default the network's point of 95 % purity.",
+)
 @click.option("--known", metavar="CAT", help="Catalog of known sources: rows get their names.")
 @click.option("--no-photometry", is_flag=True, help="Only positions and probabilities.")
-@click.option("-o", "--output", default="fermiml.fits", show_default=True,
-              type=click.Path(), help="The catalog.")
+@click.option(
+    "-o",
+    "--output",
+    default="fermiml.fits",
+    show_default=True,
+    type=click.Path(),
+    help="The catalog.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing catalog.")
 def detect(counts, model, localizer, threshold, known, no_photometry, output, overwrite, **options):
     """Find the sources in COUNTS and write a catalog in the columns of 4FGL.

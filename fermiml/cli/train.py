@@ -7,7 +7,9 @@ from fermiml.cli.base import Command
 
 @click.command(cls=Command)
 @click.argument("config", type=click.Path())
-@click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the network.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(), help="Folder for the network."
+)
 @click.option("--from", "start", metavar="MODEL", help="Train on from this network's weights.")
 def train(config, output, start):
     """Train the network that CONFIG (YAML) describes.

@@ -46,9 +46,10 @@ class SmoothBackground:
 
     def _weight(self, cells, background):
         """Little where a source stands out of the background by more than its structure."""
-        window = np.square(np.linalg.norm(self._source, axis=-1))[:, :, None] * np.square(
-            np.linalg.norm(self._source, axis=-1)
-        )[:, None, :]
+        window = (
+            np.square(np.linalg.norm(self._source, axis=-1))[:, :, None]
+            * np.square(np.linalg.norm(self._source, axis=-1))[:, None, :]
+        )
         excess = self._average(cells - background, self._source)
         level = self._average(background, self._source)
         noise = np.sqrt(window * level + np.square(_CONTRAST * level) + 1e-3 * window)

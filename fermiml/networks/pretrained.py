@@ -48,7 +48,9 @@ def load(name=DEFAULT):
         raise InputError(f"{weights}: is missing")
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != content["sha256"]:
-        raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 is not the one noted)")
+        raise InputError(
+            f"{weights}: is damaged or was replaced (its SHA-256 is another)"
+        )
     kind = networks.kind(content["network"])
     model = kind.build(**architecture(content))
     arrays.load(weights, model.variables)

@@ -32,9 +32,7 @@ def make_targets(patch, classes=False, **_):
 
 def make_losses(loss=None, classes=False, **_):
     """Loss of each output."""
-    chosen = {
-        "segmentation": losses.weighted(losses.pixel_loss(**(loss or {"name": "bce"})))
-    }
+    chosen = {"segmentation": losses.weighted(losses.pixel_loss(**(loss or {"name": "bce"})))}
     if classes:
         chosen["classes"] = losses.weighted(losses.cross_entropy)
     return chosen
