@@ -1,0 +1,188 @@
+"""Networks: targets, losses, training with interruptions, weights in folders."""
+
+import csv
+
+import numpy as np
+import pytest
+import yaml
+from trainingfields import write_field
+
+from fermiml import networks
+from fermiml.errors import InputError
+from fermiml.networks import arrays, losses, pretrained, recipe, targets, training
+from fermiml.simulate.dataset import Randomisation, TrainingSet
+
+SMALL = {"widths": [4, 8], "encoder": [1, 1], "decoder": [1]}
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory):
+    """A folder with two training fields."""
+    folder = tmp_path_factory.mktemp("fields")
+    for number in range(2):
+        write_field(folder / f"field_{number:05d}.npz", seed=number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def patch(fields):
+    options = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
+    return TrainingSet(fields, randomisation=options).patch(0)
+
+
+def make_recipe(fields, kind, **changes):
+    given = {
+        "network": kind,
+        "architecture": SMALL,
+        "training": {"fields": [str(fields)], "epochs": 2, "patches": 8, "batch": 4, **changes},
+        "selection": {"fields": [str(fields)], "patches": 4},
+    }
+    return recipe.check(given)
+
+
+@pytest.mark.parametrize("kind", networks.KINDS)
+def test_every_network_is_trained_saved_and_gives_the_same_maps_again(kind, fields, tmp_path):
+    folder = training.train(make_recipe(fields, kind), tmp_path / "net")
+    with (folder / "curve.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert all(np.isfinite(float(row["selection_loss"])) for row in rows)
+    net = pretrained.load(str(folder))
+    evidence = np.random.default_rng(1).normal(size=(2, 64, 64, 23)).astype(np.float32)
+    maps = net.kind.to_maps(net.model.predict_on_batch(evidence))
+    assert maps["probability"].shape == (2, 64, 64)
+    assert 0 <= maps["probability"].min() <= maps["probability"].max() <= 1
+    again = pretrained.load(str(folder))
+    other = again.kind.to_maps(again.model.predict_on_batch(evidence))
+    for name, values in maps.items():
+        assert np.array_equal(values, other[name])
+
+
+def test_an_interrupted_training_goes_on_to_the_same_result(fields, tmp_path, monkeypatch):
+    """Stopped after the first epoch and started again: the same weights as in one go."""
+    settings = make_recipe(fields, "unek")
+    whole = training.train(settings, tmp_path / "whole")
+    monkeypatch.setattr(pretrained, "save", lambda *_: None)
+
+    def stop(path, row):
+        training_append(path, row)
+        if row["epoch"] == 2 and not (tmp_path / "again").exists():
+            (tmp_path / "again").touch()
+            raise KeyboardInterrupt
+
+    training_append = training._append
+    monkeypatch.setattr(training, "_append", stop)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(settings, tmp_path / "parts")
+    monkeypatch.undo()
+    parts = training.train(settings, tmp_path / "parts")
+    with np.load(whole / "weights.npz") as a, np.load(parts / "weights.npz") as b:
+        assert all(np.allclose(a[name], b[name], atol=2e-3) for name in a.files)
+
+
+def test_training_on_from_other_weights_needs_the_same_architecture(fields, tmp_path):
+    first = training.train(make_recipe(fields, "unek"), tmp_path / "first")
+    settings = make_recipe(fields, "unek", rate=1e-9, warmup=0, weight_decay=0.0)
+    second = training.train(settings, tmp_path / "second", start=str(first))
+    trained = [v.path for v in pretrained.load(str(first)).model.trainable_variables]
+    assert trained
+    with np.load(first / "weights.npz") as a, np.load(second / "weights.npz") as b:
+        assert np.allclose(a["0002"], b["0002"], atol=1e-3)
+    wider = {**settings, "architecture": {**settings["architecture"], "widths": [4, 12]}}
+    with pytest.raises(InputError, match="another architecture"):
+        training.train(wider, tmp_path / "third", start=str(first))
+
+
+def test_weights_that_were_tampered_with_are_refused(fields, tmp_path):
+    folder = training.train(make_recipe(fields, "unek"), tmp_path / "net")
+    weights = folder / "weights.npz"
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(InputError, match="SHA-256"):
+        pretrained.load(str(folder))
+
+
+def test_pickled_arrays_are_never_loaded(tmp_path):
+    np.savez(tmp_path / "bad.npz", **{"0000": np.array([{"a": 1}], dtype=object)})
+    with pytest.raises(InputError, match="no weights of fermiml"):
+        arrays.load(tmp_path / "bad.npz", [])
+
+
+def test_an_unknown_network_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(InputError, match="'lat-worst' is not known"):
+        pretrained.load("lat-worst")
+    with pytest.raises(InputError, match="known are unek, centroid, best"):
+        networks.kind("yolo")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": "yolo"}, "'yolo' is not known"),
+        ({"netwrok": "unek"}, "unknown key netwrok"),
+        ({"training": {"fields": ["a"], "epoch": 3}}, "unknown key training.epoch"),
+        ({"training": {"fields": ["a"], "batch": 0}}, "training.batch: 0"),
+        ({"loss": {"name": "mse"}}, "loss 'mse' is not known; known are bce, focal, dice"),
+        ({"architecture": {"widths": [4, 8]}}, "2 widths need 2 encoder"),
+        ({"training": {"fields": ["a"], "precision": "half"}}, "training.precision: one of"),
+    ],
+)
+def test_a_wrong_recipe_is_named(tmp_path, change, message):
+    path = tmp_path / "train.yaml"
+    path.write_text(yaml.safe_dump({"network": "unek", "training": {"fields": ["a"]}, **change}))
+    with pytest.raises(InputError, match=message):
+        recipe.read(path)
+
+
+def test_targets_mark_clear_sources_and_leave_out_faint_ones(patch):
+    """A disc around each source of TS > 16; no weight around those of 5-16; weight elsewhere."""
+    made = networks.kind("unek").make_targets(patch)["segmentation"]
+    wanted, faint = targets.sort_sources(patch)
+    assert wanted.any()
+    assert faint.any()
+    row, column = np.round(patch.y).astype(int), np.round(patch.x).astype(int)
+    assert np.all(made[row[wanted], column[wanted], 0] == 1)
+    weight = made[row[faint], column[faint], 1] * (1 - made[row[faint], column[faint], 0])
+    assert np.all(weight == 0)
+    assert made[..., 1].mean() > 0.7
+
+
+def test_vectors_and_offsets_lead_to_the_source(patch):
+    for kind, name in (("centroid", "vector"), ("best", "offset")):
+        made = networks.kind(kind).make_targets(patch)[name]
+        positive = targets.sort_sources(patch, *((16, 5) if kind == "centroid" else (10, 4)))[0]
+        y, x = np.nonzero(made[..., 2])
+        ends = np.column_stack([x + made[y, x, 0], y + made[y, x, 1]])
+        points = np.column_stack([patch.x[positive], patch.y[positive]])
+        distance = np.linalg.norm(ends[:, None] - points, axis=-1).min(axis=1)
+        assert distance.max() < 1e-4
+
+
+def test_the_heatmap_peaks_at_one_in_the_pixel_of_each_source(patch):
+    made = networks.kind("best").make_targets(patch)["heatmap"][..., 0]
+    positive = targets.sort_sources(patch, 10, 4)[0]
+    assert (made > 0.999).sum() == len(
+        set(zip(np.round(patch.x[positive]), np.round(patch.y[positive]), strict=True))
+    )
+
+
+@pytest.mark.parametrize("name", losses.PIXEL_LOSSES)
+def test_losses_are_small_for_the_truth_and_blind_where_the_weight_is_zero(name):
+    rng = np.random.default_rng(2)
+    target = (rng.random((2, 32, 32, 1)) < 0.1).astype(np.float32)
+    weight = (rng.random(target.shape) < 0.8).astype(np.float32)
+    loss = losses.pixel_loss(name)
+    right = np.where(target > 0, 9.0, -9.0).astype(np.float32)
+    wrong_elsewhere = np.where(weight > 0, right, -right)
+    assert float(loss(target, weight, right)) < 0.01
+    assert float(loss(target, weight, wrong_elsewhere)) < 0.01
+    assert float(loss(target, weight, -right)) > 0.5
+
+
+def test_the_rate_rises_stays_and_falls():
+    rate = training.rates({"epochs": 10, "rate": 1.0, "warmup": 5, "decay": 0.2}, steps=10)
+    assert rate(0) == pytest.approx(0.2)
+    assert rate(40) == 1.0
+    assert rate(90) == pytest.approx(0.5)
+    assert rate(99) == pytest.approx(0.05)
