@@ -4,6 +4,6 @@ A joint Poisson fit in the data's own pixels, of all sources of a region and a f
 background; no model of the diffuse emission is needed.
 """
 
-from fermiml.detect.photometry.measure import measure
+from fermiml.detect.photometry.run import measure
 
 __all__ = ["measure"]

@@ -56,6 +56,11 @@ class PlaneFit:
         self.factor = cho_factor(_regular(self.information(model)))
         return self
 
+    def model_with(self, amplitudes):
+        """Model counts with other amplitudes of the sources and the fitted background."""
+        sources = len(amplitudes)
+        return self._model(np.concatenate([amplitudes, self.parameters[sources:]]))
+
     def _model(self, parameters):
         sources = self.templates.values.shape[1]
         mu = self.base @ parameters[sources:] + self.templates.values @ parameters[:sources]

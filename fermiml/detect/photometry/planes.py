@@ -1,6 +1,7 @@
 """Planes: groups of native energy bins of one component, with their response and PSF."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -86,10 +87,11 @@ def make_planes(cube):
 
 def merged_bins(edges):
     """Slices of native bins that are fitted as one."""
-    inside = _EDGES[(_EDGES > edges[0] * 1.001) & (_EDGES < edges[-1] * 0.999)]
+    low, high = edges[0] * 1.001, edges[-1] * 0.999
+    inside = _EDGES[(low < _EDGES) & (high > _EDGES)]
     cuts = {int(np.argmin(np.abs(np.log(edges / e)))) for e in inside}
     cuts = np.array(sorted(cuts | {0, len(edges) - 1}))
-    return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
 def _check(component):

@@ -8,26 +8,38 @@ from fermiml.catalog.positions import R68, R95, position_angle
 _STEP = 0.15  # deg, largest of one iteration
 _LOOSE = 0.5  # deg, prior of the shift, which only matters where nothing is known
 
+_FAR = 1.8  # sigma from the best place, where the likelihood is looked at
+_WIDENED = (0.7, 4.0)  # the least and the most that a variance may grow by
+
 
 def score(fits, expected):
-    """Gradient (source, 2) and information (2 n, 2 n; all easts first) of the positions.
+    """Gradient (source, 2) and information (2 n, 2 n; all easts first) of the positions, and
+    the information (source, 2, 2) while all else stays as it is.
 
     `expected` are the counts (source, plane) that weigh the planes: those of the spectra.
     Amplitudes and background are free: what they can explain is no information.
     """
     number = len(expected)
-    gradient, matrix = np.zeros(2 * number), np.zeros((2 * number, 2 * number))
+    gradient, fixed = np.zeros(2 * number), np.zeros((2 * number, 2 * number))
+    explained = np.zeros_like(fixed)
     for fit, counts in zip(fits, expected.T, strict=True):
         weight = diags(counts)
         change = hstack([fit.templates.east @ weight, fit.templates.north @ weight]).tocsc()
-        scaled = diags(1 / fit.mu) @ change
-        gradient += change.T @ (fit.counts / fit.mu - 1)
-        matrix += (change.T @ scaled).toarray()
+        mu = fit.model_with(counts)
+        scaled = diags(1 / mu) @ change
+        gradient += change.T @ (fit.counts / mu - 1)
+        fixed += (change.T @ scaled).toarray()
         cross = np.vstack(
             [(fit.templates.values.T @ scaled).toarray(), fit.coarse.T @ (fit.blocks @ scaled)]
         )
-        matrix -= cross.T @ fit.solve(cross)
-    return gradient.reshape(2, -1).T, matrix
+        explained += cross.T @ fit.solve(cross)
+    return gradient.reshape(2, -1).T, fixed - explained, _blocks(fixed)
+
+
+def _blocks(matrix):
+    """The (source, 2, 2) blocks of a matrix in which all easts come first."""
+    pairs = np.arange(len(matrix) // 2)[:, None] + np.array([0, len(matrix) // 2])
+    return matrix[pairs[:, :, None], pairs[:, None, :]]
 
 
 def newton_step(gradient, matrix, walked, farthest):
@@ -44,8 +56,25 @@ def newton_step(gradient, matrix, walked, farthest):
     goal = walked + step
     length = np.linalg.norm(goal, axis=1, keepdims=True)
     goal = goal * np.minimum(1, farthest / np.maximum(length, 1e-9))
-    pairs = np.arange(number)[:, None] + np.array([0, number])
-    return goal - walked, inverse[pairs[:, :, None], pairs[:, None, :]]
+    return goal - walked, _blocks(inverse)
+
+
+def widened(covariance, fixed, drop_at):
+    """Covariances made true to the likelihood at about the distance that matters.
+
+    With few photons it is no paraboloid: along each axis of an ellipse it is compared with the
+    one that the information `fixed` predicts. `drop_at` gives the loss of log-likelihood of
+    all sources after shifts (source, 2) in deg.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    scales = []
+    for axis in range(2):
+        shift = _FAR * np.sqrt(np.maximum(values[:, axis, None], 0)) * vectors[:, :, axis]
+        expected = 0.5 * np.einsum("si,sij,sj->s", shift, fixed, shift)
+        drop = 0.5 * (drop_at(shift) + drop_at(-shift))
+        scales.append(expected / np.maximum(drop, 1e-3 * expected + 1e-12))
+    scales = np.clip(np.stack(scales, axis=1), *_WIDENED)
+    return (vectors * (values * scales)[:, None]) @ vectors.transpose(0, 2, 1)
 
 
 def ellipses(covariance):

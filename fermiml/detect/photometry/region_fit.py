@@ -10,7 +10,7 @@ from fermiml.detect.photometry.pixels import grids
 from fermiml.detect.photometry.regions import axes, sky_coord
 from fermiml.detect.photometry.templates import make_templates, pixel_tree
 
-_MOVES = 3  # times that the positions are improved
+_MOVES = 5  # times that the positions are improved
 FARTHEST = 0.35  # deg from the candidate, that a position may move
 _BLOCK = 0.45  # deg
 _MODEL_SPACING = 4.0  # deg, of the free norm of a background model
@@ -36,7 +36,6 @@ def fit_region(skies, planes, responses, region, vectors):
     """Fit the sources `vectors` of a region and its surroundings."""
     fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, planes, i)]
     start, index = vectors, np.full(len(vectors), 2.2)
-    east, north = axes(start)
     walked = np.zeros((len(vectors), 2))
     folding = _folding(planes, responses, vectors)
     fits, spectrum = None, None
@@ -48,17 +47,39 @@ def fit_region(skies, planes, responses, region, vectors):
         start_at = None if spectrum is None else spectrum.parameters
         spectrum = spectra.fit(curves, folding, REFERENCE, start_at)
         index = spectrum.parameters[:, 1]
-        gradient, matrix = positions.score(fits, spectrum.counts)
+        gradient, matrix, fixed = positions.score(fits, spectrum.counts)
         step, covariance = positions.newton_step(gradient, matrix, walked, FARTHEST)
         if move == _MOVES:
             break
         walked = walked + step
-        shift = np.radians(walked)
-        vectors = start + shift[:, :1] * east + shift[:, 1:] * north
-        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = _moved(start, walked)
+    covariance = positions.widened(
+        covariance, fixed, lambda shift: _drop(fields, fits, vectors, shift, index, spectrum.counts)
+    )
     curved = spectra.fit(curves, folding, REFERENCE, spectrum.parameters, curved=True)
     goodness = _goodness(fits)
     return RegionResult(vectors, covariance, walked, curves, spectrum, curved, folding, goodness)
+
+
+def _moved(vectors, shift):
+    """Unit vectors moved by shifts (deg; east, north)."""
+    east, north = axes(vectors)
+    moved = vectors + np.radians(shift[:, :1]) * east + np.radians(shift[:, 1:]) * north
+    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+
+
+def _drop(fields, fits, vectors, shift, index, expected):
+    """Loss of log-likelihood when one source moves and all else stays as it is."""
+    there = _moved(vectors, shift)
+    loss = 0.0
+    for field, fit, counts in zip(fields, fits, expected.T, strict=True):
+        change = (field.templates(there, index).values - fit.templates.values).tocsc()
+        source = np.repeat(np.arange(len(vectors)), np.diff(change.indptr))
+        step = counts[source] * change.data
+        mu = fit.model_with(counts)[change.indices]
+        gain = fit.counts[change.indices] * np.log1p(np.maximum(step / mu, -0.999)) - step
+        loss = loss - np.bincount(source, gain, len(vectors))
+    return loss
 
 
 def _folding(planes, responses, vectors):
@@ -91,7 +112,7 @@ class _Field:
         self._level = (level + 0.1 * level.mean()) / norm + 1e-9
         self._penalty = self._splines.penalty(self._level)
 
-    def templates(self, vectors, index, gradients):
+    def templates(self, vectors, index, gradients=False):
         return make_templates(self.grid, self._tree, self.plane, vectors, index, gradients)
 
     def fit(self, templates, previous):
