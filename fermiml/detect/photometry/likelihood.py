@@ -87,6 +87,21 @@ class PlaneFit:
         second = self.coarse.T @ (self.coarse * total[:, None]) + self.penalty
         return np.block([[first, cross], [cross.T, second]])
 
+    @property
+    def background(self):
+        """Counts of the fitted background."""
+        return self.base @ self.parameters[self.templates.values.shape[1] :]
+
+    def cross_information(self, columns, mu=None):
+        """Information that the parameters share with other columns (pixel, any)."""
+        weighted = (diags(1 / (self.mu if mu is None else mu)) @ columns).tocsc()
+        return np.vstack(
+            [
+                (self.templates.values.T @ weighted).toarray(),
+                self.coarse.T @ (self.blocks @ weighted).toarray(),
+            ]
+        )
+
     def solve(self, vectors):
         """The inverse of the information times vectors."""
         return cho_solve(self.factor, vectors)
@@ -147,11 +162,12 @@ class Curves:
         return self.alpha / (amplitude + self.beta) ** 2
 
 
-def curves(fit):
-    """(best, alpha, beta, gamma) of every source of a fitted plane."""
+def curves(fit, variance):
+    """(best, alpha, beta, gamma) of every source of a fitted plane; `variance` of the
+    amplitudes beyond Poisson noise flattens them."""
     values, mu, counts = fit.templates.values, fit.mu, fit.counts
     best = fit.amplitudes
-    free = fit.profile_information()
+    free = 1 / (1 / fit.profile_information() + variance)
     weighted = diags(1 / mu) @ values
     fixed = np.asarray(values.multiply(weighted).sum(axis=0))[0]
     third = 2 * np.asarray(weighted.multiply(weighted).multiply(values).sum(axis=0))[0]
@@ -168,6 +184,12 @@ def curves(fit):
     alpha = np.where(seen, free * (best + beta) ** 2, 0.0)  # no pixel: nothing is known
     gamma = alpha / (best + beta) - gradient
     return best, alpha, beta, gamma
+
+
+def all_curves(fits, variances):
+    """`Curves` of all planes."""
+    parts = [curves(f, v) for f, v in zip(fits, variances, strict=True)]
+    return Curves(*np.stack(parts, axis=-1))
 
 
 def _drop(fit):

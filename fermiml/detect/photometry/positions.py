@@ -12,26 +12,24 @@ _FAR = 1.8  # sigma from the best place, where the likelihood is looked at
 _WIDENED = (0.7, 4.0)  # the least and the most that a variance may grow by
 
 
-def score(fits, expected):
+def score(fits, expected, weights):
     """Gradient (source, 2) and information (2 n, 2 n; all easts first) of the positions, and
     the information (source, 2, 2) while all else stays as it is.
 
-    `expected` are the counts (source, plane) that weigh the planes: those of the spectra.
+    `expected` are the counts (source, plane) that weigh the planes: those of the spectra;
+    `weights` (source, plane) are 1 where only Poisson noise matters, below where more does.
     Amplitudes and background are free: what they can explain is no information.
     """
     number = len(expected)
     gradient, fixed = np.zeros(2 * number), np.zeros((2 * number, 2 * number))
     explained = np.zeros_like(fixed)
-    for fit, counts in zip(fits, expected.T, strict=True):
-        weight = diags(counts)
-        change = hstack([fit.templates.east @ weight, fit.templates.north @ weight]).tocsc()
+    for fit, counts, trust in zip(fits, expected.T, weights.T, strict=True):
+        scale = diags(counts * np.sqrt(trust))
+        change = hstack([fit.templates.east @ scale, fit.templates.north @ scale]).tocsc()
         mu = fit.model_with(counts)
-        scaled = diags(1 / mu) @ change
-        gradient += change.T @ (fit.counts / mu - 1)
-        fixed += (change.T @ scaled).toarray()
-        cross = np.vstack(
-            [(fit.templates.values.T @ scaled).toarray(), fit.coarse.T @ (fit.blocks @ scaled)]
-        )
+        gradient += np.tile(np.sqrt(trust), 2) * (change.T @ (fit.counts / mu - 1))
+        fixed += (change.T @ diags(1 / mu) @ change).toarray()
+        cross = fit.cross_information(change, mu)
         explained += cross.T @ fit.solve(cross)
     return gradient.reshape(2, -1).T, fixed - explained, _blocks(fixed)
 

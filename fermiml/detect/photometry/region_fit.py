@@ -8,9 +8,11 @@ from fermiml.detect.photometry import likelihood, positions, spectra
 from fermiml.detect.photometry.background import SPACING, splines
 from fermiml.detect.photometry.pixels import grids
 from fermiml.detect.photometry.regions import axes, sky_coord
+from fermiml.detect.photometry.scatter import scatter
 from fermiml.detect.photometry.templates import make_templates, pixel_tree
 
 _MOVES = 5  # times that the positions are improved
+_LOOKS = (0, 2)  # moves before which the sky between the sources is looked at
 FARTHEST = 0.35  # deg from the candidate, that a position may move
 _BLOCK = 0.45  # deg
 _MODEL_SPACING = 4.0  # deg, of the free norm of a background model
@@ -43,18 +45,21 @@ def fit_region(skies, planes, responses, region, vectors):
         templates = [f.templates(vectors, index, gradients=True) for f in fields]
         old = fits or [None] * len(fields)
         fits = [f.fit(t, o) for f, t, o in zip(fields, templates, old, strict=True)]
-        curves = likelihood.Curves(*np.stack([likelihood.curves(f) for f in fits], axis=-1))
+        if move in _LOOKS:
+            extra = [scatter(*pair, region, vectors) for pair in zip(fields, fits, strict=True)]
+        curves = likelihood.all_curves(fits, extra)
         start_at = None if spectrum is None else spectrum.parameters
         spectrum = spectra.fit(curves, folding, REFERENCE, start_at)
         index = spectrum.parameters[:, 1]
-        gradient, matrix, fixed = positions.score(fits, spectrum.counts)
+        trust = _trust(fits, extra)
+        gradient, matrix, fixed = positions.score(fits, spectrum.counts, trust)
         step, covariance = positions.newton_step(gradient, matrix, walked, FARTHEST)
         if move == _MOVES:
             break
         walked = walked + step
         vectors = _moved(start, walked)
     covariance = positions.widened(
-        covariance, fixed, lambda shift: _drop(fields, fits, vectors, shift, index, spectrum.counts)
+        covariance, fixed, lambda shift: _drop(fields, fits, vectors, shift, index, spectrum.counts, trust)
     )
     curved = spectra.fit(curves, folding, REFERENCE, spectrum.parameters, curved=True)
     goodness = _goodness(fits)
@@ -68,17 +73,22 @@ def _moved(vectors, shift):
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)
 
 
-def _drop(fields, fits, vectors, shift, index, expected):
+def _trust(fits, extra):
+    """Share of the information on an amplitude that is left by variance beyond Poisson noise."""
+    return np.stack([1 / (1 + f.profile_information() * e) for f, e in zip(fits, extra, strict=True)], axis=1)
+
+
+def _drop(fields, fits, vectors, shift, index, expected, weights):
     """Loss of log-likelihood when one source moves and all else stays as it is."""
     there = _moved(vectors, shift)
     loss = 0.0
-    for field, fit, counts in zip(fields, fits, expected.T, strict=True):
+    for field, fit, counts, trust in zip(fields, fits, expected.T, weights.T, strict=True):
         change = (field.templates(there, index).values - fit.templates.values).tocsc()
         source = np.repeat(np.arange(len(vectors)), np.diff(change.indptr))
         step = counts[source] * change.data
         mu = fit.model_with(counts)[change.indices]
         gain = fit.counts[change.indices] * np.log1p(np.maximum(step / mu, -0.999)) - step
-        loss = loss - np.bincount(source, gain, len(vectors))
+        loss = loss - trust * np.bincount(source, gain, len(vectors))
     return loss
 
 
