@@ -90,7 +90,7 @@ def summary(judged, default=None):
         "fields": len(judged),
         "area": sum(j.area for j in judged),
         "default threshold": default,
-        "chance matches": float(np.nanmean([j.chance for j in judged])),
+        "chance matches": _mean([j.chance for j in judged]),
         "zones": {zone or "all": result for zone, result in zones.items()},
         "matched at threshold": threshold,
         "localisation": metrics.localisation(matched.detected, matched.ellipses, matched.true),
@@ -100,6 +100,11 @@ def summary(judged, default=None):
         "seconds a field": _median(judged, "seconds"),
         "CPU seconds a field": _median(judged, "cpu_seconds"),
     }
+
+
+def _mean(values):
+    finite = [v for v in values if np.isfinite(v)]
+    return float(np.mean(finite)) if finite else None
 
 
 def _median(judged, key):

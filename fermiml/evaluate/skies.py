@@ -91,8 +91,10 @@ def _observed(component, position):
     return inside
 
 
-def area(component, margin=MARGIN):
+def area(component, margin=MARGIN, samples=4000):
     """Solid angle (deg2) of what is farther than `margin` from the edge of the data."""
     observed = np.flatnonzero(component.mask)
-    counts = away_from_edge(component, component.positions_of(observed), margin)
-    return float(component.pixel_areas().ravel()[observed][counts].sum())
+    some = observed[:: max(1, len(observed) // samples)]
+    counts = away_from_edge(component, component.positions_of(some), margin)
+    pixels = component.pixel_areas().ravel()
+    return float(pixels[observed].sum() * pixels[some][counts].sum() / pixels[some].sum())

@@ -86,9 +86,11 @@ class NormFit:
         self.norms = self._minimum.values
 
     def _slopes(self, norms):
-        """Loss and derivatives: a norm is the same in all bins."""
-        loss, gradient, curvature = self._likelihood.slopes(self._by_bin(norms))
-        return loss, gradient.sum(axis=1), curvature.sum(axis=0)
+        """Loss, gradient and curvature (all of it that of a linear model): a norm is the same
+        in all bins."""
+        loss, gradient, by_bin = self._likelihood.slopes(self._by_bin(norms))
+        curvature = by_bin.sum(axis=0)
+        return loss, gradient.sum(axis=1), curvature, np.zeros_like(curvature)
 
     def _by_bin(self, norms):
         return np.broadcast_to(norms[:, None], (len(norms), len(self._sums[0])))

@@ -69,8 +69,18 @@ def detect_traditional(cube, background=None, *, cache=None, **options):
     diffuse = _diffuse(cube, background)
     if cache is None:
         return _search(cube, diffuse, settings)
-    stem = Path(cache) / f"traditional-{_fingerprint(cube, diffuse, settings)}"
-    return _cached(stem, lambda: _search(cube, diffuse, settings))
+    path = _path(cache, cube, diffuse, settings)
+    if not path.is_file():
+        _keep(_search(cube, diffuse, settings), path)
+    catalog = SourceCatalog.read(path)
+    record = path.with_suffix(".json").read_text(encoding="utf-8")
+    catalog.table.meta.update(json.loads(record))
+    return catalog
+
+
+def is_cached(cube, background=None, *, cache, **options):
+    """Whether `detect_traditional` with these arguments finds its result in the cache."""
+    return _path(cache, cube, _diffuse(cube, background), Options(**options)).is_file()
 
 
 def _check(cube):
@@ -161,18 +171,16 @@ def _catalog(fit, peaks, settings, edges):
     return SourceCatalog.from_table(table, meta={"EMIN": edges[0], "EMAX": edges[-1]})
 
 
-def _cached(stem, search):
-    """The catalog of a file, or of a search that then fills it."""
-    path, record = stem.with_suffix(".fits"), stem.with_suffix(".json")
-    if not path.is_file():
-        catalog = search()
-        meta = {key: catalog.table.meta[key] for key in _RECORD}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(record, json.dumps(meta), overwrite=True)
-        catalog.write(path)
-    catalog = SourceCatalog.read(path)
-    catalog.table.meta.update(json.loads(record.read_text(encoding="utf-8")))
-    return catalog
+def _path(cache, cube, diffuse, settings):
+    return Path(cache) / f"traditional-{_fingerprint(cube, diffuse, settings)}.fits"
+
+
+def _keep(catalog, path):
+    """Write a catalog, and what its file does not hold beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {key: catalog.table.meta[key] for key in _RECORD}
+    write_text(path.with_suffix(".json"), json.dumps(record), overwrite=True)
+    catalog.write(path, overwrite=True)
 
 
 def _fingerprint(cube, diffuse, settings):
