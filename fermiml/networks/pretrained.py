@@ -14,6 +14,7 @@ from fermiml.networks import arrays
 from fermiml.yamlfile import read_yaml
 
 DEFAULT = "lat-best"
+_UNET = ("widths", "encoder", "decoder")
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,17 @@ def save(model, recipe, folder):
 
 
 def load_weights(model, recipe, name):
-    """Start a training with the weights of another network of the same architecture."""
-    other = card(name)
-    if (other["network"], other["architecture"]) != (recipe["network"], recipe["architecture"]):
+    """Start a training with the weights of another network.
+
+    A network of another kind gives its U-Net, and the heads start anew; so the one U-Net that was
+    trained longest can serve all kinds.
+    """
+    other, path = card(name), locate(name) / "weights.npz"
+    if any(other["architecture"][key] != recipe["architecture"][key] for key in _UNET):
         raise InputError(f"{name}: has another architecture than the recipe")
-    arrays.load(locate(name) / "weights.npz", model.variables)
+    same = other["network"] == recipe["network"]
+    heads = 0 if same else 2 * len(model.outputs)  # a kernel and a bias each, the last variables
+    arrays.load(path, model.variables[: len(model.variables) - heads])
 
 
 def architecture(recipe):
