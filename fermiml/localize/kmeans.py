@@ -15,7 +15,7 @@ from fermiml.localize import DISC
 from fermiml.localize.clusters import settled_in, standing_out
 from fermiml.localize.maxima import TOUCHING, wanted
 
-LEVEL = 0.2  # pixels above it are clustered, or above half the threshold where that is less
+LEVEL = 0.2  # pixels above it are clustered
 SQUARE = 2.0  # pixels, least half width of the squares
 PENALTY = 1.0  # for each pixel each time that it is used again
 MARGIN = 0.5  # pixels: regions no larger than a blob of a radius larger by this are one source
@@ -25,7 +25,7 @@ def locate(maps, threshold, radius=DISC):
     """Weighted centres of the clusters of every connected region."""
     probability = maps["probability"]
     chosen = standing_out(probability, threshold, radius) > 0
-    chosen &= probability > min(LEVEL, threshold / 2)
+    chosen &= probability > LEVEL
     regions, number = label(chosen, TOUCHING)
     centers = np.zeros((0, 2))
     if number:

@@ -18,9 +18,21 @@ def locate(maps, threshold, radius=HEATMAP):
     likely = probability[y, x] >= min(threshold, 0.5) * 0.5
     y, x = y[likely], x[likely]
     if "offset" in maps:
-        dx, dy = maps["offset"][:, y, x]
+        dx, dy = _voted(probability, maps["offset"], y, x)
     else:  # the logarithm of a Gaussian is a parabola
         dx, dy = parabola(np.log(np.maximum(smooth, _TINY)), y, x)
     height = smooth[y, x]
     keep = thinned(x + dx, y + dy, height, SEPARATION)
     return wanted(probability, (x + dx)[keep], (y + dy)[keep], threshold)
+
+
+def _voted(probability, offset, y, x):
+    """Steps (dx, dy) from pixels to the mean of where they and their neighbours see the source."""
+    step = np.arange(3)
+    here = y[:, None, None] + step[:, None], x[:, None, None] + step
+    weight = np.pad(probability, 1)[here]
+    seen = (
+        np.pad(offset, [(0, 0), (1, 1), (1, 1)])[:, *here]
+        + np.stack(np.broadcast_arrays(step - 1, step[:, None] - 1))[:, None]
+    )
+    return np.sum(weight * seen, axis=(2, 3)) / weight.sum(axis=(1, 2))
