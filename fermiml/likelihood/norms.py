@@ -5,11 +5,11 @@ import numpy as np
 from fermiml.likelihood.poisson import Poisson, minimise
 from fermiml.simulate import render
 from fermiml.simulate.observation import Observation
-from fermiml.simulate.sources import Shapes, Sources
+from fermiml.simulate.sources import FLUX_BAND, Shapes, Sources
 
 PIVOT = 2000.0  # MeV
 _UNIT_FLUX = 1e-9  # ph cm-2 s-1 (1-100 GeV) of a source of norm 1
-_START = 0.1  # norm from which the fit of a new source starts
+_LEAST = 0.01  # norm from which the fit of a new source starts at least
 
 
 class NormFit:
@@ -35,11 +35,13 @@ class NormFit:
         self.norms = np.ones(self._diffuse)
         self._refit()
 
-    def add(self, lon, lat):
-        """Add point sources to the model and fit all norms."""
+    def add(self, lon, lat, flux):
+        """Add point sources to the model and fit all norms, from fluxes (1-100 GeV) that are
+        about right."""
         if not len(lon):
             return
         shapes = self._shape[np.zeros(len(lon), int)]
+        lon, lat = np.asarray(lon), np.asarray(lat)
         sources = Sources.points(lon, lat, np.full(len(lon), _UNIT_FLUX), shapes, "")
         images = [{} for _ in sources.lon]
         for k, observation in enumerate(self._observations):
@@ -48,7 +50,7 @@ class NormFit:
         for image in images:
             nothing = np.zeros(0, int), np.zeros((1, 0))
             self._append([image.get(k, nothing) for k in range(len(self._components))])
-        self.norms = np.append(self.norms, np.full(len(lon), _START))
+        self.norms = np.append(self.norms, np.maximum(flux / _UNIT_FLUX, _LEAST))
         self._refit()
 
     def _append(self, image):
@@ -107,7 +109,7 @@ class NormFit:
         ]
 
     def sources(self):
-        """Norm, its error, TS and expected counts of every source.
+        """Flux (1-100 GeV, ph cm-2 s-1), its error, TS and expected counts of every source.
 
         For TS a source is taken away and all other norms move to where the likelihood's
         curvature has its maximum then; the likelihood there is exact.
@@ -122,9 +124,9 @@ class NormFit:
         error = np.sqrt(np.maximum(np.diag(covariance), 0))
         counts = self.norms * np.sum(self._sums, axis=1)
         rows = slice(self._diffuse, None)
-        return self.norms[rows], error[rows], np.maximum(ts[rows], 0), counts[rows]
+        flux, error = _UNIT_FLUX * self.norms[rows], _UNIT_FLUX * error[rows]
+        return flux, error, np.maximum(ts[rows], 0), counts[rows]
 
-    def amplitude(self):
-        """Flux density (ph cm-2 s-1 MeV-1) at the pivot energy of a source of norm 1."""
-        unit = Sources.points(np.zeros(1), np.zeros(1), np.array([_UNIT_FLUX]), self._shape, "")
-        return float(unit.amplitude[0])
+    def density(self):
+        """Flux density (MeV-1) at the pivot energy of a source of flux 1 (1-100 GeV)."""
+        return 1 / float(self._shape.photons(FLUX_BAND)[0, 0])

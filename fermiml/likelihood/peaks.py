@@ -1,52 +1,27 @@
 """Peaks of a significance map, located between its pixels."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from gammapy.estimators.utils import find_peaks
 
 _SMALLEST, _LARGEST = 0.005, 0.3  # deg, 1-sigma errors that a parabola through pixels can tell
 
 
-@dataclass(frozen=True)
-class Peaks:
-    """Maxima of a significance map: where, how significant, how well located."""
-
-    lon: np.ndarray  # Galactic, deg
-    lat: np.ndarray
-    significance: np.ndarray
-    error: np.ndarray  # (peak, 3): semi-major and semi-minor axis at 1 sigma, position angle
-
-    def __len__(self):
-        return len(self.lon)
-
-    def __getitem__(self, rows):
-        return Peaks(self.lon[rows], self.lat[rows], self.significance[rows], self.error[rows])
-
-    @classmethod
-    def joined(cls, parts):
-        """Several as one."""
-        names = ("lon", "lat", "significance", "error")
-        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
-
-
 def find(image, threshold, separation):
-    """Peaks of a significance map, refined by parabolas, the most significant first."""
-    if not np.any(image.data > threshold):
-        empty = np.zeros(0)
-        return Peaks(empty, empty, empty, np.zeros((0, 3)))
-    table = find_peaks(image, threshold, min_distance=f"{separation} deg")
-    inner = [_inside(image.data.shape, x, y) for x, y in zip(table["x"], table["y"], strict=True)]
-    table = table[inner]
-    fits = [_parabola(image, int(x), int(y)) for x, y in zip(table["x"], table["y"], strict=True)]
-    position = SkyCoord([p for p, _ in fits]).galactic if fits else SkyCoord([], [], unit="deg")
-    return Peaks(
-        np.array(position.spherical.lon.deg),
-        np.array(position.spherical.lat.deg),
-        np.array(table["value"], float),
-        np.array([e for _, e in fits]).reshape(-1, 3),
-    )
+    """Peaks of a significance map, refined by parabolas, the most significant first.
+
+    A table with Galactic positions, significance, error ellipse at 1 sigma, and the row and
+    column of the highest pixel. A peak at the border of the map is none.
+    """
+    found = find_peaks(image, threshold, min_distance=f"{separation} deg")
+    rows = [
+        (*_parabola(image, x, y), value, y, x)
+        for x, y, value in (found.iterrows("x", "y", "value") if len(found) else ())
+        if _inside(image.data.shape, x, y)
+    ]
+    names = ("lon", "lat", "major", "minor", "angle", "significance", "row", "column")
+    return Table(rows=rows or None, names=names, dtype=[float] * 6 + [int] * 2)
 
 
 def _inside(shape, x, y):
@@ -75,8 +50,8 @@ def _parabola(image, x, y):
     length = points[0].separation(points[1:]).deg
     turn = np.array([length * np.sin(angle), length * np.cos(angle)])  # (east, north) per pixel
     place = geom.pix_to_coord((x + shift[0], y + shift[1]))
-    position = SkyCoord(*place, frame=geom.frame, unit="deg")
-    return position.galactic, _ellipse(turn @ covariance @ turn.T)
+    position = SkyCoord(*place, frame=geom.frame, unit="deg").galactic
+    return position.l.deg, position.b.deg, *_ellipse(turn @ covariance @ turn.T)
 
 
 def _derivatives(values):

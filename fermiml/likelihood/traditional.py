@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy.table import vstack
 from gammapy.maps import WcsNDMap
 
 from fermiml import __version__
@@ -20,7 +21,7 @@ from fermiml.catalog.positions import R68, R95, equatorial
 from fermiml.errors import InputError
 from fermiml.files import write_text
 from fermiml.likelihood.norms import PIVOT, NormFit
-from fermiml.likelihood.peaks import Peaks, find
+from fermiml.likelihood.peaks import find
 from fermiml.likelihood.tsmap import SignificanceMaps
 
 log = logging.getLogger(__name__)
@@ -122,18 +123,18 @@ def _search(cube, diffuse, settings):
     observed = cube.components[0]
     found, rounds = [], 0
     while True:
-        values = np.where(observed.mask, maps(fit.expected()), 0.0)
-        image = WcsNDMap(observed.geom, values)
+        values, flux = maps(fit.expected())
+        image = WcsNDMap(observed.geom, np.where(observed.mask, values, 0.0))
         peaks = find(image, settings.threshold, settings.separation)
         if not len(peaks) or rounds == settings.rounds:
             break
         rounds += 1
-        fit.add(peaks.lon, peaks.lat)
+        fit.add(peaks["lon"], peaks["lat"], flux[peaks["row"], peaks["column"]])
         found.append(peaks)
         log.info("round %d: %d new sources", rounds, len(peaks))
     peaks = find(image, settings.final, settings.separation)
-    fit.add(peaks.lon, peaks.lat)
-    found = Peaks.joined([*found, peaks])
+    fit.add(peaks["lon"], peaks["lat"], flux[peaks["row"], peaks["column"]])
+    found = vstack([*found, peaks])
     catalog = _catalog(fit, found, settings, observed.energy_edges)
     catalog.table.meta.update(
         SECONDS=time.perf_counter() - start[0],
@@ -144,27 +145,29 @@ def _search(cube, diffuse, settings):
 
 
 def _catalog(fit, peaks, settings, edges):
-    norm, error, ts, counts = fit.sources()
+    flux, error, ts, counts = fit.sources()
     keep = np.flatnonzero(ts >= settings.final**2)
     keep = keep[np.argsort(-ts[keep])]
-    ra, dec = equatorial(peaks.lon[keep], peaks.lat[keep])
-    major, minor, angle = peaks.error[keep].T
-    amplitude = fit.amplitude()
+    peaks = peaks[keep]
+    ra, dec = equatorial(peaks["lon"], peaks["lat"])
+    density = fit.density()
     table = {
         "RAJ2000": ra,
         "DEJ2000": dec,
-        "Conf_68_SemiMajor": R68 * major,
-        "Conf_68_SemiMinor": R68 * minor,
-        "Conf_95_SemiMajor": R95 * major,
-        "Conf_95_SemiMinor": R95 * minor,
-        "Conf_95_PosAng": angle,
+        "Conf_68_SemiMajor": R68 * peaks["major"],
+        "Conf_68_SemiMinor": R68 * peaks["minor"],
+        "Conf_95_SemiMajor": R95 * peaks["major"],
+        "Conf_95_SemiMinor": R95 * peaks["minor"],
+        "Conf_95_PosAng": peaks["angle"],
         "TS": ts[keep],
         "Npred": counts[keep],
         "SpectrumType": np.full(len(keep), "PowerLaw"),
         "Pivot_Energy": np.full(len(keep), PIVOT),
         "PL_Index": np.full(len(keep), settings.index),
-        "PL_Flux_Density": amplitude * norm[keep],
-        "Unc_PL_Flux_Density": amplitude * error[keep],
+        "PL_Flux_Density": density * flux[keep],
+        "Unc_PL_Flux_Density": density * error[keep],
+        "Flux1000": flux[keep],
+        "Unc_Flux1000": error[keep],
         "ML_Model": np.full(len(keep), "traditional"),
         "ML_Localizer": np.full(len(keep), "tsmap"),
     }

@@ -23,7 +23,7 @@ _TINY = 1e-12
 
 
 class SignificanceMaps:
-    """sqrt(TS) of one more point source at every pixel, on models that change.
+    """Significance and flux of one more point source at every pixel, on models that change.
 
     Parameters
     ----------
@@ -52,7 +52,10 @@ class SignificanceMaps:
         self._datasets = Datasets([d.pad(self._pad, name=d.name) for d in datasets])
 
     def __call__(self, expected):
-        """The map on top of what a model expects, one array (bin, y, x) for each component."""
+        """sqrt(TS), negative for a deficit, and flux (1-100 GeV, ph cm-2 s-1) at every pixel.
+
+        `expected` is what a model expects, one array (bin, y, x) for each component.
+        """
         planes = [e[b] for e, parts in zip(expected, self._parts, strict=True) for b in parts]
         around = (0, 0), (self._pad,) * 2, (self._pad,) * 2
         for dataset, plane in zip(self._datasets, planes, strict=True):
@@ -63,8 +66,9 @@ class SignificanceMaps:
                 self._estimator.pixels = self._promising()
             maps = self._estimator.estimate_flux_map(self._datasets)
         inner = (0, *(slice(self._pad, -self._pad),) * 2)
-        ts, norm = (maps[name].data[inner] for name in ("ts", "norm"))
-        return np.nan_to_num(np.sign(norm) * np.sqrt(np.maximum(ts, 0)))
+        ts, norm = (np.nan_to_num(maps[name].data[inner]) for name in ("ts", "norm"))
+        unit = self._spectrum.integral(1 * u.GeV, 100 * u.GeV).to_value("cm-2 s-1")
+        return np.sign(norm) * np.sqrt(np.maximum(ts, 0)), norm * unit
 
     def _promising(self):
         """Pixels in or next to which the score test sees an excess.
