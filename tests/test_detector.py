@@ -14,11 +14,8 @@ from fermiml.detect import calibration
 from fermiml.networks.pretrained import Pretrained
 
 OPERATING = {
-    "calibration": {
-        "score": {"intercept": 0.0, "slopes": [1.0]},
-        "photometry": {"intercept": -2.0, "slopes": [1.0, 1.0]},
-    },
-    "threshold": 0.5,
+    "photometry": {"intercept": -2.0, "slopes": [1.0, 1.0], "threshold": 0.5},
+    "score": {"intercept": 0.0, "slopes": [1.0], "threshold": 0.5},
 }
 
 
@@ -188,16 +185,13 @@ def test_calibration_rises_strictly_and_holds_what_it_was_fitted_to():
     score = rng.uniform(0.02, 0.99, 4000)
     ts = rng.gamma(2.0, 20 * score)
     real = rng.random(4000) < 1 / (1 + np.exp(-(6 * score - 3 + 0.02 * ts)))
-    fitted = calibration.fit(score, ts, real)
     for values in (ts, None):
+        fitted = calibration.fit(score, values, real)
         probability = calibration.probability(score, values, fitted)
         assert probability.mean() == pytest.approx(real.mean(), abs=0.02)
-    line = np.linspace(0.05, 0.95, 200)
-    assert np.all(np.diff(calibration.probability(line, None, fitted)) > 0)
-    assert np.all(np.diff(calibration.probability(np.full(200, 0.5), line * 900, fitted)) > 0)
-
-
-def test_the_threshold_is_where_the_purity_is_reached():
-    probability = np.linspace(0.99, 0.01, 99)
-    matched = np.arange(99) < 60
-    assert calibration.threshold_for(0.95, probability, matched) == pytest.approx(0.37, abs=0.02)
+        line = np.linspace(0.05, 0.95, 200)
+        given = None if values is None else np.full(200, 30.0)
+        assert np.all(np.diff(calibration.probability(line, given, fitted)) > 0)
+    fitted = calibration.fit(score, ts, real)
+    rising = calibration.probability(np.full(200, 0.5), np.linspace(0, 3000, 200), fitted)
+    assert np.all(np.diff(rising) > 0)

@@ -7,17 +7,22 @@ from fermiml.cli.base import Command
 
 @click.command(cls=Command)
 @click.argument("config", type=click.Path())
-@click.option(
-    "-o", "--output", required=True, type=click.Path(), help="Folder for the network."
-)
+@click.option("-o", "--output", required=True, type=click.Path(), help="Folder for the network.")
 @click.option("--from", "start", metavar="MODEL", help="Train on from this network's weights.")
 def train(config, output, start):
     """Train the network that CONFIG (YAML) describes.
 
     The fields come from `fermiml simulate` with a section `training`. After every epoch a
     checkpoint is written: the same command again goes on where the training was interrupted.
+    With `selection.skies`, calibration and threshold are fixed on these simulated skies.
     """
+    from fermiml.evaluate.operating import calibrate
     from fermiml.networks import recipe
     from fermiml.networks.training import train as run
 
-    click.echo(f"{run(recipe.read(config), output, start)}: trained")
+    settings = recipe.read(config)
+    run(settings, output, start)
+    skies, localizers = (settings["selection"][key] for key in ("skies", "localizers"))
+    for localizer in (localizers or [None]) if skies else []:
+        calibrate(output, skies, localizer)
+    click.echo(f"{output}: trained" + (" and calibrated" if skies else ""))

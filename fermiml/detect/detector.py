@@ -15,7 +15,7 @@ from fermiml.networks import pretrained
 from fermiml.sky.cube import SkyCube
 
 log = logging.getLogger(__name__)
-_LOWEST = 0.05  # score below which nothing is looked at
+_LOWEST = 0.12  # score below which nothing is looked at
 
 
 class SourceDetector:
@@ -41,8 +41,9 @@ class SourceDetector:
         self.network = network
         self.localizer = localizer or network.kind.LOCALIZER
         self._locate = partial(get_localizer(self.localizer), radius=network.kind.RADIUS)
-        self._operating = network.card.get("operating", {}).get(self.localizer)
-        if self._operating is None:
+        modes = network.card.get("operating", {}).get(self.localizer, {})
+        self._point = modes.get("photometry" if photometry else "score")
+        if self._point is None:
             log.warning(
                 "%s with localizer %s was never calibrated: ML_Prob is the localizer's score",
                 network.name,
@@ -63,15 +64,15 @@ class SourceDetector:
         Returns a SourceCatalog, sorted by ML_Prob; an empty one when nothing is found.
         """
         cube = data if isinstance(data, SkyCube) else SkyCube.read(data)
-        found = candidates.find(cube, self.network, self._locate, _LOWEST, self.origin)
-        log.debug("%d candidates", len(found.score))
-        table = self._measured(cube, found)
+        table = self.propose(cube)
         table = table[table["ML_Prob"] >= self.threshold]
         table.sort("ML_Prob", reverse=True)
         return SourceCatalog.from_table(table, meta=_header(cube))
 
-    def _measured(self, cube, found):
-        """The table of all candidates, with probabilities."""
+    def propose(self, cube):
+        """The table of all candidates in a SkyCube, also the improbable ones."""
+        found = candidates.find(cube, self.network, self._locate, _LOWEST, self.origin)
+        log.debug("%d candidates", len(found.score))
         if self.photometry:
             from fermiml.detect.photometry import measure
 
@@ -91,12 +92,12 @@ class SourceDetector:
         return table
 
     def _probability(self, score, ts):
-        if self._operating is None:
+        if self._point is None:
             return np.asarray(score, float)
-        return calibration.probability(score, ts, self._operating["calibration"])
+        return calibration.probability(score, ts, self._point)
 
     def _default_threshold(self):
-        return 0.5 if self._operating is None else float(self._operating["threshold"])
+        return 0.5 if self._point is None else float(self._point["threshold"])
 
 
 def _response_flags(cube):

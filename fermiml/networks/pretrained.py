@@ -49,9 +49,7 @@ def load(name=DEFAULT):
         raise InputError(f"{weights}: is missing")
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != content["sha256"]:
-        raise InputError(
-            f"{weights}: is damaged or was replaced (its SHA-256 is another)"
-        )
+        raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 is another)")
     kind = networks.kind(content["network"])
     model = kind.build(**architecture(content))
     arrays.load(weights, model.variables)
@@ -70,6 +68,15 @@ def save(model, recipe, folder):
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
     write_text(folder / "model.yaml", yaml.safe_dump(content, sort_keys=False), overwrite=True)
+
+
+def note(folder, **facts):
+    """Add facts to the description of a network; dictionaries are merged."""
+    path = Path(folder) / "model.yaml"
+    content = read_yaml(path)
+    for name, value in facts.items():
+        content[name] = {**content.get(name, {}), **value}
+    write_text(path, yaml.safe_dump(content, sort_keys=False), overwrite=True)
 
 
 def load_weights(model, recipe, name):
@@ -99,10 +106,11 @@ def headline(card):
     lines = []
     if "trained" in card:
         lines.append(f"trained on {card['trained']['patches']} patches")
-    for localizer, point in card.get("operating", {}).items():
+    for localizer, modes in card.get("operating", {}).items():
+        point = modes["photometry"]
         lines.append(
-            f"{localizer}: threshold {point['threshold']:.3f} for 95 % purity, completeness "
-            f"{point['completeness']:.2f} for TS > 25 on the selection skies"
+            f"{localizer}: 95 % purity at ML_Prob > {point['threshold']:.3f}, completeness "
+            f"{point['completeness']:.2f} for TS > 25 ({point['sources']} selection sources)"
         )
     return lines
 

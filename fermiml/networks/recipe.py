@@ -31,7 +31,12 @@ SCHEMA = {
         "precision": "float32",  # or mixed_bfloat16, mixed_float16
         "raw": False,  # ablation: counts and what part is observed, no other evidence
     },
-    "selection": {"fields": None, "patches": 128},  # for the loss on other skies
+    "selection": {
+        "fields": None,  # folders of training fields, for the loss on other skies
+        "patches": 128,
+        "skies": None,  # folder of skies with truth, for calibration and threshold
+        "localizers": [],  # by default the network's own
+    },
 }
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -49,6 +54,8 @@ def read(path):
         folders = recipe[section]["fields"] or []
         folders = [folders] if isinstance(folders, str) else folders
         recipe[section]["fields"] = [str(path.parent / folder) for folder in folders]
+    if recipe["selection"]["skies"]:
+        recipe["selection"]["skies"] = str(path.parent / recipe["selection"]["skies"])
     return recipe
 
 
