@@ -15,6 +15,7 @@ from fermiml.sky.bands import assign_bins, photons
 _EDGES = np.array([30, 50, 75, 100, 170, 300, 500, 700, 1e3, 1.4e3, 2e3, 3e3, 4.5e3, 7e3,
                    1e4, 2e4, 3e4, 1e5, 3.3e6])  # fmt: skip
 INDICES = np.array([1.4, 1.8, 2.2, 2.6, 3.0, 3.6])  # spectra for which PSF profiles are made
+DISKS = (0.2, 0.4, 0.8)  # deg, radii with which extension is tested
 _NODES = 1500  # of a profile
 _HELD = 0.95  # share of the PSF within the reach of a template
 _LONGEST = 8.0  # deg, that a template reaches at most
@@ -32,14 +33,15 @@ class Plane:
     reach: float  # deg, of the templates
     r68: float  # deg
     share: np.ndarray  # (true bin,): probability to find a photon of a true bin here
-    profiles: np.ndarray  # (index, node): sr^-1 on a grid uniform in sqrt(separation)
-    slopes: np.ndarray  # the same of the derivative, sr^-1 deg^-1
+    profiles: object  # Table with a row for each of INDICES, sr^-1
+    slopes: object  # the same of the derivative, sr^-1 deg^-1
+    shapes: object  # Table of a point and of DISKS, for the index 2.2
     samples: int  # points along a pixel's side at which the PSF is sampled
 
     @property
-    def nodes_per_root(self):
-        """Nodes per unit of sqrt(deg)."""
-        return (self.profiles.shape[1] - 2) / np.sqrt(2 * self.reach)
+    def shape_reach(self):
+        """deg, of the templates of disks."""
+        return self.reach + DISKS[-1]
 
     @property
     def catalog_band(self):
@@ -133,9 +135,22 @@ def _plane(number, component, bins, response, share, exposure):
         samples *= 2
     reach = float(np.clip(reach, 2 * size, max(_LONGEST, 2 * size)))
     side = max(size / samples, merge_factor(size, r68) * size)
-    profiles, slopes = _tabulated(means.smeared(_window(side)), reach)
-    return Plane(number, bins, (float(edges[bins.start]), float(edges[bins.stop])), reach, r68,
-                 share, profiles, slopes, samples)  # fmt: skip
+    means, point = means.smeared(_window(side)), typical.smeared(_window(side))
+    disks = [point.smeared(radius * np.sqrt((np.arange(8) + 0.5) / 8)) for radius in DISKS]
+    values = np.concatenate([p.values for p in (point, *disks)])
+    rows = np.arange(len(values))
+    return Plane(
+        component=number,
+        bins=bins,
+        edges=(float(edges[bins.start]), float(edges[bins.stop])),
+        reach=reach,
+        r68=r68,
+        share=share,
+        profiles=Table.of(means, 1.1 * reach),
+        slopes=Table.slopes_of(means, 1.1 * reach),
+        shapes=Table.of(type(psf)(rows, psf.rad, values), reach + 1.1 * DISKS[-1]),
+        samples=samples,
+    )
 
 
 def merge_factor(size, r68):
@@ -149,16 +164,49 @@ def _window(side):
     return np.sort(np.hypot(*np.meshgrid(steps, steps)).ravel())[::2]
 
 
-def _tabulated(psf, reach):
-    """Profiles and slopes at nodes uniform in sqrt(separation), out to twice the reach."""
-    root = np.linspace(0, np.sqrt(2 * reach), _NODES)
-    rad = root**2
+class Table:
+    """Rows of a radial function at nodes uniform in sqrt(separation), for quick look-up."""
+
+    def __init__(self, values, reach):
+        self._values = np.hstack([values, np.zeros((len(values), 1))])  # a node above the last
+        self._last = values.shape[1] - 1
+        self._per_root = self._last / np.sqrt(reach)
+
+    @classmethod
+    def of(cls, psf, reach):
+        """Profiles of a PSF."""
+        return cls(_profiles(psf, _nodes(reach)), reach)
+
+    @classmethod
+    def slopes_of(cls, psf, reach):
+        """Their derivatives (deg^-1)."""
+        rad = _nodes(reach)
+        slopes = np.gradient(_profiles(psf, rad), rad, axis=1)
+        slopes[:, 0] = 0.0
+        return cls(slopes, reach)
+
+    def __len__(self):
+        return len(self._values)
+
+    def place(self, separation):
+        """Where separations (deg) lie between the nodes; for `at`."""
+        place = np.minimum(np.sqrt(separation) * self._per_root, self._last)
+        node = place.astype(int)
+        return node, place - node
+
+    def at(self, row, node, weight):
+        """Values of rows at places."""
+        flat, start = self._values.ravel(), row * self._values.shape[1] + node
+        return (1 - weight) * flat[start] + weight * flat[start + 1]
+
+
+def _nodes(reach):
+    return np.linspace(0, np.sqrt(reach), _NODES) ** 2
+
+
+def _profiles(psf, rad):
     logs = np.log(np.maximum(psf.values, 1e-30))
-    values = np.exp([np.interp(rad, psf.rad, row) for row in logs])
-    slopes = np.gradient(values, rad, axis=1)
-    slopes[:, 0] = 0.0
-    end = np.zeros((len(values), 1))  # so that the node above the last exists
-    return np.hstack([values, end]), np.hstack([slopes, end])
+    return np.exp([np.interp(rad, psf.rad, row) for row in logs])
 
 
 def _held(values):

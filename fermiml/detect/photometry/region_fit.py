@@ -6,13 +6,15 @@ import numpy as np
 
 from fermiml.detect.photometry import likelihood, positions, spectra
 from fermiml.detect.photometry.background import SPACING, splines
+from fermiml.detect.photometry.extension import extension
 from fermiml.detect.photometry.pixels import grids
 from fermiml.detect.photometry.regions import axes, sky_coord
 from fermiml.detect.photometry.scatter import scatter
-from fermiml.detect.photometry.templates import make_templates, pixel_tree
+from fermiml.detect.photometry.templates import make_shapes, make_templates, pixel_tree
 
 _MOVES = 5  # times that the positions are improved
 _LOOKS = (0, 2)  # moves before which the sky between the sources is looked at
+_TESTED = 16.0  # TS of a source whose extension is tested
 FARTHEST = 0.35  # deg from the candidate, that a position may move
 _BLOCK = 0.45  # deg
 _MODEL_SPACING = 4.0  # deg, of the free norm of a background model
@@ -30,8 +32,9 @@ class RegionResult:
     curves: likelihood.Curves
     power_law: spectra.Spectra
     curved: spectra.Spectra
-    folding: object
     goodness: np.ndarray
+    ts_extended: np.ndarray
+    size: np.ndarray  # deg, radius of the best disk
 
 
 def fit_region(skies, planes, responses, region, vectors):
@@ -59,11 +62,17 @@ def fit_region(skies, planes, responses, region, vectors):
         walked = walked + step
         vectors = _moved(start, walked)
     covariance = positions.widened(
-        covariance, fixed, lambda shift: _drop(fields, fits, vectors, shift, index, spectrum.counts, trust)
+        covariance,
+        fixed,
+        lambda shift: _drop(fields, fits, vectors, shift, index, spectrum.counts, trust),
     )
     curved = spectra.fit(curves, folding, REFERENCE, spectrum.parameters, curved=True)
+    extended = np.zeros((2, len(vectors)))
+    rows = np.flatnonzero(2 * spectrum.log_likelihood > _TESTED)
+    if len(rows):
+        extended[:, rows] = extension(fields, fits, vectors, rows, spectrum.counts, trust)
     goodness = _goodness(fits)
-    return RegionResult(vectors, covariance, walked, curves, spectrum, curved, folding, goodness)
+    return RegionResult(vectors, covariance, walked, curves, spectrum, curved, goodness, *extended)
 
 
 def _moved(vectors, shift):
@@ -75,7 +84,9 @@ def _moved(vectors, shift):
 
 def _trust(fits, extra):
     """Share of the information on an amplitude that is left by variance beyond Poisson noise."""
-    return np.stack([1 / (1 + f.profile_information() * e) for f, e in zip(fits, extra, strict=True)], axis=1)
+    return np.stack(
+        [1 / (1 + f.profile_information() * e) for f, e in zip(fits, extra, strict=True)], axis=1
+    )
 
 
 def _drop(fields, fits, vectors, shift, index, expected, weights):
@@ -124,6 +135,9 @@ class _Field:
 
     def templates(self, vectors, index, gradients=False):
         return make_templates(self.grid, self._tree, self.plane, vectors, index, gradients)
+
+    def shapes(self, vectors):
+        return make_shapes(self.grid, self._tree, self.plane, vectors)
 
     def fit(self, templates, previous):
         sources = templates.values.shape[1]

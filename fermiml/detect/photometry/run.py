@@ -17,6 +17,7 @@ from fermiml.sky.tiling import unit_vectors
 _AROUND = 3.0  # deg around a region, from where sources are fitted along
 _RIM = 0.5  # deg, within which a source is near the edge of the data
 _LOW_TS = 9.0
+_EXTENDED = 25.0  # TS of a disk over a point
 _CORE_ENERGY = 2000.0  # MeV, at which the PSF's core tells whether two sources are blended
 _CORE = 0.39  # share of the PSF within its core (1 sigma of a Gaussian)
 
@@ -92,9 +93,21 @@ def _surroundings(skies, vectors):
 
 def _flag(table, cube, numbers):
     """Flags that need all sources at once."""
+    _flag_extended(table, numbers)
     table["ML_Flags"][numbers[table["ML_TS"][numbers] < _LOW_TS]] |= MLFlag.LOW_TS
     core = min(float(c.psf.containment_radius(_CORE_ENERGY, _CORE)[0]) for c in cube.components)
     place = SkyCoord(table["RAJ2000"][numbers], table["DEJ2000"][numbers], unit="deg", frame="fk5")
     tree = cKDTree(unit_vectors(place))
     pairs = tree.query_pairs(np.radians(core), output_type="ndarray")
     table["ML_Flags"][numbers[np.unique(pairs)]] |= MLFlag.BLENDED
+
+
+def _flag_extended(table, numbers):
+    """Sources that are extended themselves, and those within one that is."""
+    place = unit_vectors(SkyCoord(table["RAJ2000"], table["DEJ2000"], unit="deg", frame="fk5"))
+    large = numbers[table["ML_TS_Ext"][numbers] > _EXTENDED]
+    table["ML_Flags"][large] |= MLFlag.DIFFUSE
+    for number in large:
+        near = place[numbers] @ place[number] > np.cos(np.radians(table["ML_Ext_Size"][number]))
+        fainter = table["ML_TS"][numbers] <= table["ML_TS"][number]
+        table["ML_Flags"][numbers[near & fainter]] |= MLFlag.DIFFUSE

@@ -51,4 +51,3 @@ def _information(fit, templates):
     weighted = diags(1 / fit.mu) @ templates
     total = np.asarray(templates.multiply(weighted).sum(axis=0))[0]
     return total, weighted.T @ fit.background / np.maximum(total, 1e-300)
-

@@ -70,6 +70,7 @@ def fill(table, result, own, rows, planes):
     columns |= _spectra(result, own)
     columns |= _bands(result, own, planes)
     columns["ML_Shift"] = np.linalg.norm(result.walked[own], axis=1)
+    columns["ML_TS_Ext"], columns["ML_Ext_Size"] = result.ts_extended[own], result.size[own]
     columns["ML_Goodness"] = result.goodness[own]
     for name, values in columns.items():
         table[name][rows] = values

@@ -22,18 +22,25 @@ class Templates:
 
 def make_templates(grid, tree, plane, vectors, index, gradients=False):
     """Templates of sources with unit `vectors` and photon `index` on the grid of a plane."""
-    chord = 2 * np.sin(np.radians(plane.reach) / 2)
-    found = tree.query_ball_point(vectors, chord, return_sorted=True)
-    lengths = np.array([len(f) for f in found], int)
-    pixel = np.concatenate([*found, np.zeros(0, int)]).astype(np.int32)
-    source = np.repeat(np.arange(len(vectors)), lengths)
-    pointers = np.concatenate([[0], np.cumsum(lengths)])
-    shape = len(grid.area), len(vectors)
+    source, pixel, pointers = _pairs(tree, vectors, plane.reach)
     spectrum = _nearest_index(index)[source]
-    parts = [_part(grid, plane, vectors, p, pixel, source, spectrum, gradients)
-             for p in range(grid.points.shape[1])]  # fmt: skip
+    points = range(grid.points.shape[1])
+    parts = [_part(grid, plane, vectors, p, pixel, source, spectrum, gradients) for p in points]
     data = np.mean(parts, axis=0) * grid.area[pixel]
+    shape = len(grid.area), len(vectors)
     return Templates(*(csc_matrix((d, pixel, pointers), shape) for d in data))
+
+
+def make_shapes(grid, tree, plane, vectors):
+    """(source, pixel, values): shares of the counts of points and disks (shape, pair)."""
+    source, pixel, _ = _pairs(tree, vectors, plane.shape_reach)
+    rows = range(len(plane.shapes))
+    total = np.zeros((len(plane.shapes), len(pixel)))
+    for point in range(grid.points.shape[1]):
+        _, distance = _apart(grid, vectors, point, pixel, source)
+        place = plane.shapes.place(distance)
+        total += [plane.shapes.at(row, *place) for row in rows]
+    return source, pixel, total * grid.area[pixel] / grid.points.shape[1]
 
 
 def pixel_tree(grid):
@@ -41,28 +48,35 @@ def pixel_tree(grid):
     return cKDTree(grid.vectors)
 
 
+def _pairs(tree, vectors, reach):
+    """Source and pixel of all pairs within `reach` (deg), and where each source's begin."""
+    chord = 2 * np.sin(np.radians(reach) / 2)
+    found = tree.query_ball_point(vectors, chord, return_sorted=True)
+    lengths = np.array([len(f) for f in found], int)
+    pixel = np.concatenate([*found, np.zeros(0, int)]).astype(np.int32)
+    source = np.repeat(np.arange(len(vectors)), lengths)
+    return source, pixel, np.concatenate([[0], np.cumsum(lengths)])
+
+
 def _nearest_index(index):
     return np.argmin(np.abs(np.asarray(index)[:, None] - INDICES), axis=1)
 
 
+def _apart(grid, vectors, point, pixel, source):
+    """Vectors from sources to a point in pixels, and their lengths in deg (chords will do)."""
+    apart = grid.points[pixel, point] - vectors[source]
+    return apart, np.degrees(np.sqrt(np.einsum("ij,ij->i", apart, apart)))
+
+
 def _part(grid, plane, vectors, point, pixel, source, spectrum, gradients):
     """Profile, and its change to the east and north, at one point in every pixel."""
-    apart = grid.points[pixel, point] - vectors[source]
-    distance = np.degrees(np.sqrt(np.einsum("ij,ij->i", apart, apart)))  # chords will do
-    place = np.minimum(np.sqrt(distance) * plane.nodes_per_root, plane.profiles.shape[1] - 2)
-    node = place.astype(int)
-    weight = place - node
-    width = plane.profiles.shape[1]
-
-    def table(values):
-        flat, start = values.ravel(), spectrum * width + node
-        return (1 - weight) * flat[start] + weight * flat[start + 1]
-
-    profile = table(plane.profiles)
+    apart, distance = _apart(grid, vectors, point, pixel, source)
+    place = plane.profiles.place(distance)
+    profile = plane.profiles.at(spectrum, *place)
     if not gradients:
         return (profile,)
     east, north = axes(vectors)
-    slope = -table(plane.slopes) / np.maximum(distance, 1e-6) * np.degrees(1)
+    slope = -plane.slopes.at(spectrum, *place) / np.maximum(distance, 1e-6) * np.degrees(1)
     return (
         profile,
         slope * np.einsum("ij,ij->i", apart, east[source]),
