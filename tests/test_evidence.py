@@ -97,13 +97,14 @@ def test_a_source_is_seen_with_its_significance():
 def test_an_absent_band_is_zero_and_counts_for_nothing():
     """All its channels, and its share of the joint significance, whatever the counts are."""
     covered = np.array([0, 1, 1, 1, 1.0])
-    make = Evidence([[None, *PSFS[1:]]], SIZE)
+    make = Evidence([[None, *PSFS[1:]]], SIZE, share=covered[None])
     counts = poisson(flat(1.0))
     planes = make(counts, FULL, covered)
     counts[:, 0] = 0
     again = make(counts, FULL, covered)
     assert planes.shape == (PLANES, SIZE, SIZE)
     assert np.all(planes[[0, 5, 10, 15]] == 0)
+    assert np.all(np.isfinite(planes))
     assert np.array_equal(planes, again)
 
 

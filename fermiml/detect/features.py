@@ -93,7 +93,8 @@ class Evidence:
         weight = self._share / (level + 1e-3)
         weight = weight / np.maximum(weight.max(axis=0), _TINY)
         variance = np.sum(np.square(weight) * self._square * (level + _TINY), axis=0)
-        scale = np.maximum(variance / np.sum(weight * (level + _TINY), axis=0), _TINY)
+        mean = np.maximum(np.sum(weight * (level + _TINY), axis=0), _TINY)
+        scale = np.maximum(variance / mean, _TINY)
         kernel = self._kernel * (weight / scale)[..., None, None].astype(np.float32)
         return tuple(np.maximum(self._convolve(x, kernel), 0) for x in (counts, expected))
 
