@@ -24,9 +24,9 @@ def stub(operating=OPERATING):
     kind = SimpleNamespace(
         LOCALIZER="peaks",
         RADIUS=1.3,
-        to_maps=lambda z: {"probability": 1 / (1 + np.exp(-np.clip(z - 6, -30, 30)))},
+        to_maps=lambda out: {"probability": 1 / (1 + np.exp(-np.clip(out["z"] - 6, -30, 30)))},
     )
-    model = SimpleNamespace(predict_on_batch=lambda planes: planes[..., 20])
+    model = SimpleNamespace(predict_on_batch=lambda planes: {"z": planes[..., 20]})
     card = {"operating": {"peaks": operating}} if operating else {}
     return Pretrained("stub", kind, model, card)
 

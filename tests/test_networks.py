@@ -9,7 +9,7 @@ from trainingfields import write_field
 
 from fermiml import networks
 from fermiml.errors import InputError
-from fermiml.networks import arrays, losses, pretrained, recipe, targets, training
+from fermiml.networks import arrays, losses, pretrained, recipe, targets, training, turning
 from fermiml.simulate.dataset import Randomisation, TrainingSet
 
 SMALL = {"widths": [4, 8], "encoder": [1, 1], "decoder": [1]}
@@ -49,11 +49,11 @@ def test_every_network_is_trained_saved_and_gives_the_same_maps_again(kind, fiel
     assert all(np.isfinite(float(row["selection_loss"])) for row in rows)
     net = pretrained.load(str(folder))
     evidence = np.random.default_rng(1).normal(size=(2, 64, 64, 23)).astype(np.float32)
-    maps = net.kind.to_maps(net.model.predict_on_batch(evidence))
+    maps = net.maps(evidence)
     assert maps["probability"].shape == (2, 64, 64)
     assert 0 <= maps["probability"].min() <= maps["probability"].max() <= 1
     again = pretrained.load(str(folder))
-    other = again.kind.to_maps(again.model.predict_on_batch(evidence))
+    other = again.maps(evidence)
     for name, values in maps.items():
         assert np.array_equal(values, other[name])
 
@@ -188,3 +188,35 @@ def test_the_rate_rises_stays_and_falls():
     assert rate(40) == 1.0
     assert rate(90) == pytest.approx(0.5)
     assert rate(99) == pytest.approx(0.05)
+
+
+def test_turning_the_sky_turns_the_answer_with_it():
+    """A model that gives the way to the brightest pixel gives the same after any turns."""
+
+    class Finder:
+        def predict_on_batch(self, planes):
+            image = planes[0, ..., 0]
+            row, column = np.unravel_index(np.argmax(image), image.shape)
+            y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+            return {"offset": np.stack([column - x, row - y], -1)[None], "heat": image[None]}
+
+    planes = np.random.default_rng(3).normal(size=(1, 8, 8, 1))
+    plain = Finder().predict_on_batch(planes)
+    for turns in (2, 4):
+        turned = turning.predict(Finder(), planes, turns)
+        assert np.allclose(turned["offset"], plain["offset"])
+        assert np.allclose(turned["heat"], plain["heat"])
+
+
+def test_a_raw_network_sees_counts_only(fields, tmp_path):
+    """The ablation: other evidence changes nothing."""
+    settings = make_recipe(fields, "unek", epochs=1)
+    settings["architecture"]["raw"] = True
+    net = pretrained.load(str(training.train(settings, tmp_path / "raw")))
+    evidence = np.random.default_rng(1).normal(size=(1, 32, 32, 23)).astype(np.float32)
+    other = evidence.copy()
+    other[..., 5:15] += 1
+    other[..., 20:] += 1
+    assert np.array_equal(net.maps(evidence)["probability"], net.maps(other)["probability"])
+    other[..., 2] += 1
+    assert not np.array_equal(net.maps(evidence)["probability"], net.maps(other)["probability"])

@@ -57,7 +57,7 @@ def find(cube, network, locate, lowest, origin=None):
     found = []
     with tqdm(total=len(patches), desc="patches", disable=None, delay=2) as bar:
         for numbers, planes, owned in batches:
-            maps = network.kind.to_maps(network.model.predict_on_batch(planes))
+            maps = network.maps(planes)
             for i, (number, mine) in enumerate(zip(numbers, owned, strict=True)):
                 here = locate({name: m[i] for name, m in maps.items()}, lowest)
                 found.append(_on_sky(patches.geoms[number], number, *here, mine))

@@ -10,11 +10,11 @@ import yaml
 from fermiml import networks
 from fermiml.errors import InputError
 from fermiml.files import write_text
-from fermiml.networks import arrays
+from fermiml.networks import arrays, turning
 from fermiml.yamlfile import read_yaml
 
 DEFAULT = "lat-best"
-_UNET = ("widths", "encoder", "decoder")
+_UNET = ("widths", "encoder", "decoder")  # what the U-Net of two networks must have in common
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class Pretrained:
     kind: object  # module of fermiml.networks
     model: object  # keras.Model
     card: dict
+
+    def maps(self, planes):
+        """Maps for a localizer from evidence (batch, y, x, plane)."""
+        return self.kind.to_maps(turning.predict(self.model, planes, self.card.get("turns", 1)))
 
 
 def names():
@@ -64,7 +68,7 @@ def save(model, recipe, folder):
     content = {
         "network": recipe["network"],
         "architecture": recipe["architecture"],
-        "raw": recipe["training"]["raw"],
+        "turns": recipe["turns"],
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
     write_text(folder / "model.yaml", yaml.safe_dump(content, sort_keys=False), overwrite=True)
@@ -86,7 +90,7 @@ def load_weights(model, recipe, name):
     trained longest can serve all kinds.
     """
     other, path = card(name), locate(name) / "weights.npz"
-    if any(other["architecture"][key] != recipe["architecture"][key] for key in _UNET):
+    if any(other["architecture"].get(key) != recipe["architecture"].get(key) for key in _UNET):
         raise InputError(f"{name}: has another architecture than the recipe")
     same = other["network"] == recipe["network"]
     heads = 0 if same else 2 * len(model.outputs)  # a kernel and a bias each, the last variables

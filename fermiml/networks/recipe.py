@@ -12,11 +12,13 @@ from fermiml.yamlfile import read_yaml
 SCHEMA = {
     "seed": 1,
     "network": ...,  # unek, centroid or best
+    "turns": 1,  # quarter turns of the sky over which the trained network is averaged: 1, 2 or 4
     "architecture": {
         "widths": [20, 48, 96, 160],  # channels at each scale
         "encoder": [1, 2, 2, 2],  # convolutions at each scale on the way down
         "decoder": [1, 1, 1],  # and on the way up
         "classes": False,  # unek: tell AGN from PSR, too
+        "raw": False,  # ablation: counts and what part is observed, no other evidence
     },
     "loss": {"name": None, "alpha": 0.5, "gamma": 2.0, "near": 4.0},  # bce, focal or dice
     "training": {
@@ -29,7 +31,6 @@ SCHEMA = {
         "decay": 0.25,  # the last part of the steps, in which the rate falls to zero
         "weight_decay": 0.01,
         "precision": "float32",  # or mixed_bfloat16, mixed_float16
-        "raw": False,  # ablation: counts and what part is observed, no other evidence
     },
     "selection": {
         "fields": None,  # folders of training fields, for the loss on other skies
@@ -102,6 +103,8 @@ def _check_values(recipe):
         value = training[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             raise InputError(f"training.{key}: {value!r} is no positive number")
+    if recipe["turns"] not in (1, 2, 4):
+        raise InputError(f"turns: {recipe['turns']!r} is not 1, 2 or 4")
     if training["precision"] not in PRECISIONS:
         raise InputError(f"training.precision: one of {', '.join(PRECISIONS)}")
     for key in ("widths", "encoder", "decoder"):

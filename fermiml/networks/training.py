@@ -149,18 +149,9 @@ class _Batches:
 
     def _example(self, number, epoch):
         planes, patch = self._set.example(number, epoch)
-        if self._recipe["training"]["raw"]:
-            planes = _raw(planes)
         kind = networks.kind(self._recipe["network"])
         targets = kind.make_targets(patch, **self._recipe["architecture"])
         return np.moveaxis(planes, 0, -1), targets
-
-
-def _raw(planes):
-    """Only stabilised counts and the observed share of each band; the rest is zero."""
-    keep = np.zeros(len(planes), bool)
-    keep[:5] = keep[15:20] = True
-    return np.where(keep[:, None, None], planes, 0)
 
 
 def _append(path, row):

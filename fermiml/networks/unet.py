@@ -1,17 +1,24 @@
 """The U-Net that all networks share."""
 
-from fermiml.detect.features import PLANES
+import numpy as np
+
+from fermiml.detect.features import CHANNELS, PLANES
+from fermiml.sky.bands import BANDS
 
 WIDTHS = (20, 48, 96, 160)
 ENCODER = (1, 2, 2, 2)  # convolutions at each scale on the way down
 DECODER = (1, 1, 1)  # and on the way up
 
 
-def features(inputs, widths=WIDTHS, encoder=ENCODER, decoder=DECODER):
-    """Feature maps at full resolution from the evidence (batch, y, x, plane)."""
+def features(inputs, widths=WIDTHS, encoder=ENCODER, decoder=DECODER, raw=False):
+    """Feature maps at full resolution from the evidence (batch, y, x, plane).
+
+    With `raw` (an ablation) only counts and the observed share of each band are looked at.
+    """
     from keras import layers
 
-    x = layers.BatchNormalization(center=False, scale=False)(inputs)
+    x = inputs * _raw_planes() if raw else inputs
+    x = layers.BatchNormalization(center=False, scale=False)(x)
     skips = []
     for level, (width, count) in enumerate(zip(widths, encoder, strict=True)):
         for step in range(count):
@@ -51,6 +58,12 @@ def build(heads, **options):
         for name, (channels, start) in heads.items()
     }
     return keras.Model(inputs, outputs)
+
+
+def _raw_planes():
+    """One for planes of counts and of coverage, zero for all other evidence."""
+    kinds = np.repeat([kind in ("counts", "covered") for kind in CHANNELS], len(BANDS))
+    return np.pad(kinds, (0, PLANES - len(kinds))).astype(np.float32)
 
 
 def _block(x, width, size=3, stride=1):
