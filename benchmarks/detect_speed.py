@@ -1,0 +1,50 @@
+"""How fast detection is: evidence and network alone, and with photometry; peak memory.
+
+    fermiml simulate config/simulate-allsky.yaml -o SKY
+    python benchmarks/detect_speed.py SKY [--model NAME] [--only network|all]
+
+The times for imports, for building the network and for reading the cube are told apart.
+"""
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+from machine import machine
+
+SIZE, PLANES, BATCH = 128, 23, 8
+
+
+def main():
+    """Print times and memory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sky", type=Path)
+    parser.add_argument("--model", default="lat-best")
+    parser.add_argument("--only", choices=("network", "all"))
+    options = parser.parse_args()
+    start = time.perf_counter()
+    from fermiml import SourceDetector
+    from fermiml.evaluate.skies import read_sky
+
+    network = SourceDetector.from_pretrained(options.model).network
+    network.maps(np.zeros((BATCH, SIZE, SIZE, PLANES), np.float32))
+    built = time.perf_counter()
+    cube = read_sky(options.sky, background="none").cube
+    area = sum(c.pixel_areas()[c.mask].sum() for c in cube.components[:1])
+    print(f"start-up {built - start:.1f} s, reading {time.perf_counter() - built:.1f} s")
+    for name, photometry in (("network", False), ("all", True)):
+        if options.only in (None, name):
+            detector = SourceDetector(network, photometry=photometry)
+            start = time.perf_counter()
+            catalog = detector.run(cube)
+            seconds = time.perf_counter() - start
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            print(f"{name}: {len(catalog)} sources in {area:.0f} deg2, {seconds:.0f} s, "
+                  f"{area / seconds:.0f} deg2/s, peak memory {memory:.2f} GB", flush=True)  # fmt: skip
+    print(machine(seed=0))
+
+
+if __name__ == "__main__":
+    main()

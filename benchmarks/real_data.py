@@ -1,0 +1,231 @@
+"""Detection on real LAT data against published catalogs: what is found, what could be expected.
+
+    FERMIML_TEST_DATA=... python benchmarks/real_data.py [--model NAME] -o docs/figures
+
+For each data set: the detections at the network's default threshold; how many of them are sources
+of the catalog; how many of the sources whose Asimov TS in this very cube exceeds 25 are found (TS
+with official diffuse models and the catalog's spectra, so it assumes that no source varied); and
+how many detections would match by chance (positions shifted by 3 deg in longitude). Nothing was
+trained or tuned on these data. Needs fermipy (its catalogs). Writes real_data.json and a picture of
+each data set.
+"""
+
+import argparse
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from machine import machine
+from simulate_reality import galactic
+
+from fermiml import SkyCube, SourceCatalog, SourceDetector
+from fermiml.evaluate.skies import away_from_edge
+from fermiml.files import write_text
+from fermiml.simulate import catalogs, diffuse, planes, render
+from fermiml.simulate.observation import Observation
+from fermiml.sky.bands import EDGES
+
+DETECTABLE = 25.0
+RADIUS = 0.3  # deg
+
+
+@dataclass(frozen=True)
+class Case:
+    """One data set, and the catalog it is compared with."""
+
+    name: str
+    counts: str
+    isotropic: str
+    exposure: str | None = None
+    psf: str | None = None
+    catalog: str = "4FGL-DR4"
+    radius: float = RADIUS
+    options: dict = field(default_factory=dict)
+
+
+CASES = (
+    Case(
+        "j2024_ft1",
+        "j2024_ft1/ft1.fits.gz",
+        "iso_P8R2_SOURCE_V6_v06.txt",
+        options={
+            "center": SkyCoord(47, -19, unit="deg", frame="galactic"),
+            "width": 10.0,
+            "emin": 500.0,
+            "emax": 5e5,
+        },
+    ),
+    Case(
+        "pg1553_100mev",
+        "pg1553_100mev/ccube_00.fits.gz",
+        "iso_P8R3_SOURCE_V3_v1.txt",
+        exposure="pg1553_100mev/bexpmap_roi_00.fits.gz",
+    ),
+    Case(
+        "3fhl_gc",
+        "3fhl_gc/fermi-3fhl-gc-counts-cube.fits.gz",
+        "iso_P8R2_SOURCE_V6_v06.txt",
+        exposure="3fhl_gc/fermi-3fhl-gc-exposure-cube.fits.gz",
+        psf="3fhl_gc/fermi-3fhl-gc-psf-cube.fits.gz",
+    ),
+    Case("gc_clean_psf23", "gc_clean_psf23", "iso_P8R3_SOURCE_V3_v1.txt"),
+    Case(
+        "3fhl_allsky",
+        "3fhl_allsky/fermi_3fhl_counts_cube_hpx.fits.gz",
+        "iso_P8R2_SOURCE_V6_v06.txt",
+        exposure="3fhl_allsky/fermi_3fhl_exposure_cube_hpx.fits.gz",
+        psf="3fhl_allsky/fermi_3fhl_psf_gc.fits.gz",
+        catalog="catalogs/gll_psch_v13.fit.gz",
+        radius=0.7,  # the pixels measure 0.9 deg
+    ),
+)
+
+
+def read(case, folder):
+    """The cube of a data set."""
+    real = folder / "real"
+    given = {k: real / getattr(case, k) for k in ("exposure", "psf") if getattr(case, k)}
+    return SkyCube.read(real / case.counts, **given, **case.options)
+
+
+def known_sources(case, folder, cube):
+    """Positions of the catalog's sources in the data, and the Asimov TS of each there."""
+    path = catalogs.find(case.catalog) if "/" not in case.catalog else _existing(folder, case)
+    sources, _ = catalogs.own_sources(path)
+    position = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic")
+    near = position.separation(cube.center).deg < _radius(cube) + 5
+    sources, position = sources[near], position[near]
+    model = galactic(folder).intensity
+    flat = diffuse.isotropic_file(folder / "diffuse" / case.isotropic).intensity
+    total = np.zeros(len(sources))
+    for component in cube.components:
+        observation = Observation.like(component)
+        expected = planes.expect(observation, model) + planes.expect(observation, flat)
+        expected += render.total(observation, sources)
+        ts, _ = render.oracle(observation, sources, expected)
+        total += ts[:, component.energy_edges[:-1] > 0.95 * EDGES[0]].sum(axis=1)
+    inside = away_from_edge(cube.components[0], position)
+    return position[inside], total[inside]
+
+
+def _existing(folder, case):
+    """A file of the folder, gzipped or not."""
+    path = folder / case.catalog
+    return path if path.exists() else path.with_suffix("")
+
+
+def _radius(cube):
+    """Radius (deg) around the centre that holds the data."""
+    component = cube.components[0]
+    observed = np.flatnonzero(component.mask)
+    some = observed[:: max(1, len(observed) // 5000)]
+    return component.positions_of(some).separation(cube.center).deg.max()
+
+
+def compare(case, catalog, cube, position, ts):
+    """How detections and catalog go together."""
+    inside = away_from_edge(cube.components[0], catalog.positions)
+    detected = catalog.positions[inside].galactic
+    return {
+        "detections": len(detected),
+        "in the catalog": _matched(detected, position, case.radius),
+        "by chance": _by_chance(detected, position, case.radius),
+        "catalog, TS > 25": int((ts > DETECTABLE).sum()),
+        "found of these": _matched(position[ts > DETECTABLE], detected, case.radius),
+        "expected real": float(catalog.table["ML_Prob"][inside].sum()),
+        "median separation": _separation(detected, position, case.radius),
+    }
+
+
+def _nearest(first, second):
+    if not len(first) or not len(second):
+        return np.full(len(first), 180.0)
+    return first.match_to_catalog_sky(second)[1].deg
+
+
+def _matched(first, second, radius):
+    return int((_nearest(first, second) < radius).sum())
+
+
+def _by_chance(detected, position, radius, shift=3.0):
+    moved = [
+        SkyCoord(detected.l + s * shift * u.deg, detected.b, frame="galactic") for s in (-1, 1)
+    ]
+    return float(np.mean([_matched(m, position, radius) for m in moved]))
+
+
+def _separation(detected, position, radius):
+    distance = _nearest(detected, position)
+    distance = distance[distance < radius]
+    return float(np.median(distance)) if len(distance) else None
+
+
+def plot(case, cube, catalog, position, ts, path):
+    """Smoothed counts with detections (circles) and known sources of TS > 25 (crosses)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from scipy.ndimage import gaussian_filter
+
+    component = cube.components[0]
+    figure = plt.figure(figsize=(9, 8))
+    if component.is_healpix:
+        axis, transform = figure.add_subplot(projection="mollweide"), None
+    else:
+        image = component.counts.geom.to_image()
+        axis = figure.add_subplot(projection=image.wcs)
+        counts = component.counts.data.sum(axis=0).astype(float) * component.mask
+        smooth = gaussian_filter(counts, 0.12 / component.pixel_size)
+        axis.imshow(np.sqrt(smooth), origin="lower", cmap="gray_r")
+        transform = axis.get_transform("galactic")
+    for where, style in (
+        (position[ts > DETECTABLE], {"marker": "x", "c": "#d55e00", "label": "catalog, TS > 25"}),
+        (catalog.positions.galactic, {"marker": "o", "s": 90, "facecolors": "none",
+                                      "edgecolors": "#0072b2", "label": "fermiml"}),
+    ):  # fmt: skip
+        if transform is None:
+            axis.scatter(-where.l.wrap_at("180d").rad, where.b.rad, **{**style, "s": 12}, lw=0.7)
+        else:
+            limits = axis.get_xlim(), axis.get_ylim()
+            axis.scatter(where.l.deg, where.b.deg, transform=transform, **style)
+            axis.set(xlim=limits[0], ylim=limits[1])
+    axis.legend(loc="upper right")
+    axis.set_title(case.name)
+    figure.savefig(path, dpi=75, bbox_inches="tight")
+    plt.close(figure)
+
+
+def main():
+    """Print and write the table, draw the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="lat-best")
+    parser.add_argument("--only", help="one data set")
+    parser.add_argument("-o", "--output", default=".", type=Path)
+    options = parser.parse_args()
+    folder = Path(os.environ["FERMIML_TEST_DATA"])
+    detector = SourceDetector.from_pretrained(options.model)
+    results = {"machine": machine(seed=0), "model": options.model}
+    for case in CASES:
+        if options.only not in (None, case.name):
+            continue
+        cube = read(case, folder)
+        start = time.perf_counter()
+        catalog = detector.run(cube)
+        seconds = time.perf_counter() - start
+        if case.catalog == "4FGL-DR4":
+            catalog = catalog.associate(SourceCatalog.read(catalogs.find(case.catalog)))
+        position, ts = known_sources(case, folder, cube)
+        results[case.name] = compare(case, catalog, cube, position, ts) | {"seconds": seconds}
+        print(case.name, json.dumps(results[case.name]), flush=True)
+        plot(case, cube, catalog, position, ts, options.output / f"real_{case.name}.png")
+    write_text(options.output / "real_data.json", json.dumps(results, indent=1), overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
