@@ -41,8 +41,11 @@ def main():
             catalog = detector.run(cube)
             seconds = time.perf_counter() - start
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            print(f"{name}: {len(catalog)} sources in {area:.0f} deg2, {seconds:.0f} s, "
-                  f"{area / seconds:.0f} deg2/s, peak memory {memory:.2f} GB", flush=True)  # fmt: skip
+            print(
+                f"{name}: {len(catalog)} sources in {area:.0f} deg2, {seconds:.0f} s, "
+                f"{area / seconds:.0f} deg2/s, peak memory {memory:.2f} GB",
+                flush=True,
+            )
     print(machine(seed=0))
 
 
