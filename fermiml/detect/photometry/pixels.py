@@ -6,6 +6,7 @@ import healpy
 import numpy as np
 
 from fermiml.detect.photometry.planes import merge_factor
+from fermiml.detect.photometry.regions import sky_coord
 from fermiml.sky.areasplit import points_in_pixels
 from fermiml.sky.tiling import to_frame, unit_vectors
 
@@ -39,28 +40,40 @@ class SkyPixels:
         position = self.component.positions_of(numbers)
         return to_frame(unit_vectors(position), self.component.geom.frame, "icrs")
 
-    def cut(self, region, margin):
-        """Places (in `numbers`) of the pixels in a region's square with a margin (deg)."""
-        near = np.flatnonzero(
-            self.vectors @ region.center.astype(np.float32) > region.cosine(margin)
-        )
-        x, y = region.plane(self.vectors[near].astype(float))
-        return near[region.holds(x, y, margin)]
+    def near(self, region, margin):
+        """Places (in `numbers`) of the pixels in the circle around a region, and their
+        tangent-plane coordinates."""
+        center = region.center.astype(np.float32)
+        near = np.flatnonzero(self.vectors @ center > region.cosine(margin))
+        return near, region.plane(self.vectors[near].astype(float))
+
+
+def observed(component, vectors):
+    """Which directions (unit vectors) lie in an observed pixel of a component."""
+    geom, position = component.geom, sky_coord(vectors)
+    if geom.is_hpx:
+        index = geom.coord_to_idx(position)
+        local = np.atleast_1d(geom.global_to_local(index, ravel=True))
+    else:
+        x, y = geom.coord_to_idx(position, clip=False)
+        local = np.where((x >= 0) & (y >= 0), y * geom.data_shape[1] + x, -1)
+    return (local >= 0) & component.mask.ravel()[np.maximum(local, 0)]
 
 
 def grids(sky, region, planes, margins):
     """The grid of each plane of a component."""
     size, out, cuts = sky.component.pixel_size, [], {}
+    near, (x, y) = sky.near(region, max(margins))
     for plane, margin in zip(planes, margins, strict=True):
         factor = merge_factor(size, plane.r68)
         key = factor, plane.samples, margin
         if key not in cuts:
-            cuts[key] = _merged(sky, region, sky.cut(region, margin), factor, plane.samples)
+            cuts[key] = _merged(sky, near[region.holds(x, y, margin)], factor, plane.samples)
         out.append(_grid(sky, region, plane, *cuts[key]))
     return out
 
 
-def _merged(sky, region, chosen, factor, samples):
+def _merged(sky, chosen, factor, samples):
     """Chosen pixels, the number of the merged pixel of each, and where the merged ones are."""
     area = sky.area[chosen]
     label = np.arange(len(chosen))

@@ -20,7 +20,7 @@ _NODES = 1500  # of a profile
 _HELD = 0.95  # share of the PSF within the reach of a template
 _LONGEST = 8.0  # deg, that a template reaches at most
 _MERGED = 0.3  # of r68: the size up to which pixels may be merged
-_SAMPLED = 1.0  # of r68: the size from which a pixel is sampled at several points
+_SAMPLED = 0.85  # of r68: the size from which a pixel is sampled at several points
 
 
 @dataclass(frozen=True)

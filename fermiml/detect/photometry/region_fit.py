@@ -26,6 +26,7 @@ REFERENCE = 2000.0  # MeV
 class RegionResult:
     """What is known of the sources of a region after the fit."""
 
+    planes: list  # those that have pixels here
     vectors: np.ndarray
     covariance: np.ndarray
     walked: np.ndarray  # deg east and north of the candidate
@@ -40,6 +41,7 @@ class RegionResult:
 def fit_region(skies, planes, responses, region, vectors):
     """Fit the sources `vectors` of a region and its surroundings."""
     fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, planes, i)]
+    planes = [f.plane for f in fields]
     start, index = vectors, np.full(len(vectors), 2.2)
     walked = np.zeros((len(vectors), 2))
     folding = _folding(planes, responses, vectors)
@@ -72,7 +74,9 @@ def fit_region(skies, planes, responses, region, vectors):
     if len(rows):
         extended[:, rows] = extension(fields, fits, vectors, rows, spectrum.counts, trust)
     goodness = _goodness(fits)
-    return RegionResult(vectors, covariance, walked, curves, spectrum, curved, goodness, *extended)
+    return RegionResult(
+        planes, vectors, covariance, walked, curves, spectrum, curved, goodness, *extended
+    )
 
 
 def _moved(vectors, shift):
@@ -106,7 +110,8 @@ def _drop(fields, fits, vectors, shift, index, expected, weights):
 def _folding(planes, responses, vectors):
     position = sky_coord(vectors)
     parts = []
-    for number, response in enumerate(responses):
+    for number in sorted({p.component for p in planes}):
+        response = responses[number]
         share = np.stack([p.share for p in planes if p.component == number], axis=1)
         exposure = response.exposure(position)
         parts.append(spectra.Folding(response.true_edges, exposure, share, REFERENCE))
@@ -154,7 +159,8 @@ class _Field:
 def _fields(sky, region, planes, component):
     mine = [p for p in planes if p.component == component]
     margins = [min(4.0, 1.2 * p.reach + 0.8) for p in mine]
-    return [_Field(g, p) for g, p in zip(grids(sky, region, mine, margins), mine, strict=True)]
+    cut = zip(grids(sky, region, mine, margins), mine, strict=True)
+    return [_Field(grid, plane) for grid, plane in cut if len(grid.area)]
 
 
 def _goodness(fits):

@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from fermiml.catalog.columns import MLFlag
-from fermiml.detect.photometry.pixels import SkyPixels
+from fermiml.detect.photometry.pixels import SkyPixels, observed
 from fermiml.detect.photometry.planes import make_planes
 from fermiml.detect.photometry.region_fit import fit_region
 from fermiml.detect.photometry.regions import axes, make_regions
@@ -46,18 +46,20 @@ def measure(cube, positions, progress=False):
     if not len(position):
         return table
     planes, responses = make_planes(cube)
-    skies = [SkyPixels(component) for component in cube.components]
     vectors = unit_vectors(position.icrs)
-    inside, rim = _surroundings(skies, vectors)
+    inside, rim = _surroundings(cube, vectors)
     table["ML_Flags"][rim] |= MLFlag.EDGE
     numbers = np.flatnonzero(inside)
+    if not len(numbers):
+        return table
+    skies = [SkyPixels(component) for component in cube.components]
     regions = make_regions(vectors[numbers])
     for region in tqdm(regions, "photometry", unit="region", disable=None if progress else True):
         x, y = region.plane(vectors[numbers])
         joint = np.flatnonzero(region.holds(x, y, _AROUND))
         result = fit_region(skies, planes, responses, region, vectors[numbers[joint]])
         own = np.searchsorted(joint, region.own)
-        fill(table, result, own, numbers[region.own], planes)
+        fill(table, result, own, numbers[region.own])
     _flag(table, cube, numbers)
     return table
 
@@ -72,20 +74,15 @@ def _checked(positions):
     return position
 
 
-def _surroundings(skies, vectors):
+def _surroundings(cube, vectors):
     """Which candidates lie in an observed pixel, and which have unobserved sky close by."""
     inside, rim = np.zeros(len(vectors), bool), np.ones(len(vectors), bool)
-    angle = np.arange(12) * np.pi / 6
-    for sky in skies:
-        size = sky.component.pixel_size
-        tree = cKDTree(sky.vectors)
-        reach = np.radians(0.75 * size)
-        here = tree.query(vectors, distance_upper_bound=reach)[0] < reach
-        around = np.ones(len(vectors), bool)
-        east, north = axes(vectors)
-        for a in angle:
-            ring = vectors + np.radians(_RIM) * (np.sin(a) * east + np.cos(a) * north)
-            around &= tree.query(ring, distance_upper_bound=reach)[0] < reach
+    east, north = axes(vectors)
+    angle = np.arange(12)[:, None, None] * np.pi / 6
+    ring = vectors + np.radians(_RIM) * (np.sin(angle) * east + np.cos(angle) * north)
+    for component in cube.components:
+        here = observed(component, vectors)
+        around = observed(component, ring.reshape(-1, 3)).reshape(ring.shape[:2]).all(axis=0)
         inside |= here
         rim &= ~(here & around)
     return inside, rim

@@ -63,12 +63,12 @@ def put_positions(table, rows, position):
     table["GLON"][rows], table["GLAT"][rows] = single(galactic.l.deg, 360), single(galactic.b.deg)
 
 
-def fill(table, result, own, rows, planes):
+def fill(table, result, own, rows):
     """Put the sources `own` of a region's result into rows of the table."""
     put_positions(table, rows, sky_coord(result.vectors[own]))
     columns = ellipses(result.covariance[own])
     columns |= _spectra(result, own)
-    columns |= _bands(result, own, planes)
+    columns |= _bands(result, own, result.planes)
     columns["ML_Shift"] = np.linalg.norm(result.walked[own], axis=1)
     columns["ML_TS_Ext"], columns["ML_Ext_Size"] = result.ts_extended[own], result.size[own]
     columns["ML_Goodness"] = result.goodness[own]
