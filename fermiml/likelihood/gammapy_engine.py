@@ -50,6 +50,8 @@ def fit(catalog, cube, *, known=None, galdiff=None, iso=None, jobs=1, parts=None
         Folder for the results of regions: a run that was interrupted goes on there.
     positions, spectra, background : bool
         Whether positions, spectral shapes and backgrounds are free. All are by default.
+    bands : bool
+        Whether fluxes in bands are wanted (the default).
     neighbours : float
         Sources within so many deg (3) are refitted when one is taken out for its TS.
 

@@ -18,6 +18,7 @@ class Settings:
     positions: bool = True
     spectra: bool = True
     background: bool = True
+    bands: bool = True
     neighbours: float = 3.0  # deg within which sources are refitted when one is taken out
 
 
@@ -53,9 +54,9 @@ def measure(region, core, near, inner, settings):
     if settings.positions:
         fit = _fit_all(region, inner, settings)
     shapes = {}
-    for source in near:
-        if settings.spectra and _rough_ts(region, fit, source) >= CURVATURE_TS:
-            spectrum.set_pivot(region, source, fit)
+    for source in near if settings.spectra else ():
+        spectrum.set_pivot(region, source, fit)
+        if _rough_ts(region, fit, source) >= CURVATURE_TS:
             around = _around(region, source, inner, settings)
             shapes[source] = spectrum.choose(region, source, around)
     fit = _fit_all(region, inner, settings)
@@ -120,16 +121,14 @@ def _row(region, source, fit, inner, settings, place, shapes):
     nothing = region.fit(without, state=null, also=[column])
     kind, alternatives = shapes or (_kind(region, source), {})
     chosen = spectrum.read(region, source, fit, kind)
-    flux, errors, root = spectrum.bands(region, source, around, chosen)
+    bands = spectrum.bands(region, source, around, chosen) if settings.bands else None
     return {
         "ts": max(2 * (nothing.loss - best.loss), 0.0),
         "npred": region.npred(column),
         "spectrum": chosen,
         "alternatives": alternatives,
         "place": place,
-        "flux_band": flux,
-        "unc_flux_band": errors,
-        "sqrt_ts_band": root,
+        "bands": bands,
         "converged": all(f.minimum.converged for f in (fit, best, nothing))
         and (place is None or place.converged),
     }

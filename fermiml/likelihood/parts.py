@@ -75,7 +75,9 @@ def _unpacked(row):
     if row["place"] is not None:
         row["place"]["covariance"] = np.array(row["place"]["covariance"])
         row["place"] = Place(**row["place"])
-    return {k: np.array(v) if isinstance(v, list) else v for k, v in row.items()}
+    if row["bands"] is not None:
+        row["bands"] = tuple(np.array(values) for values in row["bands"])
+    return row
 
 
 def _spectrum(stored):

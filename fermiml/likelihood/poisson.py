@@ -27,13 +27,22 @@ class Poisson:
     fixed: np.ndarray  # (row,), expected from everything that is no column
     starts: np.ndarray  # (bin + 1,)
 
-    def loss(self, n):
-        """Its value for the counts `n` (column, bin)."""
-        return self._loss(n, self._expected(n))
+    def along(self, n, column, unit):
+        """The value as a function of one column's norm, which has `unit` counts (bin) per norm."""
+        nothing, one = n.copy(), n.copy()
+        nothing[column], one[column] = 0.0, unit
+        base = self.expected(nothing)
+        slope = self.expected(one) - base
+        total, more = np.sum(self.sums * nothing), np.sum(self.sums[column] * unit)
+
+        def loss(norm):
+            return total + norm * more - np.sum(self.counts * np.log(base + norm * slope))
+
+        return loss
 
     def slopes(self, n):
         """Value, gradient (column, bin) and curvature (bin, column, column)."""
-        expected = self._expected(n)
+        expected = self.expected(n)
         ratio = self.counts / expected
         gradient = self.sums.copy()
         curvature = np.zeros((n.shape[1], len(n), len(n)))
@@ -41,13 +50,12 @@ class Poisson:
             block = self.templates[:, rows]
             gradient[:, b] -= block @ ratio[rows]
             curvature[b] = (block * (ratio[rows] / expected[rows])) @ block.T
-        return self._loss(n, expected), gradient, curvature
-
-    def _loss(self, n, expected):
         # Not a dot product: threads of a BLAS cost more than they bring for a single vector.
-        return np.sum(self.sums * n) - np.sum(self.counts * np.log(expected))
+        loss = np.sum(self.sums * n) - np.sum(self.counts * np.log(expected))
+        return loss, gradient, curvature
 
-    def _expected(self, n):
+    def expected(self, n):
+        """Expected counts at the rows."""
         expected = self.fixed.copy()
         for b, rows in self._bins():
             expected[rows] += n[:, b] @ self.templates[:, rows]

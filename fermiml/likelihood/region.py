@@ -257,12 +257,7 @@ class Region:
         poisson = self._poisson(columns, {}, bins, None)
         n, slopes, _ = self.expected(state[columns], columns)
         which = int(np.flatnonzero(columns == column)[0])
-
-        def loss(norm):
-            n[which] = norm * slopes[which, NORM]
-            return poisson.loss(n)
-
-        return loss
+        return poisson.along(n, which, slopes[which, NORM])
 
     def present(self):
         """The sources with the spectra of the present state (and amplitudes that are positive)."""

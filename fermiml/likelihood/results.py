@@ -39,8 +39,8 @@ def filled(catalog, rows, cube, background):
 def _write_row(table, number, result):
     row = table[number]
     row["TS"], row["TS_Engine"], row["Npred"] = result["ts"], ENGINE, result["npred"]
-    row["Flux_Band"], row["Unc_Flux_Band"] = result["flux_band"], result["unc_flux_band"]
-    row["Sqrt_TS_Band"] = result["sqrt_ts_band"]
+    if result["bands"] is not None:
+        row["Flux_Band"], row["Unc_Flux_Band"], row["Sqrt_TS_Band"] = result["bands"]
     chosen = result["spectrum"]
     found = {**result["alternatives"], chosen.kind: chosen}
     row["SpectrumType"], row["Pivot_Energy"] = chosen.kind, chosen.pivot

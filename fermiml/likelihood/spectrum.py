@@ -13,7 +13,7 @@ CUTOFF_INDEX = 2 / 3  # of the exponential, as 4FGL fixes it
 LEAST_TS = 4.0  # of a curved spectrum over a power law
 LEAST_AIC = 2.0  # by which AIC must prefer a cutoff to a log-parabola
 _COVERED = 2 / 3  # share of a band (in ln E) that the data must have
-LIMIT = 2.71  # of -2 ln L: a 95 % upper limit
+LEVEL = 0.95  # of upper limits
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,23 @@ def read(region, source, fit, kind):
 
 
 def set_pivot(region, source, fit):
-    """Give a power law the pivot energy at which its norm and index are independent."""
+    """Give a power law the pivot energy at which its norm and index are independent.
+
+    `fit` is one in which both were free.
+    """
     column = region.column(source)
     block = fit.block(column)
-    if not block[INDEX, INDEX] > 0:
+    shapes = region.sources.shapes
+    if not block[INDEX, INDEX] > 0 or shapes.exp_index[source] or region.state[column, CURVATURE]:
         return
     norm, index, _ = fit.state[column]
-    pivot = region.sources.shapes.pivot[source]
-    new, at_pivot, _ = spectra.decorrelate(pivot, norm, index, block[:2, :2])
+    new, at_pivot, _ = spectra.decorrelate(shapes.pivot[source], norm, index, block[:2, :2])
     edges = np.concatenate([o.edges for o in region.folding.observations])
-    if not edges.min() <= new <= edges.max():
-        return
-    state = fit.state.copy()
-    state[column, NORM] = at_pivot
-    region.reshape(source, pivot=new)
-    region.settle(state)
+    if edges.min() <= new <= edges.max():
+        state = region.state.copy()
+        state[column, NORM] *= at_pivot / norm
+        region.reshape(source, pivot=new)
+        region.settle(state)
 
 
 def choose(region, source, free):
@@ -94,17 +96,13 @@ def choose(region, source, free):
                             ("PLSuperExpCutoff", CUTOFF_INDEX)):  # fmt: skip
         region.reshape(source, exp_index=exp_index)
         free[column, CURVATURE] = kind != "PowerLaw"
-        fits[kind] = region.fit(free, state=fits.get("PowerLaw", _State(plain)).state)
+        start = plain if kind == "PowerLaw" else fits["PowerLaw"].state
+        fits[kind] = region.fit(free, state=start)
         found[kind] = read(region, source, fits[kind], kind)
     kind = _preferred({kind: fit.loss for kind, fit in fits.items()})
     region.reshape(source, exp_index=found[kind].exp_index)
     region.settle(fits[kind].state)
     return kind, found
-
-
-@dataclass
-class _State:
-    state: np.ndarray
 
 
 def _preferred(losses):
@@ -163,37 +161,47 @@ def _band_norm(region, column, norms, bins):
     norm = best.state[column, NORM]
     owner, _ = np.nonzero(norms)
     i = int(np.flatnonzero(owner == column)[0])
-    variance = best.covariance[i, i]
     single = 1 / max(best.minimum.curvature[i, i], 1e-300)
-    profile = _profile(region, best, norms, column, bins, max(np.sqrt(variance / single), 1.0))
-    return norm, profile(-1, 1.0), profile(1, 1.0), norm + profile(1, LIMIT), ts
+    widening = max(np.sqrt(best.covariance[i, i] / single), 1.0)
+    line = _line(region, best, column, bins, widening)
+    limit = _limit(line, norm) if ts < 1 else np.nan
+    return norm, _distance(line, norm, -1), _distance(line, norm, 1), limit, ts
 
 
-def _profile(region, best, norms, column, bins, widening):
-    """Distance, down or up, over which -2 ln L rises by some amount.
+def _line(region, best, column, bins, widening):
+    """By how much -2 ln L rises away from the best norm.
 
     Along the norm alone with all else held, stretched by the ratio of the errors with and
-    without the others free: at the minimum that is the profile, and it keeps the asymmetry.
+    without the others free: near the minimum that is the profile, and it keeps the asymmetry.
     """
     line = region.line(column, best.state, bins)
     norm = best.state[column, NORM]
     floor = line(norm)
+    return lambda x: 2 * (line(max(norm + (x - norm) / widening, 0.0)) - floor)
 
-    def distance(sign, rise):
-        def excess(x):
-            return 2 * (line(norm + sign * x) - floor) - rise
 
-        farthest = norm if sign < 0 else np.inf
-        step = 0.5 * max(norm, 1e-3)
-        while step < farthest and excess(step) < 0 and step < 1e12:
-            step *= 2
-        step = min(step, farthest)
-        if step <= 0 or excess(step) < 0:
-            return farthest
-        low = 0.0
-        for _ in range(40):
-            middle = 0.5 * (low + step)
-            low, step = (middle, step) if excess(middle) < 0 else (low, middle)
-        return min(step * widening, farthest)
+def _distance(line, norm, sign, rise=1.0):
+    """How far down or up the norm can go until -2 ln L has risen."""
+    farthest = norm if sign < 0 else np.inf
+    low, step = 0.0, 0.5 * max(norm, 1e-3)
+    while step < farthest and line(norm + sign * step) < rise and step < 1e12:
+        step *= 2
+    high = min(step, farthest)
+    if high <= 0 or line(norm + sign * high) < rise:
+        return farthest
+    for _ in range(30):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if line(norm + sign * middle) < rise else (low, middle)
+    return high
 
-    return distance
+
+def _limit(line, norm):
+    """95 % upper limit: 95 % of the likelihood's integral over norms >= 0, as in 4FGL.
+
+    (The profile's limit would be 1.35 counts where there are none.)
+    """
+    end = norm + _distance(line, norm, 1, rise=20.0)
+    x = np.linspace(0.0, end, 81)
+    weight = np.exp([-0.5 * line(value) for value in x])
+    total = np.concatenate([[0], np.cumsum(0.5 * (weight[1:] + weight[:-1]))])
+    return float(np.interp(LEVEL * total[-1], total, x))

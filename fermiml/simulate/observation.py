@@ -12,6 +12,7 @@ from fermiml.simulate.sources import unit_vectors
 from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
 from fermiml.sky.areasplit import points_in_pixels
+from fermiml.sky.fitsmaps import image_geom
 from fermiml.sky.tiling import to_frame
 
 BINS_PER_DECADE = 8  # of the true energies, at least
@@ -78,11 +79,11 @@ class Observation:
     @cached_property
     def pixels(self):
         """The pixels of the grid."""
-        return Pixels(self.geom.to_image())
+        return Pixels(image_geom(self.geom))
 
     @cached_property
     def _exposure_pixels(self):
-        return Pixels(self.exposure_map.geom.to_image())
+        return Pixels(image_geom(self.exposure_map.geom))
 
     @cached_property
     def true_profiles(self):

@@ -1,0 +1,222 @@
+"""The likelihood fit against known truth: TS, flux, index, positions, noise, false sources, time.
+
+    python benchmarks/likelihood.py skies noise false speed -o docs/figures [--cache DIR]
+
+`skies`: seeds are the true sources of oracle TS > 16, moved by 0.03 deg; everything is free.
+`noise`: a fixed position, fixed shape, norm >= 0, no source. `false`: maxima of a TS map of
+source-free skies as seeds. `speed`: time against the number of seeds. Fields are simulated with
+500 MeV-1 TeV, 6 bins a decade, 14 years, FRONT+BACK, pixels of 0.1 deg.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from gammapy.maps import WcsNDMap
+from machine import machine
+
+from fermiml import SkyCube, SourceCatalog
+from fermiml.likelihood import gammapy_engine
+from fermiml.simulate import config, fields
+from fermiml.sky.cube import Component, EnergyDispersion, Origin
+
+SEED = 7
+ZONES = {"high": [(100, 45), (60, 60), (230, -50), (300, 40), (130, -62), (200, 38)],
+         "middle": [(95, 16), (320, -15), (215, 15), (140, -16), (280, 15), (40, -16)],
+         "plane": [(85, 2), (125, -2), (240, 1), (205, 0)]}  # fmt: skip
+
+
+def simulate(center, width=14.0, seed=SEED, preset="nominal"):
+    """A cube, its truth, and the numbers of the true sources that count."""
+    settings = config.check(
+        {
+            "seed": seed,
+            "sky": {"centers": [list(center)], "width": width},
+            "energy": {"min": 500, "max": 1e6, "bins_per_decade": 6},
+            "observation": {"years": 14},
+            "population": {"preset": preset},
+        }
+    )
+    setup = fields.prepare(settings)
+    ((_, geom),) = fields.geometries(settings)
+    rng = np.random.default_rng([seed, *(int(c) % 360 for c in center)])
+    seen, bright = fields.simulate_field(setup, geom, rng)
+    cube = SkyCube([_component(seen[0], rng)], "simulated")
+    return cube, fields.true_catalog(seen, bright) if len(bright) else None
+
+
+def _component(field, rng):
+    o, given = field.observation, Origin("simulated")
+    return Component(
+        "all",
+        WcsNDMap(o.geom, rng.poisson(field.expected)),
+        field.selection,
+        mask=np.ones(o.pixels.shape, bool),
+        psf=o.psf,
+        exposure=o.exposure_map,
+        edisp=EnergyDispersion(o.true_edges, o.dispersion),
+        background=WcsNDMap(o.geom, field.background),
+        origins={"psf": given, "exposure": given, "edisp": given},
+    )
+
+
+def seeds_of(catalog, rng, scatter=0.03):
+    """Bare positions, moved at random."""
+    angle = rng.uniform(0, 360, len(catalog)) * u.deg
+    distance = scatter * np.hypot(*rng.normal(size=(2, len(catalog)))) * u.deg
+    moved = catalog.positions.directional_offset_by(angle, distance)
+    return SourceCatalog.from_table({"RAJ2000": moved.ra.deg, "DEJ2000": moved.dec.deg})
+
+
+def true_seeds(truth, geom, least=16.0):
+    """True point sources above a TS, not within half a degree of the edge."""
+    x, y = geom.to_image().coord_to_pix(truth.positions)
+    ny, nx = geom.data_shape[1:]
+    inside = (x > 4.5) & (y > 4.5) & (x < nx - 5.5) & (y < ny - 5.5)
+    return truth.filter(inside & (truth.table["TS_Oracle"] > least))
+
+
+def skies(cache):
+    """Fits of many fields; one file each, so that an interrupted run goes on."""
+    for zone, centers in ZONES.items():
+        for center in centers:
+            path = cache / f"sky_{zone}_{center[0]}_{center[1]}.npz"
+            if not path.is_file():
+                cube, truth = simulate(center)
+                true = true_seeds(truth, cube.components[0].counts.geom)
+                rng = np.random.default_rng([SEED, 1])
+                start = time.process_time()
+                found = gammapy_engine.fit(seeds_of(true, rng), cube, bands=False)
+                seconds = time.process_time() - start
+                np.savez(path, seconds=seconds, **_compare(true, found))
+                print(f"{path.stem}: {len(true)} sources, {seconds:.0f} s of CPU", flush=True)
+
+
+def _compare(true, found):
+    t, f = true.table, found.table
+    offset = true.positions.separation(found.positions).deg
+    angle = found.positions.position_angle(true.positions).deg
+    turned = np.radians(angle - np.asarray(f["Conf_95_PosAng"], float))
+    major, minor = (np.asarray(f[f"Conf_95_{n}"], float) for n in ("SemiMajor", "SemiMinor"))
+    index, error = _index(f)
+    return {
+        "oracle": np.array(t["TS_Oracle"], float),
+        "ts": np.array(f["TS"], float),
+        "flux_pull": np.array((f["Flux1000"] - t["Flux1000"]) / f["Unc_Flux1000"], float),
+        "flux_ratio": np.array(f["Flux1000"] / t["Flux1000"], float),
+        "index_pull": (index - _local_index(t, f)) / error,
+        "offset": offset,
+        "r95": np.sqrt(major * minor),
+        "sigma": np.hypot(offset * np.cos(turned) / major, offset * np.sin(turned) / minor),
+        "flags": np.array(f["ML_Flags"].filled(0), int),
+        "kind": np.asarray(f["SpectrumType"]).astype("U"),
+        "class1": np.asarray(t["CLASS1"]).astype("U"),
+    }
+
+
+def _index(table):
+    """Index at the pivot energy, and its error, of the shape that each row has."""
+    kinds = np.asarray(table["SpectrumType"])
+    names = {"PowerLaw": "PL_Index", "LogParabola": "LP_Index", "PLSuperExpCutoff": "PLEC_IndexS"}
+    return tuple(
+        np.select(
+            [kinds == k for k in names], [np.array(table[unc + n], float) for n in names.values()]
+        )
+        for unc in ("", "Unc_")
+    )
+
+
+def _local_index(true, found):
+    """Index of the true spectrum at the pivot energy of the fit."""
+    from fermiml.simulate.catalogs import sources_of
+
+    shapes = sources_of(SourceCatalog(true)).shapes
+    energy = np.asarray(found["Pivot_Energy"], float)
+    step = 0.01
+    up, down = (
+        np.array([shapes[[i]].density(np.array([e * s]))[0, 0] for i, e in enumerate(energy)])
+        for s in (np.exp(step), np.exp(-step))
+    )
+    return -np.log(up / down) / (2 * step)
+
+
+def noise(cache):
+    """TS where nothing is: a fixed place, a power law of index 2.2."""
+    path = cache / "noise.npz"
+    if path.is_file():
+        return
+    values = []
+    for number in range(24):
+        cube, _ = simulate((100, 45), width=12.0, seed=1000 + number, preset="none")
+        grid = np.arange(-4.5, 4.6, 1.5)
+        lon, lat = (g.ravel() for g in np.meshgrid(grid, grid))
+        table = {"GLON": 100 + lon / np.cos(np.radians(45 + lat)), "GLAT": 45 + lat}
+        # One after the other: as seeds of one fit they would be each other's neighbours.
+        for which in np.array_split(np.arange(len(lon)), 7):
+            part = SourceCatalog.from_table({k: v[which] for k, v in table.items()})
+            found = gammapy_engine.fit(part, cube, positions=False, spectra=False, neighbours=0.1,
+                                       bands=False)  # fmt: skip
+            values.extend(np.asarray(found.table["TS"], float))
+        print("noise", number, len(values), flush=True)
+    np.savez(path, ts=np.array(values))
+
+
+def false(cache):
+    """Maxima of TS maps of source-free skies as seeds of a full fit."""
+    from fermiml.likelihood.traditional import detect_traditional
+
+    for number in range(10):
+        path = cache / f"false_{number:02d}.npz"
+        if path.is_file():
+            continue
+        center = (100 + 20 * number, (45, -30)[number % 2])
+        cube, _ = simulate(center, width=20.0, seed=2000 + number, preset="none")
+        seeds = detect_traditional(cube, final=3.0)
+        ts = []
+        if len(seeds):
+            positions = {n: np.array(seeds.table[n], float) for n in ("RAJ2000", "DEJ2000")}
+            found = gammapy_engine.fit(SourceCatalog.from_table(positions), cube, bands=False)
+            ts = np.asarray(found.table["TS"], float)
+        np.savez(path, ts=ts, area=400.0)
+        print("false", number, len(ts), np.sort(ts)[-3:], flush=True)
+
+
+def speed(cache):
+    """Seconds of CPU against the number of seeds in the same field."""
+    path = cache / "speed.npz"
+    if path.is_file():
+        return
+    cube, truth = simulate((100, 45), width=24.0)
+    true = true_seeds(truth, cube.components[0].counts.geom, least=9.0)
+    true = true[np.argsort(-np.asarray(true.table["TS_Oracle"]))]
+    rows = []
+    for count in (5, 10, 20, 40, 80, 160):
+        if count > len(true):
+            break
+        seeds = seeds_of(true[:count], np.random.default_rng(1))
+        wall, cpu = time.perf_counter(), time.process_time()
+        gammapy_engine.fit(seeds, cube)
+        rows.append((count, time.perf_counter() - wall, time.process_time() - cpu))
+        print("speed", rows[-1], flush=True)
+    np.savez(path, rows=np.array(rows))
+
+
+def main():
+    """Run what is asked for and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="+", choices=list(EXPERIMENTS))
+    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--cache", type=Path, default=Path("likelihood-cache"))
+    options = parser.parse_args()
+    options.cache.mkdir(exist_ok=True)
+    print(machine(SEED))
+    for name in options.what:
+        EXPERIMENTS[name](options.cache)
+
+
+EXPERIMENTS = {"skies": skies, "noise": noise, "false": false, "speed": speed}
+
+if __name__ == "__main__":
+    main()
