@@ -16,6 +16,7 @@ import numpy as np
 from astropy import units as u
 from gammapy.maps import WcsNDMap
 from machine import machine
+from scipy import stats
 
 from fermiml import SkyCube, SourceCatalog
 from fermiml.likelihood import gammapy_engine
@@ -206,7 +207,7 @@ def speed(cache):
 def main():
     """Run what is asked for and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="+", choices=list(EXPERIMENTS))
+    parser.add_argument("what", nargs="*", choices=list(EXPERIMENTS))
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("likelihood-cache"))
     options = parser.parse_args()
@@ -214,6 +215,98 @@ def main():
     print(machine(SEED))
     for name in options.what:
         EXPERIMENTS[name](options.cache)
+    report(options.cache)
+    if options.output:
+        plot(options.cache, options.output / "likelihood.png")
+
+
+CLASSES = ((16, 25), (25, 50), (50, 200), (200, np.inf), (25, np.inf), (50, np.inf))  # oracle TS
+
+
+def report(cache):
+    """Print the tables of docs/fit.md from what is in the cache."""
+    found = _joined(cache.glob("sky_*.npz"))
+    if found:
+        print(
+            f"\n{len(found['ts'])} sources, {found['seconds'].sum() / len(found['ts']):.2f} s each"
+        )
+        print(
+            "oracle TS     n  dsqrt(TS)     flux pull      index pull     in 95 %     median offset"
+        )
+        for low, high in CLASSES:
+            _print_row(found, low, high)
+    if (cache / "noise.npz").is_file():
+        ts = np.load(cache / "noise.npz")["ts"]
+        positive = ts[ts > 1e-4]
+        test = stats.kstest(positive, stats.chi2(1).cdf).pvalue
+        print(f"\nnoise: {len(ts)} places, {np.mean(ts < 1e-4):.3f} at zero (0.5), "
+              f"{np.mean(ts > 2.71):.3f} above 2.71 (0.05), "
+              f"{np.mean(ts > 9):.4f} above 9 (0.00135), "
+              f"K-S of the others against chi2(1): p = {test:.2f}")  # fmt: skip
+    false_ones = _joined(cache.glob("false_*.npz"))
+    if false_ones:
+        area, ts = false_ones["area"].sum(), false_ones["ts"]
+        for least in (9, 16, 25):
+            print(f"false sources above TS {least}: {np.sum(ts > least)} in {area:.0f} deg2, "
+                  f"{np.sum(ts > least) / area * 1000:.1f} per 1000 deg2")  # fmt: skip
+    if (cache / "speed.npz").is_file():
+        for count, _, cpu in np.load(cache / "speed.npz")["rows"]:
+            print(f"{count:4.0f} seeds: {cpu:.1f} s of CPU, {cpu / count:.2f} each")
+
+
+def _joined(paths):
+    files = [dict(np.load(path)) for path in sorted(paths)]
+    if not files:
+        return {}
+    return {key: np.concatenate([np.atleast_1d(f[key]) for f in files]) for key in files[0]}
+
+
+def _print_row(found, low, high):
+    """One class of oracle TS; the share in the ellipse is of the sources that have one."""
+    use = (found["oracle"] > low) & (found["oracle"] <= high)
+    root = np.sqrt(found["ts"][use]) - np.sqrt(found["oracle"][use])
+    text = f"{low:4}-{high:<6} {use.sum():4} {root.mean():6.2f} +- {root.std():.2f}"
+    for name in ("flux_pull", "index_pull"):
+        pull = found[name][use]
+        pull = pull[np.isfinite(pull)]
+        text += f" {pull.mean():6.2f} +- {pull.std():.2f}"
+    sigma = found["sigma"][use & np.isfinite(found["sigma"])]
+    inside = stats.binomtest(int(np.sum(sigma < 1)), max(len(sigma), 1)).proportion_ci()
+    text += f"  {np.mean(sigma < 1):.3f} ({inside.low:.3f}-{inside.high:.3f})"
+    print(f"{text}  {np.median(found['offset'][use]):.4f}")
+
+
+def plot(cache, path):
+    """sqrt(TS) against the oracle's, offsets in units of the ellipse, noise TS, time."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 2, figsize=(9, 7))
+    found = _joined(cache.glob("sky_*.npz"))
+    if found:
+        root = np.sqrt(found["oracle"])
+        axes[0, 0].scatter(root, np.sqrt(found["ts"]) - root, s=6)
+        axes[0, 0].set(xscale="log", ylim=(-6, 6), xlabel="sqrt(oracle TS)",
+                       ylabel="sqrt(TS) - sqrt(oracle TS)")  # fmt: skip
+        sigma = np.sort(found["sigma"][(found["oracle"] > 25) & np.isfinite(found["sigma"])])
+        axes[0, 1].plot(sigma, np.arange(1, len(sigma) + 1) / len(sigma))
+        x = np.linspace(0, 2, 100)
+        axes[0, 1].plot(x, 1 - 0.05 ** (x**2), "k:")
+        axes[0, 1].set(xlim=(0, 2), xlabel="offset / 95 % ellipse", ylabel="share of sources")
+    if (cache / "noise.npz").is_file():
+        ts = np.load(cache / "noise.npz")["ts"]
+        x = np.linspace(0, 12, 200)
+        axes[1, 0].plot(x, [np.mean(ts > v) for v in x], drawstyle="steps-post")
+        axes[1, 0].plot(x, 0.5 * stats.chi2(1).sf(x), "k:")
+        axes[1, 0].set(yscale="log", xlabel="TS of nothing", ylabel="share above")
+    if (cache / "speed.npz").is_file():
+        rows = np.load(cache / "speed.npz")["rows"]
+        axes[1, 1].plot(rows[:, 0], rows[:, 2], "o-")
+        axes[1, 1].set(xlabel="seeds", ylabel="s of CPU")
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
 
 
 EXPERIMENTS = {"skies": skies, "noise": noise, "false": false, "speed": speed}

@@ -38,7 +38,7 @@ def locate(region, source, ts):
     """Find the best position of a source, move its template there; returns a `Place`."""
     start = coordinates(region.sources, source)
     center, settled = start, False
-    shape = np.eye(2) * np.clip(0.5 / np.sqrt(max(ts, 1.0)), 0.004, 0.15) ** 2
+    shape = np.eye(2) * np.clip(0.25 / np.sqrt(max(ts, 1.0)), 0.003, 0.1) ** 2
     for _ in range(_ROUNDS):
         ring = _POINTS @ (_RING * np.linalg.cholesky(shape)).T
         losses = _losses(region, source, _moved(center, ring))
