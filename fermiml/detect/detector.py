@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import MLFlag
-from fermiml.detect import calibration, candidates
+from fermiml.detect import calibration, candidates, classify
 from fermiml.errors import InputError
 from fermiml.localize import get_localizer
 from fermiml.networks import pretrained
@@ -86,6 +86,8 @@ class SourceDetector:
         table["ML_Score"] = found.score.astype(np.float32)
         table["ML_Prob"] = probability
         table["ML_Prob_FAKE"] = 1 - probability
+        if self.photometry:
+            classify.add_classes(table)
         table["ML_Model"] = self.network.name
         table["ML_Localizer"] = self.localizer
         table["ML_Flags"] |= _response_flags(cube)

@@ -7,7 +7,7 @@ from fermiml.localize.clusters import disc, settled_in, standing_out, weighted_m
 from fermiml.localize.maxima import wanted
 
 REACH = 0.8  # of the radius: neighbours of a pixel
-CORES = (0.95, 0.8, 0.65, 0.4, 0.2)  # of the weight within reach inside a flat top
+CORES = (0.95, 0.88, 0.8, 0.65, 0.4, 0.2)  # of the weight within reach inside a flat top
 _WHOLE = 1000
 
 
