@@ -2,7 +2,8 @@
 
 From a stored field are drawn: a place, one of eight orientations, an exposure, a mix of
 the diffuse models with other norms and colours, absent and partly covered bands, coarse
-pixels, a rim of the data, a background that a user might give, and the counts. A seed, an epoch and a number make one and the same patch again.
+pixels, a rim of the data, a background that a user might give, and the counts. A seed, an
+epoch and a number make one and the same patch again.
 """
 
 from dataclasses import dataclass
