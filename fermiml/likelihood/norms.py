@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from fermiml.likelihood.poisson import Poisson, minimise
+from fermiml.likelihood.poisson import minimise
 from fermiml.simulate import render
 from fermiml.simulate.observation import Observation
 from fermiml.simulate.sources import FLUX_BAND, Shapes, Sources
 
 PIVOT = 2000.0  # MeV
 _UNIT_FLUX = 1e-9  # ph cm-2 s-1 (1-100 GeV) of a source of norm 1
+_FLOOR = 1e-20  # expected counts
+_ROWS = 20_000  # pixels at a time, to spare memory
 _LEAST = 0.01  # norm from which the fit of a new source starts at least
 
 
@@ -27,13 +29,18 @@ class NormFit:
             np.flatnonzero((c.counts.data > 0) & seen)
             for c, seen in zip(components, self._observed, strict=True)
         ]
+        self._counts = np.concatenate(
+            [c.counts.data.ravel()[r] for c, r in zip(components, self._rows, strict=True)]
+        ).astype(float)
         self._shape = Shapes(*(np.array([x]) for x in (PIVOT, index, 0.0, 0.0)))
-        self._images, self._templates, self._sums = [], [], []
+        self._images, self._sums = [], np.zeros(0)  # all pixels; their sums
+        self._templates = np.zeros((0, len(self._counts)))  # pixels with counts
+        self.norms = np.zeros(0)
         self._diffuse = len(diffuse[0])
-        for part in zip(*diffuse, strict=True):
-            self._append([(slice(None), a.reshape(len(a), -1)) for a in part])
-        self.norms = np.ones(self._diffuse)
-        self._refit()
+        parts = [
+            [(slice(None), a.reshape(len(a), -1)) for a in p] for p in zip(*diffuse, strict=True)
+        ]
+        self._append(parts, np.ones(self._diffuse))
 
     def add(self, lon, lat, flux):
         """Add point sources to the model and fit all norms, from fluxes (1-100 GeV) that are
@@ -47,55 +54,51 @@ class NormFit:
         for k, observation in enumerate(self._observations):
             for i, pixels, values in render.windows(observation, sources):
                 images[i][k] = pixels, values.astype(np.float32)
-        for image in images:
-            nothing = np.zeros(0, int), np.zeros((1, 0))
-            self._append([image.get(k, nothing) for k in range(len(self._components))])
-        self.norms = np.append(self.norms, np.maximum(flux / _UNIT_FLUX, _LEAST))
-        self._refit()
+        nothing = np.zeros(0, int), np.zeros((1, 0))
+        images = [[i.get(k, nothing) for k in range(len(self._components))] for i in images]
+        self._append(images, np.maximum(flux / _UNIT_FLUX, _LEAST))
 
-    def _append(self, image):
-        """Add a column: for each component its pixels and expected counts there (bin, pixel)."""
-        rows, sums = [], []
+    def _append(self, images, norms):
+        """Add columns and fit: an image has for each component its pixels and the expected
+        counts there (bin, pixel)."""
+        templates, sums = zip(*map(self._column, images), strict=True)
+        self._images.extend(images)
+        self._templates = np.vstack([self._templates, *templates])
+        self._sums = np.append(self._sums, sums)
+        start = np.append(self.norms, norms)
+        self._minimum = minimise(self._slopes, start, 0.0, np.inf)
+        self.norms = self._minimum.values
+
+    def _column(self, image):
+        """Expected counts in the pixels with counts, and their sum over all observed pixels."""
+        rows, total = [], 0.0
         for c, seen, used, (pixels, values) in zip(
             self._components, self._observed, self._rows, image, strict=True
         ):
             full = np.zeros((len(c.counts.data), c.mask.size))
             full[:, pixels] = values
-            sums.append(np.sum(full * seen.reshape(full.shape), axis=1))
+            total += np.sum(full[seen.reshape(full.shape)])
             rows.append(full.ravel()[used])
-        self._images.append(image)
-        self._templates.append(np.concatenate(rows))
-        self._sums.append(np.concatenate(sums))
+        return np.concatenate(rows), total
 
-    def _refit(self):
-        counts = [
-            c.counts.data.ravel()[rows].astype(float)
-            for c, rows in zip(self._components, self._rows, strict=True)
-        ]
-        starts, total = [0], 0
-        for c, rows in zip(self._components, self._rows, strict=True):
-            edges = np.arange(1, len(c.counts.data) + 1) * c.mask.size
-            starts.extend(total + np.searchsorted(rows, edges))
-            total += len(rows)
-        self._likelihood = Poisson(
-            np.array(self._templates),
-            np.array(self._sums),
-            np.concatenate(counts),
-            np.zeros(total),
-            np.array(starts),
-        )
-        self._minimum = minimise(self._slopes, self.norms, 0.0, np.inf)
-        self.norms = self._minimum.values
+    def _loss(self, norms):
+        """Minus the logarithm of the likelihood. Pixels without counts enter by the sums only."""
+        expected = np.maximum(norms @ self._templates, _FLOOR)
+        return norms @ self._sums - self._counts @ np.log(expected)
 
     def _slopes(self, norms):
-        """Loss, gradient and curvature (all of it that of a linear model): a norm is the same
-        in all bins."""
-        loss, gradient, by_bin = self._likelihood.slopes(self._by_bin(norms))
-        curvature = by_bin.sum(axis=0)
-        return loss, gradient.sum(axis=1), curvature, np.zeros_like(curvature)
-
-    def _by_bin(self, norms):
-        return np.broadcast_to(norms[:, None], (len(norms), len(self._sums[0])))
+        """Loss, gradient, curvature, and nothing that is not of a linear model."""
+        loss, gradient = norms @ self._sums, self._sums.copy()
+        curvature = np.zeros((len(norms), len(norms)))
+        for start in range(0, len(self._counts), _ROWS):
+            rows = slice(start, start + _ROWS)
+            templates = self._templates[:, rows]
+            expected = np.maximum(norms @ templates, _FLOOR)
+            ratio = self._counts[rows] / expected
+            loss -= self._counts[rows] @ np.log(expected)
+            gradient -= templates @ ratio
+            curvature += (templates * (ratio / expected)) @ templates.T
+        return loss, gradient, curvature, np.zeros_like(curvature)
 
     def expected(self):
         """Expected counts of the components, (bin, y, x)."""
@@ -120,9 +123,9 @@ class NormFit:
             others = self.norms - covariance[:, j] / covariance[j, j] * self.norms[j]
             others = np.maximum(others, 0)
             others[j] = 0
-            ts[j] = 2 * (self._likelihood.loss(self._by_bin(others)) - self._minimum.loss)
+            ts[j] = 2 * (self._loss(others) - self._minimum.loss)
         error = np.sqrt(np.maximum(np.diag(covariance), 0))
-        counts = self.norms * np.sum(self._sums, axis=1)
+        counts = self.norms * self._sums
         rows = slice(self._diffuse, None)
         flux, error = _UNIT_FLUX * self.norms[rows], _UNIT_FLUX * error[rows]
         return flux, error, np.maximum(ts[rows], 0), counts[rows]

@@ -46,7 +46,11 @@ class SignificanceMaps:
         source = SkyModel(spatial_model=PointSpatialModel(), spectral_model=self._spectrum)
         self._estimator = _Estimator(source, sum_over_energy_groups=False, n_jobs=1)
         self._parts = [_halves(component) for component in components]
-        datasets = [_dataset(c, b) for c, p in zip(components, self._parts, strict=True) for b in p]
+        datasets = [
+            _dataset(f"{number} {bins.start}", component, bins)
+            for number, (component, parts) in enumerate(zip(components, self._parts, strict=True))
+            for bins in parts
+        ]
         widest = max(map(_kernel_width, datasets))
         self._pad = int(np.ceil(widest / 2 / components[0].pixel_size)) + 1
         self._datasets = Datasets([d.pad(self._pad, name=d.name) for d in datasets])
@@ -126,7 +130,7 @@ def _halves(component):
     return [half for half in halves if half.stop > half.start]
 
 
-def _dataset(component, bins):
+def _dataset(name, component, bins):
     """Some bins of a component as a gammapy dataset, with an empty background."""
     counts = component.counts.slice_by_idx({"energy": bins})
     energy = counts.geom.axes["energy"]
@@ -139,7 +143,7 @@ def _dataset(component, bins):
     kernel = EDispKernel(axes=[true, energy], data=matrix)
     mask = np.broadcast_to(component.mask, counts.data.shape)
     return MapDataset(
-        name=f"{component.name} {bins.start}",
+        name=name,
         counts=WcsNDMap(counts.geom, counts.data.astype(float)),
         background=WcsNDMap(counts.geom, dtype=float),
         exposure=WcsNDMap(geom, np.nan_to_num(values), unit="cm2 s"),
