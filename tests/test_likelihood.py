@@ -245,7 +245,7 @@ def test_an_interrupted_run_goes_on(sources, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fit(catalog, data, parts=tmp_path / "parts", **FIXED)
     again = fit(catalog, data, parts=tmp_path / "parts", **FIXED)
-    assert len(calls) == 5  # two first fits, one region, the failed one; then that one again
+    assert len(calls) == 5  # two first norms, one region, the failed one; then that one again
     np.testing.assert_array_equal(column(again, "TS"), column(whole, "TS"))
     fit(catalog, sky.cube(sources, 6), parts=tmp_path / "parts", **FIXED)
     assert len(calls) == 9  # other counts: nothing is taken from the folder

@@ -8,6 +8,7 @@ from gammapy.maps import HpxGeom, HpxNDMap, WcsGeom, WcsNDMap
 from fermiml.errors import InputError
 from fermiml.likelihood.region import Cut
 from fermiml.simulate.observation import BINS_PER_DECADE, Observation
+from fermiml.simulate.sources import unit_vectors
 from fermiml.sky import irfs
 
 
@@ -22,20 +23,32 @@ def check(cube):
                 )
 
 
-def cut_component(component, center, radius):
-    """The component within `radius` (deg) of a SkyCoord, and a bit around it."""
-    near = component.mask & (component.pixel_positions().separation(center).deg <= radius)
-    if not near.any():
-        return None
-    make = _cut_healpix if component.is_healpix else _cut_wcs
-    window, mask_window, geom = make(component, near)
-    kind = HpxNDMap if component.is_healpix else WcsNDMap
-    maps = {
-        name: kind(geom, np.ascontiguousarray(getattr(component, name).data[window]))
-        for name in ("counts", "background")
-        if getattr(component, name) is not None
-    }
-    return dataclasses.replace(component, mask=near[mask_window], **maps)
+class Cutter:
+    """Cuts circles out of a component; the directions of its pixels are computed once."""
+
+    def __init__(self, component):
+        self.component = component
+        position = component.pixel_positions().galactic
+        vectors = unit_vectors(position.l.deg, position.b.deg)
+        self._vectors = np.nan_to_num(vectors).astype(np.float32)  # right to 0.02 arcsec
+
+    def cut(self, center, radius):
+        """The component within `radius` (deg) of a unit vector and the rest of the rectangle
+        of pixels around that, masked; None where nothing was observed."""
+        component = self.component
+        near = self._vectors @ center.astype(np.float32) >= np.cos(np.radians(radius))
+        near &= component.mask
+        if not near.any():
+            return None
+        make = _cut_healpix if component.is_healpix else _cut_wcs
+        window, mask_window, geom = make(component, near)
+        kind = HpxNDMap if component.is_healpix else WcsNDMap
+        maps = {
+            name: kind(geom, np.ascontiguousarray(getattr(component, name).data[window]))
+            for name in ("counts", "background")
+            if getattr(component, name) is not None
+        }
+        return dataclasses.replace(component, mask=near[mask_window], **maps)
 
 
 def _cut_wcs(component, near):

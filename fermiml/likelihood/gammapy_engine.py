@@ -8,13 +8,12 @@ it. `tests/test_likelihood.py` checks that gammapy's `Fit` gives the same TS on 
 
 import logging
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from tqdm import tqdm
 
 from fermiml.errors import InputError
@@ -71,16 +70,19 @@ def fit(catalog, cube, *, known=None, galdiff=None, iso=None, jobs=1, parts=None
             "%d of the %d sources are outside the data and not fitted",
             len(catalog) - len(wanted), len(catalog),
         )  # fmt: skip
-    margin = _margin(cube)
-    found = grouping.groups(sources, wanted, margin)
+    found = grouping.groups(sources, wanted, _margin(cube))
+    cutters = [cut.Cutter(component) for component in cube.components]
     pool = _Pool(jobs, parts)
+
+    def tasks(first):
+        return (_task(cutters, model, sources, group, settings, first) for group in found)
+
     if len(found) > 1:  # what is frozen around a region should have about its own flux
-        tasks = [_task(cube, model, sources, group, settings, first=True) for group in found]
-        for group, amplitude in zip(found, pool.run(tasks, "first norms"), strict=True):
+        amplitudes = pool.run(tasks(first=True), len(found), "first norms")
+        for group, amplitude in zip(found, amplitudes, strict=True):
             sources.amplitude[group.core] = amplitude
-    tasks = [_task(cube, model, sources, group, settings) for group in found]
     rows = {}
-    for group, measured in zip(found, pool.run(tasks, "regions"), strict=True):
+    for group, measured in zip(found, pool.run(tasks(False), len(found), "regions"), strict=True):
         rows.update(zip(group.core.tolist(), measured, strict=True))
     return results.filled(catalog, rows, cube, model.text)
 
@@ -115,23 +117,19 @@ class Task:
     core: np.ndarray
     near: np.ndarray
     inner: np.ndarray
-    center: SkyCoord
-    radius: float
     settings: Settings
     first: bool
 
 
-def _task(cube, background, sources, group, settings, first=False):
-    lon = np.arctan2(group.center[1], group.center[0])
-    center = SkyCoord(lon, np.arcsin(group.center[2]), unit="rad", frame="galactic")
-    cuts = [cut.cut_component(c, center, group.radius) for c in cube.components]
+def _task(cutters, background, sources, group, settings, first):
+    cuts = [cutter.cut(group.center, group.radius) for cutter in cutters]
     members = np.concatenate([group.inner, group.frozen])
     core, near, inner = (
-        np.searchsorted(group.inner, n) for n in (group.core, group.near, group.inner)
+        np.searchsorted(group.inner, numbers) for numbers in (group.core, group.near, group.inner)
     )
     return Task(
         [c for c in cuts if c is not None], background, sources[members], core, near, inner,
-        center, group.radius, settings, first,
+        settings, first,
     )  # fmt: skip
 
 
@@ -162,31 +160,44 @@ class _Pool:
             raise InputError(f"jobs is {jobs}: at least 1 was expected")
         self.jobs, self.parts = jobs, Parts(folder)
 
-    def run(self, tasks, what):
-        """Results in the order of the tasks."""
-        done = [self.parts.load(task) for task in tasks]
-        waiting = [i for i, result in enumerate(done) if result is None]
-        bar = tqdm(total=len(tasks), initial=len(tasks) - len(waiting), desc=what, unit="region",
-                   disable=None, leave=False)  # fmt: skip
+    def run(self, tasks, count, what):
+        """Results in the order of the tasks; these are made one by one, as they are large."""
+        done = [None] * count
+        bar = tqdm(total=count, desc=what, unit="region", disable=None, leave=False)
         with bar:
-            for i, result in self._results(tasks, waiting):
-                self.parts.save(tasks[i], result)
+            for i, result in self._results(enumerate(tasks), min(self.jobs, count)):
                 done[i] = result
                 bar.update()
         return done
 
-    def _results(self, tasks, waiting):
-        if self.jobs == 1 or len(waiting) < 2:
-            yield from ((i, run_task(tasks[i])) for i in waiting)
+    def _results(self, tasks, jobs):
+        if jobs < 2:
+            for i, task in tasks:
+                result = self.parts.load(task)
+                yield i, self._kept(task, run_task(task)) if result is None else result
             return
         # spawn: a fork of a process with threads (BLAS, a network) may hang.
-        with (
-            single_threads(),
-            ProcessPoolExecutor(min(self.jobs, len(waiting)), get_context("spawn")) as pool,
-        ):
-            futures = {pool.submit(run_task, tasks[i]): i for i in waiting}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
+        with single_threads(), ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            running = {}
+            for i, task in tasks:
+                result = self.parts.load(task)
+                if result is not None:
+                    yield i, result
+                    continue
+                running[pool.submit(run_task, task)] = i, task
+                if len(running) >= 2 * jobs:
+                    yield from self._finished(running)
+            while running:
+                yield from self._finished(running)
+
+    def _finished(self, running):
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            i, task = running.pop(future)
+            yield i, self._kept(task, future.result())
+
+    def _kept(self, task, result):
+        self.parts.save(task, result)
+        return result
 
 
 @contextmanager

@@ -7,14 +7,14 @@ import numpy as np
 
 from fermiml.catalog.models import START_FLUX, START_INDEX, START_PIVOT
 from fermiml.simulate.catalogs import sources_of
-from fermiml.simulate.sources import POINT, Shapes, concatenate
+from fermiml.simulate.sources import Shapes, concatenate
 
 log = logging.getLogger(__name__)
 SAME = 0.2  # deg: a known source closer to a seed than this is the seed
 
 
 def seeds_of(catalog):
-    """All rows as point sources; a row without a spectrum starts as a power law."""
+    """All rows as sources; one without a spectrum starts as a power law."""
     sources = sources_of(catalog)
     table = catalog.table
     flux, index = (np.asarray(table[name], float) for name in ("Flux1000", "PL_Index"))
@@ -32,8 +32,7 @@ def seeds_of(catalog):
             for f in dataclasses.fields(Shapes)
         )
     )
-    point = np.full(len(flux), POINT)
-    return dataclasses.replace(sources, amplitude=amplitude, shapes=shapes, form=point, size=zero)
+    return dataclasses.replace(sources, amplitude=amplitude, shapes=shapes)
 
 
 def with_known(sources, catalog, known):
