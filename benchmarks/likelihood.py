@@ -149,16 +149,19 @@ def noise(cache):
     if path.is_file():
         return
     values = []
-    for number in range(24):
+    for number in range(10):
         cube, _ = simulate((100, 45), width=12.0, seed=1000 + number, preset="none")
-        grid = np.arange(-4.5, 4.6, 1.5)
-        lon, lat = (g.ravel() for g in np.meshgrid(grid, grid))
-        table = {"GLON": 100 + lon / np.cos(np.radians(45 + lat)), "GLAT": 45 + lat}
-        # One after the other: as seeds of one fit they would be each other's neighbours.
-        for which in np.array_split(np.arange(len(lon)), 7):
-            part = SourceCatalog.from_table({k: v[which] for k, v in table.items()})
-            found = gammapy_engine.fit(part, cube, positions=False, spectra=False, neighbours=0.1,
-                                       bands=False)  # fmt: skip
+        step = np.arange(7)
+        column, row = (g.ravel() for g in np.meshgrid(step, step))
+        lat = 45 + 1.5 * (row - 3)
+        lon = 100 + 1.5 * (column - 3) / np.cos(np.radians(lat))
+        # Every second row and column at a time: the seeds of one fit are each other's neighbours.
+        for part in range(4):
+            use = (column % 2) + 2 * (row % 2) == part
+            seeds = SourceCatalog.from_table({"GLON": lon[use], "GLAT": lat[use]})
+            found = gammapy_engine.fit(
+                seeds, cube, positions=False, spectra=False, bands=False, neighbours=0.1
+            )
             values.extend(np.asarray(found.table["TS"], float))
         print("noise", number, len(values), flush=True)
     np.savez(path, ts=np.array(values))
