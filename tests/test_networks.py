@@ -86,6 +86,9 @@ def test_training_on_from_other_weights_needs_the_same_architecture(fields, tmp_
     second = training.train(settings, tmp_path / "second", start=str(first))
     with np.load(first / "weights.npz") as a, np.load(second / "weights.npz") as b:
         assert np.allclose(a["0002"], b["0002"], atol=1e-3)
+    seen = {"patches": 16, "from": "first", "patches before": 16}
+    assert pretrained.card(str(second))["trained"] == seen
+    assert "after the 16 of first" in pretrained.headline(pretrained.card(str(second)))[0]
     other = make_recipe(fields, "centroid", rate=1e-9, warmup=0, weight_decay=0.0)
     third = training.train(other, tmp_path / "other", start=str(first))
     with np.load(first / "weights.npz") as a, np.load(third / "weights.npz") as b:

@@ -109,7 +109,9 @@ def headline(card):
     """A few lines on what a network was trained on and what it achieves."""
     lines = []
     if "trained" in card:
-        lines.append(f"trained on {card['trained']['patches']} patches")
+        seen = card["trained"]
+        began = f", after the {seen['patches before']} of {seen['from']}" if "from" in seen else ""
+        lines.append(f"trained on {seen['patches']} patches{began}")
     for localizer, modes in card.get("operating", {}).items():
         point = modes["photometry"]
         lines.append(

@@ -52,7 +52,18 @@ def train(recipe, output, start=None):
         _append(output / "curve.csv", row)
         arrays.save(checkpoint, everything, epoch=epoch + 1)
     pretrained.save(model, recipe, output)
+    pretrained.note(output, trained=_seen(output, start))
     return output
+
+
+def _seen(output, start):
+    """How many patches the network has seen, and where its training began."""
+    with (output / "curve.csv").open(newline="", encoding="utf-8") as stream:
+        patches = sum(int(row["patches"]) for row in csv.DictReader(stream))
+    if start is None:
+        return {"patches": patches}
+    before = pretrained.card(start).get("trained", {}).get("patches", 0)
+    return {"patches": patches, "from": Path(start).name, "patches before": before}
 
 
 def _claim(recipe, output):
