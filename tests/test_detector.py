@@ -179,6 +179,18 @@ def test_a_network_without_an_operating_point_says_so(read, caplog):
     assert detector.threshold == 0.5
 
 
+def test_a_ts_that_speaks_against_sources_only_breaks_ties():
+    """Bright clumps: the probability still rises with TS, and its mean stays true."""
+    rng = np.random.default_rng(7)
+    score = rng.uniform(0.02, 0.99, 4000)
+    ts = rng.gamma(2.0, 20, 4000)
+    real = rng.random(4000) < 1 / (1 + np.exp(-(6 * score - 2 - 0.03 * ts)))
+    fitted = calibration.fit(score, ts, real)
+    probability = calibration.probability(score, ts, fitted)
+    assert probability.mean() == pytest.approx(real.mean(), abs=0.02)
+    assert 0 < fitted["slopes"][1] < 0.01
+
+
 def test_calibration_rises_strictly_and_holds_what_it_was_fitted_to():
     """Ties would spoil the ranking; the mean probability is the share of real ones."""
     rng = np.random.default_rng(6)

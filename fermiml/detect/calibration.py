@@ -6,6 +6,7 @@ MODES = ("photometry", "score")  # with the TS of the photometry, or by the scor
 _EDGE = 1e-4  # scores are kept this far from 0 and 1
 _SATURATION = 200.0  # TS that counts half: brighter sources are all alike, clumps are bright, too
 _SCALE = 10.0
+_LEAST_SLOPE = 1e-3
 _HIGHEST = 6.0  # logit of a probability above which nothing more can be told apart
 
 
@@ -31,9 +32,17 @@ def probability(score, ts, point):
 
 
 def fit(score, ts, real):
-    """Intercept and slopes from candidates of which it is known whether they are real."""
+    """Intercept and slopes from candidates of which it is known whether they are real.
+
+    A TS that speaks against a source, given its score, is left to break ties: probabilities must
+    rise with it.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=100.0, max_iter=1000).fit(features(score, ts), real)
-    slopes = np.maximum(model.coef_[0], 1e-3)
+    columns = features(score, ts)
+    model = LogisticRegression(C=100.0, max_iter=1000).fit(columns, real)
+    slopes = model.coef_[0]
+    if len(slopes) > 1 and slopes[1] < _LEAST_SLOPE:
+        model.fit(columns[:, :1], real)
+        slopes = np.append(model.coef_[0], _LEAST_SLOPE)
     return {"intercept": float(model.intercept_[0]), "slopes": slopes.tolist()}
