@@ -180,6 +180,8 @@ class Tally:
 
     def completeness_at_purity(self, purity=PURITY):
         """The headline: completeness at the threshold of a purity, 0 if nothing is so pure."""
+        if not self.true.sum():
+            return np.nan
         column = self.at_purity(purity)
         return 0.0 if column is None else float(self.completeness()[column])
 
