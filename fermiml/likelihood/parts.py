@@ -53,7 +53,10 @@ def key(task):
                      component.psf.rad, component.psf.values, component.edisp.matrix,
                      component.edisp.true_edges, component.energy_edges):  # fmt: skip
             digest.update(np.ascontiguousarray(item).tobytes())
-        digest.update(repr((component.counts.geom, component.selection.evtype)).encode())
+        position = component.pixel_positions().icrs
+        for item in (position.ra.deg, position.dec.deg):
+            digest.update(np.ascontiguousarray(item).tobytes())
+        digest.update(repr(component.selection.evtype).encode())
     sources = dataclasses.asdict(task.sources)
     for item in (*sources.pop("shapes").values(), *sources.values(), task.core, task.near,
                  task.inner):  # fmt: skip
