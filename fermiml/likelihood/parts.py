@@ -52,17 +52,27 @@ def key(task):
         for item in (*(m.data for m in maps if m is not None), component.mask, component.psf.energy,
                      component.psf.rad, component.psf.values, component.edisp.matrix,
                      component.edisp.true_edges, component.energy_edges):  # fmt: skip
-            digest.update(np.ascontiguousarray(item).tobytes())
+            digest.update(_bytes(item))
         position = component.pixel_positions().icrs
         for item in (position.ra.deg, position.dec.deg):
-            digest.update(np.ascontiguousarray(item).tobytes())
+            digest.update(_bytes(item))
         digest.update(repr(component.selection.evtype).encode())
     sources = dataclasses.asdict(task.sources)
     for item in (*sources.pop("shapes").values(), *sources.values(), task.core, task.near,
                  task.inner):  # fmt: skip
-        digest.update(np.ascontiguousarray(item).tobytes())
+        digest.update(_bytes(item))
     digest.update(repr((task.background.content(), task.settings, task.first)).encode())
     return digest.hexdigest()[:24]
+
+
+def _bytes(values):
+    """Content of an array; in single precision, since the last bit of trigonometric functions
+    may differ from call to call."""
+    values = np.ascontiguousarray(values)
+    if values.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
+    return values.tobytes()
 
 
 def _packed(row):
