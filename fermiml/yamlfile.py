@@ -11,3 +11,12 @@ def read_yaml(path):
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from error
+
+
+def refuse_unknown(given, known, where=""):
+    """An error that names keys which do not exist, and lists those that do."""
+    if not isinstance(given, dict):
+        raise InputError(f"expected settings (key: value), not {given!r}")
+    unknown = [f"{where}{key}" for key in given if key not in known]
+    if unknown:
+        raise InputError(f"unknown key {', '.join(unknown)}: allowed are {', '.join(known)}")

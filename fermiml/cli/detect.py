@@ -1,12 +1,10 @@
 """`fermiml detect`: from counts to a catalog."""
 
-from pathlib import Path
-
 import click
 
 from fermiml.cli.base import Command
 from fermiml.cli.counts import counts_options, read_counts
-from fermiml.errors import InputError
+from fermiml.files import check_new
 
 
 @click.command(cls=Command)
@@ -37,7 +35,7 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
     COUNTS is whatever `fermiml info` understands: a gtbin cube or map, a fermipy folder, a
     gammapy dataset, or events.
     """  # fmt: skip
-    _check_output(output, overwrite)
+    check_new(output, overwrite)
     from fermiml import SourceCatalog, SourceDetector
     from fermiml.networks.pretrained import DEFAULT
 
@@ -49,15 +47,6 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
         catalog = catalog.associate(known)
     catalog.write(output, overwrite=overwrite)
     click.echo(f"{output}: {_count(catalog)}")
-
-
-def _check_output(output, overwrite):
-    """Say before the work that its result could not be written."""
-    path = Path(output).expanduser()
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; use --overwrite to replace it")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist")
 
 
 def _count(catalog):

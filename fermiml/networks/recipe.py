@@ -6,7 +6,7 @@ from pathlib import Path
 from fermiml import networks
 from fermiml.errors import InputError
 from fermiml.networks import losses
-from fermiml.yamlfile import read_yaml
+from fermiml.yamlfile import read_yaml, refuse_unknown
 
 # Section -> key -> default; `...` for what must be given.
 SCHEMA = {
@@ -62,11 +62,11 @@ def read(path):
 
 def check(given):
     """All settings: the given ones, and the defaults of the others."""
-    _refuse_unknown(given, SCHEMA, "")
+    refuse_unknown(given, SCHEMA, "")
     recipe = copy.deepcopy(SCHEMA)
     for name, value in given.items():
         if isinstance(SCHEMA[name], dict):
-            _refuse_unknown(value, SCHEMA[name], f"{name}.")
+            refuse_unknown(value, SCHEMA[name], f"{name}.")
             recipe[name].update(value)
         else:
             recipe[name] = value
@@ -86,14 +86,6 @@ def loss_options(recipe):
         return None
     losses.pixel_loss(loss["name"])
     return loss if loss["name"] == "focal" else {"name": loss["name"]}
-
-
-def _refuse_unknown(given, known, where):
-    if not isinstance(given, dict):
-        raise InputError(f"expected settings (key: value), not {given!r}")
-    unknown = [f"{where}{key}" for key in given if key not in known]
-    if unknown:
-        raise InputError(f"unknown key {', '.join(unknown)}: allowed are {', '.join(known)}")
 
 
 def _check_values(recipe):

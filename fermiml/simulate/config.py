@@ -8,7 +8,7 @@ from fermiml.errors import InputError
 from fermiml.simulate import splits
 from fermiml.simulate.populations import PRESETS
 from fermiml.sky import irfs
-from fermiml.yamlfile import read_yaml
+from fermiml.yamlfile import read_yaml, refuse_unknown
 
 _DIFFUSE = {
     "model": "embedded",  # auto, embedded, gas, none, split, or a MapCube file
@@ -90,14 +90,14 @@ def read(path):
 
 def check(given):
     """All settings: the given ones, and the defaults of the others."""
-    _refuse_unknown(given, SCHEMA, "")
+    refuse_unknown(given, SCHEMA, "")
     config = copy.deepcopy(SCHEMA)
     for name, value in given.items():
         if isinstance(SCHEMA[name], dict):
             value = {} if value is None else value
             if not isinstance(value, dict):
                 raise InputError(f"{name}: expected settings, one a line, not {value!r}")
-            _refuse_unknown(value, SCHEMA[name], f"{name}.")
+            refuse_unknown(value, SCHEMA[name], f"{name}.")
             for key, entry in value.items():
                 config[name][key] = _typed(f"{name}.{key}", entry, SCHEMA[name][key])
         else:
@@ -108,14 +108,6 @@ def check(given):
         config["diffuse"]["model"] = "split"
     _check_contradictions(given, config)
     return config
-
-
-def _refuse_unknown(given, known, where):
-    if not isinstance(given, dict):
-        raise InputError(f"expected settings (key: value), not {given!r}")
-    unknown = [f"{where}{key}" for key in given if key not in known]
-    if unknown:
-        raise InputError(f"unknown key {', '.join(unknown)}: allowed are {', '.join(known)}")
 
 
 def _typed(name, value, default):
@@ -231,6 +223,6 @@ def _check_diffuse(section, diffuse):
     if vary is not None:
         if not isinstance(vary, dict):
             raise InputError(f"{section}.vary: expected {', '.join(_VARY)}, not {vary!r}")
-        _refuse_unknown(vary, _VARY, f"{section}.vary.")
+        refuse_unknown(vary, _VARY, f"{section}.vary.")
         for key, value in vary.items():
             _typed(f"{section}.vary.{key}", value, 0.0)
