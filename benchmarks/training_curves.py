@@ -1,6 +1,6 @@
 """The training curves of the shipped networks, from the curve.csv beside their weights.
 
-    python benchmarks/training_curves.py -o docs/figures
+python benchmarks/training_curves.py -o docs/figures
 """
 
 import argparse
