@@ -1,8 +1,12 @@
 """Networks that find sources in the evidence of a patch; one file for each kind."""
 
+import os
 from importlib import import_module
 
 from fermiml.errors import InputError
+
+# What TensorFlow says of its build and of absent GPUs tells a user nothing.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 KINDS = ("unek", "centroid", "best")
 
