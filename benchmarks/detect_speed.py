@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 from machine import machine
 
-SIZE, PLANES, BATCH = 128, 23, 8
-
 
 def main():
     """Print times and memory."""
@@ -26,7 +24,10 @@ def main():
     options = parser.parse_args()
     start = time.perf_counter()
     from fermiml import SourceDetector
+    from fermiml.detect.candidates import BATCH
+    from fermiml.detect.features import PLANES
     from fermiml.evaluate.skies import read_sky
+    from fermiml.sky.patches import SIZE
 
     network = SourceDetector.from_pretrained(options.model).network
     network.maps(np.zeros((BATCH, SIZE, SIZE, PLANES), np.float32))

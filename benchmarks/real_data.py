@@ -14,16 +14,16 @@ import argparse
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import simulate_reality
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from machine import machine
-from simulate_reality import galactic
 
-from fermiml import SkyCube, SourceCatalog, SourceDetector
+from fermiml import SourceCatalog, SourceDetector
 from fermiml.evaluate.skies import away_from_edge
 from fermiml.files import write_text
 from fermiml.simulate import catalogs, diffuse, planes, render
@@ -34,63 +34,47 @@ DETECTABLE = 25.0
 RADIUS = 0.3  # deg
 
 
-@dataclass(frozen=True)
-class Case:
-    """One data set, and the catalog it is compared with."""
+_KNOWN = {case.name: case for case in simulate_reality.CASES}
 
-    name: str
-    counts: str
-    isotropic: str
-    exposure: str | None = None
-    psf: str | None = None
+
+@dataclass(frozen=True)
+class Comparison:
+    """A data set, and the catalog it is compared with."""
+
+    data: simulate_reality.Case
     catalog: str = "4FGL-DR4"
     radius: float = RADIUS
-    options: dict = field(default_factory=dict)
 
 
 CASES = (
-    Case(
-        "j2024_ft1",
-        "j2024_ft1/ft1.fits.gz",
-        "iso_P8R2_SOURCE_V6_v06.txt",
-        options={
-            "center": SkyCoord(47, -19, unit="deg", frame="galactic"),
-            "width": 10.0,
-            "emin": 500.0,
-            "emax": 5e5,
-        },
+    Comparison(
+        replace(
+            _KNOWN["j2024_ft1"],
+            options={
+                "center": SkyCoord(47, -19, unit="deg", frame="galactic"),
+                "width": 10.0,
+                "emin": 500.0,
+                "emax": 5e5,
+            },
+        )
     ),
-    Case(
-        "pg1553_100mev",
-        "pg1553_100mev/ccube_00.fits.gz",
-        "iso_P8R3_SOURCE_V3_v1.txt",
-        exposure="pg1553_100mev/bexpmap_roi_00.fits.gz",
+    Comparison(_KNOWN["pg1553_100mev"]),
+    Comparison(replace(_KNOWN["3fhl_gc"], irf=None)),
+    Comparison(
+        simulate_reality.Case("gc_clean_psf23", "gc_clean_psf23", "iso_P8R3_SOURCE_V3_v1.txt")
     ),
-    Case(
-        "3fhl_gc",
-        "3fhl_gc/fermi-3fhl-gc-counts-cube.fits.gz",
-        "iso_P8R2_SOURCE_V6_v06.txt",
-        exposure="3fhl_gc/fermi-3fhl-gc-exposure-cube.fits.gz",
-        psf="3fhl_gc/fermi-3fhl-gc-psf-cube.fits.gz",
-    ),
-    Case("gc_clean_psf23", "gc_clean_psf23", "iso_P8R3_SOURCE_V3_v1.txt"),
-    Case(
-        "3fhl_allsky",
-        "3fhl_allsky/fermi_3fhl_counts_cube_hpx.fits.gz",
-        "iso_P8R2_SOURCE_V6_v06.txt",
-        exposure="3fhl_allsky/fermi_3fhl_exposure_cube_hpx.fits.gz",
-        psf="3fhl_allsky/fermi_3fhl_psf_gc.fits.gz",
+    Comparison(
+        simulate_reality.Case(
+            "3fhl_allsky",
+            "3fhl_allsky/fermi_3fhl_counts_cube_hpx.fits.gz",
+            "iso_P8R2_SOURCE_V6_v06.txt",
+            exposure="3fhl_allsky/fermi_3fhl_exposure_cube_hpx.fits.gz",
+            psf="3fhl_allsky/fermi_3fhl_psf_gc.fits.gz",
+        ),
         catalog="catalogs/gll_psch_v13.fit.gz",
         radius=0.7,  # the pixels measure 0.9 deg
     ),
 )
-
-
-def read(case, folder):
-    """The cube of a data set."""
-    real = folder / "real"
-    given = {k: real / getattr(case, k) for k in ("exposure", "psf") if getattr(case, k)}
-    return SkyCube.read(real / case.counts, **given, **case.options)
 
 
 def known_sources(case, folder, cube):
@@ -100,8 +84,8 @@ def known_sources(case, folder, cube):
     position = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic")
     near = position.separation(cube.center).deg < _radius(cube) + 5
     sources, position = sources[near], position[near]
-    model = galactic(folder).intensity
-    flat = diffuse.isotropic_file(folder / "diffuse" / case.isotropic).intensity
+    model = simulate_reality.galactic(folder).intensity
+    flat = diffuse.isotropic_file(folder / "diffuse" / case.data.isotropic).intensity
     total = np.zeros(len(sources))
     for component in cube.components:
         observation = Observation.like(component)
@@ -196,7 +180,7 @@ def plot(case, cube, catalog, position, ts, path):
             axis.scatter(where.l.deg, where.b.deg, transform=transform, **style)
             axis.set(xlim=limits[0], ylim=limits[1])
     axis.legend(loc="upper right")
-    axis.set_title(case.name)
+    axis.set_title(case.data.name)
     figure.savefig(path, dpi=75, bbox_inches="tight")
     plt.close(figure)
 
@@ -212,18 +196,18 @@ def main():
     detector = SourceDetector.from_pretrained(options.model)
     results = {"machine": machine(seed=0), "model": options.model}
     for case in CASES:
-        if options.only not in (None, case.name):
+        if options.only not in (None, case.data.name):
             continue
-        cube = read(case, folder)
+        cube = simulate_reality.read(case.data, folder)
         start = time.perf_counter()
         catalog = detector.run(cube)
         seconds = time.perf_counter() - start
         if case.catalog == "4FGL-DR4":
             catalog = catalog.associate(SourceCatalog.read(catalogs.find(case.catalog)))
         position, ts = known_sources(case, folder, cube)
-        results[case.name] = compare(case, catalog, cube, position, ts) | {"seconds": seconds}
-        print(case.name, json.dumps(results[case.name]), flush=True)
-        plot(case, cube, catalog, position, ts, options.output / f"real_{case.name}.png")
+        results[case.data.name] = compare(case, catalog, cube, position, ts) | {"seconds": seconds}
+        print(case.data.name, json.dumps(results[case.data.name]), flush=True)
+        plot(case, cube, catalog, position, ts, options.output / f"real_{case.data.name}.png")
     write_text(options.output / "real_data.json", json.dumps(results, indent=1), overwrite=True)
 
 

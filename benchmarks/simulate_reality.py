@@ -76,17 +76,22 @@ def psf_there(component, caldb):
     return irfs.Response.combine(name, parts).psf
 
 
-def templates(case, folder, inclined=False):
-    """Component, observation, and expected counts by part: galactic, isotropic, sources ...
-
-    With `inclined` the PSF is that of the field's own inclinations.
-    """
+def read(case, folder):
+    """The cube of a data set."""
     real = folder / "real"
     options = {k: real / getattr(case, k) for k in ("exposure", "psf") if getattr(case, k)}
     options |= case.options
     if case.irf:
         options["irf"] = case.irf
-    component = SkyCube.read(real / case.counts, **options).components[0]
+    return SkyCube.read(real / case.counts, **options)
+
+
+def templates(case, folder, inclined=False):
+    """Component, observation, and expected counts by part: galactic, isotropic, sources ...
+
+    With `inclined` the PSF is that of the field's own inclinations.
+    """
+    component = read(case, folder).components[0]
     if inclined:
         component.psf = psf_there(component, folder / "caldb")
     observation = Observation.like(component, irf=case.irf)

@@ -59,3 +59,18 @@ def _set_up_log(shared):
         level = logging.DEBUG
     logging.basicConfig(format="fermiml: %(message)s")
     logging.getLogger("fermiml").setLevel(level)
+
+
+def catalog_output(default):
+    """Options of a command that writes one catalog: its name, and whether it may replace one."""
+
+    def add(command):
+        command = click.option("--overwrite", is_flag=True, help="Replace an existing catalog.")(
+            command
+        )
+        return click.option(
+            "-o", "--output", default=default, show_default=True, type=click.Path(),
+            help="The catalog.",
+        )(command)  # fmt: skip
+
+    return add

@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command
+from fermiml.cli.base import Command, catalog_output
 from fermiml.cli.counts import counts_options, read_counts
 from fermiml.files import check_new
 
@@ -20,15 +20,7 @@ from fermiml.files import check_new
 )
 @click.option("--known", metavar="CAT", help="Catalog of known sources: rows get their names.")
 @click.option("--no-photometry", is_flag=True, help="Only positions and probabilities.")
-@click.option(
-    "-o",
-    "--output",
-    default="fermiml.fits",
-    show_default=True,
-    type=click.Path(),
-    help="The catalog.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace an existing catalog.")
+@catalog_output("fermiml.fits")
 def detect(counts, model, localizer, threshold, known, no_photometry, output, overwrite, **options):
     """Find the sources in COUNTS and write a catalog in the columns of 4FGL.
 

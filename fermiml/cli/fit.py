@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command
+from fermiml.cli.base import Command, catalog_output
 from fermiml.cli.counts import counts_options, read_counts
 
 
@@ -32,15 +32,7 @@ from fermiml.cli.counts import counts_options, read_counts
     metavar="N",
     help="Regions that are fitted at the same time.",
 )
-@click.option(
-    "-o",
-    "--output",
-    default="fit.fits",
-    show_default=True,
-    type=click.Path(),
-    help="The catalog with the results.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@catalog_output("fit.fits")
 def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, **options):
     """Fit the sources of CATALOG to COUNTS: TS, positions, spectra, fluxes in bands.
 

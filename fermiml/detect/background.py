@@ -24,6 +24,8 @@ class SmoothBackground:
         cells = size // _CELL
         self._smooth = _gaussian(cells, SMOOTHING)
         self._source = np.array([_gaussian(cells, width) for width in _SOURCE])
+        squared = np.square(np.linalg.norm(self._source, axis=-1))
+        self._window = squared[:, :, None] * squared[:, None, :]  # variance of a smoothed level
         self._up = _interpolation(cells, size)
 
     def __call__(self, counts, model):
@@ -46,13 +48,10 @@ class SmoothBackground:
 
     def _weight(self, cells, background):
         """Little where a source stands out of the background by more than its structure."""
-        window = (
-            np.square(np.linalg.norm(self._source, axis=-1))[:, :, None]
-            * np.square(np.linalg.norm(self._source, axis=-1))[:, None, :]
-        )
         excess = self._average(cells - background, self._source)
         level = self._average(background, self._source)
-        noise = np.sqrt(window * level + np.square(_CONTRAST * level) + 1e-3 * window)
+        structure = np.square(_CONTRAST * level)
+        noise = np.sqrt(self._window * level + structure + 1e-3 * self._window)
         return np.maximum(1 / (1 + np.clip(excess / noise / _CUT, 0, 100) ** 4), _LEAST)
 
 

@@ -13,7 +13,7 @@ from fermiml.detect.merge import merge
 from fermiml.errors import InputError
 from fermiml.sky import exposure as exposures
 from fermiml.sky.bands import BANDS
-from fermiml.sky.patches import PIXEL
+from fermiml.sky.patches import PIXEL, Patches
 
 BATCH = 8  # patches that go through the network together
 _AHEAD = 2  # batches that are prepared meanwhile
@@ -49,7 +49,7 @@ def find(cube, network, locate, lowest, origin=None):
             f"{cube.source or 'the counts'}: no energy bin lies above {BANDS[0][0]:.0f} MeV, where "
             f"the networks look ({edges[0]:.4g}-{edges[-1]:.4g} MeV)"
         )
-    patches = cube.patches(origin=origin)
+    patches = Patches(banded, origin=origin)
     size = patches.geoms[0].data_shape[0]
     evidence = Evidence(patches.psf, size, share=_shares(cube, banded) * covered)
     models = _background_patches(cube, origin)
@@ -100,7 +100,7 @@ def _background_patches(cube, origin):
 
 
 def _on_sky(geom, number, x, y, score, owned):
-    """Longitude, latitude (rad), score, patch and depth (deg) of what is in a patch's own sky."""
+    """Longitude, latitude (deg), score, patch and depth (deg) of what is in a patch's own sky."""
     size = geom.data_shape[0]
     row, column = (np.clip(np.round(v).astype(int), 0, size - 1) for v in (y, x))
     mine = binary_dilation(owned, iterations=_MARGIN)[row, column]

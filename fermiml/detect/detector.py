@@ -85,9 +85,10 @@ class SourceDetector:
         probability = self._probability(found.score, ts)
         table["ML_Score"] = found.score.astype(np.float32)
         table["ML_Prob"] = probability
-        table["ML_Prob_FAKE"] = 1 - probability
         if self.photometry:
             classify.add_classes(table)
+        else:
+            table["ML_Prob_FAKE"] = 1 - probability
         table["ML_Model"] = self.network.name
         table["ML_Localizer"] = self.localizer
         table["ML_Flags"] |= _response_flags(cube)

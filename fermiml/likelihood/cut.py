@@ -9,7 +9,6 @@ from fermiml.errors import InputError
 from fermiml.likelihood.region import Cut
 from fermiml.simulate.observation import BINS_PER_DECADE, Observation
 from fermiml.simulate.sources import unit_vectors
-from fermiml.sky import irfs
 
 
 def check(cube):
@@ -79,20 +78,11 @@ def observe(component):
     way to the one of the IRF.
     """
     given = component.edisp
-    selection = component.selection
     fine = np.max(np.log10(given.true_edges[1:] / given.true_edges[:-1])) < 1.1 / BINS_PER_DECADE
+    observation = Observation.like(component, dispersion=not fine)
     if not fine:
-        return Observation.like(component)
-    name = selection.irf_name if selection.irf_name in irfs.installed() else irfs.DEFAULT_IRF
-    return Observation(
-        component.counts.geom,
-        component.psf.normalized(),
-        component.exposure,
-        irfs.Response.load(name, selection.evtype or irfs.ALL_EVENTS),
-        given.true_edges,
-        given.matrix,
-        component.mask,
-    )
+        return observation
+    return dataclasses.replace(observation, true_edges=given.true_edges, dispersion=given.matrix)
 
 
 def cut_for_fit(component, background):

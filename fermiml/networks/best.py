@@ -28,8 +28,7 @@ def make_targets(patch, **_):
     distance, number, way = targets.nearest(x, y, size)
     heat = np.exp(-0.5 * np.square(distance / SIGMA))
     heat[np.round(y).astype(int), np.round(x).astype(int)] = 1.0
-    skipped = targets.ignored(patch, faint, targets.DISC) & (heat < 0.3)
-    weight = np.where(skipped | (patch.coverage == 0), 0.0, 1.0)
+    weight = targets.weights(patch, faint, heat >= 0.3)
     strength = np.zeros((size, size))
     if len(ts):
         sure = np.clip((ts - POSITIVE) / (_SURE - POSITIVE), 0, 1)

@@ -17,13 +17,13 @@ def build(**options):
 
 def make_targets(patch, **_):
     """Discs, and from each pixel the way to the nearest source."""
-    wanted, _ = targets.sort_sources(patch)
+    wanted, faint = targets.sort_sources(patch)
     size = patch.coverage.shape[0]
     distance, _, way = targets.nearest(patch.x[wanted], patch.y[wanted], size)
     disc = (distance <= targets.DISC).astype(float)
     near = (distance <= _REACH).astype(float)
     return {
-        "segmentation": np.stack([disc, targets.weights(patch, disc, targets.DISC)], -1),
+        "segmentation": np.stack([disc, targets.weights(patch, faint, disc > 0)], -1),
         "vector": np.concatenate([way * near[..., None], near[..., None]], -1),
     }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fermiml import networks
 from fermiml.errors import InputError
-from fermiml.networks import losses
+from fermiml.networks import losses, unet
 from fermiml.yamlfile import read_yaml, refuse_unknown
 
 # Section -> key -> default; `...` for what must be given.
@@ -14,9 +14,9 @@ SCHEMA = {
     "network": ...,  # unek, centroid or best
     "turns": 1,  # quarter turns of the sky over which the trained network is averaged: 1, 2 or 4
     "architecture": {
-        "widths": [20, 48, 96, 160],  # channels at each scale
-        "encoder": [1, 2, 2, 2],  # convolutions at each scale on the way down
-        "decoder": [1, 1, 1],  # and on the way up
+        "widths": list(unet.WIDTHS),  # channels at each scale
+        "encoder": list(unet.ENCODER),  # convolutions at each scale on the way down
+        "decoder": list(unet.DECODER),  # and on the way up
         "classes": False,  # unek: tell AGN from PSR, too
         "raw": False,  # ablation: counts and what part is observed, no other evidence
     },

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from fermiml.sky.patches import PIXEL
+
 POSITIVE = 16.0  # oracle TS from which a source is one
 FAINT = 5.0  # TS from which a source is neither positive nor negative
 EXTENDED = 0.15  # deg, from which a source is no point; neither positive nor negative
 DISC = 2.5  # pixels, radius of the discs of segmentations
-_PIXEL = 0.1
 
 
 def sort_sources(patch, positive=POSITIVE, faint=FAINT):
@@ -40,13 +41,12 @@ def ignored(patch, faint, radius):
     mask = np.zeros((size, size), bool)
     rows, columns = np.ogrid[:size, :size]
     for x, y, extent in zip(patch.x[faint], patch.y[faint], patch.extended[faint], strict=True):
-        reach = radius + (extent / _PIXEL if extent >= EXTENDED else 0.0)
+        reach = radius + (extent / PIXEL if extent >= EXTENDED else 0.0)
         mask |= np.square(columns - x) + np.square(rows - y) <= reach**2
     return mask
 
 
-def weights(patch, target, radius):
-    """Weight of each pixel in a segmentation: nothing around faint sources and off the data."""
-    _, faint = sort_sources(patch)
-    skipped = ignored(patch, faint, radius) & (target == 0)
+def weights(patch, faint, kept):
+    """Weight of each pixel: nothing off the data, and only `kept` ones near faint sources."""
+    skipped = ignored(patch, faint, DISC) & ~kept
     return np.where(skipped | (patch.coverage == 0), 0.0, 1.0)

@@ -19,11 +19,11 @@ def build(classes=False, **options):
 
 def make_targets(patch, classes=False, **_):
     """The disc of each source, and whether the nearest one is a pulsar."""
-    wanted, _ = targets.sort_sources(patch)
+    wanted, faint = targets.sort_sources(patch)
     size = patch.coverage.shape[0]
     distance, number, _ = targets.nearest(patch.x[wanted], patch.y[wanted], size)
     disc = (distance <= targets.DISC).astype(float)
-    made = {"segmentation": np.stack([disc, targets.weights(patch, disc, targets.DISC)], -1)}
+    made = {"segmentation": np.stack([disc, targets.weights(patch, faint, disc > 0)], -1)}
     if classes:
         pulsar = patch.pulsar[wanted][number] if wanted.any() else np.zeros_like(disc)
         made["classes"] = np.stack([pulsar.astype(float), disc], -1)
