@@ -26,6 +26,7 @@ from machine import machine
 from fermiml import SourceCatalog, SourceDetector
 from fermiml.evaluate.skies import away_from_edge
 from fermiml.files import write_text
+from fermiml.plot import sky, style
 from fermiml.simulate import catalogs, diffuse, planes, render
 from fermiml.simulate.observation import Observation
 from fermiml.sky.bands import EDGES
@@ -150,39 +151,16 @@ def _separation(detected, position, radius):
 
 
 def plot(case, cube, catalog, position, ts, path):
-    """Smoothed counts with detections (circles) and known sources of TS > 25 (crosses)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    from scipy.ndimage import gaussian_filter
-
-    component = cube.components[0]
-    figure = plt.figure(figsize=(9, 8))
-    if component.is_healpix:
-        axis, transform = figure.add_subplot(projection="mollweide"), None
-    else:
-        image = component.counts.geom.to_image()
-        axis = figure.add_subplot(projection=image.wcs)
-        counts = component.counts.data.sum(axis=0).astype(float) * component.mask
-        smooth = gaussian_filter(counts, 0.12 / component.pixel_size)
-        axis.imshow(np.sqrt(smooth), origin="lower", cmap="gray_r")
-        transform = axis.get_transform("galactic")
-    for where, style in (
-        (position[ts > DETECTABLE], {"marker": "x", "c": "#d55e00", "label": "catalog, TS > 25"}),
-        (catalog.positions.galactic, {"marker": "o", "s": 90, "facecolors": "none",
-                                      "edgecolors": "#0072b2", "label": "fermiml"}),
-    ):  # fmt: skip
-        if transform is None:
-            axis.scatter(-where.l.wrap_at("180d").rad, where.b.rad, **{**style, "s": 12}, lw=0.7)
-        else:
-            limits = axis.get_xlim(), axis.get_ylim()
-            axis.scatter(where.l.deg, where.b.deg, transform=transform, **style)
-            axis.set(xlim=limits[0], ylim=limits[1])
-    axis.legend(loc="upper right")
-    axis.set_title(case.data.name)
-    figure.savefig(path, dpi=75, bbox_inches="tight")
-    plt.close(figure)
+    """Smoothed counts with detections (95 % ellipses) and known sources of TS > 25 (crosses)."""
+    known = position[ts > DETECTABLE]
+    known = SourceCatalog.from_table({"GLON": known.l.deg, "GLAT": known.b.deg})
+    figure = style.new_figure(9, 8)
+    ax = figure.add_subplot(projection=sky.projection(cube))
+    sky.plot_counts(cube, catalog, ax, label="fermiml")
+    sky.plot_sources(known, ax, color=style.VERMILION, marker="x", label="catalog, TS > 25")
+    ax.legend(loc="upper right")
+    ax.set_title(case.data.name)
+    style.save(figure, path, overwrite=True)
 
 
 def main():

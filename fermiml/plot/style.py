@@ -1,0 +1,36 @@
+"""Colours that the colour-blind can tell apart, and figures that need no screen."""
+
+from pathlib import Path
+
+from fermiml.errors import InputError
+from fermiml.files import replacing
+
+# Okabe and Ito's palette
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY_BLUE = (
+    "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9",
+)  # fmt: skip
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)
+GREY = "0.6"  # of lines that only guide the eye
+
+
+def new_figure(width, height):
+    """A figure (inches) that is only ever saved."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def new_axes(**options):
+    """Axes in a new figure of pyplot, for whoever gave none."""
+    import matplotlib.pyplot as plt
+
+    return plt.figure(layout="constrained").add_subplot(**options)
+
+
+def save(figure, path, overwrite=False):
+    """Write a figure, complete or not at all; the ending of the name chooses the format."""
+    known = figure.canvas.get_supported_filetypes()
+    if Path(path).suffix.lower().removeprefix(".") not in known:
+        raise InputError(f"{path}: not a format of figures; take .png, .pdf or .svg")
+    with replacing(path, overwrite) as temporary:
+        figure.savefig(temporary, dpi=110)
