@@ -1,6 +1,6 @@
 """From a cube to candidates: positions with a score, before any photometry."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -8,12 +8,9 @@ from scipy.ndimage import binary_dilation
 from tqdm import tqdm
 
 from fermiml.ahead import ahead
-from fermiml.detect.features import Evidence
 from fermiml.detect.merge import merge
-from fermiml.errors import InputError
-from fermiml.sky import exposure as exposures
-from fermiml.sky.bands import BANDS
-from fermiml.sky.patches import PIXEL, Patches
+from fermiml.detect.views import Views
+from fermiml.sky.patches import PIXEL
 
 BATCH = 8  # patches that go through the network together
 _AHEAD = 2  # batches that are prepared meanwhile
@@ -41,62 +38,27 @@ def find(cube, network, locate, lowest, origin=None):
     origin : SkyCoord, optional
         Where the tiling has a patch centre.
     """
-    banded = cube.bands()
-    covered = np.array([[band.covered for band in b.bands] for b in banded])
-    if not covered.any():
-        edges = cube.components[0].energy_edges
-        raise InputError(
-            f"{cube.source or 'the counts'}: no energy bin lies above {BANDS[0][0]:.0f} MeV, where "
-            f"the networks look ({edges[0]:.4g}-{edges[-1]:.4g} MeV)"
-        )
-    patches = Patches(banded, origin=origin)
-    size = patches.geoms[0].data_shape[0]
-    evidence = Evidence(patches.psf, size, share=_shares(cube, banded) * covered)
-    models = _background_patches(cube, origin)
-    batches = ahead(_batches(patches, evidence, covered.max(axis=0), models), _AHEAD)
+    views = Views(cube, origin)
+    batches = ahead(_batches(views), _AHEAD)
     found = []
-    with tqdm(total=len(patches), desc="patches", disable=None, delay=2) as bar:
+    with tqdm(total=len(views), desc="patches", disable=None, delay=2) as bar:
         for numbers, planes, owned in batches:
             maps = network.maps(planes)
             for i, (number, mine) in enumerate(zip(numbers, owned, strict=True)):
                 here = locate({name: m[i] for name, m in maps.items()}, lowest)
-                found.append(_on_sky(patches.geoms[number], number, *here, mine))
+                found.append(_on_sky(views.geoms[number], number, *here, mine))
             bar.update(len(numbers))
-    return _merged(found, patches.geoms[0].frame)
+    return _merged(found, views.geoms[0].frame)
 
 
-def _batches(patches, evidence, covered, models):
+def _batches(views):
     """(numbers, evidence, owned) of batches of patches; the last one is filled up with copies,
     so that the network always sees the same shape."""
-    for first in range(0, len(patches), BATCH):
-        numbers = list(range(first, min(first + BATCH, len(patches))))
-        planes, owned = [], []
-        for number in numbers:
-            patch = patches[number]
-            model = None if models is None else models[number].counts
-            planes.append(evidence(patch.counts, patch.coverage, covered, model))
-            owned.append(patch.owned)
-        planes += [planes[-1]] * (BATCH - len(numbers))
-        yield numbers, np.moveaxis(planes, 1, -1), owned
-
-
-def _shares(cube, banded):
-    """(component, band): exposure of each component over the largest in that band."""
-    shares = np.ones((len(banded), len(BANDS)))
-    if len(banded) == 1:
-        return shares
-    for row, component in zip(shares, cube.components, strict=True):
-        energy = [low * np.sqrt(2) for low, _ in BANDS]
-        row[:] = exposures.sample(component.exposure, cube.center[None], energy)[:, 0]
-    return np.nan_to_num(shares / np.nanmax(shares, axis=0), nan=1.0)
-
-
-def _background_patches(cube, origin):
-    """Patches of the background model, cut like those of the counts; None without a model."""
-    if any(component.background is None for component in cube.components):
-        return None
-    expected = [replace(c, counts=c.background) for c in cube.components]
-    return replace(cube, components=expected).patches(origin=origin)
+    for first in range(0, len(views), BATCH):
+        numbers = list(range(first, min(first + BATCH, len(views))))
+        seen = [views[number] for number in numbers]
+        planes = [view.planes for view in seen] + [seen[-1].planes] * (BATCH - len(seen))
+        yield numbers, np.array(planes), [view.owned for view in seen]
 
 
 def _on_sky(geom, number, x, y, score, owned):

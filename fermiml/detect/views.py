@@ -1,0 +1,86 @@
+"""What a network is shown of a cube: the evidence, patch by patch."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fermiml.detect.features import Evidence
+from fermiml.errors import InputError
+from fermiml.sky import exposure as exposures
+from fermiml.sky.bands import BANDS
+from fermiml.sky.patches import Patches
+
+
+@dataclass(frozen=True)
+class View:
+    """One patch as a network sees it."""
+
+    geom: object  # gammapy WcsGeom
+    counts: np.ndarray  # (component, band, y, x)
+    planes: np.ndarray  # evidence (y, x, plane)
+    owned: np.ndarray  # (y, x): the part of the sky that is this patch's own
+
+
+class Views:
+    """The views of a cube's patches, made one at a time.
+
+    Parameters
+    ----------
+    cube : fermiml.SkyCube
+    origin : SkyCoord, optional
+        Where the tiling has a patch centre.
+    """
+
+    def __init__(self, cube, origin=None):
+        banded = cube.bands()
+        covered = np.array([[band.covered for band in b.bands] for b in banded])
+        if not covered.any():
+            edges = cube.components[0].energy_edges
+            raise InputError(
+                f"{cube.source or 'the counts'}: no energy bin lies above {BANDS[0][0]:.0f} MeV, "
+                f"where the networks look ({edges[0]:.4g}-{edges[-1]:.4g} MeV)"
+            )
+        self._patches = Patches(banded, origin=origin)
+        self.geoms = self._patches.geoms
+        self._covered = covered.max(axis=0)
+        share = _shares(cube, banded) * covered
+        self._evidence = Evidence(self._patches.psf, self.geoms[0].data_shape[0], share=share)
+        self._models = _background_patches(cube, origin)
+
+    def __len__(self):
+        return len(self._patches)
+
+    def __getitem__(self, number):
+        patch = self._patches[number]
+        model = None if self._models is None else self._models[number].counts
+        planes = self._evidence(patch.counts, patch.coverage, self._covered, model)
+        return View(patch.geom, patch.counts, np.moveaxis(planes, 0, -1), patch.owned)
+
+    def owner(self, position):
+        """Number of the patch to whose own sky a SkyCoord belongs, and its pixel (x, y) there."""
+        for number, geom in enumerate(self.geoms):
+            x, y = (float(v) for v in geom.coord_to_pix(position))
+            size = geom.data_shape[0]
+            inside = -0.5 < x < size - 0.5 and -0.5 < y < size - 0.5
+            if inside and self._patches.owned(number)[round(y), round(x)]:
+                return number, (x, y)
+        raise InputError("the source lies outside of the data")
+
+
+def _shares(cube, banded):
+    """(component, band): exposure of each component over the largest in that band."""
+    shares = np.ones((len(banded), len(BANDS)))
+    if len(banded) == 1:
+        return shares
+    for row, component in zip(shares, cube.components, strict=True):
+        energy = [low * np.sqrt(2) for low, _ in BANDS]
+        row[:] = exposures.sample(component.exposure, cube.center[None], energy)[:, 0]
+    return np.nan_to_num(shares / np.nanmax(shares, axis=0), nan=1.0)
+
+
+def _background_patches(cube, origin):
+    """Patches of the background model, cut like those of the counts; None without a model."""
+    if any(component.background is None for component in cube.components):
+        return None
+    expected = [replace(c, counts=c.background) for c in cube.components]
+    return replace(cube, components=expected).patches(origin=origin)
