@@ -1,12 +1,14 @@
 """Poisson fit of one plane: amplitudes of sources and a smooth background, both linear."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csc_matrix, csr_matrix, diags
 
 _FLOOR = 1e-9  # counts in a pixel
+_CLOSE = 1.0  # gain of log-likelihood below which the information is not computed anew
 _ENOUGH = 0.02  # gain of log-likelihood below which the fit has converged
 
 
@@ -18,7 +20,7 @@ class PlaneFit:
     templates: object  # Templates
     base: csr_matrix  # (pixel, coefficient)
     blocks: csr_matrix  # (block, pixel): sums over blocks, on which the base is smooth
-    coarse: np.ndarray  # (block, coefficient): mean of the base
+    coarse: csr_matrix  # (block, coefficient): mean of the base
     penalty: np.ndarray
     lowest: np.ndarray
     parameters: np.ndarray
@@ -33,10 +35,11 @@ class PlaneFit:
     def maximise(self, iterations=10):
         """Fisher scoring within the bounds `lowest`."""
         model = self._model(self.parameters)
-        best = self._log_likelihood(self.parameters, model)
+        best, gain = self._log_likelihood(self.parameters, model), np.inf
         for _ in range(iterations):
             gradient = self._gradient(self.parameters, model)
-            matrix = self.information(model)
+            if gain > _CLOSE:
+                matrix = self.information(model)
             held = (self.parameters <= self.lowest) & (gradient <= 0)
             step = np.zeros_like(gradient)
             step[~held] = _solve(matrix[np.ix_(~held, ~held)], gradient[~held])
@@ -80,11 +83,11 @@ class PlaneFit:
     def information(self, model):
         """Expected information of all parameters."""
         values = self.templates.values
-        weighted = diags(1 / model) @ values
+        weighted = scaled(values, 1 / model)
         first = (weighted.T @ values).toarray()
-        cross = (self.blocks @ weighted).T @ self.coarse
+        cross = ((self.blocks @ weighted).T @ self.coarse).toarray()
         total = self.blocks @ (1 / model)
-        second = self.coarse.T @ (self.coarse * total[:, None]) + self.penalty
+        second = (self.coarse.T @ diags(total) @ self.coarse).toarray() + self.penalty
         return np.block([[first, cross], [cross.T, second]])
 
     @property
@@ -94,11 +97,11 @@ class PlaneFit:
 
     def cross_information(self, columns, mu=None):
         """Information that the parameters share with other columns (pixel, any)."""
-        weighted = (diags(1 / (self.mu if mu is None else mu)) @ columns).tocsc()
+        weighted = scaled(columns, 1 / (self.mu if mu is None else mu))
         return np.vstack(
             [
                 (self.templates.values.T @ weighted).toarray(),
-                self.coarse.T @ (self.blocks @ weighted).toarray(),
+                (self.coarse.T @ (self.blocks @ weighted)).toarray(),
             ]
         )
 
@@ -106,11 +109,18 @@ class PlaneFit:
         """The inverse of the information times vectors."""
         return cho_solve(self.factor, vectors)
 
+    @cached_property
     def profile_information(self):
-        """Information on each amplitude with all else free."""
+        """Information on each amplitude with all else free, once the plane is fitted."""
         sources = self.templates.values.shape[1]
         unit = np.eye(len(self.parameters), sources)
         return 1 / np.einsum("ij,ij->j", unit, self.solve(unit))
+
+
+def scaled(columns, weights):
+    """Columns (pixel, any) times a weight for each pixel."""
+    data = columns.data * weights[columns.indices]
+    return csc_matrix((data, columns.indices, columns.indptr), columns.shape)
 
 
 def block_sums(xy, side):
@@ -167,8 +177,8 @@ def curves(fit, variance):
     amplitudes beyond Poisson noise flattens them."""
     values, mu, counts = fit.templates.values, fit.mu, fit.counts
     best = fit.amplitudes
-    free = 1 / (1 / fit.profile_information() + variance)
-    weighted = diags(1 / mu) @ values
+    free = 1 / (1 / fit.profile_information + variance)
+    weighted = scaled(values, 1 / mu)
     fixed = np.asarray(values.multiply(weighted).sum(axis=0))[0]
     third = 2 * np.asarray(weighted.multiply(weighted).multiply(values).sum(axis=0))[0]
     drop = _drop(fit)

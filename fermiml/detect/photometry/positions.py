@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import diags, hstack
 
 from fermiml.catalog.positions import R68, R95, position_angle
+from fermiml.detect.photometry.likelihood import scaled
 
 _STEP = 0.15  # deg, largest of one iteration
 _LOOSE = 0.5  # deg, prior of the shift, which only matters where nothing is known
@@ -28,7 +29,7 @@ def score(fits, expected, weights):
         change = hstack([fit.templates.east @ scale, fit.templates.north @ scale]).tocsc()
         mu = fit.model_with(counts)
         gradient += np.tile(np.sqrt(trust), 2) * (change.T @ (fit.counts / mu - 1))
-        fixed += (change.T @ diags(1 / mu) @ change).toarray()
+        fixed += (change.T @ scaled(change, 1 / mu)).toarray()
         cross = fit.cross_information(change, mu)
         explained += cross.T @ fit.solve(cross)
     return gradient.reshape(2, -1).T, fixed - explained, _blocks(fixed)

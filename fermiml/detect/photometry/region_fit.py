@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import diags
 
 from fermiml.detect.photometry import likelihood, positions, spectra
 from fermiml.detect.photometry.background import SPACING, splines
 from fermiml.detect.photometry.extension import extension
 from fermiml.detect.photometry.pixels import grids
 from fermiml.detect.photometry.regions import axes, sky_coord
-from fermiml.detect.photometry.scatter import scatter
-from fermiml.detect.photometry.templates import make_shapes, make_templates, pixel_tree
+from fermiml.detect.photometry.scatter import probes, scatter
+from fermiml.detect.photometry.templates import make_shapes, make_templates, pairs
 
 _MOVES = 5  # times that the positions are improved
 _LOOKS = (0, 2)  # moves before which the sky between the sources is looked at
@@ -40,18 +41,19 @@ class RegionResult:
 
 def fit_region(skies, planes, responses, region, vectors):
     """Fit the sources `vectors` of a region and its surroundings."""
-    fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, planes, i)]
+    fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, planes, i, vectors)]
     planes = [f.plane for f in fields]
     start, index = vectors, np.full(len(vectors), 2.2)
     walked = np.zeros((len(vectors), 2))
     folding = _folding(planes, responses, vectors)
+    between = [probes(field, region) for field in fields]
     fits, spectrum = None, None
     for move in range(_MOVES + 1):
         templates = [f.templates(vectors, index, gradients=True) for f in fields]
         old = fits or [None] * len(fields)
         fits = [f.fit(t, o) for f, t, o in zip(fields, templates, old, strict=True)]
         if move in _LOOKS:
-            extra = [scatter(*pair, region, vectors) for pair in zip(fields, fits, strict=True)]
+            extra = [scatter(*pair, vectors) for pair in zip(fits, between, strict=True)]
         curves = likelihood.all_curves(fits, extra)
         start_at = None if spectrum is None else spectrum.parameters
         spectrum = spectra.fit(curves, folding, REFERENCE, start_at)
@@ -89,7 +91,7 @@ def _moved(vectors, shift):
 def _trust(fits, extra):
     """Share of the information on an amplitude that is left by variance beyond Poisson noise."""
     return np.stack(
-        [1 / (1 + f.profile_information() * e) for f, e in zip(fits, extra, strict=True)], axis=1
+        [1 / (1 + f.profile_information * e) for f, e in zip(fits, extra, strict=True)], axis=1
     )
 
 
@@ -121,17 +123,17 @@ def _folding(planes, responses, vectors):
 class _Field:
     """A plane's pixels and background within a region."""
 
-    def __init__(self, grid, plane):
+    def __init__(self, grid, plane, vectors):
         self.grid, self.plane = grid, plane
-        self._tree = pixel_tree(grid)
+        self._near = pairs(grid, vectors, plane.reach + FARTHEST)
         x, y = grid.xy.T
         modelled = grid.background is not None
         weight = grid.background if modelled else grid.area * np.degrees(1) ** 2
         spacing = _MODEL_SPACING if modelled else SPACING
         self._splines = splines(x, y, np.maximum(weight, 1e-12), spacing)
         self._blocks = likelihood.block_sums(grid.xy, _BLOCK)
-        size = np.asarray(self._blocks.sum(axis=1))
-        self._coarse = (self._blocks @ self._splines.values).toarray() / size
+        size = np.asarray(self._blocks.sum(axis=1))[:, 0]
+        self._coarse = (diags(1 / size) @ self._blocks @ self._splines.values).tocsr()
         level = self._splines.values.T @ grid.counts
         support = np.asarray(self._splines.values.sum(axis=0))[0]
         norm = self._splines.values.T @ (self._splines.values @ np.ones(len(support)))
@@ -139,10 +141,16 @@ class _Field:
         self._penalty = self._splines.penalty(self._level)
 
     def templates(self, vectors, index, gradients=False):
-        return make_templates(self.grid, self._tree, self.plane, vectors, index, gradients)
+        """Templates of the sources, at or near their first places."""
+        return make_templates(self.grid, self._near, self.plane, vectors, index, gradients)
+
+    def templates_at(self, places):
+        """Templates (pixel, place) of a typical source at any places."""
+        near = pairs(self.grid, places, self.plane.reach)
+        return make_templates(self.grid, near, self.plane, places, np.full(len(places), 2.2)).values
 
     def shapes(self, vectors):
-        return make_shapes(self.grid, self._tree, self.plane, vectors)
+        return make_shapes(self.grid, self.plane, vectors)
 
     def fit(self, templates, previous):
         sources = templates.values.shape[1]
@@ -156,11 +164,11 @@ class _Field:
         ).maximise()  # fmt: skip
 
 
-def _fields(sky, region, planes, component):
+def _fields(sky, region, planes, component, vectors):
     mine = [p for p in planes if p.component == component]
     margins = [min(4.0, 1.2 * p.reach + 0.8) for p in mine]
     cut = zip(grids(sky, region, mine, margins), mine, strict=True)
-    return [_Field(grid, plane) for grid, plane in cut if len(grid.area)]
+    return [_Field(grid, plane, vectors) for grid, plane in cut if len(grid.area)]
 
 
 def _goodness(fits):

@@ -1,5 +1,8 @@
 """`measure`: from a cube and candidate positions to a table."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from astropy.coordinates import SkyCoord
 from scipy.spatial import cKDTree
@@ -54,12 +57,19 @@ def measure(cube, positions, progress=False):
         return table
     skies = [SkyPixels(component) for component in cube.components]
     regions = make_regions(vectors[numbers])
-    for region in tqdm(regions, "photometry", unit="region", disable=None if progress else True):
+
+    def fitted(region):
         x, y = region.plane(vectors[numbers])
         joint = np.flatnonzero(region.holds(x, y, _AROUND))
         result = fit_region(skies, planes, responses, region, vectors[numbers[joint]])
-        own = np.searchsorted(joint, region.own)
-        fill(table, result, own, numbers[region.own])
+        return region, np.searchsorted(joint, region.own), result
+
+    # Threads, not processes: most of the time goes into numpy and scipy, which let others run.
+    with ThreadPoolExecutor(min(len(regions), os.cpu_count() or 1)) as pool:
+        results = pool.map(fitted, regions)
+        hidden = None if progress else True
+        for region, own, result in tqdm(results, "photometry", len(regions), disable=hidden):
+            fill(table, result, own, numbers[region.own])
     _flag(table, cube, numbers)
     return table
 

@@ -6,7 +6,8 @@ noise allows, and as such they sit below the sources, too.
 """
 
 import numpy as np
-from scipy.sparse import diags
+
+from fermiml.detect.photometry.likelihood import scaled
 
 _SPACING = 1.0  # deg, at least, between the places that are looked at
 _NEAR = 3.0  # deg, sigma of the surroundings that count for a source
@@ -16,12 +17,19 @@ _CLIP = 25.0  # squared residual in units of its variance: more is a source
 _PRIOR, _WORTH = 0.01, 20.0  # relative scatter believed at first, and by how many places
 
 
-def scatter(field, fit, region, vectors):
-    """Variance of the amplitudes of sources (counts^2) in a plane that is not Poisson noise."""
+def probes(field, region):
+    """(places, templates) at which the sky of a plane is looked at; None where it needs not."""
     if field.plane.r68 < _SHARP:
-        return np.zeros(len(vectors))
+        return None
     places = _places(field, region, max(_SPACING, field.plane.r68))
-    templates = field.templates(places, np.full(len(places), 2.2)).values
+    return places, field.templates_at(places)
+
+
+def scatter(fit, probes, vectors):
+    """Variance of the amplitudes of sources (counts^2) in a plane that is not Poisson noise."""
+    if probes is None:
+        return np.zeros(len(vectors))
+    places, templates = probes
     residual = templates.T @ (fit.counts / fit.mu - 1)
     total, leak = _information(fit, templates)
     cross = fit.cross_information(templates)
@@ -48,6 +56,6 @@ def _places(field, region, spacing):
 def _information(fit, templates):
     """Information on amplitudes while all else stays, and the amplitude that a background
     higher by its own size imitates."""
-    weighted = diags(1 / fit.mu) @ templates
+    weighted = scaled(templates, 1 / fit.mu)
     total = np.asarray(templates.multiply(weighted).sum(axis=0))[0]
     return total, weighted.T @ fit.background / np.maximum(total, 1e-300)

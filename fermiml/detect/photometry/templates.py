@@ -20,9 +20,12 @@ class Templates:
     north: csc_matrix | None = None
 
 
-def make_templates(grid, tree, plane, vectors, index, gradients=False):
-    """Templates of sources with unit `vectors` and photon `index` on the grid of a plane."""
-    source, pixel, pointers = _pairs(tree, vectors, plane.reach)
+def make_templates(grid, near, plane, vectors, index, gradients=False):
+    """Templates of sources with unit `vectors` and photon `index` on the grid of a plane.
+
+    `near` are `pairs` of about these places, with room for how far the sources have moved.
+    """
+    source, pixel, pointers = _within(grid, near, vectors, plane.reach)
     spectrum = _nearest_index(index)[source]
     points = range(grid.points.shape[1])
     parts = [_part(grid, plane, vectors, p, pixel, source, spectrum, gradients) for p in points]
@@ -31,9 +34,9 @@ def make_templates(grid, tree, plane, vectors, index, gradients=False):
     return Templates(*(csc_matrix((d, pixel, pointers), shape) for d in data))
 
 
-def make_shapes(grid, tree, plane, vectors):
+def make_shapes(grid, plane, vectors):
     """(source, pixel, values): shares of the counts of points and disks (shape, pair)."""
-    source, pixel, _ = _pairs(tree, vectors, plane.shape_reach)
+    source, pixel = pairs(grid, vectors, plane.shape_reach)
     rows = range(len(plane.shapes))
     total = np.zeros((len(plane.shapes), len(pixel)))
     for point in range(grid.points.shape[1]):
@@ -43,19 +46,27 @@ def make_shapes(grid, tree, plane, vectors):
     return source, pixel, total * grid.area[pixel] / grid.points.shape[1]
 
 
-def pixel_tree(grid):
-    """A tree of the grid's pixel centres."""
-    return cKDTree(grid.vectors)
+def pairs(grid, vectors, reach):
+    """Source and pixel of all pairs within `reach` (deg), source by source."""
+    found = cKDTree(vectors).sparse_distance_matrix(
+        cKDTree(grid.vectors), _chord(reach), output_type="ndarray"
+    )
+    found = found[np.lexsort((found["j"], found["i"]))]
+    return found["i"], found["j"].astype(np.int32)
 
 
-def _pairs(tree, vectors, reach):
-    """Source and pixel of all pairs within `reach` (deg), and where each source's begin."""
-    chord = 2 * np.sin(np.radians(reach) / 2)
-    found = tree.query_ball_point(vectors, chord, return_sorted=True)
-    lengths = np.array([len(f) for f in found], int)
-    pixel = np.concatenate([*found, np.zeros(0, int)]).astype(np.int32)
-    source = np.repeat(np.arange(len(vectors)), lengths)
+def _within(grid, near, vectors, reach):
+    """Those of the pairs `near` that are within `reach` (deg), and where each source's begin."""
+    source, pixel = near
+    apart = grid.vectors[pixel] - vectors[source]
+    keep = np.einsum("ij,ij->i", apart, apart) <= _chord(reach) ** 2
+    source, pixel = source[keep], pixel[keep]
+    lengths = np.bincount(source, minlength=len(vectors))
     return source, pixel, np.concatenate([[0], np.cumsum(lengths)])
+
+
+def _chord(angle):
+    return 2 * np.sin(np.radians(angle) / 2)
 
 
 def _nearest_index(index):
