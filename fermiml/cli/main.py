@@ -3,11 +3,14 @@
 import click
 
 from fermiml.cli.base import Group
+from fermiml.cli.compare import compare
 from fermiml.cli.detect import detect
 from fermiml.cli.export import export
 from fermiml.cli.fit import fit
 from fermiml.cli.info import info
 from fermiml.cli.models import models
+from fermiml.cli.plot import plot
+from fermiml.cli.report import report
 from fermiml.cli.send import send
 from fermiml.cli.simulate import simulate
 from fermiml.cli.train import train
@@ -45,11 +48,14 @@ def main():
     """
 
 
+main.add_command(compare)
 main.add_command(detect)
 main.add_command(export)
 main.add_command(fit)
 main.add_command(info)
 main.add_command(models)
+main.add_command(report)
+main.add_command(plot)
 main.add_command(send)
 main.add_command(simulate)
 main.add_command(train)

@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
 
 
-def fit(catalog, cube, *, known=None, galdiff=None, iso=None, jobs=1, parts=None, **settings):
+def fit(
+    catalog, cube, *, known=None, galdiff=None, iso=None, diffuse=None, jobs=1, parts=None,
+    **settings,
+):  # fmt: skip
     """Fit the sources of a catalog to counts.
 
     Parameters
@@ -40,6 +43,8 @@ def fit(catalog, cube, *, known=None, galdiff=None, iso=None, jobs=1, parts=None
     galdiff, iso : path, optional
         Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text). Without these, too,
         the embedded model is taken, and a warning says so.
+    diffuse : `fermiml.likelihood.background.Given` or `Diffuse`, optional
+        In the place of these: a background that was chosen before.
     known : SourceCatalog, optional
         More sources for the model (4FGL, say), extended ones and bright ones outside the data
         among them; what is closer than 0.2 deg to a seed is that seed.
@@ -62,9 +67,9 @@ def fit(catalog, cube, *, known=None, galdiff=None, iso=None, jobs=1, parts=None
     """
     settings = Settings(**settings)
     cut.check(cube)
-    model = backgrounds.choose(cube, galdiff, iso)
+    model = diffuse or backgrounds.choose(cube, galdiff, iso)
     sources = seeds.with_known(seeds.seeds_of(catalog), catalog, known)
-    wanted = _in_data(cube, catalog)
+    wanted = in_data(cube, catalog)
     if len(wanted) < len(catalog):
         log.warning(
             "%d of the %d sources are outside the data and not fitted",
@@ -87,8 +92,8 @@ def fit(catalog, cube, *, known=None, galdiff=None, iso=None, jobs=1, parts=None
     return results.filled(catalog, rows, cube, model.text)
 
 
-def _in_data(cube, catalog):
-    """Rows at observed pixels."""
+def in_data(cube, catalog):
+    """Numbers of the rows at observed pixels."""
     position, inside = catalog.positions, np.zeros(len(catalog), bool)
     for component in cube.components:
         index = component.geom.coord_to_idx(position)

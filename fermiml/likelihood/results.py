@@ -10,7 +10,7 @@ from fermiml.catalog.positions import R68, R95
 
 ENGINE = "gammapy"
 # Columns that a fit makes anew; what they held before no longer belongs to the source.
-_REPLACED = (
+REPLACED = (
     "TS", "TS_Engine", "Signif_Avg", "Pivot_Energy", "Flux1000", "Unc_Flux1000", "Energy_Flux100",
     "Unc_Energy_Flux100", "SpectrumType", "Npred", "LP_SigCurv", "PLEC_SigCurv", "LP_EPeak",
     "Unc_LP_EPeak", "PLEC_EPeak", "Unc_PLEC_EPeak", *BAND_COLUMNS,
@@ -28,7 +28,7 @@ def filled(catalog, rows, cube, background):
     edges = np.concatenate([c.energy_edges for c in cube.components])
     table.meta.update(EMIN=float(edges.min()), EMAX=float(edges.max()))
     for number, result in rows.items():
-        for name in _REPLACED:
+        for name in REPLACED:
             table[name][number] = "" if COLUMNS[name].code == "A" else np.nan
         _write_row(table, number, result)
     _flag(table, rows, cube)

@@ -1,6 +1,6 @@
 """From whatever an analyst has to a SkyCube: find out what it is, read it, complete it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,23 @@ def _finish(component, number, count, options):
         irf=options.irf,
         evtype=options.evtype,
     )
+
+
+def with_background(cube, background):
+    """The cube with other expected counts: one file or map, or a list with one per component."""
+    components = []
+    for number, component in enumerate(cube.components):
+        given = _part(background, number, len(cube.components), "background")
+        with reading(given if isinstance(given, str | Path) else cube.source):
+            read = _read_background(given, component)
+        components.append(replace(component, background=read))
+    return replace(cube, components=components)
+
+
+def is_expected_counts(path):
+    """Whether a FITS file holds counts; else it may be an intensity at energy nodes (MapCube)."""
+    with open_fits(path) as hdus:
+        return "ENERGIES" not in {hdu.name.upper() for hdu in hdus}
 
 
 def _part(given, number, count, what):

@@ -1,0 +1,75 @@
+"""`fermiml compare`: a network and traditional detection on the same data."""
+
+import click
+
+from fermiml.cli.base import Command
+from fermiml.cli.counts import counts_options, read_counts
+
+
+@click.command(cls=Command)
+@click.argument("counts", type=click.Path())
+@counts_options
+@click.option("--galdiff", metavar="F", help="Model of the Galaxy (gll_iem, a MapCube).")
+@click.option("--iso", metavar="F", help="Isotropic spectrum (iso_*.txt).")
+@click.option("--catalog", metavar="CAT", help="What a network found; without it, it is run.")
+@click.option("--model", metavar="NAME", help="Network to run: a shipped one, or a folder.")
+@click.option(
+    "--background-alt", multiple=True, metavar="F",
+    help="Second diffuse model: expected counts (repeat it, one for each component), or a MapCube.",
+)  # fmt: skip
+@click.option("--known", metavar="CAT", help="Known sources: which of them are found.")
+@click.option(
+    "--ts", type=float, default=25.0, show_default=True, metavar="TS",
+    help="TS of the final fit that counts as a detection.",
+)  # fmt: skip
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    help="Regions that are fitted at the same time.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", default="compare", show_default=True, type=click.Path(),
+    help="Folder for tables, figures and the page.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace a comparison in that folder.")
+def compare(
+    counts, galdiff, iso, catalog, model, background_alt, known, ts, jobs, output, overwrite,
+    **options,
+):  # fmt: skip
+    """Find the sources in COUNTS with a network and traditionally, and fit all of them together.
+
+    \b
+    The folder gets
+    compare.fits   all sources, who found them, and their TS in one likelihood
+    compare.txt    the same to read, with a summary
+    ml.fits, traditional.fits   the two lists as they were found
+    compare.html   a page for a browser: map, table, figures
+    *.png          the figures
+
+    COUNTS and the background are given as for `fermiml fit`. What was finished before an
+    interruption (in the folder's cache) is not done again.
+    """  # fmt: skip
+    from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.report import comparison as report
+
+    folder = report.check_folder(output, overwrite)
+    found, others = (SourceCatalog.read(c) if c else None for c in (catalog, known))
+    cube = read_counts(counts, **options)
+    from fermiml.likelihood.compare import compare as run
+
+    second = background_alt[0] if len(background_alt) == 1 else list(background_alt) or None
+    result = run(
+        cube, found, detector=_detector(model, found), galdiff=galdiff, iso=iso,
+        background_alt=second, known=others, threshold=ts, jobs=jobs, cache=folder / "cache",
+    )  # fmt: skip
+    report.write(result, folder, overwrite=overwrite)
+    for what, text in report.summary(result):
+        click.echo(f"{what + ':':<28}{text}")
+    click.echo(f"{folder}: compare.html, compare.fits and more")
+
+
+def _detector(model, catalog):
+    if model is None or catalog is not None:
+        return None
+    from fermiml.detect.detector import SourceDetector
+
+    return SourceDetector.from_pretrained(model)

@@ -1,0 +1,36 @@
+"""`fermiml report`: a page for the browser."""
+
+import click
+
+from fermiml.cli.base import Command
+from fermiml.cli.counts import counts_options, read_counts
+
+
+@click.command(cls=Command)
+@click.argument("catalog", type=click.Path())
+@click.argument("counts", type=click.Path())
+@counts_options
+@click.option("--known", metavar="CAT", help="Known sources, as crosses on the map.")
+@click.option("--title", help="Heading; the name of CATALOG by default.")
+@click.option(
+    "-o", "--output", default="report.html", show_default=True, type=click.Path(), help="The page."
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing page.")
+def report(catalog, counts, known, title, output, overwrite, **options):
+    """Make one self-contained HTML page of the sources of CATALOG in COUNTS.
+
+    Map and table are interactive; the page loads nothing from anywhere and can be sent as a file.
+    """
+    from pathlib import Path
+
+    from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.files import check_new, write_text
+    from fermiml.report.catalog import page
+
+    check_new(output, overwrite)
+    sources = SourceCatalog.read(catalog)
+    others = SourceCatalog.read(known) if known else None
+    cube = read_counts(counts, **options)
+    text = page(cube, sources, title=title or Path(catalog).name, known=others)
+    write_text(output, text, overwrite)
+    click.echo(f"{output}: {len(sources)} sources")

@@ -1,0 +1,163 @@
+"""Sources fitted by the Fermitools, through a fermipy analysis (`gta`).
+
+A fermipy analysis is one object with one state. Every function here leaves it complete: a
+source is in it wholly or not at all, and after a failure all parameters are what they were.
+"""
+
+import logging
+
+import numpy as np
+
+from fermiml.errors import InputError
+from fermiml.likelihood import fermipy_rows
+
+QUIET = logging.DEBUG  # of steps that fermipy would report one by one
+MISSING = (
+    "the Fermitools are not installed here (no module {module}). They come with conda: "
+    "conda create -n fermi -c conda-forge -c fermi fermitools, then "
+    "pip install 'fermiml[fermipy]' in there; `fermiml compare` works without them"
+)
+
+
+class FitFailed(Exception):
+    """A fit that did not converge, or that fermipy gave up."""
+
+
+def require():
+    """One clear error where the Fermitools are missing."""
+    for module in ("pyLikelihood", "fermipy"):
+        try:
+            __import__(module)
+        except ImportError:
+            raise InputError(MISSING.format(module=module)) from None
+
+
+def parameters(gta):
+    """Copies of all parameters by source and name.
+
+    By name, because fermipy's own states go by number, which changes with every source that
+    comes or goes.
+    """
+    from LikelihoodState import LikelihoodState
+
+    return dict(zip(_keys(gta), LikelihoodState(gta.like).pars, strict=True))
+
+
+def restore(gta, state):
+    """Put parameters back, values and freedom; sources that came since stay as they are."""
+    for key, par in zip(_keys(gta), gta.like.params(), strict=True):
+        if key in state:
+            state[key].setDataMembers(par)
+    gta.like.syncSrcParams()
+    for name in gta.like.sourceNames():
+        gta._sync_params(name)
+
+
+def restore_freedom(gta, state):
+    """Free what was free, fix what was not, and fix what came since."""
+    free = [key in state and state[key].par.isFree() for key in _keys(gta)]
+    gta.set_free_param_vector(free)
+
+
+def _keys(gta):
+    return [(par["src_name"], par["par_name"]) for par in gta.get_params()]
+
+
+def add(gta, name, properties):
+    """Add a source with a free norm. When that fails, nothing of it stays behind."""
+    try:
+        gta.add_source(name, properties, free=True, save_source_maps=False, loglevel=QUIET)
+    except Exception as error:  # whatever the Fermitools throw
+        purge(gta, name)
+        raise FitFailed(f"could not be added: {_reason(error)}") from error
+
+
+def purge(gta, name):
+    """Take a source out of all parts of the analysis, also if some parts never had it."""
+    for component in gta.components:
+        if name in component.like.sourceNames():
+            component.like.deleteSource(name)
+            component.like.logLike.eraseSourceMap(name)
+            component.like.logLike.buildFixedModelWts()
+    if gta.roi.has_source(name):
+        gta.roi.delete_sources([gta.roi.get_source_by_name(name)])
+    gta.like.model = gta.like.components[0].model
+    gta._update_roi()
+
+
+def delete(gta, name):
+    """Delete a complete source."""
+    gta.delete_source(name, loglevel=QUIET)
+
+
+def fit_norms(gta, names, radius):
+    """One fit of the norms of sources, their neighbours and the diffuse emission."""
+    free_only(gta, names, radius)
+    run_fit(gta, update=False)
+
+
+def free_only(gta, names, radius, pars="norm"):
+    """Free sources (`pars`), the norms of what is within `radius` of them, and diffuse norms."""
+    gta.free_sources(free=False, loglevel=QUIET)
+    for other in {*neighbours(gta, names, radius), *(s.name for s in gta.roi.diffuse_sources)}:
+        gta.free_source(other, pars="norm", loglevel=QUIET)
+    for name in names:
+        gta.free_source(name, pars=pars, loglevel=QUIET)
+
+
+def neighbours(gta, names, radius):
+    """Point and extended sources within `radius` (deg) of named ones."""
+    if not names or not radius > 0:
+        return []
+    found = set()
+    for name in names:
+        where = gta.roi[name].skydir
+        found |= {s.name for s in gta.roi.point_sources
+                  if s.skydir.separation(where).deg <= radius}  # fmt: skip
+    return sorted(found - set(names))
+
+
+def run_fit(gta, **options):
+    """Fit what is free; raises FitFailed, and then nothing has changed."""
+    try:
+        result = gta.fit(loglevel=QUIET, **options)
+    except Exception as error:
+        raise FitFailed(f"the fit failed: {_reason(error)}") from error
+    if not result["fit_success"]:
+        status, quality = result["fit_status"], result["fit_quality"]
+        raise FitFailed(f"the fit did not converge (status {status}, quality {quality})")
+    return result
+
+
+def ts(gta, name, reoptimize=False):
+    """TS of a source; reoptimized, all free parameters are fitted again without it."""
+    return float(gta.like.Ts2(name, reoptimize=reoptimize))
+
+
+def localize(gta, name, **options):
+    """Move a source to its best position; raises FitFailed, and then it is where it was."""
+    state, before = parameters(gta), gta.roi.copy_source(name)
+    try:
+        result = gta.localize(name, update=True, **options)
+    except Exception as error:
+        _put_back(gta, before)
+        restore(gta, state)
+        raise FitFailed(f"localisation failed: {_reason(error)}") from error
+    if not (result["fit_success"] and result["fit_inbounds"]):
+        raise FitFailed("localisation found no maximum near the seed")
+
+
+def _put_back(gta, source):
+    """A source as it was, wherever an interrupted localisation has left it."""
+    purge(gta, source.name)
+    gta.add_source(source.name, source, free=True, save_source_maps=False, loglevel=QUIET)
+
+
+def refit(gta, names, radius, pars=None):
+    """The final fit: spectra of sources, norms of their neighbours and of the diffuse emission."""
+    free_only(gta, names, radius, pars)
+    return run_fit(gta, update=True)
+
+
+def _reason(error):
+    return " ".join(str(error).split()) or type(error).__name__

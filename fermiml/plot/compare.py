@@ -1,0 +1,86 @@
+"""Figures of a comparison of a network with traditional detection."""
+
+import numpy as np
+
+from fermiml.likelihood.compare import BOTH, FOUND_BY, ML, TRADITIONAL
+from fermiml.plot import sky, style
+
+COLOURS = dict(zip(FOUND_BY, (style.GREEN, style.BLUE, style.VERMILION), strict=True))
+_MARKERS = {BOTH: "o", ML: "s", TRADITIONAL: "D"}
+_CURVES = {ML: style.BLUE, TRADITIONAL: style.VERMILION}
+
+
+def plot_map(comparison, ax=None):
+    """The counts, and the sources that both found, only the network, only traditional detection.
+
+    Like the other functions here it takes a `Comparison` and matplotlib Axes (this one with a
+    projection of the sky), and returns the Axes.
+    """
+    ax = sky.plot_counts(comparison.cube, ax=ax)
+    for which, colour in COLOURS.items():
+        rows = comparison.found_by(which)
+        if rows.any():
+            sky.plot_sources(comparison.catalog[rows], ax, color=colour, marker=_MARKERS[which],
+                             label=f"{_words(which)} ({rows.sum()})")  # fmt: skip
+    if len(comparison.catalog):
+        ax.legend(loc="upper right", fontsize="small")
+    return ax
+
+
+def plot_ts(comparison, ax=None):
+    """What each detection said of its sources against the TS of the final fit."""
+    ax = style.new_axes() if ax is None else ax
+    table = comparison.catalog.table
+    final = np.asarray(table["TS"], float)
+    for own, which in (("ML_TS", ML), ("TS_Traditional", TRADITIONAL)):
+        rows = comparison.found_by(BOTH, which)
+        ax.scatter(final[rows], np.asarray(table[own], float)[rows], s=16, color=_CURVES[which],
+                   marker=_MARKERS[which], alpha=0.7, label=f"of {_words(which)}")  # fmt: skip
+    limits = 1, max(np.nanmax(final, initial=100.0) * 1.5, 100.0)
+    ax.plot(limits, limits, color=style.GREY, lw=1)
+    ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
+    ax.set(xscale="log", yscale="log", xlim=limits, ylim=limits,
+           xlabel="TS of the final fit", ylabel="TS of the detection itself")  # fmt: skip
+    ax.legend(fontsize="small")
+    return ax
+
+
+def plot_known(comparison, ax=None):
+    """Known sources by the TS that they should have: all of them, and those that each found."""
+    ax = style.new_axes() if ax is None else ax
+    known = comparison.known
+    ts = np.asarray(known["TS_Expected"], float)
+    _steps(ax, ts, color="k", label=f"known ({len(known)})")
+    for which, colour in _CURVES.items():
+        found = np.asarray(known[f"Name_{which}"]) != ""
+        _steps(ax, ts[found], color=colour, label=f"found by {_words(which)} ({found.sum()})")
+    ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
+    ax.set(xscale="log", xlabel="TS that the known source should have", ylabel="sources above")
+    ax.legend(fontsize="small")
+    return ax
+
+
+def plot_cumulative(comparison, ax=None):
+    """Number of sources above a TS of the final fit, as each found them."""
+    ax = style.new_axes() if ax is None else ax
+    ts = np.asarray(comparison.catalog.table["TS"], float)
+    for which, colour in _CURVES.items():
+        rows = comparison.found_by(BOTH, which)
+        _steps(ax, ts[rows], color=colour, label=f"{_words(which)} ({rows.sum()})")
+    _steps(ax, ts[comparison.found_by(BOTH)], color=COLOURS[BOTH], label="both")
+    ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
+    ax.set(xscale="log", xlabel="TS of the final fit", ylabel="sources above")
+    ax.legend(fontsize="small")
+    return ax
+
+
+def _words(which):
+    return {BOTH: "both", ML: "network", TRADITIONAL: "traditional"}[which]
+
+
+def _steps(ax, values, **options):
+    """How many values lie above each of them."""
+    values = np.sort(np.maximum(values[np.isfinite(values)], 1.0))
+    number = np.arange(len(values), 0, -1)
+    ax.step(np.concatenate([[1.0], values]), np.concatenate([number[:1], number]), where="pre",
+            **options)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Reports: one self-contained HTML page of a catalog, and the folder of a comparison."""
