@@ -9,7 +9,6 @@ from fermiml.cli.export import export
 from fermiml.cli.fit import fit
 from fermiml.cli.info import info
 from fermiml.cli.models import models
-from fermiml.cli.plot import plot
 from fermiml.cli.report import report
 from fermiml.cli.send import send
 from fermiml.cli.simulate import simulate
@@ -55,7 +54,6 @@ main.add_command(fit)
 main.add_command(info)
 main.add_command(models)
 main.add_command(report)
-main.add_command(plot)
 main.add_command(send)
 main.add_command(simulate)
 main.add_command(train)
