@@ -90,6 +90,19 @@ class SourceCatalog:
             return self.table[key]
         return self._with(self.table[key])
 
+    def row_of(self, name):
+        """Number of the row with a name: its own, with or without prefix, or an association's."""
+        name = name.strip()
+        columns = [c for c in self.table.colnames if c == "Source_Name" or c.startswith("ASSOC")]
+        for column in columns:
+            if self.table[column].dtype.kind == "U":
+                found = np.char.strip(np.asarray(self.table[column], str))
+                rows = np.flatnonzero((found == name) | np.char.endswith(found, f" {name}"))
+                if len(rows):
+                    return int(rows[0])
+        some = ", ".join(map(str, self.table["Source_Name"][:3]))
+        raise InputError(f"no source {name!r} among {len(self)} (such as {some})")
+
     def __repr__(self):
         return f"<SourceCatalog: {len(self)} source{'s' * (len(self) != 1)}>"
 

@@ -58,7 +58,7 @@ def _batches(views):
         numbers = list(range(first, min(first + BATCH, len(views))))
         seen = [views[number] for number in numbers]
         planes = [view.planes for view in seen] + [seen[-1].planes] * (BATCH - len(seen))
-        yield numbers, np.array(planes), [view.owned for view in seen]
+        yield numbers, np.array(planes), [view.patch.owned for view in seen]
 
 
 def _on_sky(geom, number, x, y, score, owned):

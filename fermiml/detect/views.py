@@ -15,10 +15,9 @@ from fermiml.sky.patches import Patches
 class View:
     """One patch as a network sees it."""
 
-    geom: object  # gammapy WcsGeom
-    counts: np.ndarray  # (component, band, y, x)
+    patch: object  # fermiml.sky.patches.Patch
+    model: np.ndarray | None  # (component, band, y, x): background, if one was given
     planes: np.ndarray  # evidence (y, x, plane)
-    owned: np.ndarray  # (y, x): the part of the sky that is this patch's own
 
 
 class Views:
@@ -53,13 +52,20 @@ class Views:
     def __getitem__(self, number):
         patch = self._patches[number]
         model = None if self._models is None else self._models[number].counts
-        planes = self._evidence(patch.counts, patch.coverage, self._covered, model)
-        return View(patch.geom, patch.counts, np.moveaxis(planes, 0, -1), patch.owned)
+        return View(patch, model, self._planes(patch, model, patch.counts))
+
+    def evidence(self, view, counts):
+        """What a view would show if its counts (component, band, y, x) were others."""
+        return self._planes(view.patch, view.model, counts)
+
+    def _planes(self, patch, model, counts):
+        planes = self._evidence(counts, patch.coverage, self._covered, model)
+        return np.moveaxis(planes, 0, -1)
 
     def owner(self, position):
         """Number of the patch to whose own sky a SkyCoord belongs, and its pixel (x, y) there."""
         for number, geom in enumerate(self.geoms):
-            x, y = (float(v) for v in geom.coord_to_pix(position))
+            x, y = (float(np.squeeze(v)) for v in geom.coord_to_pix(position))
             size = geom.data_shape[0]
             inside = -0.5 < x < size - 0.5 and -0.5 < y < size - 0.5
             if inside and self._patches.owned(number)[round(y), round(x)]:

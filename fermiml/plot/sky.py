@@ -103,12 +103,15 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
     label : str, optional
         For the legend, which the caller draws with ``ax.legend()``.
     """
-    _with_sky(ax)
+    x, y = _with_sky(ax).wcs.world_to_pixel(catalog.positions.icrs)
+    limits = (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    catalog = catalog.filter((x > left) & (x < right) & (y > bottom) & (y < top))
     position = catalog.positions.icrs
     world = {"transform": ax.get_transform("icrs")}
-    limits = ax.get_xlim(), ax.get_ylim()
-    ax.scatter(position.ra.deg, position.dec.deg, s=35, marker=marker, color=color, lw=1.1,
-               label=label, **world)  # fmt: skip
+    size = {"s": 35} if marker in "+x" else {"s": 70, "facecolors": "none"}  # hide no pixel
+    edge = {"c" if marker in "+x" else "edgecolors": color}
+    ax.scatter(position.ra.deg, position.dec.deg, marker=marker, lw=1.1, label=label,
+               **size, **edge, **world)  # fmt: skip
     ra, dec = _outlines(position, *catalog.ellipses())
     if len(ra):  # WCSAxes cannot draw a line without points
         ax.plot(ra, dec, "-", color=color, lw=1.0, **world)

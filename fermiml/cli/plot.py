@@ -1,0 +1,65 @@
+"""`fermiml plot`: figures of a data set and its sources, or of one source."""
+
+import click
+
+from fermiml.cli.base import Command
+from fermiml.cli.counts import counts_options, read_counts
+
+
+@click.command(cls=Command)
+@click.argument("catalog", type=click.Path())
+@click.argument("counts")
+@counts_options
+@click.option("--source", metavar="NAME", help="What the network saw around this source.")
+@click.option("--model", metavar="NAME", help="Network; by default the one that ML_Model names.")
+@click.option("--names/--no-names", default=None, help="Write names beside the sources.")
+@click.option(
+    "-o", "--output", type=click.Path(),
+    help="The figure (.png, .pdf, .svg); by default CATALOG.png, with the source's name.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace an existing figure.")
+def plot(catalog, counts, source, model, names, output, overwrite, **options):
+    """Draw the sources of CATALOG on COUNTS: counts, significance, the network's heatmap.
+
+    With --source, draw what the network saw around one source, so that a doubtful one can be
+    judged by eye: counts and significance in five bands, the heatmap, which photons the score
+    rests on, and the spectrum.
+    """
+    from pathlib import Path
+
+    from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.files import check_new
+    from fermiml.plot import style
+
+    sources = SourceCatalog.read(catalog)
+    number = None if source is None else sources.row_of(source)
+    if output is None:
+        name = "" if number is None else f"_{sources.table['Source_Name'][number]}"
+        stem = Path(catalog).name.removesuffix(".gz").rpartition(".")[0]
+        output = Path(catalog).with_name(f"{stem}{name.replace(' ', '_')}.png")
+    check_new(output, overwrite)
+    network = _network(model, sources)
+    cube = read_counts(counts, **options)
+    figure = _figure(cube, sources, number, network, names)
+    style.save(figure, output, overwrite)
+    click.echo(str(output))
+
+
+def _figure(cube, sources, number, network, names):
+    from fermiml.detect.explain import explain
+    from fermiml.detect.views import Views
+    from fermiml.plot.explain import plot_explanation
+    from fermiml.plot.overview import plot_overview
+
+    if number is None:
+        return plot_overview(cube, sources, network, names=names)
+    explanation = explain(sources.positions[number], Views(cube), network)
+    return plot_explanation(explanation, sources, number)
+
+
+def _network(model, sources):
+    """The network that is asked for, else that of the catalog, else the default one."""
+    from fermiml.networks import pretrained
+
+    known = set(sources.table["ML_Model"]) & set(pretrained.names())
+    return pretrained.load(model or min(known, default=pretrained.DEFAULT))

@@ -1,0 +1,142 @@
+"""What a network saw around a source, and which photons made up its mind.
+
+Saliency is by occlusion: photons are replaced by the smooth background, the evidence is made
+anew, and the score of the source falls by more or less.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from fermiml.detect.candidates import BATCH
+from fermiml.detect.features import CHANNELS, SPECTRA
+from fermiml.sky.bands import BANDS
+from fermiml.sky.patches import PIXEL
+
+REACH = 2.5  # deg around the source that are looked at
+_NEAR = 2  # pixels from the source within which its score is sought
+_DISC, _STEP, _PLACES = 3.0, 2, 9  # pixels, pixels, number along a side: discs that are emptied
+_BAND_DISC = 10.0  # pixels: where a band is emptied
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was seen around a source; maps are (y, x) with offsets in deg from the source."""
+
+    extent: tuple  # deg: left, right, bottom, top of the maps
+    counts: np.ndarray  # (band, y, x), all components together
+    significance: np.ndarray  # (band, y, x): matched filter, in sigma
+    joint: np.ndarray  # (spectrum, y, x): root of the TS, all bands together
+    heatmap: np.ndarray  # the network's probability
+    score: float  # the largest one near the source
+    saliency: np.ndarray  # by how much the score falls when a disc there is emptied
+    saliency_extent: tuple
+    without: np.ndarray  # (band,): the score when the band is emptied, NaN if the data lack it
+    geom: object  # of the patch, and where in it the source is
+    pixel: tuple
+
+    def offset(self, position):
+        """Offsets (deg) of SkyCoords from the source, in the maps' axes."""
+        x, y = self.geom.coord_to_pix(position)
+        return (x - self.pixel[0]) * PIXEL, (y - self.pixel[1]) * PIXEL
+
+
+def explain(position, views, network):
+    """What a network saw around a position, and why it thought so.
+
+    Parameters
+    ----------
+    position : SkyCoord
+    views : fermiml.detect.views.Views
+    network : fermiml.networks.pretrained.Pretrained
+
+    Returns
+    -------
+    Explanation
+    """
+    number, pixel = views.owner(position)
+    view = views[number]
+    heatmap = network.maps(np.array([view.planes] * BATCH))["probability"][0]
+    window, extent = _window(pixel, len(heatmap))
+    bands, joint = _channels(view.planes)
+    present = bands[CHANNELS.index("covered")].any(axis=(1, 2))
+    places, place_extent = _places(pixel)
+    discs = [(place, _DISC, slice(None)) for place in places]
+    discs += [(pixel, _BAND_DISC, band) for band in np.flatnonzero(present)]
+    scores = _scores_without(discs, pixel, view, views, network)
+    score = _score(heatmap, pixel)
+    without = np.full(len(BANDS), np.nan)
+    without[present] = scores[len(places) :]
+    return Explanation(
+        extent,
+        view.patch.counts.sum(axis=0)[:, *window],
+        bands[CHANNELS.index("filter")][:, *window],
+        joint[:, *window],
+        heatmap[window],
+        score,
+        (score - scores[: len(places)]).reshape(_PLACES, _PLACES),
+        place_extent,
+        without,
+        view.patch.geom,
+        pixel,
+    )
+
+
+def _window(pixel, size):
+    """Slices (y, x) around a pixel, and their borders in deg from it: left, right, bottom, top."""
+    reach = round(REACH / PIXEL)
+    starts = [max(round(p) - reach, 0) for p in pixel]
+    stops = [min(round(p) + reach + 1, size) for p in pixel]
+    borders = [
+        (end - 0.5 - p) * PIXEL
+        for p, start, stop in zip(pixel, starts, stops, strict=True)
+        for end in (start, stop)
+    ]
+    return (slice(starts[1], stops[1]), slice(starts[0], stops[0])), tuple(borders)
+
+
+def _channels(planes):
+    """Evidence (y, x, plane) as (channel, band, y, x), and the joint significances."""
+    planes = np.moveaxis(planes, -1, 0)
+    number = len(CHANNELS) * len(BANDS)
+    bands = planes[:number].reshape(len(CHANNELS), len(BANDS), *planes.shape[1:])
+    return bands, planes[number : number + len(SPECTRA)]
+
+
+def _places(pixel):
+    """Pixels (x, y) in rows around the source, and the borders of their grid in deg."""
+    steps = (np.arange(_PLACES) - _PLACES // 2) * _STEP
+    half = _PLACES * _STEP * PIXEL / 2
+    return [(pixel[0] + dx, pixel[1] + dy) for dy in steps for dx in steps], (-half, half) * 2
+
+
+def _scores_without(discs, pixel, view, views, network):
+    """The score of the source when bands in a disc (place, radius, bands) show background only."""
+    scores = []
+    with tqdm(total=len(discs), desc="occlusion", disable=None, delay=2) as bar:
+        for first in range(0, len(discs), BATCH):
+            some = discs[first : first + BATCH]
+            planes = [views.evidence(view, _emptied(view, *disc)) for disc in some]
+            planes += [planes[-1]] * (BATCH - len(some))
+            maps = network.maps(np.array(planes))["probability"]
+            scores += [_score(heatmap, pixel) for heatmap in maps[: len(some)]]
+            bar.update(len(some))
+    return np.array(scores)
+
+
+def _emptied(view, place, radius, bands):
+    """The counts of a view with the smooth background in place of a disc's photons."""
+    counts = view.patch.counts.copy()
+    expected = np.square(_channels(view.planes)[0][CHANNELS.index("background")] / 2) - 0.375
+    share = counts.sum(axis=(2, 3)) / np.maximum(counts.sum(axis=(0, 2, 3)), 1)
+    y, x = np.indices(counts.shape[2:])
+    disc = np.hypot(x - place[0], y - place[1]) <= radius
+    empty = share[:, :, None, None] * np.maximum(expected, 0)
+    counts[:, bands, disc] = empty[:, bands, disc]
+    return counts
+
+
+def _score(heatmap, pixel):
+    y, x = np.indices(heatmap.shape)
+    return float(heatmap[np.hypot(x - pixel[0], y - pixel[1]) <= _NEAR].max())

@@ -1,0 +1,80 @@
+"""A data set at a glance: counts, significance and the network's heatmap with the sources."""
+
+import numpy as np
+from gammapy.maps import WcsNDMap
+from tqdm import tqdm
+
+from fermiml.detect.candidates import BATCH
+from fermiml.detect.views import Views
+from fermiml.plot import sky, style
+from fermiml.sky.tiling import unit_vectors
+
+_HALF = 9.5  # deg from its centre, within which a patch has its own sky
+
+
+def plot_overview(cube, catalog, network, figure=None, names=None):
+    """Counts, significance and heatmap of a cube, each with the sources of a catalog.
+
+    Parameters
+    ----------
+    cube : fermiml.SkyCube
+    catalog : fermiml.SourceCatalog
+    network : fermiml.networks.pretrained.Pretrained
+    figure : matplotlib Figure, optional
+    names : bool, optional
+        Names beside the sources; by default where there are no more than 40.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    geom = sky.canvas(cube)
+    wide = geom.is_allsky or geom.data_shape[1] > 1.6 * geom.data_shape[0]
+    if figure is None:
+        figure = style.new_figure(10, 15) if wide else style.new_figure(17, 5)
+    shape = (3, 1) if wide else (1, 3)
+    axes = [figure.add_subplot(*shape, i + 1, projection=geom.wcs) for i in range(3)]
+    names = len(catalog) <= 40 if names is None else names
+    sky.plot_counts(cube, catalog, axes[0], names=names)
+    sky.plot_counts(cube, catalog, axes[1], kind="significance")
+    plot_heatmap(heatmap(cube, network), axes[2])
+    sky.plot_sources(catalog, axes[2], color=style.ORANGE, marker="o")
+    return figure
+
+
+def plot_heatmap(image, ax=None):
+    """Draw a network's map of the sky, as `heatmap` makes it."""
+    return sky.plot_image(image, ax, vmin=0, vmax=1, cmap="viridis", label="network's score")
+
+
+def heatmap(cube, network):
+    """A network's probability map of a cube, as a gammapy map on the canvas of `plot_counts`."""
+    views, geom = Views(cube), sky.canvas(cube)
+    position = geom.get_coord().skycoord
+    on_sky = np.isfinite(position.spherical.lon.value)
+    position = position[on_sky].transform_to(views.geoms[0].frame)
+    vectors, values = unit_vectors(position), np.full(on_sky.sum(), np.nan)
+    numbers = range(0, len(views), BATCH)
+    for first in tqdm(numbers, "heatmap", unit="batch", disable=None, delay=2):
+        some = [views[i] for i in range(first, min(first + BATCH, len(views)))]
+        planes = [view.planes for view in some] + [some[-1].planes] * (BATCH - len(some))
+        maps = network.maps(np.array(planes))["probability"]
+        for view, probability in zip(some, maps, strict=False):
+            _put(view.patch, probability, position, vectors, values)
+    image = np.full(geom.data_shape, np.nan)
+    image[on_sky] = values
+    return WcsNDMap(geom, image)
+
+
+def _put(patch, probability, position, vectors, values):
+    """The values of a patch at those positions that are its own."""
+    near = np.flatnonzero(
+        vectors @ unit_vectors(patch.geom.center_skydir) > np.cos(np.radians(_HALF))
+    )
+    x, y = patch.geom.coord_to_pix(position[near])
+    column, row = np.round(x).astype(int), np.round(y).astype(int)
+    size = len(probability)
+    inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+    near, row, column = near[inside], row[inside], column[inside]
+    mine = patch.owned[row, column] & (patch.coverage[:, row, column].max(axis=0) > 0)
+    values[near[mine]] = probability[row[mine], column[mine]]
