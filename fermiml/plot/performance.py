@@ -1,0 +1,138 @@
+"""How good a catalog is, from the numbers of `fermiml evaluate`: one figure a function.
+
+Arguments named `by_name` are dictionaries: a name for the legend -> what that curve shows.
+"""
+
+import numpy as np
+
+from fermiml.plot import style
+
+
+def plot_completeness_purity(by_name, ax=None, *, purity=0.95):
+    """Completeness against purity, as the threshold falls.
+
+    Parameters
+    ----------
+    by_name : dict
+        Name -> dictionary with lists `purity` and `completeness`.
+    ax : matplotlib Axes, optional
+    purity : float
+        Where a line is drawn.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = style.new_axes() if ax is None else ax
+    for color, (name, curve) in _coloured(by_name):
+        ax.plot(curve["purity"], curve["completeness"], color=color, lw=1.4, label=name)
+    ax.axvline(purity, color=style.GREY, lw=0.8)
+    return _finish(ax, xlim=(0.5, 1.0), ylim=(0, 1.02), xlabel="purity", ylabel="completeness")
+
+
+def plot_shares(by_name, ax=None, *, key="TS", xlabel="oracle TS", ylabel="completeness"):
+    """Shares with their intervals in bins: completeness against oracle TS or flux, and the like.
+
+    Parameters
+    ----------
+    by_name : dict
+        Name -> list of dictionaries with the bin's edges (under `key`) and ``found``: share,
+        low and high end.
+    """
+    ax = style.new_axes() if ax is None else ax
+    for number, (color, (name, rows)) in enumerate(_coloured(by_name)):
+        if not rows:
+            continue
+        low, high = np.array([row[key] for row in rows], float).T
+        high = np.where(np.isfinite(high), high, 2 * low)  # the last bin may be open
+        value, below, above = np.array([row["found"] for row in rows], float).T
+        middle = np.sqrt(low * high) * 1.02**number  # so that bars of several lie side by side
+        ax.errorbar(middle, value, yerr=(value - below, above - value), color=color, marker="o",
+                    ms=4, lw=1.2, label=name)  # fmt: skip
+    return _finish(ax, xscale="log", ylim=(0, 1.04), xlabel=xlabel, ylabel=ylabel)
+
+
+def plot_reliability(by_name, ax=None):
+    """How many of the detections of a probability are real; honest ones lie on the diagonal.
+
+    Parameters
+    ----------
+    by_name : dict
+        Name -> list of dictionaries with ``mean`` (probability) and ``real``: share, low, high.
+    """
+    ax = style.new_axes() if ax is None else ax
+    ax.plot([0, 1], [0, 1], color=style.GREY, lw=0.8)
+    for color, (name, rows) in _coloured(by_name):
+        if rows:
+            value, below, above = np.array([row["real"] for row in rows], float).T
+            ax.errorbar([row["mean"] for row in rows], value, yerr=(value - below, above - value),
+                        color=color, marker="o", ms=4, lw=1.2, label=name)  # fmt: skip
+    return _finish(
+        ax, xlim=(0, 1), ylim=(0, 1.02), xlabel="probability", ylabel="share that is real"
+    )
+
+
+def plot_confusion(matrix, names, ax=None):
+    """Numbers by true class (rows) and found class (columns); colours are shares of a row."""
+    ax = style.new_axes() if ax is None else ax
+    matrix = np.asarray(matrix)
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(*matrix.shape):
+        ink = "white" if share[row, column] > 0.5 else "black"
+        ax.text(column, row, f"{matrix[row, column]}", ha="center", va="center", color=ink)
+    ax.set_xticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="found", ylabel="true")
+    return ax
+
+
+def plot_localisation(by_name, ax=None):
+    """The share of true positions within each contour of the error ellipses, against what
+    the ellipses promise; honest ones lie on the diagonal.
+
+    Parameters
+    ----------
+    by_name : dict
+        Name -> offsets of the true positions in sigma of the ellipses.
+    """
+    ax = style.new_axes() if ax is None else ax
+    ax.plot([0, 1], [0, 1], color=style.GREY, lw=0.8)
+    for color, (name, sigma) in _coloured(by_name):
+        sigma = np.sort(np.asarray(sigma, float))
+        sigma = sigma[np.isfinite(sigma)]
+        promised = 1 - np.exp(-0.5 * sigma**2)
+        ax.plot(promised, np.arange(1, len(sigma) + 1) / max(len(sigma), 1), color=color, lw=1.4,
+                label=name)  # fmt: skip
+    return _finish(ax, xlim=(0, 1), ylim=(0, 1.02), xlabel="content of the contour",
+                   ylabel="true positions within it")  # fmt: skip
+
+
+def plot_numbers(by_name, ax=None):
+    """Predicted against true numbers of sources, cell by cell.
+
+    Parameters
+    ----------
+    by_name : dict
+        Name -> dictionary with lists ``true`` and ``predicted``.
+    """
+    ax = style.new_axes() if ax is None else ax
+    top = 1.0
+    for color, (name, numbers) in _coloured(by_name):
+        ax.plot(
+            numbers["true"], numbers["predicted"], "o", color=color, ms=4, alpha=0.6, label=name
+        )
+        top = max(top, *numbers["true"], *numbers["predicted"])
+    ax.plot([0, top], [0, top], color=style.GREY, lw=0.8)
+    return _finish(ax, xlabel="true sources", ylabel="predicted sources")
+
+
+def _coloured(by_name):
+    return zip((style.CYCLE * (1 + len(by_name)))[: len(by_name)], by_name.items(), strict=True)
+
+
+def _finish(ax, **look):
+    ax.set(**look)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(fontsize=8)
+    return ax
