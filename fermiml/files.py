@@ -1,5 +1,7 @@
 """Output files: written under a temporary name, renamed when complete, never over another."""
 
+import json
+import math
 import os
 import tempfile
 from contextlib import contextmanager
@@ -47,3 +49,18 @@ def write_text(path, text, overwrite=False):
     """Write a text file, atomically."""
     with replacing(path, overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path, value, overwrite=False):
+    """Write numbers and texts as JSON, atomically; NaN, which JSON does not know, as null."""
+    write_text(path, json.dumps(_finite(value), indent=1), overwrite)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

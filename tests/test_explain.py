@@ -5,26 +5,18 @@ import pytest
 import smallskies as small
 from astropy.coordinates import SkyCoord
 from click.testing import CliRunner
+from matchedfilter import MatchedFilter
 
 from fermiml import SourceCatalog
 from fermiml.catalog.columns import BAND_EDGES
 from fermiml.cli.main import main
 from fermiml.detect.explain import explain
-from fermiml.detect.features import PLANES
 from fermiml.detect.views import Views
 from fermiml.errors import InputError
 from fermiml.networks import pretrained
 from fermiml.plot import overview, style
 from fermiml.plot.explain import plot_explanation
 from fermiml.plot.spectrum import plot_spectrum
-
-
-class MatchedFilter:
-    """Stands in for a network: the joint significance is its score."""
-
-    def maps(self, planes):
-        return {"probability": 1 / (1 + np.exp(6 - planes[..., PLANES - 3]))}
-
 
 HARD = small.power_laws([100.0, 102.0], [45.0, 45.0], [3e-10, 3e-10], index=1.6)
 

@@ -8,6 +8,7 @@ from fermiml.cli.detect import detect
 from fermiml.cli.export import export
 from fermiml.cli.fit import fit
 from fermiml.cli.info import info
+from fermiml.cli.inject import inject
 from fermiml.cli.models import models
 from fermiml.cli.plot import plot
 from fermiml.cli.report import report
@@ -53,6 +54,7 @@ main.add_command(detect)
 main.add_command(export)
 main.add_command(fit)
 main.add_command(info)
+main.add_command(inject)
 main.add_command(models)
 main.add_command(plot)
 main.add_command(report)

@@ -7,6 +7,7 @@ from tqdm import tqdm
 from fermiml.detect.candidates import BATCH
 from fermiml.detect.views import Views
 from fermiml.plot import sky, style
+from fermiml.sky.canvas import canvas
 from fermiml.sky.tiling import unit_vectors
 
 _HALF = 9.5  # deg from its centre, within which a patch has its own sky
@@ -28,7 +29,7 @@ def plot_overview(cube, catalog, network, figure=None, names=None):
     -------
     matplotlib Figure
     """
-    geom = sky.canvas(cube)
+    geom = canvas(cube)
     wide = geom.is_allsky or geom.data_shape[1] > 1.6 * geom.data_shape[0]
     if figure is None:
         figure = style.new_figure(10, 15) if wide else style.new_figure(17, 5)
@@ -49,7 +50,7 @@ def plot_heatmap(image, ax=None):
 
 def heatmap(cube, network):
     """A network's probability map of a cube, as a gammapy map on the canvas of `plot_counts`."""
-    views, geom = Views(cube), sky.canvas(cube)
+    views, geom = Views(cube), canvas(cube)
     position = geom.get_coord().skycoord
     on_sky = np.isfinite(position.spherical.lon.value)
     position = position[on_sky].transform_to(views.geoms[0].frame)

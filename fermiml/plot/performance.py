@@ -49,7 +49,9 @@ def plot_shares(by_name, ax=None, *, key="TS", xlabel="oracle TS", ylabel="compl
         middle = np.sqrt(low * high) * 1.02**number  # so that bars of several lie side by side
         ax.errorbar(middle, value, yerr=(value - below, above - value), color=color, marker="o",
                     ms=4, lw=1.2, label=name)  # fmt: skip
-    return _finish(ax, xscale="log", ylim=(0, 1.04), xlabel=xlabel, ylabel=ylabel)
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter("")  # on less than a decade these would overlap
+    return _finish(ax, ylim=(0, 1.04), xlabel=xlabel, ylabel=ylabel)
 
 
 def plot_reliability(by_name, ax=None):

@@ -2,19 +2,18 @@
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
-from gammapy.maps import HpxNDMap, WcsGeom, WcsNDMap
+from gammapy.maps import HpxNDMap, WcsNDMap
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
 from fermiml.catalog.positions import R95
 from fermiml.errors import InputError
 from fermiml.plot import style
+from fermiml.sky.canvas import canvas
 
 KINDS = {"counts": "counts per deg$^2$", "significance": "significance (sigma)"}
 _SMOOTH = 0.12  # deg
 _DISK, _RING = 0.35, (1.0, 2.0)  # deg: where a source's counts are, and where its background
-_WHOLE = 60.0  # deg: data that reach farther are drawn as an all-sky map
 _FAINTEST = 0.05  # counts of background that a significance needs
 _ANGLES = np.linspace(0, 360, 41)
 
@@ -129,26 +128,6 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
 def projection(cube):
     """The WCS on which `plot_counts` draws a cube: ``figure.add_subplot(projection=...)``."""
     return canvas(cube).wcs
-
-
-def canvas(cube):
-    """The geometry (WCS, no energies) on which `plot_counts` draws a cube."""
-    component = cube.components[0]
-    if not component.is_healpix:
-        return component.geom
-    observed = np.flatnonzero(component.mask)
-    some = component.positions_of(observed[:: 1 + len(observed) // 5000])
-    radius = some.separation(component.center).deg.max()
-    if radius > _WHOLE:
-        center = SkyCoord(0, 0, unit="deg", frame="galactic")
-        binsz = max(component.pixel_size / 2, 0.25)
-        return WcsGeom.create(skydir=center, binsz=binsz, proj="AIT", frame="galactic")
-    width = 2 * radius + 2 * component.pixel_size
-    binsz = max(component.pixel_size / 2, width / 800)
-    frame = component.geom.frame
-    return WcsGeom.create(
-        skydir=component.center, width=width, binsz=binsz, proj="ZEA", frame=frame
-    )
 
 
 def significance(counts, seen, pixel, background=None):

@@ -49,20 +49,33 @@ def estimate_ts(observation, sources, background):
     """About the Asimov TS of sources on a background (expected counts) and nothing else.
 
     In each bin a source's counts stand against the background within the PSF's effective
-    area, the inverse of the integral of its square. Quick, and right to some tens of percent.
+    area. Quick, and right to some tens of percent.
     """
     if not len(sources):
         return np.zeros(0)
+    pixels = observation.pixels
+    index = pixels.nearest_index(unit_vectors(sources.lon, sources.lat))
+    density = background.reshape(len(background), -1)[:, index] / pixels.area[index]
+    s = (observation.photons(sources) @ observation.dispersion).T
+    return asimov(s, within_psf(observation, density)).sum(axis=0)
+
+
+def within_psf(observation, density):
+    """Background within the PSF's effective area, the inverse of the integral of its square.
+
+    `density` (bin, place) is in counts per sr.
+    """
     energy = np.sqrt(observation.edges[:-1] * observation.edges[1:])
     rad = np.radians(observation.psf.rad)
     square = 2 * np.pi * np.sin(rad) * observation.psf.at(energy) ** 2
     area = 1 / np.sum(0.5 * (square[:, 1:] + square[:, :-1]) * np.diff(rad), axis=1)
-    pixels = observation.pixels
-    index = pixels.nearest_index(unit_vectors(sources.lon, sources.lat))
-    density = background.reshape(len(energy), -1)[:, index] / pixels.area[index]
-    b = np.maximum(density * np.maximum(area, np.median(pixels.area))[:, None], 1e-9)
-    s = (observation.photons(sources) @ observation.dispersion).T
-    return 2 * np.sum((s + b) * np.log1p(s / b) - s, axis=0)
+    least = np.median(observation.pixels.area)
+    return np.maximum(density * np.maximum(area, least)[:, None], 1e-9)
+
+
+def asimov(s, b):
+    """Asimov TS of expected counts s on a background b, element by element."""
+    return 2 * ((s + b) * np.log1p(s / b) - s)
 
 
 def oracle(observation, sources, expected, progress=None):
@@ -80,7 +93,7 @@ def oracle(observation, sources, expected, progress=None):
     for i, pixels, s in windows(observation, sources, progress):
         s = s[:, observed[pixels]]
         b = np.maximum(everything[:, pixels[observed[pixels]]] - s, 1e-12)
-        ts[i] = 2 * np.sum((s + b) * np.log1p(s / b) - s, axis=1)
+        ts[i] = asimov(s, b).sum(axis=1)
         counts[i] = s.sum(axis=1)
     return ts, counts
 

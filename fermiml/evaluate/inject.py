@@ -1,0 +1,335 @@
+"""Artificial sources in the user's own data, detected again: what can be found there?"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+from astropy.coordinates import concatenate
+from astropy.table import vstack
+from gammapy.maps import WcsNDMap
+from scipy.spatial import cKDTree
+from tqdm import tqdm
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.crossmatch import pairs_within
+from fermiml.errors import InputError
+from fermiml.evaluate import metrics, sensitivity
+from fermiml.evaluate.sensitivity import Depth
+from fermiml.evaluate.skies import away_from_edge
+from fermiml.files import write_text
+from fermiml.simulate import populations, render, truth
+from fermiml.simulate.observation import Observation
+from fermiml.simulate.sources import Shapes, Sources, unit_vectors
+from fermiml.sky.canvas import canvas
+
+CLASSES = {"AGN": ("bll", "fsrq"), "PSR": ("PSR", "MSP")}
+LEVELS = (0.5, 0.9)  # completeness of the sensitivity maps
+_TS = (4.0, 250.0)  # expected TS between which fluxes are drawn, if none are chosen
+_DENSE = 25  # candidate places for each that is taken
+_MOST = 200_000  # candidate places
+_CELLS = 60  # of the sensitivity map along a side
+_EMPTY = 2  # source-free variants
+_library = cache(populations.library)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is injected, and where."""
+
+    kind: str = "AGN"  # of CLASSES: spectra like those of their bright sources
+    index: float | None = None  # or power laws of this photon index
+    flux: tuple | None = None  # lowest and highest, ph cm-2 s-1, 1-100 GeV; by default by TS
+    rounds: int = 10
+    apart: float = 2.0  # deg between injected sources
+    away: float = 0.7  # deg from detected and known ones
+    seed: int = 1
+
+    def check(self):
+        """The settings, if they make sense."""
+        if self.kind not in CLASSES:
+            raise InputError(f"class {self.kind!r}: known are {', '.join(CLASSES)}")
+        if self.flux is not None and not 0 < self.flux[0] <= self.flux[1]:
+            raise InputError(f"flux {self.flux}: give the lowest, then the highest, above zero")
+        for name in ("rounds", "apart", "away"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} {getattr(self, name)}: must be above zero")
+        if self.away <= metrics.RADIUS:
+            raise InputError(f"away {self.away}: below {metrics.RADIUS} deg, injected sources "
+                             "could be taken for those that are there")  # fmt: skip
+        return self
+
+
+@dataclass(frozen=True)
+class Injected:
+    """All rounds: what was injected and found, and what that says of the data."""
+
+    sources: SourceCatalog  # with Round, Found, ML_Prob ...
+    detected: SourceCatalog  # in the data as they are
+    sensitivity: dict  # completeness level -> WcsNDMap of fluxes
+    summary: dict
+
+
+def inject(cube, detector, folder, settings=None, known=None):
+    """Inject sources into a cube, detect them, and measure completeness and sensitivity.
+
+    Parameters
+    ----------
+    cube : fermiml.SkyCube
+    detector : fermiml.SourceDetector
+    folder : path
+        For finished rounds; the same call again goes on where it was.
+    settings : Settings, optional
+    known : SkyCoord, optional
+        Sources to keep away from, besides the detected ones.
+
+    Returns
+    -------
+    Injected
+    """
+    settings = (settings or Settings()).check()
+    folder = Path(folder)
+    claim(folder, _fingerprint(cube, detector, settings, known))
+    detected = _kept(folder / "detected.fits", lambda: detector.run(cube))
+    run = _Run(cube, detector, settings, detected.positions.icrs, known)
+    parts = []
+    for number in tqdm(range(settings.rounds), "injection", unit="round", disable=None):
+        path = folder / f"round_{number:03d}.fits"
+        parts.append(_kept(path, partial(run.round, number)))
+    table = vstack([p.table for p in parts], metadata_conflicts="silent")
+    sources = SourceCatalog.from_table(table, meta={"SIMULATE": True})
+    fit = sensitivity.fit_completeness(table["TS_Expected"], table["Found"])
+    maps = {level: run.map(sensitivity.ts_at(fit, level)) for level in LEVELS}
+    summary = _summary(sources, detected, maps, fit, settings)
+    summary["false sources expected"] = _false(cube, detector, detected, folder)
+    return Injected(sources, detected, maps, summary)
+
+
+def _kept(path, run):
+    """The catalog in a file, or that of `run()`, which is then kept there."""
+    if not path.is_file():
+        run().write(path)
+    return SourceCatalog.read(path)
+
+
+def claim(folder, fingerprint):
+    """Make the folder, or see that it holds the beginning of this very work."""
+    record = folder / "input.json"
+    text = json.dumps(fingerprint, indent=1)
+    found = record.read_text(encoding="utf-8") if record.is_file() else ""
+    if found != text and folder.is_dir() and any(folder.iterdir()):
+        raise InputError(
+            f"{folder}: holds something else than the beginning of this run; take another "
+            "folder, or remove it"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(record, text, overwrite=True)
+
+
+def _fingerprint(cube, detector, settings, known):
+    digest = hashlib.sha256()
+    for component in cube.components:
+        digest.update(np.ascontiguousarray(component.counts.data))
+        digest.update(np.ascontiguousarray(component.mask))
+    if known is not None:
+        digest.update(np.ascontiguousarray(known.icrs.ra.deg))
+    return {
+        "settings": {**asdict(settings), "flux": settings.flux and list(settings.flux)},
+        "counts": digest.hexdigest()[:20],
+        "network": detector.network.card["sha256"][:20],
+        "localizer": detector.localizer,
+        "threshold": detector.threshold,
+        "photometry": detector.photometry,
+    }
+
+
+class _Run:
+    """What all rounds share."""
+
+    def __init__(self, cube, detector, settings, detected, known):
+        self.cube, self.detector, self.settings = cube, detector, settings
+        self.detected = detected
+        self.avoid = detected if known is None else concatenate([detected, known.icrs])
+        self.depth = Depth(cube, self.avoid)
+
+    def round(self, number):
+        """Inject once, detect; the catalog of what was injected and what became of it."""
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, number])
+        place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)
+        if not len(place):
+            raise InputError("there is no place for an injected source: take a smaller --away")
+        sources, expected = draw(place, settings, self.depth, rng)
+        catalog = self.detector.run(with_sources(self.cube, sources, rng))
+        result = _record(sources, expected, catalog)
+        result.table["Round"] = np.full(len(result), number, np.int16)
+        still = pairs_within(self.detected, catalog.positions.icrs, metrics.RADIUS).first
+        result.table["Lost"] = np.int16(len(self.detected) - len(np.unique(still)))
+        return result
+
+    def map(self, ts):
+        """Map of the fluxes at which a source with a middling spectrum has this TS."""
+        component, geom = self.cube.components[0], canvas(self.cube)
+        factor = max(1, round(max(geom.data_shape) / _CELLS))
+        coarse = geom.to_binsz(float(np.mean(geom.pixel_scales.to_value("deg"))) * factor)
+        position = coarse.get_coord().skycoord.flatten()
+        good = np.isfinite(position.spherical.lon.value)
+        good[good] = away_from_edge(component, position[good], margin=0.0)
+        values = np.full(len(position), np.nan)
+        if np.isfinite(ts) and good.any():
+            place = position[good].galactic
+            shapes = _middling(self.settings, len(place))
+            ones = Sources.points(place.l.deg, place.b.deg, np.ones(len(place)), shapes, "")
+            values[good] = self.depth.at(ones).flux(ts)
+        return WcsNDMap(coarse, values.reshape(coarse.data_shape), unit="cm-2 s-1")
+
+
+def _record(sources, expected, catalog):
+    """What was injected as a catalog of the truth, with columns on what was found of it."""
+    number = len(sources)
+    true = truth.catalog(
+        sources, expected[:, None], np.zeros((number, 5)), np.ones(number, bool), {}
+    )
+    table = true.table
+    table.rename_column("TS_Oracle", "TS_Expected")
+    table.remove_columns(["TS_Oracle_Bin", "Npred_Band", "Npred", "Inside"])
+    match = metrics.match(catalog.positions, true.positions, np.full(number, np.inf))
+    row = np.full(number, -1)
+    row[match[match >= 0]] = np.flatnonzero(match >= 0)
+    _note_found(table, true.positions, catalog, row)
+    return SourceCatalog.from_table(table)
+
+
+def _note_found(table, position, catalog, row):
+    """Columns on the detection that each source became."""
+    found = row >= 0
+    table["Found"] = found
+    separation = np.full(len(table), np.nan)
+    separation[found] = position[found].separation(catalog.positions[row[found]]).deg
+    table["Separation"] = separation
+    for name, source in (("ML_Prob", "ML_Prob"), ("Found_Flux1000", "Flux1000"),
+                         ("Found_Unc_Flux1000", "Unc_Flux1000")):  # fmt: skip
+        values = np.full(len(table), np.nan, np.float32)
+        values[found] = np.asarray(catalog.table[source], np.float32)[row[found]]
+        table[name] = values
+    names = np.full(len(table), "", "U18")
+    names[found] = np.asarray(catalog.table["Source_Name"], "U18")[row[found]]
+    table["Found_Name"] = names
+
+
+def places(component, avoid, apart, away, rng):
+    """Random places in the data, apart from each other and away from some positions."""
+    observed = np.flatnonzero(component.mask)
+    number = _DENSE * component.pixel_areas().ravel()[observed].sum() / apart**2
+    some = rng.permutation(observed)[: int(min(max(number, 500), _MOST))]
+    position = component.positions_of(some).galactic
+    position = position[away_from_edge(component, position)]
+    if len(avoid) and len(position):
+        position = position[position.match_to_catalog_sky(avoid)[1].deg > away]
+    vectors = unit_vectors(position.l.deg, position.b.deg)
+    if not len(vectors):
+        return position
+    around = cKDTree(vectors).query_ball_point(vectors, 2 * np.sin(np.radians(apart) / 2))
+    taken, blocked = [], np.zeros(len(vectors), bool)
+    for i, neighbours in enumerate(around):
+        if not blocked[i]:
+            taken.append(i)
+            blocked[neighbours] = True
+    return position[taken]
+
+
+def draw(place, settings, depth, rng):
+    """Sources at places, and about the TS that each has."""
+    names = rng.choice(CLASSES[settings.kind], len(place))
+    shapes = _shapes(settings, names, rng)
+    ones = Sources.points(place.l.deg, place.b.deg, np.ones(len(place)), shapes, names)
+    prospect = depth.at(ones)
+    if settings.flux is None:
+        flux = prospect.flux(np.exp(rng.uniform(*np.log(_TS), len(place))))
+    else:
+        flux = np.exp(rng.uniform(*np.log(settings.flux), len(place)))
+    sources = Sources.points(place.l.deg, place.b.deg, flux, shapes, names)
+    return sources, prospect.ts(flux)
+
+
+def _middling(settings, number):
+    """The median spectral shape of the class, `number` times."""
+    if settings.index is not None:
+        return _power_laws(settings.index, number)
+    shapes = _library()[CLASSES[settings.kind][0]]
+    columns = (shapes.pivot, shapes.index, shapes.curvature, shapes.exp_index)
+    return Shapes(*(np.full(number, np.median(c)) for c in columns))
+
+
+def _power_laws(index, number):
+    full = np.ones(number)
+    return Shapes(1e3 * full, index * full, 0 * full, 0 * full)
+
+
+def _shapes(settings, names, rng):
+    """A spectral shape for each source."""
+    if settings.index is not None:
+        return _power_laws(settings.index, len(names))
+    library = _library()
+    picked = [library[name][[rng.integers(len(library[name]))]] for name in names]
+    fields = ("pivot", "index", "curvature", "exp_index")
+    return Shapes(*(np.concatenate([getattr(p, f) for p in picked]) for f in fields))
+
+
+def with_sources(cube, sources, rng):
+    """The cube with the photons of sources added."""
+    components = []
+    for component in cube.components:
+        seen = Observation.like(component)
+        photons = rng.poisson(render.total(seen, sources)) * component.mask
+        counts = component.counts.copy(data=component.counts.data + photons)
+        components.append(replace(component, counts=counts))
+    return replace(cube, components=components)
+
+
+def _summary(sources, detected, maps, fit, settings):
+    table = sources.table
+    found = np.asarray(table["Found"], bool)
+    flux, ts = (np.asarray(table[name], float) for name in ("S1", "TS_Expected"))
+    return {
+        "injected": len(table),
+        "found": int(found.sum()),
+        "rounds": settings.rounds,
+        "class": settings.kind if settings.index is None else f"power law {settings.index:g}",
+        "detections without injection": len(detected),
+        "of these lost in a round": float(np.mean(table["Lost"])) if len(table) else 0.0,
+        "completeness by flux": sensitivity.in_bins(flux, found, "S1"),
+        "completeness by expected TS": sensitivity.in_bins(ts, found, "TS"),
+        "expected TS at a completeness": {str(v): sensitivity.ts_at(fit, v) for v in LEVELS},
+        "median flux at a completeness": {str(v): _median(m.data) for v, m in maps.items()},
+        "median separation": _median(table["Separation"]),
+    }
+
+
+def _median(values):
+    values = np.asarray(values, float)
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else None
+
+
+def _false(cube, detector, detected, folder):
+    """Expected number of false sources: by the probabilities, and in source-free variants."""
+    result = {"by ML_Prob": float(np.sum(1 - np.asarray(detected.table["ML_Prob"], float)))}
+    if all(component.background is not None for component in cube.components):
+        found = [
+            _kept(folder / f"empty_{number}.fits", lambda n=number: detector.run(_empty(cube, n)))
+            for number in tqdm(range(_EMPTY), "source-free variant", disable=None)
+        ]
+        result["in the background model alone"] = float(np.mean([len(f) for f in found]))
+    return result
+
+
+def _empty(cube, number):
+    """The cube with Poisson counts of its background model, and no source."""
+    rng = np.random.default_rng([number, 77])
+    components = []
+    for component in cube.components:
+        counts = component.counts.copy(data=rng.poisson(component.background.data))
+        components.append(replace(component, counts=counts))
+    return replace(cube, components=components)

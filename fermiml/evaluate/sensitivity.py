@@ -1,0 +1,107 @@
+"""How bright a source must be to stand out, place by place, and how many are found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from fermiml.evaluate import metrics
+from fermiml.simulate import render
+from fermiml.simulate.observation import Observation
+from fermiml.simulate.sources import unit_vectors
+
+_CONE = 1.5  # deg around a place, whose counts are its background
+_CORE = 0.5  # deg around known sources, which are not
+_STEPS = 15
+_PER_BIN = 40  # sources in a bin of completeness
+
+
+class Depth:
+    """What a cube lets one expect of point sources.
+
+    Parameters
+    ----------
+    cube : fermiml.SkyCube
+    known : SkyCoord
+        Sources whose photons are no background.
+    """
+
+    def __init__(self, cube, known):
+        self._parts = []
+        centers = unit_vectors(known.galactic.l.deg, known.galactic.b.deg)
+        for component in cube.components:
+            seen = Observation.like(component)
+            used = component.mask.ravel().copy()
+            for center in np.atleast_2d(centers):
+                used[seen.pixels.near(center, _CORE)[0]] = False
+            model = component.background or component.counts
+            self._parts.append((seen, used, model.data.reshape(len(model.data), -1)))
+
+    def at(self, sources):
+        """What sources (of any flux) are up against, as a `Prospect`."""
+        vectors = unit_vectors(sources.lon, sources.lat)
+        unit, background = [], []
+        for seen, used, counts in self._parts:
+            photons = seen.photons(sources) @ seen.dispersion
+            unit.append((photons / sources.flux1000[:, None]).T)
+            density = np.array([_density(seen, used, counts, v) for v in vectors]).T
+            background.append(render.within_psf(seen, density))
+        return Prospect(np.concatenate(unit), np.concatenate(background))
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """Counts of sources of flux 1 (1-100 GeV) and of what is behind them, (bin, source)."""
+
+    unit: np.ndarray
+    background: np.ndarray
+
+    def ts(self, flux):
+        """About the TS that sources of these fluxes would have."""
+        return render.asimov(flux * self.unit, self.background).sum(axis=0)
+
+    def flux(self, ts):
+        """The fluxes at which sources have about this TS."""
+        flux = np.full(self.unit.shape[1], 1e-10)
+        for _ in range(_STEPS):  # TS rises as flux^1 to flux^2, so this converges
+            flux = flux * (ts / np.maximum(self.ts(flux), 1e-9)) ** 0.65
+        return flux
+
+
+def _density(seen, used, counts, vector):
+    """Counts per sr and bin around a place; NaN where nothing was observed."""
+    found = seen.pixels.near(vector, _CONE)[0]
+    found = found[used[found]]
+    area = seen.pixels.area[found].sum()
+    return (counts[:, found].sum(axis=1) + 0.5) / area if area else np.full(len(counts), np.nan)
+
+
+def fit_completeness(ts, found):
+    """Logistic curve of completeness against ln TS: intercept and slope; None if all are alike."""
+    found = np.asarray(found, bool)
+    if found.all() or not found.any():
+        return None
+    logs = np.log(np.maximum(np.asarray(ts, float), 1e-3))[:, None]
+    model = LogisticRegression(C=100.0).fit(logs, found)
+    return float(model.intercept_[0]), float(model.coef_[0, 0])
+
+
+def ts_at(fit, level):
+    """The TS at which a share `level` is found; NaN if that cannot be told."""
+    if fit is None or fit[1] <= 0:
+        return np.nan
+    return float(np.exp((np.log(level / (1 - level)) - fit[0]) / fit[1]))
+
+
+def in_bins(values, found, key):
+    """Completeness in bins of equal numbers: edges (under `key`), number, share and interval."""
+    order = np.argsort(values)
+    return [
+        {
+            key: [float(values[group[0]]), float(values[group[-1]])],
+            "number": len(group),
+            "found": metrics.share(found[group]),
+        }
+        for group in np.array_split(order, max(1, len(order) // _PER_BIN))
+        if len(group)
+    ]

@@ -1,0 +1,147 @@
+"""`fermiml inject`: what is put into the data, and what that says of them."""
+
+import json
+
+import numpy as np
+import pytest
+import smallskies as small
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from click.testing import CliRunner
+from matchedfilter import Detector
+
+from fermiml import SourceCatalog
+from fermiml.cli.main import main
+from fermiml.errors import InputError
+from fermiml.evaluate import inject, injected, sensitivity
+from fermiml.simulate.sources import Sources
+
+SETTINGS = inject.Settings(index=2.2, rounds=3, apart=1.2, seed=4)
+
+
+@pytest.fixture(scope="module")
+def cube():
+    """One bright source in the middle."""
+    return small.cube(small.power_laws([100.0], [45.0], [2e-9]), seed=3)
+
+
+@pytest.fixture(scope="module")
+def depth(cube):
+    return sensitivity.Depth(cube, cube.center[None])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("inject") / "out"
+
+
+@pytest.fixture(scope="module")
+def result(cube, folder):
+    return inject.inject(cube, Detector(), folder, SETTINGS)
+
+
+def test_the_expected_ts_is_about_the_oracle_one(depth):
+    """And the flux of a TS is the inverse of it."""
+    sources = small.power_laws([99.0, 101.5], [44.0, 46.0], [2e-10, 1e-9])
+    ones = Sources.points(sources.lon, sources.lat, np.ones(2), sources.shapes, "bll")
+    prospect = depth.at(ones)
+    ts = prospect.ts(sources.flux1000)
+    assert ts == pytest.approx(small.oracle_ts(sources), rel=0.4)
+    assert prospect.flux(ts) == pytest.approx(sources.flux1000, rel=1e-3)
+
+
+def test_places_keep_their_distances(cube):
+    rng = np.random.default_rng(1)
+    avoid = SkyCoord([100, 101], [45, 45], unit="deg", frame="galactic")
+    place = inject.places(cube.components[0], avoid, 1.0, 0.8, rng)
+    assert 10 < len(place) < 40
+    apart = place[:, None].separation(place[None]).deg + 10 * np.eye(len(place))
+    assert apart.min() > 0.99
+    assert place[:, None].separation(avoid[None]).deg.min() > 0.8
+    steps = np.abs(place.b.deg - 45)
+    assert steps.max() < 3.0
+
+
+def test_the_photons_of_a_source_are_added(cube):
+    """As many as expected, and only around it."""
+    source = small.power_laws([101.0], [46.0], [5e-9])
+    more = inject.with_sources(cube, source, np.random.default_rng(1))
+    added = more.components[0].counts.data - cube.components[0].counts.data
+    expected = small.cube(source).components[0].counts.data - small.observation()[1]
+    assert added.min() == 0
+    assert added.sum() == pytest.approx(expected.sum(), abs=4 * np.sqrt(expected.sum()))
+
+
+def test_bright_sources_are_found_and_faint_ones_are_not(result):
+    table = result.sources.table
+    found, ts = np.asarray(table["Found"], bool), np.asarray(table["TS_Expected"], float)
+    assert len(table) > 40
+    assert set(np.asarray(table["Round"])) == {0, 1, 2}
+    assert found[ts > 100].mean() > 0.8
+    assert found[ts < 9].mean() < 0.3
+    assert np.nanmedian(table["Separation"]) < 0.15
+    assert np.all(np.isfinite(np.asarray(table["ML_Prob"], float)) == found)
+    shares = [row["found"][0] for row in result.summary["completeness by expected TS"]]
+    assert shares == sorted(shares)
+
+
+def test_the_sensitivity_is_the_flux_of_the_threshold(result, depth):
+    """Smooth, better for 50 than for 90 %, and of the flux that has that TS there."""
+    half, most = (result.sensitivity[level].data for level in inject.LEVELS)
+    assert np.nanmax(half) < 3 * np.nanmin(half)
+    assert np.all((most > half) | np.isnan(half))
+    there = result.sensitivity[0.5].geom.center_skydir.galactic
+    one = Sources.points(
+        np.array([there.l.deg + 1.5]), np.array([there.b.deg]), np.ones(1),
+        small.power_laws(0, 0, 1.0).shapes, "",
+    )  # fmt: skip
+    ts = result.summary["expected TS at a completeness"]["0.5"]
+    assert np.nanmedian(half) == pytest.approx(depth.at(one).flux(ts)[0], rel=0.2)
+
+
+def test_a_finished_round_is_not_repeated(result, cube, folder):
+    """The same call takes everything from the folder; another one is refused."""
+
+    class Broken(Detector):
+        def run(self, cube):
+            raise AssertionError
+
+    again = inject.inject(cube, Broken(), folder, SETTINGS)
+    assert np.array_equal(again.sources.table["Found"], result.sources.table["Found"])
+    with pytest.raises(InputError, match="something else"):
+        inject.inject(cube, Detector(), folder, inject.Settings(seed=5))
+
+
+def test_false_sources_are_counted_in_the_background_alone(result):
+    expected = result.summary["false sources expected"]
+    assert 0 <= expected["in the background model alone"] < 20
+    assert expected["by ML_Prob"] >= 0
+
+
+def test_everything_is_written(result, folder):
+    injected.write(result, folder)
+    names = {path.name for path in folder.iterdir()}
+    assert {"injected.fits", "sensitivity.fits", "summary.json", "completeness.png",
+            "sensitivity.png", "detected.fits"} <= names  # fmt: skip
+    assert len(SourceCatalog.read(folder / "injected.fits")) == len(result.sources)
+    with fits.open(folder / "sensitivity.fits") as hdus:
+        assert [h.name for h in hdus[1:]] == ["S1_50", "S1_90"]
+        assert hdus[1].header["CTYPE1"].startswith("GLON")
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["found"] == int(result.sources.table["Found"].sum())
+    assert "expected TS" in injected.describe(result)
+
+
+def test_bad_settings_are_refused(tmp_path):
+    for settings, message in (
+        ({"kind": "SNR"}, "known are AGN"),
+        ({"flux": (2e-9, 1e-9)}, "lowest, then the highest"),
+        ({"away": 0.2}, "could be taken"),
+        ({"rounds": 0}, "rounds 0"),
+    ):
+        with pytest.raises(InputError, match=message):
+            inject.Settings(**settings).check()
+    run = ["inject", "counts.fits", "-o", str(tmp_path / "x"), "--flux", "bright"]
+    outcome = CliRunner().invoke(main, run)
+    assert outcome.exit_code == 2
+    assert "write LOW,HIGH" in outcome.output
