@@ -4,8 +4,10 @@ import click
 
 from fermiml.cli.base import Group
 from fermiml.cli.compare import compare
+from fermiml.cli.demo import demo
 from fermiml.cli.detect import detect
 from fermiml.cli.export import export
+from fermiml.cli.fermipy import fermipy
 from fermiml.cli.fit import fit
 from fermiml.cli.info import info
 from fermiml.cli.inject import inject
@@ -50,8 +52,10 @@ def main():
 
 
 main.add_command(compare)
+main.add_command(demo)
 main.add_command(detect)
 main.add_command(export)
+main.add_command(fermipy)
 main.add_command(fit)
 main.add_command(info)
 main.add_command(inject)

@@ -6,10 +6,7 @@ source is in it wholly or not at all, and after a failure all parameters are wha
 
 import logging
 
-import numpy as np
-
 from fermiml.errors import InputError
-from fermiml.likelihood import fermipy_rows
 
 QUIET = logging.DEBUG  # of steps that fermipy would report one by one
 MISSING = (
@@ -90,10 +87,18 @@ def delete(gta, name):
     gta.delete_source(name, loglevel=QUIET)
 
 
-def fit_norms(gta, names, radius):
-    """One fit of the norms of sources, their neighbours and the diffuse emission."""
+def fit_norms(gta, names, radius, update=False):
+    """One fit of the norms of sources, their neighbours and the diffuse emission.
+
+    Newton's method is fifty times faster than MINUIT on norms, which come in when it fails.
+    """
     free_only(gta, names, radius)
-    run_fit(gta, update=False)
+    try:
+        run_fit(gta, update=update, optimizer="NEWTON")
+    except FitFailed:
+        run_fit(gta, update=update)
+    finally:
+        gta._fitcache = None  # it would look for sources that are deleted later
 
 
 def free_only(gta, names, radius, pars="norm"):
@@ -129,9 +134,21 @@ def run_fit(gta, **options):
     return result
 
 
-def ts(gta, name, reoptimize=False):
-    """TS of a source; reoptimized, all free parameters are fitted again without it."""
-    return float(gta.like.Ts2(name, reoptimize=reoptimize))
+def ts(gta, name):
+    """TS of a source, everything else left as it is: too large where sources overlap."""
+    return float(gta.like.Ts2(name, reoptimize=False))
+
+
+def reoptimized_ts(gta, name, radius):
+    """TS of a source, for which neighbours and diffuse emission are fitted again without it."""
+    state = parameters(gta)
+    free_only(gta, [name], radius)
+    try:
+        return float(gta.like.Ts2(name, reoptimize=True))
+    except Exception as error:
+        raise FitFailed(f"its TS could not be computed: {_reason(error)}") from error
+    finally:
+        restore(gta, state)
 
 
 def localize(gta, name, **options):

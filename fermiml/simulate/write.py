@@ -85,6 +85,7 @@ def _sky_hdus(values, geom, name, column):
         if image.frame == "icrs":
             header["RADESYS"] = "FK5"
             header["EQUINOX"] = 2000.0
+        header["CROTA2"] = 0.0  # gtsrcmaps stops without it
         return fits.PrimaryHDU(values, header=header), []
     form = "J" if values.dtype.kind == "i" else "E"
     columns = [fits.Column(f"{column}{i + 1}", form, array=row) for i, row in enumerate(values)]

@@ -1,0 +1,31 @@
+"""`fermiml fermipy`: the analysis that a fermipy YAML describes, with ml_seed."""
+
+import click
+
+from fermiml.cli.base import Command
+
+
+@click.command(cls=Command)
+@click.argument("config", type=click.Path())
+@click.option(
+    "--steps",
+    default="setup,optimize,ml_seed,write",
+    show_default=True,
+    metavar="A,B,...",
+    help="Of setup, optimize, ml_seed, find_sources, write; in this order they run.",
+)
+def fermipy(config, steps):
+    """Run the fermipy analysis of CONFIG, a YAML with a section ml_seed.
+
+    Needs the Fermitools. The results are fermipy's, in the folder that `fileio: outdir` names:
+    ml_seed.fits (the sources in 4FGL's columns), ml_seed.npy and, after `write`, fermiml.fits,
+    fermiml.npy and XML files. config/fermipy_ml_seed.yaml shows every option of ml_seed.
+    """
+    from fermiml.fermipy import steps as analysis
+
+    gta, results = analysis.run(config, analysis.parse(steps))
+    found = results.get("ml_seed")
+    if found is not None:
+        for source in found["sources"]:
+            click.echo(f"{source.name}  TS {source['ts']:.1f}")
+        click.echo(f"{gta.workdir}: {len(found['sources'])} new sources")

@@ -1,0 +1,46 @@
+"""fermipy's GTAnalysis with the method `ml_seed` and its section in the YAML."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from fermiml.fermipy.mlseed import MLSeed
+from fermiml.fermipy.options import ML_SEED, check_section
+from fermiml.likelihood import fermipy_engine
+from fermiml.yamlfile import read_yaml
+
+fermipy_engine.require()
+
+from fermipy import gtanalysis  # noqa: E402
+
+
+class GTAnalysis(MLSeed, gtanalysis.GTAnalysis):
+    """`fermipy.gtanalysis.GTAnalysis`, to which `MLSeed` adds `ml_seed`."""
+
+    # Options in fermipy's own form, so that fermipy checks, fills and stores them.
+    defaults: ClassVar = {**gtanalysis.GTAnalysis.defaults, "ml_seed": ML_SEED}
+
+    def __init__(self, config, roi=None, **kwargs):
+        check_section(kwargs.get("ml_seed"))
+        check_section(_settings(config).get("ml_seed"))
+        super().__init__(config, roi, **kwargs)
+
+    def clone(self, config, **kwargs):
+        """A clone (a plain GTAnalysis, which knows no `ml_seed`)."""
+        config = {key: value for key, value in _settings(config).items() if key != "ml_seed"}
+        return super().clone(config, **kwargs)
+
+    def lightcurve(self, name, **kwargs):
+        """fermipy's light curve; each bin is a plain GTAnalysis made from this configuration."""
+        section = self._config.pop("ml_seed")
+        try:
+            return super().lightcurve(name, **kwargs)
+        finally:
+            self._config["ml_seed"] = section
+
+
+def _settings(config):
+    """A configuration as a dictionary: fermipy takes one, or the path of a YAML."""
+    if isinstance(config, dict):
+        return config
+    path = Path(config)
+    return (read_yaml(path) or {}) if path.is_file() else {}

@@ -1,0 +1,83 @@
+"""The options of `ml_seed`, in fermipy's form: (default, what it is, type)."""
+
+from fermiml.errors import InputError
+from fermiml.yamlfile import refuse_unknown
+
+ML_SEED = {
+    "network": (None, "Network that finds the seeds: a shipped one (see `fermiml models`) or a "
+                "folder of `fermiml train`. By default the best shipped one.", str),
+    "localizer": (None, "What turns the network's map into positions: kmeans, log, dbscan, "
+                  "centroid or peaks. By default the network's own.", str),
+    "threshold": (None, "Least probability (ML_Prob) of a seed. By default the network's "
+                  "95 % purity point.", float),
+    "model": (None, "Dictionary defining the spectrum of the seeds. By default a PowerLaw with "
+              "Index 2; its flux starts at the one of the photometry.", dict),
+    "match_level": (0.99, "A seed is a source of the ROI if it lies within this contour of both "
+                    "error ellipses together.", float),
+    "match_radius": (0.1, "A seed closer than this (deg) to a source of the ROI is that source, "
+                     "whatever the ellipses say.", float),
+    "min_separation": (0.2, "A seed closer than this (deg) to a more probable one is not added.",
+                       float),
+    "sqrt_ts_threshold": (5.0, "Least sqrt(TS) of a seed that stays.", float),
+    "sources_per_iter": (10, "Seeds that are added and fitted together.", int),
+    "max_iter": (10, "Largest number of such batches.", int),
+    "free_radius": (1.0, "Norms of sources within this angle (deg) of a seed are fitted along.",
+                    float),
+    "free_params": (None, "Parameters of the new sources that are free in the final fit. By "
+                    "default all of the spectrum.", list),
+    "localize": (True, "Localize the sources that stay.", bool),
+    "compare": (None, "find_sources: run this, too, from the same starting model, and write a "
+                "table of both.", str),
+    "make_plots": (False, "Generate diagnostic plots.", bool),
+    "write_fits": (True, "Write the output to a FITS file.", bool),
+    "write_npy": (True, "Write the output dictionary to a numpy file.", bool),
+}  # fmt: skip
+# What the method takes besides, as find_sources does.
+_ARGUMENTS = ("prefix", "loglevel", "search_skydir", "search_minmax_radius")
+_PROBABILITIES = ("threshold", "match_level")
+_NOT_NEGATIVE = ("match_radius", "min_separation", "sqrt_ts_threshold", "free_radius")
+_COUNTS = ("sources_per_iter", "max_iter")
+
+
+def check_section(section):
+    """Refuse an `ml_seed` section that is none, or has a key that does not exist."""
+    _refuse(section or {}, ML_SEED, "ml_seed.")
+
+
+def check_arguments(given):
+    """The same for keyword arguments of `gta.ml_seed`."""
+    _refuse(given, (*ML_SEED, *_ARGUMENTS), "ml_seed: ")
+
+
+def _refuse(given, known, where):
+    refuse_unknown(given, known, where)
+    check_values({key: given[key] for key in given if key in ML_SEED})
+
+
+def check_values(config):
+    """Refuse values that make no sense; text for a number (1e-1) is fermipy's to convert."""
+    for key, value in config.items():
+        kind = ML_SEED[key][2]
+        if value is None:
+            continue
+        if kind in (float, int):
+            _check_number(key, value)
+        elif type(value) is not kind and not (kind is list and isinstance(value, str)):
+            raise InputError(f"ml_seed.{key}: {value!r} is no {kind.__name__}")
+    if config.get("compare") not in (None, "find_sources"):
+        raise InputError(f"ml_seed.compare: {config['compare']!r} is not known; find_sources is")
+
+
+def _check_number(key, value):
+    try:
+        number = float(value)
+        if isinstance(value, bool):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise InputError(f"ml_seed.{key}: {value!r} is no number") from None
+    if key in _PROBABILITIES and not 0 <= number < 1:
+        raise InputError(f"ml_seed.{key}: {value} is no probability from 0 to below 1")
+    if key in _NOT_NEGATIVE and not number >= 0:
+        raise InputError(f"ml_seed.{key}: {value} is negative")
+    if key in _COUNTS and not (number >= 1 and number == int(number)):
+        raise InputError(f"ml_seed.{key}: {value} is no whole number from 1 on")

@@ -1,0 +1,92 @@
+"""What `ml_seed` returns and writes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.catalog.associate import association_columns
+from fermiml.fermipy import decisions
+from fermiml.likelihood import fermipy_rows as rows
+
+
+def collect(gta, seeds, localized):
+    """The result: sources, peaks, and the catalog of the new and the known."""
+    new = seeds.rows(decisions.NEW)
+    return {
+        "sources": [gta.roi[name] for name in seeds.names(new)],
+        "peaks": [_peak(seeds, row) for row in range(len(seeds.catalog))],
+        "catalog": catalog_of(gta, seeds, localized),
+    }
+
+
+def _peak(seeds, row):
+    """A seed, in the words of find_sources' peaks where it has them."""
+    line = seeds.catalog.table[row]
+    place = seeds.catalog.positions[row]
+    return {
+        "name": str(line["Source_Name"]),
+        "skydir": place.icrs,
+        "ra": float(place.icrs.ra.deg),
+        "dec": float(place.icrs.dec.deg),
+        "glon": float(line["GLON"]),
+        "glat": float(line["GLAT"]),
+        "pos_r95": float(np.sqrt(line["Conf_95_SemiMajor"] * line["Conf_95_SemiMinor"])),
+        "ml_prob": float(line["ML_Prob"]),
+        "ml_ts": float(line["ML_TS"]),
+        "ts": float(seeds.ts[row]),
+        "status": str(seeds.status[row]),
+        "reason": seeds.reason[row],
+        "known": seeds.sources[row],
+    }
+
+
+def catalog_of(gta, seeds, localized):
+    """New and known seeds in 4FGL's columns, with TS and spectra of gtlike.
+
+    `ROI_Status` says new or known and `ROI_Name` which source of the model it is; a known one
+    keeps the network's position, and is named in the association columns.
+    """
+    chosen = seeds.rows(decisions.NEW, decisions.KNOWN)
+    table = seeds.catalog.table[chosen]
+    names = [
+        seeds.sources[row] if seeds.status[row] == decisions.KNOWN else seeds.names([row])[0]
+        for row in chosen
+    ]
+    table["ROI_Status"] = seeds.status[chosen].astype("U8")
+    table["ROI_Name"] = np.array(names, "U40")
+    sources = {}
+    for number, (row, name) in enumerate(zip(chosen, names, strict=True)):
+        source = sources[number] = gta.roi[name]
+        new = seeds.status[row] == decisions.NEW
+        rows.write_spectrum(table[number], source, seeds.ts[row] if new else source["ts"])
+        if row in localized:
+            rows.write_place(table[number], source)
+        if not new:
+            for column in association_columns(name):
+                table[column][number] = name
+    return rows.derived(table, sources, gti=seeds.catalog.gti)
+
+
+def write(gta, result, prefix, config):
+    """The files: catalog, dictionary, plots."""
+    path = file_name(gta, prefix, "ml_seed")
+    if config["write_fits"]:
+        result["catalog"].write(path.with_suffix(".fits"), overwrite=True)
+        result["file"] = path.with_suffix(".fits").name
+    if config["write_npy"]:
+        np.save(path.with_suffix(".npy"), _plain(result), allow_pickle=True)
+    if config["make_plots"]:
+        from fermiml.fermipy import plots
+
+        plots.seeds_on_counts(gta, result, path)
+
+
+def file_name(gta, prefix, name):
+    """A path in the working folder, as fermipy names its files."""
+    return Path(gta.workdir) / "_".join(part for part in (prefix, name) if part)
+
+
+def _plain(result):
+    """What can be read back without fermiml."""
+    sources = [source.data for source in result["sources"]]
+    return {"sources": sources, "peaks": result["peaks"], "time": result["time"]}

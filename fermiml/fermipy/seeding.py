@@ -1,0 +1,185 @@
+"""Seeds into a fermipy analysis: added, fitted, kept or dropped, localized, fitted again."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.fermipy import decisions
+from fermiml.likelihood import fermipy_engine as engine
+from fermiml.likelihood import fermipy_rows as rows
+
+# Norm of a spectrum, and its reference energy, by fermipy's name of the shape.
+_NORMS = {
+    "PowerLaw": ("Prefactor", "Scale"),
+    "LogParabola": ("norm", "Eb"),
+    "PLSuperExpCutoff4": ("Prefactor", "Scale"),
+}
+
+
+@dataclass
+class Seeds:
+    """What was detected, and what became of each: a status, a reason, a TS."""
+
+    catalog: SourceCatalog
+    sources: list = field(default_factory=list)  # name of the ROI's source, of known seeds
+    status: np.ndarray = None
+    reason: list = field(default_factory=list)
+    ts: np.ndarray = None
+
+    def rows(self, *status):
+        """The rows with one of these."""
+        return np.flatnonzero(np.isin(self.status, status))
+
+    def names(self, chosen):
+        """Names of rows."""
+        return [str(name) for name in self.catalog.table["Source_Name"][chosen]]
+
+    def mark(self, row, status, reason=""):
+        """What became of a seed, and why."""
+        self.status[row], self.reason[row] = status, reason
+
+
+def sort_out(catalog, gta, config, skydir=None, minmax=(None, None)):
+    """The seeds of a catalog: which are in the ROI's model already, which are to be added."""
+    present = [s for s in gta.roi.sources if not s.diffuse]
+    where, shapes = rows.places(present)
+    widened = catalog.with_systematics()
+    position = catalog.positions.icrs
+    known = decisions.coincident(
+        position, widened.ellipses(), where, shapes, config["match_level"], config["match_radius"]
+    )
+    inside = None
+    if skydir is not None:
+        inside = decisions.in_annulus(position.separation(skydir).deg, minmax)
+    probability = np.asarray(catalog.table["ML_Prob"], float)
+    status = decisions.first_status(
+        position, probability, known, inside=inside, min_separation=config["min_separation"]
+    )
+    names = [present[k].name if k >= 0 else "" for k in known]
+    count = len(catalog)
+    return Seeds(catalog, names, status, [""] * count, np.full(count, np.nan))
+
+
+def add_all(gta, seeds, config, say):
+    """Add the waiting seeds batch by batch, and keep those above the threshold."""
+    probability = np.asarray(seeds.catalog.table["ML_Prob"], float)
+    waiting = decisions.by_probability(probability, seeds.status == decisions.WAITING)
+    cut = decisions.batches(waiting, config["sources_per_iter"], config["max_iter"])
+    for number, batch in enumerate(cut, start=1):
+        _add_batch(gta, seeds, batch, config)
+        kept = [row for row in batch if seeds.status[row] == decisions.NEW]
+        say(f"Batch {number} of {len(cut)}: {len(kept)} of {len(batch)} seeds kept")
+    for row in seeds.rows(decisions.WAITING):
+        seeds.reason[row] = "max_iter was reached"
+
+
+def _add_batch(gta, seeds, batch, config):
+    """One joint fit of the norms; when it fails, each seed on its own."""
+    added = [row for row in batch if _try(seeds, row, _add, gta, seeds, row, config)]
+    before = engine.parameters(gta)
+    try:
+        engine.fit_norms(gta, _standing(seeds, added), config["free_radius"])
+    except engine.FitFailed as error:
+        engine.restore(gta, before)
+        if len(added) == 1:
+            _drop(gta, seeds, added[0], decisions.FAILED, str(error))
+            return
+        for row in added:
+            engine.delete(gta, seeds.names([row])[0])
+        for row in added:
+            _add_batch(gta, seeds, [row], config)
+        return
+    for row in added:
+        seeds.ts[row] = engine.ts(gta, seeds.names([row])[0])
+    _judge(gta, seeds, added, config["sqrt_ts_threshold"])
+
+
+def _standing(seeds, added):
+    """Names of all seeds that are in the model now."""
+    return seeds.names([*seeds.rows(decisions.NEW), *added])
+
+
+def _judge(gta, seeds, added, threshold):
+    """Drop seeds whose TS does not reach the threshold."""
+    for row in added:
+        if decisions.keeps(seeds.ts[row], threshold):
+            seeds.mark(row, decisions.NEW)
+        else:
+            _drop(gta, seeds, row, decisions.REJECTED, f"TS {seeds.ts[row]:.1f}")
+
+
+def _drop(gta, seeds, row, status, reason):
+    engine.delete(gta, seeds.names([row])[0])
+    seeds.mark(row, status, reason)
+
+
+def _try(seeds, row, step, *args):
+    """Whether a step succeeded; a seed whose step failed is marked."""
+    try:
+        step(*args)
+    except engine.FitFailed as error:
+        seeds.mark(row, decisions.FAILED, str(error))
+        return False
+    return True
+
+
+def _add(gta, seeds, row, config):
+    engine.add(gta, seeds.names([row])[0], properties(seeds.catalog.table[row], config["model"]))
+
+
+def properties(row, template):
+    """What fermipy needs to add a seed: its place, the template, the flux of the photometry."""
+    place = SkyCoord(row["RAJ2000"], row["DEJ2000"], unit="deg", frame="fk5").icrs
+    shape = {"SpectrumType": "PowerLaw", "SpatialModel": "PointSource", **(template or {})}
+    if shape["SpectrumType"] == "PowerLaw":
+        shape.setdefault("Index", 2.0)
+    norm, scale = _NORMS.get(shape["SpectrumType"], (None, None))
+    density = _density(row, float(shape.setdefault(scale, 1000.0)) if scale else np.nan)
+    if norm:
+        shape.setdefault(norm, density if density > 0 else 1e-13)
+    return {**shape, "ra": float(place.ra.deg), "dec": float(place.dec.deg)}
+
+
+def _density(row, energy):
+    """Flux density (MeV-1 cm-2 s-1) that the photometry's power law has at an energy."""
+    pivot, index = float(row["Pivot_Energy"]), float(row["PL_Index"])
+    return float(row["PL_Flux_Density"]) * (energy / pivot) ** -index
+
+
+def localize_all(gta, seeds, say, **options):
+    """Localize the sources that stay; one that cannot be keeps the network's position."""
+    done = []
+    for row in decisions.by_probability(seeds.ts, seeds.status == decisions.NEW):
+        (name,) = seeds.names([row])
+        try:
+            engine.localize(gta, name, **options)
+            done.append(row)
+        except engine.FitFailed as error:
+            seeds.reason[row] = str(error)
+            say(f"{name}: {error}; it stays where the network found it")
+    return done
+
+
+def finish(gta, seeds, config, say):
+    """The final refit; what has fallen below the threshold goes, and the rest is fitted again."""
+    radius = config["free_radius"]
+    while True:
+        standing = seeds.rows(decisions.NEW)
+        _refit(gta, seeds.names(standing), config, say)
+        for row in standing:
+            seeds.ts[row] = engine.reoptimized_ts(gta, seeds.names([row])[0], radius)
+        _judge(gta, seeds, standing, config["sqrt_ts_threshold"])
+        if len(seeds.rows(decisions.NEW)) == len(standing):
+            return
+
+
+def _refit(gta, names, config, say):
+    """All together; only the norms when that fails."""
+    radius = config["free_radius"]
+    try:
+        engine.refit(gta, names, radius, config["free_params"] or None)
+    except engine.FitFailed as error:
+        say(f"The refit of spectra failed ({error}): the norms alone are fitted")
+        engine.fit_norms(gta, names, radius, update=True)

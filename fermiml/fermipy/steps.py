@@ -1,0 +1,84 @@
+"""The analysis that a YAML describes, step by step, for those who write no script."""
+
+import logging
+from contextlib import contextmanager
+from pathlib import Path
+
+from fermiml.errors import FermimlError, InputError
+from fermiml.fermipy.options import check_section
+from fermiml.likelihood import fermipy_engine
+from fermiml.sky.fermipy_folder import is_config
+from fermiml.yamlfile import read_yaml
+
+log = logging.getLogger(__name__)
+
+
+def _write(gta):
+    gta.write_roi("fermiml", make_plots=False)
+
+
+STEPS = {
+    "setup": lambda gta: gta.setup(),
+    "optimize": lambda gta: gta.optimize(),
+    "ml_seed": lambda gta: gta.ml_seed(),
+    "find_sources": lambda gta: gta.find_sources(),
+    "write": _write,
+}
+DEFAULT = "setup,optimize,ml_seed,write"
+
+
+def parse(text):
+    """The steps in a text like setup,ml_seed."""
+    steps = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [step for step in steps if step not in STEPS]
+    if unknown or not steps:
+        raise InputError(
+            f"--steps {text}: unknown step {', '.join(unknown) or '(none)'}; "
+            f"known are {', '.join(STEPS)}"
+        )
+    if steps[0] != "setup":
+        raise InputError(f"--steps {text}: begin with setup (it is quick where its files exist)")
+    return steps
+
+
+def run(path, steps):
+    """Run the steps; returns the analysis and the result of each step by name."""
+    path = Path(path).expanduser()
+    read_config(path)
+    fermipy_engine.require()
+    from fermiml.fermipy.analysis import GTAnalysis
+
+    with _one_line(path, "the configuration"):
+        gta = GTAnalysis(str(path))
+    results = {}
+    for step in steps:
+        log.info("%s", step)
+        with _one_line(path, step):
+            results[step] = STEPS[step](gta)
+    return gta, results
+
+
+def read_config(path):
+    """The YAML of an analysis, checked as far as that needs no Fermitools."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file (the YAML of a fermipy analysis)")
+    config = read_yaml(path)
+    if not is_config(config):
+        raise InputError(f"{path}: is no fermipy configuration (no sections binning, selection)")
+    try:
+        check_section(config.get("ml_seed"))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return config
+
+
+@contextmanager
+def _one_line(path, step):
+    """Errors of fermipy, which has no type of its own for them, as one line."""
+    try:
+        yield
+    except FermimlError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: {step}: {text}") from error
