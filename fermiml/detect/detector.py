@@ -4,6 +4,7 @@ import logging
 from functools import partial
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from fermiml.catalog.catalog import SourceCatalog
@@ -92,7 +93,8 @@ class SourceDetector:
         table["ML_Model"] = self.network.name
         table["ML_Localizer"] = self.localizer
         table["ML_Flags"] |= _response_flags(cube)
-        return table
+        # What shines in from beyond the edge is no source of these data.
+        return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
 
     def _probability(self, score, ts):
         if self._point is None:

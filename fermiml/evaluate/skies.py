@@ -71,23 +71,10 @@ def _above(component, lowest):
 
 def away_from_edge(component, position, margin=MARGIN):
     """Which positions have observed pixels all around them, out to `margin` (deg)."""
-    inside = _observed(component, position)
+    inside = component.observed(position)
     for angle in np.arange(_STEPS) * 360 / _STEPS:
         around = position.directional_offset_by(angle * u.deg, margin * u.deg)
-        inside &= _observed(component, around)
-    return inside
-
-
-def _observed(component, position):
-    geom, inside = component.geom, np.zeros(len(position), bool)
-    if not len(position):
-        return inside
-    on_map = np.ravel(geom.contains(position))
-    index = geom.coord_to_idx(position[on_map])
-    if component.is_healpix:
-        inside[on_map] = component.mask[geom.global_to_local(index)[0]]
-    else:
-        inside[on_map] = component.mask[index[::-1]]
+        inside &= component.observed(around)
     return inside
 
 

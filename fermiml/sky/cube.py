@@ -91,6 +91,17 @@ class Component:
         area = self.geom.solid_angle().to_value("deg2")
         return np.broadcast_to(np.nan_to_num(area, nan=self.pixel_size**2), self.mask.shape)
 
+    def observed(self, position):
+        """Which positions (an array SkyCoord) lie in an observed pixel."""
+        inside = np.zeros(len(position), bool)
+        if not len(position):
+            return inside
+        on_map = np.ravel(self.geom.contains(position))
+        index = self.geom.coord_to_idx(position[on_map])
+        pixel = self.geom.global_to_local(index)[:1] if self.is_healpix else index[::-1]
+        inside[on_map] = self.mask[pixel]
+        return inside
+
     def positions_of(self, pixels):
         """SkyCoord of some pixels, given by their numbers in the flattened mask."""
         if self.is_healpix:
@@ -137,6 +148,10 @@ class SkyCube:
     def center(self):
         """Middle of the first component."""
         return self.components[0].center
+
+    def observed(self, position):
+        """Which positions (an array SkyCoord) any component has observed."""
+        return np.any([component.observed(position) for component in self.components], axis=0)
 
     def bands(self):
         """The components grouped onto the five network bands."""

@@ -6,7 +6,6 @@ import healpy
 import numpy as np
 
 from fermiml.detect.photometry.planes import merge_factor
-from fermiml.detect.photometry.regions import sky_coord
 from fermiml.sky.areasplit import points_in_pixels
 from fermiml.sky.tiling import to_frame, unit_vectors
 
@@ -46,18 +45,6 @@ class SkyPixels:
         center = region.center.astype(np.float32)
         near = np.flatnonzero(self.vectors @ center > region.cosine(margin))
         return near, region.plane(self.vectors[near].astype(float))
-
-
-def observed(component, vectors):
-    """Which directions (unit vectors) lie in an observed pixel of a component."""
-    geom, position = component.geom, sky_coord(vectors)
-    if geom.is_hpx:
-        index = geom.coord_to_idx(position)
-        local = np.atleast_1d(geom.global_to_local(index, ravel=True))
-    else:
-        x, y = geom.coord_to_idx(position, clip=False)
-        local = np.where((x >= 0) & (y >= 0), y * geom.data_shape[1] + x, -1)
-    return (local >= 0) & component.mask.ravel()[np.maximum(local, 0)]
 
 
 def grids(sky, region, planes, margins):

@@ -9,10 +9,10 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from fermiml.catalog.columns import MLFlag
-from fermiml.detect.photometry.pixels import SkyPixels, observed
+from fermiml.detect.photometry.pixels import SkyPixels
 from fermiml.detect.photometry.planes import make_planes
 from fermiml.detect.photometry.region_fit import fit_region
-from fermiml.detect.photometry.regions import axes, make_regions
+from fermiml.detect.photometry.regions import axes, make_regions, sky_coord
 from fermiml.detect.photometry.table import empty_table, fill
 from fermiml.errors import InputError
 from fermiml.sky.tiling import unit_vectors
@@ -91,10 +91,10 @@ def _surroundings(cube, vectors):
     angle = np.arange(12)[:, None, None] * np.pi / 6
     ring = vectors + np.radians(_RIM) * (np.sin(angle) * east + np.cos(angle) * north)
     for component in cube.components:
-        here = observed(component, vectors)
-        around = observed(component, ring.reshape(-1, 3)).reshape(ring.shape[:2]).all(axis=0)
+        here = component.observed(sky_coord(vectors))
+        around = component.observed(sky_coord(ring.reshape(-1, 3))).reshape(ring.shape[:2])
         inside |= here
-        rim &= ~(here & around)
+        rim &= ~(here & around.all(axis=0))
     return inside, rim
 
 

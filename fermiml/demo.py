@@ -1,0 +1,80 @@
+"""What `fermiml demo` does: a simulated field, searched in two ways, and the truth beside it."""
+
+from importlib import resources
+
+import numpy as np
+
+from fermiml.catalog.export import export
+from fermiml.detect.detector import SourceDetector
+from fermiml.evaluate.skies import read_sky
+from fermiml.files import check_new
+from fermiml.likelihood.compare import ML, TRADITIONAL, compare
+from fermiml.plot import style
+from fermiml.plot.overview import plot_overview
+from fermiml.report import comparison as report
+from fermiml.simulate import config as configs
+from fermiml.simulate.skies import simulate
+
+CONFIG = "simulate-demo.yaml"
+WRITTEN = {
+    "sky": "the simulated field: counts, response, diffuse emission, truth, as LAT files",
+    "ml.fits": "what the network found, in the columns of 4FGL",
+    "compare.fits": "all sources with their TS in one likelihood fit",
+    "sources.reg": "the same as ds9 regions",
+    "overview.png": "counts, significance and the network's heatmap with the sources",
+    "compare.html": "the report: open it in a browser",
+}
+_SHOWN = 25.0  # oracle TS of true sources in the table
+
+
+def run(folder, jobs=1, overwrite=False):
+    """Simulate, detect, fit, compare, and write everything into a folder.
+
+    Returns the `Comparison`, whose `known` are the true sources.
+    """
+    folder = report.check_folder(folder, overwrite)
+    for name in ("sources.reg", "overview.png"):
+        check_new(folder / name, overwrite)
+    simulate(_settings(), folder / "sky", overwrite=overwrite)
+    sky = read_sky(folder / "sky")
+    detector = SourceDetector.from_pretrained()
+    result = compare(
+        sky.cube, detector=detector, known=sky.truth, jobs=jobs, cache=folder / "cache"
+    )
+    report.write(result, folder, overwrite)
+    export(result.catalog, "ds9", folder / "sources.reg", overwrite, colour="match")
+    figure = plot_overview(sky.cube, result.catalog, detector.network)
+    style.save(figure, folder / "overview.png", overwrite)
+    return result
+
+
+def _settings():
+    with resources.as_file(resources.files("fermiml.config") / CONFIG) as path:
+        return configs.read(path)
+
+
+def table(comparison):
+    """The true sources that a perfect analysis would see above TS 25, and what was found."""
+    known = comparison.known[comparison.known["TS_Expected"] > _SHOWN]
+    lines = [f"{'true source':<20}{'TS expected':>12}{'network':>9}{'off (deg)':>11}"
+             f"{'TS map':>9}{'off (deg)':>11}"]  # fmt: skip
+    for row in known:
+        ml, traditional = (_found(row, which) for which in (ML, TRADITIONAL))
+        lines.append(f"{row['Source_Name']:<20}{row['TS_Expected']:>12.0f}{ml:>20}{traditional:>20}")
+    others = [
+        f"{np.sum(~np.isin(np.asarray(found.table['Source_Name']), comparison.known[f'Name_{which}']))}"
+        f" by {words}"
+        for which, words, found in (
+            (ML, "the network", comparison.ml),
+            (TRADITIONAL, "the TS map", comparison.traditional),
+        )
+    ]
+    lines.append(f"found where no true source of TS > 9 is: {' and '.join(others)}")
+    return "\n".join(lines)
+
+
+def _found(row, which):
+    """Columns of a row: whether it was found, and how far from the truth."""
+    if not row[f"Name_{which}"]:
+        return f"{'-':>9}{'':>11}"
+    return f"{'found':>9}{row[f'Sep_{which}']:>11.3f}"
