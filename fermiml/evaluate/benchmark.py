@@ -3,18 +3,21 @@
 import json
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.evaluate import metrics
+from fermiml.evaluate import metrics, numbers, published, segmentation
 from fermiml.evaluate.skies import area, away_from_edge
 from fermiml.files import write_text
 
 _TS_EDGES = (9, 16, 25, 36, 64, 100, 200, 400, 1000)  # bins of oracle TS
 _ENOUGH = 10  # sources in a bin of which a completeness is quoted
+_FLUX_EDGES = (3e-11, 6e-11, 1e-10, 1.5e-10, 2.5e-10, 4e-10, 7e-10, 1.2e-9, 3e-9, 1e-8)  # of S1
+_CLASS_EDGES = (25, 64, 144, 400, np.inf)  # bins of TS, for classes
 
 
 def kept(path, run):
@@ -45,6 +48,7 @@ class Judged:
     chance: float
     area: float  # deg2
     spent: dict  # seconds, cpu_seconds
+    pixels: dict | None = None  # of a segmentation: see `fermiml.evaluate.segmentation`
 
 
 def score_column(catalog):
@@ -55,9 +59,9 @@ def score_column(catalog):
     return "Signif_Avg"
 
 
-def judge(catalog, sky, spent=None, column=None):
+def judge(catalog, sky, spent=None, pixels=None):
     """Compare a catalog with the truth of a sky."""
-    column = column or score_column(catalog)
+    column = score_column(catalog)
     component = sky.cube.components[0]
     detected, true = catalog.positions, sky.truth.positions
     comparison = metrics.Comparison.of(
@@ -71,7 +75,9 @@ def judge(catalog, sky, spent=None, column=None):
     chance = metrics.chance_rate(
         detected, lambda position: away_from_edge(component, position), true, sky.ts
     )
-    return Judged(sky.name, catalog, sky.truth, comparison, chance, area(component), spent or {})
+    return Judged(
+        sky.name, catalog, sky.truth, comparison, chance, area(component), spent or {}, pixels
+    )
 
 
 def summary(judged, default=None):
@@ -96,7 +102,11 @@ def summary(judged, default=None):
         "localisation": metrics.localisation(matched.detected, matched.ellipses, matched.true),
         "flux pulls, TS > 50": matched.flux_pulls(50.0),
         "classes, TS > 64": matched.classes(64.0),
+        "classes by TS": matched.classes_by_ts(_CLASS_EDGES),
         "reliability": reliability(judged),
+        "numbers of sources": numbers.by_cell([j.comparison for j in judged], threshold),
+        "S1 at 90 %, as published": published.flux_limits(judged, threshold),
+        "pixels": segmentation.summary([j.pixels for j in judged if j.pixels]),
         "seconds a field": _median(judged, "seconds"),
         "CPU seconds a field": _median(judged, "cpu_seconds"),
     }
@@ -127,6 +137,7 @@ def _zone(judged, zone, thresholds, default):
         },
         "curve": _curve(tally),
         "by TS": _by_ts(judged, zone, thresholds, column),
+        "by S1": _by_flux(judged, zone, thresholds, column),
     }
     if default is not None:
         result["at default"] = _at_default(judged, zone, default)
@@ -164,6 +175,20 @@ def _by_ts(judged, zone, thresholds, column):
         found = np.concatenate([_found(j, zone, thresholds[column], low, high)[0] for j in judged])
         if len(found) >= _ENOUGH:
             rows.append({"TS": [low, high], "number": len(found), "found": metrics.share(found)})
+    return rows
+
+
+def _by_flux(judged, zone, thresholds, column):
+    """Completeness in bins of S1, whatever the TS, at the threshold of 95 % purity."""
+    if column is None:
+        return []
+    parts = [_found(j, zone, thresholds[column], 0.0) for j in judged]
+    found, flux = (np.concatenate(p) for p in zip(*parts, strict=True))
+    rows = []
+    for low, high in pairwise(_FLUX_EDGES):
+        here = found[(flux >= low) & (flux < high)]
+        if len(here) >= _ENOUGH:
+            rows.append({"S1": [low, high], "number": len(here), "found": metrics.share(here)})
     return rows
 
 
@@ -244,6 +269,18 @@ class Matched:
         use = self.ts > least
         matrix = metrics.confusion(self.class_true[use], self.class_found[use])
         return {"matrix": matrix.tolist(), "balanced": metrics.balanced_accuracy(matrix)}
+
+    def classes_by_ts(self, edges):
+        """Share of AGN and PSR that are recognised, in bins of oracle TS."""
+        rows = []
+        for low, high in pairwise(edges):
+            use = (self.ts > low) & (self.ts <= high) & (self.class_true != "")
+            if use.sum() >= _ENOUGH:
+                right = self.class_true[use] == self.class_found[use]
+                rows.append(
+                    {"TS": [low, high], "number": len(right), "found": metrics.share(right)}
+                )
+        return rows
 
 
 def _matched_columns(one, threshold, detectable):

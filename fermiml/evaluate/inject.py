@@ -164,6 +164,7 @@ class _Run:
         sources, expected = draw(place, settings, self.depth, rng)
         catalog = self.detector.run(with_sources(self.cube, sources, rng))
         result = _record(sources, expected, catalog)
+        result.table["Source_Name"] = [f"INJ {number:03d}-{i:04d}" for i in range(len(result))]
         result.table["Round"] = np.full(len(result), number, np.int16)
         still = pairs_within(self.detected, catalog.positions.icrs, metrics.RADIUS).first
         result.table["Lost"] = np.int16(len(self.detected) - len(np.unique(still)))

@@ -20,6 +20,7 @@ REAL = 4.0  # oracle TS of a true source that makes a detection real
 MARGIN = 0.5  # deg from the edge of the data
 PURITY = 0.95
 ZONES = {"|b|>20": (20.0, 90.0), "|b| 10-20": (10.0, 20.0), "|b|<10": (0.0, 10.0)}
+HALVES = {"|b|>20": (20.0, 90.0), "|b|<20": (0.0, 20.0)}  # as Panes et al. (2021) divide the sky
 SHIFT = 3.0  # deg in longitude, for chance matches
 CELL = 5.0  # deg, side of the pieces of sky that the bootstrap draws
 
@@ -28,7 +29,7 @@ def zone_mask(position, zone):
     """Which positions are in a zone of Galactic latitude; None stands for the whole sky."""
     if zone is None:
         return np.ones(len(position), bool)
-    low, high = ZONES[zone]
+    low, high = (ZONES | HALVES)[zone]
     lat = np.abs(position.galactic.b.deg)
     return (lat >= low) & ((lat < high) | (high == 90))
 
@@ -107,7 +108,7 @@ class Comparison:
         counted = self.detected_counts & zone_mask(self.detected, zone)
         wanted = self.true_counts & zone_mask(self.true, zone)
         wanted &= (self.ts > detectable) & (self.ts <= highest)
-        cells, cell, true_cell = _cells(self.detected, self.true)
+        cells, cell, true_cell = cells_of(self.detected, self.true)
         shape = cells, len(thresholds)
         detections, matched, found = (
             np.zeros(shape, int),
@@ -126,13 +127,13 @@ class Comparison:
         return Tally(np.asarray(thresholds, float), detections, matched, found, true)
 
 
-def _cells(*positions):
-    """Number of cells of sky, and the one of every position."""
+def cells_of(*positions, size=CELL):
+    """Number of cells of sky (`size` deg along a side), and the one of every position."""
     places = []
     for position in positions:
         galactic = position.galactic
-        row = np.floor(galactic.b.deg / CELL)
-        width = CELL / np.cos(np.radians(np.clip((row + 0.5) * CELL, -87.5, 87.5)))
+        row = np.floor(galactic.b.deg / size)
+        width = size / np.cos(np.radians(np.clip((row + 0.5) * size, -87.5, 87.5)))
         places.append(np.stack([row, np.floor(galactic.l.deg / width)], axis=1))
     everything = np.concatenate(places)
     if not len(everything):
@@ -280,7 +281,13 @@ def localisation(detected, ellipses, true):
         "median": float(np.median(separation)) if len(separation) else np.nan,
         "within_68": share(sigma[known] <= containment(0.68)),
         "within_95": share(sigma[known] <= containment(0.95)),
+        "sigma_quantiles": _quantiles(sigma[known]),
     }
+
+
+def _quantiles(values, number=101):
+    """Values that stand for a distribution."""
+    return np.quantile(values, np.linspace(0, 1, number)).tolist() if len(values) else []
 
 
 def is_real(detected, ellipses, true, ts):
