@@ -10,7 +10,7 @@ import logging
 import os
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -26,6 +26,7 @@ from fermiml.simulate import render
 
 log = logging.getLogger(__name__)
 _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
+_LEAST_NORM = 0.03  # that a source keeps from the first round, of what it started with
 
 
 def fit(
@@ -82,10 +83,11 @@ def fit(
     def tasks(first):
         return (_task(cutters, model, sources, group, settings, first) for group in found)
 
-    if len(found) > 1:  # what is frozen around a region should have about its own flux
-        amplitudes = pool.run(tasks(first=True), len(found), "first norms")
-        for group, amplitude in zip(found, amplitudes, strict=True):
-            sources.amplitude[group.core] = amplitude
+    if len(found) > 1:  # what lies around a region should be about what it is
+        starts = pool.run(tasks(first=True), len(found), "first norms")
+        for group, values in zip(found, starts, strict=True):
+            for column, start in zip(_columns(sources), values.T, strict=True):
+                column[group.core] = start
     rows = {}
     for group, measured in zip(found, pool.run(tasks(False), len(found), "regions"), strict=True):
         rows.update(zip(group.core.tolist(), measured, strict=True))
@@ -139,14 +141,21 @@ def _task(cutters, background, sources, group, settings, first):
 
 
 def run_task(task):
-    """Fit a region: amplitudes for a first task, else the results of its core sources."""
+    """Fit a region: what its core sources are about for a first task, else the results."""
     region = build(task)
-    if task.first:
-        measure.norms(region, task.inner, task.settings)
-        columns = region.column(task.core)
-        flux = region.state[columns, 0] * region.sources.amplitude[task.core]
-        return np.maximum(flux, 0.03 * region.sources.amplitude[task.core])
-    return measure.measure(region, task.core, task.near, task.inner, task.settings)
+    if not task.first:
+        return measure.measure(region, task.core, task.near, task.inner, task.settings)
+    measure.first(region, task.core, task.inner, task.settings)
+    norm = region.state[region.planes :, 0]
+    amplitude = region.sources.amplitude * np.maximum(norm, _LEAST_NORM)
+    present = replace(region.present(), amplitude=amplitude)
+    return np.array(_columns(present))[:, task.core].T
+
+
+def _columns(sources):
+    """The arrays that say where sources are and how bright at which energy."""
+    shapes = (getattr(sources.shapes, f.name) for f in fields(sources.shapes))
+    return sources.lon, sources.lat, sources.amplitude, *shapes
 
 
 def build(task):

@@ -9,6 +9,7 @@ from fermiml.likelihood.region import CURVATURE, INDEX, NORM
 
 INDEX_TS = 9.0  # from which the index is free
 CURVATURE_TS = 16.0  # from which curved spectra are tried
+BRIGHT_TS = 100.0  # from which a source must be right before its surroundings are fitted
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,19 @@ def norms(region, inner, settings):
     region.settle(region.fit(free).state)
 
 
+def first(region, core, inner, settings):
+    """A quick fit of all, then positions and shapes of the bright ones of `core`."""
+    norms(region, inner, settings)
+    fit = _fit_all(region, inner, settings)
+    rough = {source: _rough_ts(region, fit, source) for source in core}
+    bright = sorted((s for s in core if rough[s] >= BRIGHT_TS), key=lambda s: -rough[s])
+    _place(region, bright, rough, settings)
+    if bright:
+        fit = _fit_all(region, inner, settings)
+        _shape(region, bright, rough, fit, inner, settings)
+        _fit_all(region, inner, settings)
+
+
 def measure(region, core, near, inner, settings):
     """Fit a region.
 
@@ -45,25 +59,40 @@ def measure(region, core, near, inner, settings):
     """
     norms(region, inner, settings)
     fit = _fit_all(region, inner, settings)
-    near = sorted(near, key=lambda i: -_rough_ts(region, fit, i))
-    places = {}
-    for source in near:
-        ts = _rough_ts(region, fit, source)
-        if settings.positions and ts >= INDEX_TS and region.sources.form[source] == 0:
-            places[source] = position.locate(region, source, ts)
+    rough = {source: _rough_ts(region, fit, source) for source in near}
+    near = sorted(near, key=lambda source: -rough[source])
+    places = _place(region, near, rough, settings)
     if settings.positions:
         fit = _fit_all(region, inner, settings)
-    shapes = {}
-    for source in near if settings.spectra else ():
-        spectrum.set_pivot(region, source, fit)
-        if _rough_ts(region, fit, source) >= CURVATURE_TS:
-            around = _around(region, source, inner, settings)
-            shapes[source] = spectrum.choose(region, source, around)
+        rough = {source: _rough_ts(region, fit, source) for source in near}
+    shapes = _shape(region, near, rough, fit, inner, settings)
     fit = _fit_all(region, inner, settings)
     return [
         _row(region, source, fit, inner, settings, places.get(source), shapes.get(source))
         for source in core
     ]
+
+
+def _place(region, which, ts, settings):
+    """Find the positions of significant point sources, in their order: source -> `Place`."""
+    if not settings.positions:
+        return {}
+    return {
+        source: position.locate(region, source, ts[source])
+        for source in which
+        if ts[source] >= INDEX_TS and region.sources.form[source] == 0
+    }
+
+
+def _shape(region, which, ts, fit, inner, settings):
+    """Choose pivots and spectral shapes, where TS allows: source -> (kind, alternatives)."""
+    shapes = {}
+    for source in which if settings.spectra else ():
+        spectrum.set_pivot(region, source, fit)
+        if ts[source] >= CURVATURE_TS:
+            around = _around(region, source, inner, settings)
+            shapes[source] = spectrum.choose(region, source, around)
+    return shapes
 
 
 def _fit_all(region, inner, settings):
@@ -88,20 +117,26 @@ def _free(region, inner, settings, fit=None):
     for source in inner:
         column = region.column(source)
         free[column, NORM] = True
-        if settings.spectra and _rough_ts(region, fit, source) >= INDEX_TS:
-            free[column, INDEX] = True
-            curved = region.state[column, CURVATURE] != 0
-            free[column, CURVATURE] = curved and _rough_ts(region, fit, source) >= CURVATURE_TS
+        ts = _rough_ts(region, fit, source) if settings.spectra else 0.0
+        free[column, INDEX] = ts >= INDEX_TS
+        free[column, CURVATURE] = ts >= CURVATURE_TS and region.state[column, CURVATURE] != 0
     return free
 
 
 def _rough_ts(region, fit, source):
-    """(norm / its error)^2, which is near TS for what matters here; 0 without a fit."""
+    """About the TS of a source, from the fit of all; 0 without a fit.
+
+    The likelihood along its norm down to zero, as far as the others would follow: of a few
+    photons on hardly any background (norm / its error)^2 would only say how many they are.
+    """
     if fit is None:
         return 0.0
     column = region.column(source)
-    variance = fit.block(column)[NORM, NORM]
-    return float(fit.state[column, NORM] ** 2 / variance) if variance > 0 else 0.0
+    norm = fit.state[column, NORM]
+    if not (fit.free[column, NORM] and norm > 0):
+        return 0.0
+    line = region.line(column, fit.state, None)
+    return 2 * float(line(norm * (1 - 1 / fit.widening(column))) - line(norm))
 
 
 def _around(region, source, inner, settings, fit=None):

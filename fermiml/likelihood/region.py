@@ -53,6 +53,13 @@ class Fit:
         out[np.ix_(kind[mine], kind[mine])] = self.covariance[np.ix_(mine, mine)]
         return out
 
+    def widening(self, column):
+        """How much larger the error of a column's norm is than with all else held."""
+        owner, kind = np.nonzero(self.free)
+        (mine,) = np.flatnonzero((owner == column) & (kind == NORM))
+        alone = max(self.minimum.curvature[mine, mine], 1e-300)
+        return max(np.sqrt(self.covariance[mine, mine] * alone), 1.0)
+
 
 class Region:
     """The likelihood of a region.

@@ -159,11 +159,7 @@ def _band_norm(region, column, norms, bins):
     nothing = region.fit(without, state=null, also=[column], bins=bins)
     ts = max(2 * (nothing.loss - best.loss), 0.0)
     norm = best.state[column, NORM]
-    owner, _ = np.nonzero(norms)
-    i = int(np.flatnonzero(owner == column)[0])
-    single = 1 / max(best.minimum.curvature[i, i], 1e-300)
-    widening = max(np.sqrt(best.covariance[i, i] / single), 1.0)
-    line = _line(region, best, column, bins, widening)
+    line = _line(region, best, column, bins, best.widening(column))
     limit = _limit(line, norm) if ts < 1 else np.nan
     return norm, _distance(line, norm, -1), _distance(line, norm, 1), limit, ts
 
