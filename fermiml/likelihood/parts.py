@@ -31,7 +31,7 @@ class Parts:
         """Keep the result of a task."""
         if self.folder is None:
             return
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         packed = list(result) if task.first else [_packed(row) for row in result]
         write_text(self._path(task), json.dumps(packed, default=_plain), overwrite=True)
 
