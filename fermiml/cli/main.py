@@ -6,6 +6,7 @@ from fermiml.cli.base import Group
 from fermiml.cli.compare import compare
 from fermiml.cli.demo import demo
 from fermiml.cli.detect import detect
+from fermiml.cli.evaluate import evaluate
 from fermiml.cli.export import export
 from fermiml.cli.fermipy import fermipy
 from fermiml.cli.fit import fit
@@ -54,6 +55,7 @@ def main():
 main.add_command(compare)
 main.add_command(demo)
 main.add_command(detect)
+main.add_command(evaluate)
 main.add_command(export)
 main.add_command(fermipy)
 main.add_command(fit)

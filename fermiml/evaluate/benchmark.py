@@ -101,7 +101,7 @@ def summary(judged, default=None):
         "matched at threshold": threshold,
         "localisation": metrics.localisation(matched.detected, matched.ellipses, matched.true),
         "flux pulls, TS > 50": matched.flux_pulls(50.0),
-        "classes, TS > 64": matched.classes(64.0),
+        "classes, TS > 64": matched.classes(64.0, _false_classes(judged, threshold)),
         "classes by TS": matched.classes_by_ts(_CLASS_EDGES),
         "reliability": reliability(judged),
         "numbers of sources": numbers.by_cell([j.comparison for j in judged], threshold),
@@ -264,10 +264,14 @@ class Matched:
         use = self.ts > least
         return metrics.pulls(self.flux[use, 0], self.error[use], self.flux[use, 1])
 
-    def classes(self, least):
-        """Confusion matrix and balanced accuracy of AGN and PSR above an oracle TS."""
+    def classes(self, least, false):
+        """Confusion matrix and balanced accuracy of AGN and PSR above an oracle TS.
+
+        `false` are the classes that false detections were given.
+        """
         use = self.ts > least
-        matrix = metrics.confusion(self.class_true[use], self.class_found[use])
+        true = np.append(self.class_true[use], np.full(len(false), "FAKE"))
+        matrix = metrics.confusion(true, np.append(self.class_found[use], false))
         return {"matrix": matrix.tolist(), "balanced": metrics.balanced_accuracy(matrix)}
 
     def classes_by_ts(self, edges):
@@ -303,6 +307,16 @@ def _matched_columns(one, threshold, detectable):
         metrics.true_classes(hit, truth["CLASS1"]),
         np.asarray(table["ML_Class"]).astype("U4")[use],
     )
+
+
+def _false_classes(judged, threshold):
+    """ML_Class of the detections above a threshold that match nothing."""
+    parts = []
+    for j in judged:
+        c = j.comparison
+        false = c.detected_counts & (c.score >= threshold) & (c.rows(threshold) < 0)
+        parts.append(np.asarray(j.catalog.table["ML_Class"]).astype("U4")[false])
+    return np.concatenate(parts)
 
 
 def reliability(judged):

@@ -1,7 +1,6 @@
 """Operating points: calibration and threshold of a network, fixed on the selection skies."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -12,7 +11,7 @@ from fermiml.detect import calibration
 from fermiml.detect.detector import SourceDetector
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics
-from fermiml.evaluate.skies import away_from_edge, read_sky
+from fermiml.evaluate.skies import away_from_edge, fields_of, read_sky
 from fermiml.networks import pretrained
 
 
@@ -58,9 +57,7 @@ def calibrate(folder, skies, localizer=None):
         Fields with truth that `fermiml simulate` made; neither trained on nor tested on.
     localizer : str, optional
     """
-    fields = sorted(path.parent for path in Path(skies).glob("**/truth.fits"))
-    if not fields:
-        raise InputError(f"{skies}: no simulated fields (truth.fits) in there")
+    fields = fields_of(skies)
     network = pretrained.load(str(folder))
     detector = SourceDetector(network, localizer=localizer, threshold=0.0)
     samples = [

@@ -11,6 +11,7 @@ from fermiml.errors import InputError
 from fermiml.evaluate.metrics import MARGIN
 from fermiml.sky.cube import SkyCube
 
+_TRUTH = ("truth.fits", "*/truth.fits")  # of a single field, of several
 _STEPS = 24  # directions in which the edge of the data is looked for
 
 
@@ -22,6 +23,15 @@ class Sky:
     cube: SkyCube
     truth: SourceCatalog
     ts: np.ndarray  # oracle TS at the energies of the cube
+
+
+def fields_of(folder):
+    """The folders of the fields that `fermiml simulate` made."""
+    folder = Path(folder).expanduser()
+    fields = sorted(p.parent for pattern in _TRUTH for p in folder.glob(pattern))
+    if not fields:
+        raise InputError(f"{folder}: no simulated fields (truth.fits) in there")
+    return fields
 
 
 def read_sky(folder, background="background", lowest=None):

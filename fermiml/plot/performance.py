@@ -45,9 +45,9 @@ def plot_shares(by_name, ax=None, *, key="TS", xlabel="oracle TS", ylabel="compl
             continue
         low, high = np.array([row[key] for row in rows], float).T
         high = np.where(np.isfinite(high), high, 2 * low)  # the last bin may be open
-        value, below, above = np.array([row["found"] for row in rows], float).T
+        value, bars = _bars([row["found"] for row in rows])
         middle = np.sqrt(low * high) * 1.02**number  # so that bars of several lie side by side
-        ax.errorbar(middle, value, yerr=(value - below, above - value), color=color, marker="o",
+        ax.errorbar(middle, value, yerr=bars, color=color, marker="o",
                     ms=4, lw=1.2, label=name)  # fmt: skip
     ax.set_xscale("log")
     ax.xaxis.set_minor_formatter("")  # on less than a decade these would overlap
@@ -66,8 +66,8 @@ def plot_reliability(by_name, ax=None):
     ax.plot([0, 1], [0, 1], color=style.GREY, lw=0.8)
     for color, (name, rows) in _coloured(by_name):
         if rows:
-            value, below, above = np.array([row["real"] for row in rows], float).T
-            ax.errorbar([row["mean"] for row in rows], value, yerr=(value - below, above - value),
+            value, bars = _bars([row["real"] for row in rows])
+            ax.errorbar([row["mean"] for row in rows], value, yerr=bars,
                         color=color, marker="o", ms=4, lw=1.2, label=name)  # fmt: skip
     return _finish(
         ax, xlim=(0, 1), ylim=(0, 1.02), xlabel="probability", ylabel="share that is real"
@@ -127,6 +127,13 @@ def plot_numbers(by_name, ax=None):
         top = max(top, *numbers["true"], *numbers["predicted"])
     ax.plot([0, top], [0, top], color=style.GREY, lw=0.8)
     return _finish(ax, xlabel="true sources", ylabel="predicted sources")
+
+
+def _bars(shares):
+    """Values and lengths of error bars of (share, low, high); at 0 and 1 rounding may make the
+    interval miss the share."""
+    value, low, high = np.array(shares, float).T
+    return value, np.maximum((value - low, high - value), 0)
 
 
 def _coloured(by_name):

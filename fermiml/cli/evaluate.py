@@ -1,0 +1,37 @@
+"""`fermiml evaluate`: measured performance of networks and catalogs."""
+
+import click
+
+from fermiml.cli.base import Command
+
+
+@click.command(cls=Command)
+@click.argument("config", type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="Folder for the results.")
+@click.option(
+    "--catalog", "catalogs", multiple=True, metavar="CAT",
+    help="Score this, too: a folder with FIELD.fits for each field, or the catalog of the only "
+    "field. Repeat it for more.",
+)  # fmt: skip
+@click.option("--cached", is_flag=True, help="Run nothing; score what has been found so far.")
+def evaluate(config, output, catalogs, cached):
+    """Score what CONFIG (YAML) names on skies with known truth: networks, traditional
+    detection, any catalogs.
+
+    The skies come from `fermiml simulate`. Writes scores.json, scores.md and figures. What is
+    found in a field is kept: a run that was interrupted goes on where it was.
+    """
+    from pathlib import Path
+
+    from fermiml.evaluate import config as configs
+    from fermiml.evaluate.evaluate import evaluate as run
+
+    settings = configs.read(config)
+    settings["catalogs"] |= {_name(path): Path(path) for path in catalogs}
+    click.echo(run(settings, output, cached=cached))
+
+
+def _name(path):
+    from pathlib import Path
+
+    return Path(path).name.removesuffix(".gz").removesuffix(".fits")

@@ -1,0 +1,51 @@
+"""All that a configuration names, run, scored and written."""
+
+from pathlib import Path
+
+from fermiml import __version__
+from fermiml.errors import InputError
+from fermiml.evaluate import report, run
+from fermiml.evaluate.methods import Given, method
+from fermiml.evaluate.skies import fields_of
+from fermiml.files import write_json, write_text
+
+
+def evaluate(config, output, cached=False):
+    """Run the methods of a checked configuration on its skies, score them, write the results.
+
+    Parameters
+    ----------
+    config : dict
+        See `fermiml.evaluate.config`.
+    output : path
+        Folder for scores.json, scores.md, figures, and (unless `cache` is set) what was found.
+    cached : bool
+        Run nothing; score what has been found so far.
+
+    Returns
+    -------
+    str
+        The tables, in Markdown.
+    """
+    output = Path(output).expanduser()
+    methods = _methods(config, Path(config["cache"] or output / "cache"))
+    output.mkdir(parents=True, exist_ok=True)
+    end = "" if config["emin"] is None else f">{config['emin']:g}"
+    results = {}
+    for name, folder in config["skies"].items():
+        judged = run.judge_all(methods, name + end, folder, cached=cached)
+        results[name + end] = run.score(methods, judged)
+    text = report.markdown(results)
+    write_json(output / "scores.json", {"fermiml": __version__, "sets": results}, overwrite=True)
+    write_text(output / "scores.md", text, overwrite=True)
+    report.draw(results, output)
+    return text
+
+
+def _methods(config, cache):
+    fields = sum(len(fields_of(folder)) for folder in config["skies"].values())
+    methods = {name: method(name, cache, config["background"]) for name in config["models"]}
+    methods |= {name: Given(path, fields == 1) for name, path in config["catalogs"].items()}
+    if not methods:
+        raise InputError("nothing to evaluate: name models or catalogs, or give --catalog")
+    return methods

@@ -1,0 +1,124 @@
+"""What can be judged: networks, traditional detection, catalogs from anywhere.
+
+Each method has a `background` (what it is shown of the diffuse emission: a file's name without
+its ending, or "none"), a `default` threshold, `has(sky, name)` and `find(sky, name)`.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.errors import InputError
+from fermiml.evaluate import benchmark, segmentation
+from fermiml.files import write_json
+from fermiml.likelihood.traditional import detect_traditional, is_cached
+
+TRADITIONAL = {"traditional": "background", "traditional-wrong": "background_wrong"}
+_SIGMA = 5.0  # at which traditional detection is meant to be used
+_LOWEST = 0.02  # ML_Prob to which catalogs go down, for the curves
+_ALL = -1.0  # below any score
+
+
+class Traditional:
+    """Iterated TS maps, given a diffuse model."""
+
+    default = _SIGMA
+    false_at = (3.5, 4.0, 4.5, 5.0, 6.0)
+
+    def __init__(self, name, cache):
+        self.background, self._cache = TRADITIONAL[name], cache / "traditional"
+
+    def has(self, sky, name):
+        """Whether the catalog of a sky is there."""
+        return is_cached(sky.cube, cache=self._cache)
+
+    def find(self, sky, name):
+        """Catalog and run time of a sky."""
+        catalog = detect_traditional(sky.cube, cache=self._cache)
+        meta = catalog.table.meta
+        return catalog, {"seconds": meta["SECONDS"], "cpu_seconds": meta["CPU_SECS"]}
+
+
+class Network:
+    """A network, with ":localizer" if another than its own is wanted."""
+
+    false_at = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+    def __init__(self, name, cache, background="none"):
+        from fermiml.detect.detector import SourceDetector
+
+        self.background = background
+        name, _, localizer = name.partition(":")
+        settings = {"localizer": localizer} if localizer else {}
+        self.default = SourceDetector.from_pretrained(name, **settings).threshold
+        self._detector = SourceDetector.from_pretrained(name, threshold=_LOWEST, **settings)
+        card = self._detector.network.card
+        known = json.dumps([card["sha256"], card.get("operating")], sort_keys=True)
+        digest = hashlib.sha256(known.encode()).hexdigest()[:12]
+        shown = "" if background == "none" else f"-{background}"
+        self._cache = cache / f"{Path(name).name}-{self._detector.localizer}{shown}-{digest}"
+
+    def has(self, sky, name):
+        """Whether the catalog of a sky is there."""
+        return (self._cache / f"{name}.json").is_file()
+
+    def find(self, sky, name):
+        """Catalog and run time of a sky."""
+        return benchmark.kept(self._cache / f"{name}.fits", lambda: self._detector.run(sky.cube))
+
+    def pixels(self, sky, name):
+        """Of a segmenting network, how good its map is; kept like the catalog."""
+        network, path = self._detector.network, self._cache / f"{name}_pixels.json"
+        if not segmentation.is_segmentation(network):
+            return None
+        if not path.is_file():
+            write_json(path, segmentation.count_pixels(network, sky))
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+class Given:
+    """A catalog from anywhere: a file for one field, or a folder with FIELD.fits for each."""
+
+    background, default = "none", _ALL
+    false_at = (_ALL,)
+
+    def __init__(self, path, single=False):
+        self._path = Path(path).expanduser()
+        if not self._path.exists():
+            raise InputError(f"{path}: no such catalog or folder of catalogs")
+        if self._path.is_file() and not single:
+            raise InputError(
+                f"{path}: is one catalog for several fields; give a folder in which each field "
+                "has one of its own: field_0000.fits and so on"
+            )
+
+    def has(self, sky, name):
+        """Whether there is a catalog of a sky."""
+        return self._file(sky) is not None
+
+    def find(self, sky, name):
+        """The catalog of a sky; nobody knows how long it took."""
+        path = self._file(sky)
+        if path is None:
+            raise InputError(f"{self._path}: holds no catalog of {sky.name} ({sky.name}.fits)")
+        return SourceCatalog.read(path), {}
+
+    def _file(self, sky):
+        if self._path.is_file():
+            return self._path
+        names = [f"{sky.name}{ending}" for ending in (".fits", ".fits.gz", ".csv", ".vot")]
+        found = [self._path / name for name in names if (self._path / name).is_file()]
+        return found[0] if found else None
+
+
+def method(name, cache, background="none"):
+    """A network or traditional detection by name."""
+    return Traditional(name, cache) if name in TRADITIONAL else Network(name, cache, background)
+
+
+def is_empty(judged):
+    """Whether skies have no sources, so that all that is found is false."""
+    return not any(np.any(j.comparison.ts > 0) for j in judged)
