@@ -138,6 +138,8 @@ def _regular(matrix):
 
 
 def _solve(matrix, vector):
+    if not len(vector):  # all parameters are held at their bounds
+        return vector
     return cho_solve(cho_factor(_regular(matrix)), vector)
 
 
