@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-SPACING = 1.4  # deg between knots
+_SPACING = 1.4  # deg between knots
+_FINE, _DENSE = 1.0, 600.0  # deg where counts per deg2 and unit of ln E show finer structure
 _STIFFNESS = 0.15  # relative scatter of a coefficient about the mean of its neighbours
 
 
@@ -25,7 +26,13 @@ class Splines:
         return scaled.T @ scaled + ridge
 
 
-def splines(x, y, area, spacing=SPACING):
+def knot_spacing(counts, area, edges):
+    """Deg between knots for the counts of pixels (area in sr) between two energies."""
+    density = counts.sum() / (np.sum(area) * np.degrees(1) ** 2 * np.log(edges[1] / edges[0]))
+    return _FINE if density > _DENSE else _SPACING
+
+
+def splines(x, y, area, spacing):
     """B-splines at pixels with tangent-plane coordinates x, y (deg); values are per coefficient
     of density times the pixels' areas (deg2)."""
     first_x, weight_x, count_x = _axis(x, spacing)

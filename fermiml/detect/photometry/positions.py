@@ -10,6 +10,7 @@ _STEP = 0.15  # deg, largest of one iteration
 _LOOSE = 0.5  # deg, prior of the shift, which only matters where nothing is known
 
 _FAR = 1.8  # sigma from the best place, where the likelihood is looked at
+_SYSTEMATIC = 1.1, 0.003  # factor and deg (1 sigma): for confusion, as found on selection skies
 _WIDENED = (0.7, 4.0)  # the least and the most that a variance may grow by
 
 
@@ -79,7 +80,8 @@ def widened(covariance, fixed, drop_at):
 def ellipses(covariance):
     """Columns of the 68 % and 95 % ellipses of covariances (source, 2, 2; east, north)."""
     values, vectors = np.linalg.eigh(covariance)
-    minor, major = np.sqrt(np.maximum(values, 0)).T
+    factor, floor = _SYSTEMATIC
+    minor, major = np.sqrt(np.maximum(values, 0) * factor**2 + floor**2).T
     long_axis = vectors[:, :, 1]
     angle = position_angle(np.degrees(np.arctan2(long_axis[:, 0], long_axis[:, 1])))
     columns = {}

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import diags
 
 from fermiml.detect.photometry import likelihood, positions, spectra
-from fermiml.detect.photometry.background import SPACING, splines
+from fermiml.detect.photometry.background import knot_spacing, splines
 from fermiml.detect.photometry.extension import extension
 from fermiml.detect.photometry.pixels import grids
 from fermiml.detect.photometry.regions import axes, sky_coord
@@ -129,7 +129,8 @@ class _Field:
         x, y = grid.xy.T
         modelled = grid.background is not None
         weight = grid.background if modelled else grid.area * np.degrees(1) ** 2
-        spacing = _MODEL_SPACING if modelled else SPACING
+        free = knot_spacing(grid.counts, grid.area, plane.edges)
+        spacing = _MODEL_SPACING if modelled else free
         self._splines = splines(x, y, np.maximum(weight, 1e-12), spacing)
         self._blocks = likelihood.block_sums(grid.xy, _BLOCK)
         size = np.asarray(self._blocks.sum(axis=1))[:, 0]
