@@ -27,7 +27,8 @@ from fermiml.sky.canvas import canvas
 
 CLASSES = {"AGN": ("bll", "fsrq"), "PSR": ("PSR", "MSP")}
 LEVELS = (0.5, 0.9)  # completeness of the sensitivity maps
-_TS = (4.0, 250.0)  # expected TS between which fluxes are drawn, if none are chosen
+_TS = (3.0, 300.0)  # of a middling spectrum: what fluxes are drawn for, if none are chosen
+_REFERENCE = 25.0  # the expected TS whose flux is the unit of completeness, place by place
 _DENSE = 25  # candidate places for each that is taken
 _MOST = 200_000  # candidate places
 _CELLS = 60  # of the sensitivity map along a side
@@ -100,9 +101,12 @@ def inject(cube, detector, folder, settings=None, known=None):
         parts.append(_kept(path, partial(run.round, number)))
     table = vstack([p.table for p in parts], metadata_conflicts="silent")
     sources = SourceCatalog.from_table(table, meta={"SIMULATE": True})
-    fit = sensitivity.fit_completeness(table["TS_Expected"], table["Found"])
-    maps = {level: run.map(sensitivity.ts_at(fit, level)) for level in LEVELS}
-    summary = _summary(sources, detected, maps, fit, settings)
+    # In units of the flux of a middling source of TS 25 there, completeness is the same
+    # everywhere, and the mix of spectra is in it.
+    fit = sensitivity.fit_completeness(table["S1"] / table["S1_Reference"], table["Found"])
+    unit = run.map()
+    maps = {level: unit * sensitivity.value_at(fit, level) for level in LEVELS}
+    summary = _summary(sources, detected, maps, settings)
     summary["false sources expected"] = _false(cube, detector, detected, folder)
     return Injected(sources, detected, maps, summary)
 
@@ -161,17 +165,19 @@ class _Run:
         place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)
         if not len(place):
             raise InputError("there is no place for an injected source: take a smaller --away")
-        sources, expected = draw(place, settings, self.depth, rng)
+        sources, expected, unit = draw(place, settings, self.depth, rng)
         catalog = self.detector.run(with_sources(self.cube, sources, rng))
-        result = _record(sources, expected, catalog)
+        order = np.argsort(-expected)  # as in any truth table
+        result = _record(sources[order], expected[order], catalog)
+        result.table["S1_Reference"] = unit[order]
         result.table["Source_Name"] = [f"INJ {number:03d}-{i:04d}" for i in range(len(result))]
         result.table["Round"] = np.full(len(result), number, np.int16)
         still = pairs_within(self.detected, catalog.positions.icrs, metrics.RADIUS).first
         result.table["Lost"] = np.int16(len(self.detected) - len(np.unique(still)))
         return result
 
-    def map(self, ts):
-        """Map of the fluxes at which a source with a middling spectrum has this TS."""
+    def map(self):
+        """Map of the fluxes at which a source with a middling spectrum has the reference TS."""
         component, geom = self.cube.components[0], canvas(self.cube)
         factor = max(1, round(max(geom.data_shape) / _CELLS))
         coarse = geom.to_binsz(float(np.mean(geom.pixel_scales.to_value("deg"))) * factor)
@@ -179,11 +185,10 @@ class _Run:
         good = np.isfinite(position.spherical.lon.value)
         good[good] = away_from_edge(component, position[good], margin=0.0)
         values = np.full(len(position), np.nan)
-        if np.isfinite(ts) and good.any():
-            place = position[good].galactic
-            shapes = _middling(self.settings, len(place))
-            ones = Sources.points(place.l.deg, place.b.deg, np.ones(len(place)), shapes, "")
-            values[good] = self.depth.at(ones).flux(ts)
+        if good.any():
+            values[good] = _middling(position[good].galactic, self.settings, self.depth).flux(
+                _REFERENCE
+            )
         return WcsNDMap(coarse, values.reshape(coarse.data_shape), unit="cm-2 s-1")
 
 
@@ -242,26 +247,32 @@ def places(component, avoid, apart, away, rng):
 
 
 def draw(place, settings, depth, rng):
-    """Sources at places, and about the TS that each has."""
+    """Sources at places, about the TS that each has, and the reference flux of each place."""
     names = rng.choice(CLASSES[settings.kind], len(place))
     shapes = _shapes(settings, names, rng)
-    ones = Sources.points(place.l.deg, place.b.deg, np.ones(len(place)), shapes, names)
-    prospect = depth.at(ones)
+    middling = _middling(place, settings, depth)
     if settings.flux is None:
-        flux = prospect.flux(np.exp(rng.uniform(*np.log(_TS), len(place))))
+        flux = middling.flux(np.exp(rng.uniform(*np.log(_TS), len(place))))
     else:
         flux = np.exp(rng.uniform(*np.log(settings.flux), len(place)))
     sources = Sources.points(place.l.deg, place.b.deg, flux, shapes, names)
-    return sources, prospect.ts(flux)
+    return sources, depth.at(sources).ts(flux), middling.flux(_REFERENCE)
 
 
-def _middling(settings, number):
-    """The median spectral shape of the class, `number` times."""
+def _middling(place, settings, depth):
+    """The prospect of sources with the median spectrum of the class at places."""
     if settings.index is not None:
-        return _power_laws(settings.index, number)
-    shapes = _library()[CLASSES[settings.kind][0]]
-    columns = (shapes.pivot, shapes.index, shapes.curvature, shapes.exp_index)
-    return Shapes(*(np.full(number, np.median(c)) for c in columns))
+        shapes = _power_laws(settings.index, len(place))
+    else:
+        library = _library()
+        columns = zip(*(_columns(library[name]) for name in CLASSES[settings.kind]), strict=True)
+        medians = [np.median(np.concatenate(column)) for column in columns]
+        shapes = Shapes(*(np.full(len(place), median) for median in medians))
+    return depth.at(Sources.points(place.l.deg, place.b.deg, np.ones(len(place)), shapes, ""))
+
+
+def _columns(shapes):
+    return shapes.pivot, shapes.index, shapes.curvature, shapes.exp_index
 
 
 def _power_laws(index, number):
@@ -275,8 +286,7 @@ def _shapes(settings, names, rng):
         return _power_laws(settings.index, len(names))
     library = _library()
     picked = [library[name][[rng.integers(len(library[name]))]] for name in names]
-    fields = ("pivot", "index", "curvature", "exp_index")
-    return Shapes(*(np.concatenate([getattr(p, f) for p in picked]) for f in fields))
+    return Shapes(*(np.concatenate(c) for c in zip(*map(_columns, picked), strict=True)))
 
 
 def with_sources(cube, sources, rng):
@@ -290,10 +300,11 @@ def with_sources(cube, sources, rng):
     return replace(cube, components=components)
 
 
-def _summary(sources, detected, maps, fit, settings):
+def _summary(sources, detected, maps, settings):
     table = sources.table
     found = np.asarray(table["Found"], bool)
     flux, ts = (np.asarray(table[name], float) for name in ("S1", "TS_Expected"))
+    fit = sensitivity.fit_completeness(ts, found)
     return {
         "injected": len(table),
         "found": int(found.sum()),
@@ -303,7 +314,7 @@ def _summary(sources, detected, maps, fit, settings):
         "of these lost in a round": float(np.mean(table["Lost"])) if len(table) else 0.0,
         "completeness by flux": sensitivity.in_bins(flux, found, "S1"),
         "completeness by expected TS": sensitivity.in_bins(ts, found, "TS"),
-        "expected TS at a completeness": {str(v): sensitivity.ts_at(fit, v) for v in LEVELS},
+        "expected TS at a completeness": {str(v): sensitivity.value_at(fit, v) for v in LEVELS},
         "median flux at a completeness": {str(v): _median(m.data) for v, m in maps.items()},
         "median separation": _median(table["Separation"]),
     }

@@ -76,18 +76,21 @@ def _density(seen, used, counts, vector):
     return (counts[:, found].sum(axis=1) + 0.5) / area if area else np.full(len(counts), np.nan)
 
 
-def fit_completeness(ts, found):
-    """Logistic curve of completeness against ln TS: intercept and slope; None if all are alike."""
+def fit_completeness(values, found):
+    """Logistic curve of completeness against the logarithm of flux or TS: intercept and slope.
+
+    None if all or none are found.
+    """
     found = np.asarray(found, bool)
     if found.all() or not found.any():
         return None
-    logs = np.log(np.maximum(np.asarray(ts, float), 1e-3))[:, None]
+    logs = np.log(np.maximum(np.asarray(values, float), 1e-30))[:, None]
     model = LogisticRegression(C=100.0).fit(logs, found)
     return float(model.intercept_[0]), float(model.coef_[0, 0])
 
 
-def ts_at(fit, level):
-    """The TS at which a share `level` is found; NaN if that cannot be told."""
+def value_at(fit, level):
+    """The flux or TS at which a share `level` is found; NaN if that cannot be told."""
     if fit is None or fit[1] <= 0:
         return np.nan
     return float(np.exp((np.log(level / (1 - level)) - fit[0]) / fit[1]))
