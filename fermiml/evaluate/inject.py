@@ -139,8 +139,10 @@ def _fingerprint(cube, detector, settings, known):
         digest.update(np.ascontiguousarray(component.mask))
     if known is not None:
         digest.update(np.ascontiguousarray(known.icrs.ra.deg))
+    chosen = {**asdict(settings), "flux": settings.flux and list(settings.flux)}
+    del chosen["rounds"]  # more can be added to what is there
     return {
-        "settings": {**asdict(settings), "flux": settings.flux and list(settings.flux)},
+        "settings": chosen,
         "counts": digest.hexdigest()[:20],
         "network": detector.network.card["sha256"][:20],
         "localizer": detector.localizer,

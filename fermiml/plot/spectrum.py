@@ -120,9 +120,9 @@ def _per_flux(row, kind, model, edges):
 
 
 def _limit_height(ax):
-    """No more than four decades below the highest point: models fall for ever."""
+    """No more than three decades below the highest point: models fall for ever."""
     top = max(
         (np.nanmax(line.get_ydata()) for line in ax.lines if len(line.get_ydata())), default=1
     )
     if top > 0:
-        ax.set_ylim(max(ax.get_ylim()[0], top * 1e-4), None)
+        ax.set_ylim(max(ax.get_ylim()[0], top * 1e-3), None)
