@@ -412,3 +412,11 @@ def test_bad_input_of_the_command_is_one_line(files, options, message):
     assert result.exit_code == 2 and message in result.output
     assert result.output.strip().count("\n") == 0
     assert not (files / "new.fits").exists()
+
+
+def test_a_start_without_flux_is_no_obstacle(sources):
+    table = sky.seeds(sources, shapes=True).table
+    table["PL_Flux_Density"] *= 1e-10
+    table["Flux1000"] = np.nan
+    found = fit(SourceCatalog.from_table(table), sky.cube(sources), positions=False, bands=False)
+    np.testing.assert_allclose(column(found, "Flux1000"), sources.flux1000, rtol=0.02)

@@ -242,6 +242,13 @@ def test_ft1_with_choices(tmp_path):
     assert any("outside" in note for note in component.notes)
 
 
+def test_ft1_is_not_binned_where_events_were_cut_away(tmp_path):
+    lat.write_ft1(tmp_path / "ft1.fits")  # 500 MeV - 500 GeV
+    component = SkyCube.read(tmp_path / "ft1.fits", emin=100, emax=1e6).components[0]
+    assert_allclose(component.energy_edges[[0, -1]], [500, 500000])
+    assert any("nothing is binned outside" in note for note in component.notes)
+
+
 def test_list_of_ft1_files(tmp_path):
     for number in range(2):
         events = lat.random_events(seed=number)

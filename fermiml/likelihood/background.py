@@ -43,12 +43,13 @@ class Diffuse:
     @property
     def text(self):
         """What it is made of."""
-        return f"{self.galdiff or 'the embedded Galaxy'} + {self.iso or 'the embedded isotropic'}"
+        galaxy, flat = (path and Path(path).name for path in (self.galdiff, self.iso))
+        return f"{galaxy or 'the embedded Galaxy'} + {flat or 'the embedded isotropic'}"
 
     def content(self):
         """What tells two of them apart: names, sizes and times of the files."""
         stats = [p and Path(p).stat() for p in (self.galdiff, self.iso)]
-        return self.text, *(s and (s.st_size, s.st_mtime_ns) for s in stats)
+        return self.galdiff, self.iso, *(s and (s.st_size, s.st_mtime_ns) for s in stats)
 
     def planes(self, component, observation):
         """Galactic and isotropic plane, (2, bin, pixel)."""

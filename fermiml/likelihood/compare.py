@@ -173,7 +173,7 @@ def _words(given):
     if given is None:
         return ""
     names = given if isinstance(given, list | tuple) else [given]
-    paths = [str(name) for name in names if isinstance(name, str | Path)]
+    paths = [Path(name).name for name in names if isinstance(name, str | Path)]
     return ", ".join(paths) or "other expected counts"
 
 

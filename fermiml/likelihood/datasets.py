@@ -31,24 +31,38 @@ def _dataset(component, model):
             f"component {component.name}: gammapy's MapDataset needs WCS pixels, not HEALPix"
         )
     seen, geom = cut.observe(component), component.counts.geom
-    energy = geom.axes["energy"]
-    true = MapAxis.from_energy_edges(seen.true_edges * u.MeV, name="energy_true")
-    exposure = seen.exposure(seen.pixels.lon, seen.pixels.lat)
-    kernel = EDispKernel(axes=[true, energy], data=seen.dispersion)
     planes = model.planes(component, seen).sum(axis=0)
-    mask = np.broadcast_to(component.mask, geom.data_shape)
+    return build(
+        component.name,
+        component.counts,
+        component.mask,
+        background=planes.reshape(geom.data_shape),
+        true_edges=seen.true_edges,
+        exposure=seen.exposure(seen.pixels.lon, seen.pixels.lat),
+        dispersion=seen.dispersion,
+        psf=_trimmed(seen.psf, seen.true_energy[0]),
+    )
+
+
+def build(name, counts, mask, *, background, true_edges, exposure, dispersion, psf):
+    """A MapDataset from a counts map and arrays.
+
+    `exposure` (cm2 s) is for (true bin, pixels...), `dispersion` the probability (true bin,
+    counts bin), `mask` marks the observed pixels.
+    """
+    geom, energy = counts.geom, counts.geom.axes["energy"]
+    true = MapAxis.from_energy_edges(true_edges * u.MeV, name="energy_true")
+    true_geom = geom.to_image().to_cube([true])
+    kernel = EDispKernel(axes=[true, energy], data=dispersion)
+    seen = np.broadcast_to(mask, geom.data_shape)
     return MapDataset(
-        name=component.name,
-        counts=component.counts,
-        background=WcsNDMap(geom, planes.reshape(geom.data_shape)),
-        exposure=WcsNDMap(
-            geom.to_image().to_cube([true]),
-            exposure.reshape(-1, *geom.data_shape[1:]),
-            unit="cm2 s",
-        ),
-        psf=_trimmed(seen.psf, seen.true_energy[0]).to_gammapy(),
+        name=name,
+        counts=counts,
+        background=WcsNDMap(geom, background),
+        exposure=WcsNDMap(true_geom, exposure.reshape(true_geom.data_shape), unit="cm2 s"),
+        psf=psf.to_gammapy(),
         edisp=EDispKernelMap.from_edisp_kernel(kernel),
-        mask_safe=WcsNDMap(geom, mask.copy()),
+        mask_safe=WcsNDMap(geom, seen.copy()),
     )
 
 

@@ -13,7 +13,7 @@ from fermiml.likelihood.region import NORM
 _RING = 2.0  # sigma: the ellipse is that of the surface where -2 ln L has risen by 4, as in 4FGL
 _POINTS = np.array([[0, 0]] + [[np.cos(a), np.sin(a)] for a in np.arange(8) * np.pi / 4])
 _ROUNDS = 8
-_FARTHEST = 0.4  # deg that a fit may move a source
+_FARTHEST = 0.4  # deg that a fit may move a source, or be unsure about it (1 sigma)
 _BLEND = 0.7  # deg within which the norms of neighbours are refitted at every point
 
 
@@ -55,8 +55,8 @@ def locate(region, source, ts):
         if sigma < 0.15 and np.all(np.abs(np.log(change)) < 0.6):
             settled = True
             break
-    settled &= bool(center.separation(start).deg < _FARTHEST)
-    if not settled and not center.separation(start).deg < _FARTHEST:
+    reach = max(center.separation(start).deg, np.sqrt(np.linalg.eigvalsh(shape)[1]))
+    if not reach < _FARTHEST:
         return Place(start.ra.deg, start.dec.deg, np.full((2, 2), np.nan), False)
     moved = _sources_at(region, source, SkyCoord([center]))
     template, sums = region.images(moved)

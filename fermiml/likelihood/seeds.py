@@ -10,6 +10,7 @@ from fermiml.simulate.catalogs import sources_of
 from fermiml.simulate.sources import Shapes, concatenate
 
 log = logging.getLogger(__name__)
+LEAST = 1e-12  # flux 1-100 GeV below which a start would be lost in rounding errors
 SAME = 0.2  # deg: a known source closer to a seed than this is the seed
 
 
@@ -19,12 +20,12 @@ def seeds_of(catalog):
     table = catalog.table
     flux, index = (np.asarray(table[name], float) for name in ("Flux1000", "PL_Index"))
     bands = np.nansum(np.asarray(table["ML_Flux_Band"], float)[:, 1:], axis=1)
-    flux = np.where(flux > 0, flux, np.where(bands > 0, bands, START_FLUX))
+    flux = np.where(flux > LEAST, flux, np.where(bands > LEAST, bands, START_FLUX))
     index = np.where(index > 1, index, START_INDEX)
     pivot = np.full(len(flux), START_PIVOT)
     zero = np.zeros(len(flux))
     plain = Shapes(pivot, index, zero, zero)
-    known = np.isfinite(sources.amplitude) & (sources.amplitude > 0)
+    known = np.isfinite(sources.amplitude) & (sources.flux1000 > LEAST)
     amplitude = np.where(known, sources.amplitude, flux / plain.photons((1e3, 1e5))[:, 0])
     shapes = Shapes(
         *(

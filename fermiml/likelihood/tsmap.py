@@ -4,15 +4,15 @@ import warnings
 
 import numpy as np
 from astropy import units as u
-from gammapy.datasets import Datasets, MapDataset
+from gammapy.datasets import Datasets
 from gammapy.estimators import TSMapEstimator
 from gammapy.estimators.utils import estimate_exposure_reco_energy
-from gammapy.irf import EDispKernel, EDispKernelMap
-from gammapy.maps import MapAxis, WcsNDMap
+from gammapy.maps import WcsNDMap
 from gammapy.modeling.models import PointSpatialModel, PowerLawSpectralModel, SkyModel
 from scipy.ndimage import maximum_filter
 from scipy.signal import oaconvolve
 
+from fermiml.likelihood import datasets
 from fermiml.sky import exposure as exposures
 
 BREAK = 2000.0  # MeV, where the PSF kernel changes its size
@@ -133,23 +133,19 @@ def _halves(component):
 def _dataset(name, component, bins):
     """Some bins of a component as a gammapy dataset, with an empty background."""
     counts = component.counts.slice_by_idx({"energy": bins})
-    energy = counts.geom.axes["energy"]
     true_edges, matrix = _dispersion(component.edisp, bins)
-    true = MapAxis.from_energy_edges(true_edges, unit="MeV", name="energy_true")
-    geom = component.geom.to_cube([true])
     # gammapy wants the exposure on the pixels of the counts.
-    position = geom.to_image().get_coord().skycoord
-    values = exposures.sample(component.exposure, position, true.center.to_value("MeV"))
-    kernel = EDispKernel(axes=[true, energy], data=matrix)
-    mask = np.broadcast_to(component.mask, counts.data.shape)
-    return MapDataset(
-        name=name,
-        counts=WcsNDMap(counts.geom, counts.data.astype(float)),
-        background=WcsNDMap(counts.geom, dtype=float),
-        exposure=WcsNDMap(geom, np.nan_to_num(values), unit="cm2 s"),
-        psf=component.psf.to_gammapy(),
-        edisp=EDispKernelMap.from_edisp_kernel(kernel),
-        mask_safe=WcsNDMap(counts.geom, mask.copy()),
+    center = np.sqrt(true_edges[:-1] * true_edges[1:])
+    exposure = exposures.sample(component.exposure, component.pixel_positions(), center)
+    return datasets.build(
+        name,
+        WcsNDMap(counts.geom, counts.data.astype(float)),
+        component.mask,
+        background=np.zeros(counts.data.shape),
+        true_edges=true_edges,
+        exposure=np.nan_to_num(exposure),
+        dispersion=matrix,
+        psf=component.psf,
     )
 
 

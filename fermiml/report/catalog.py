@@ -1,5 +1,7 @@
 """The page of a single catalog."""
 
+from pathlib import Path
+
 import numpy as np
 
 from fermiml.plot import style
@@ -24,7 +26,7 @@ def facts_of_data(cube):
     edges = cube.components[0].energy_edges / 1e3
     center = cube.center.galactic
     return [
-        ("data", f"{cube.source} ({cube.kind})"),
+        ("data", f"{Path(cube.source).name} ({cube.kind})"),
         ("energies", f"{edges[0]:.3g}-{edges[-1]:.3g} GeV, {len(edges) - 1} bins"),
         ("counts", f"{cube.total_counts:.0f}, in {len(cube.components)} component"
                    f"{'s' * (len(cube.components) != 1)}"),

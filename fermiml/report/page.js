@@ -26,7 +26,8 @@ function drawMap() {
   for (const line of data.lines) {
     make("polyline", { class: "line", points: points(line.points) }, map);
     const [x, y] = line.points[0];
-    const text = make("text", { x, y }, map, line.label);
+    const side = x > width / 2 ? "end" : "start";
+    const text = make("text", { x, y, "text-anchor": side }, map, line.label);
     sized.push((unit) => text.setAttribute("font-size", 11 * unit));
   }
   for (const known of data.known) {
@@ -283,15 +284,27 @@ function scale(logs, start, end) {
   return { low, high, at: (v) => start + (Math.max(v, low) - low) / (high - low) * (end - start) };
 }
 
+// Powers of ten, and 2 and 5 times these where there is room.
+function ticks({ low, high }) {
+  const all = [];
+  for (let k = Math.floor(low); k <= high; k++) {
+    for (const m of high - low < 2 ? [1, 2, 5] : [1]) {
+      const v = k + Math.log10(m);
+      if (v >= low && v <= high) all.push([v, `${m}e${k}`]);
+    }
+  }
+  return all;
+}
+
 function axis(svg, x, y, left, right, top, bottom) {
   make("path", { d: `M${left},${top}V${bottom}H${right}`, stroke: "#888", fill: "none" }, svg);
-  for (let k = Math.ceil(x.low); k <= x.high; k++) {
-    make("path", { d: `M${x.at(k)},${bottom}v4`, stroke: "#888" }, svg);
-    make("text", { x: x.at(k), y: bottom + 15, "text-anchor": "middle" }, svg, `1e${k}`);
+  for (const [v, label] of ticks(x)) {
+    make("path", { d: `M${x.at(v)},${bottom}v4`, stroke: "#888" }, svg);
+    make("text", { x: x.at(v), y: bottom + 15, "text-anchor": "middle" }, svg, label);
   }
-  for (let k = Math.ceil(y.low); k <= y.high; k++) {
-    make("path", { d: `M${left},${y.at(k)}h-4`, stroke: "#888" }, svg);
-    make("text", { x: left - 6, y: y.at(k) + 3, "text-anchor": "end" }, svg, `1e${k}`);
+  for (const [v, label] of ticks(y)) {
+    make("path", { d: `M${left},${y.at(v)}h-4`, stroke: "#888" }, svg);
+    make("text", { x: left - 6, y: y.at(v) + 3, "text-anchor": "end" }, svg, label);
   }
   make("text", { x: (left + right) / 2, y: bottom + 30, "text-anchor": "middle" }, svg, "energy (MeV)");
   make("text", { x: 12, y: top + 90, transform: `rotate(-90 12 ${top + 90})`, "text-anchor": "middle" },

@@ -84,7 +84,7 @@ def build(
         More positions for the map, as crosses.
     """
     groups = np.full(len(catalog), "sources") if groups is None else np.asarray(groups)
-    colours = colours or {name: "#0072b2" for name in dict.fromkeys(groups.tolist())}
+    colours = colours or dict.fromkeys(dict.fromkeys(groups.tolist()), "#0072b2")
     image, geom = _picture(cube)
     data = {
         "image": image,

@@ -62,6 +62,12 @@ def read_events(paths, options):
         raise InputError(f"{paths[0]}: no event is left by the cuts")
     center, width = _field(position, selection, options)
     edges = _energy_edges(energy, selection, options)
+    cut = selection.energy or (0, np.inf)
+    if (options.emin or cut[0]) < cut[0] or (options.emax or 0) > cut[1]:
+        notes.append(
+            f"the events were cut to {cut[0]:g}-{cut[1]:g} MeV: nothing is binned outside, where "
+            "empty bins would speak against every source"
+        )
     counts = _bin(position, energy, center, width, edges, options)
     outside = len(energy) - counts.data.sum()
     if outside:
@@ -185,8 +191,9 @@ def _hull(geom, position):
 
 def _energy_edges(energy, selection, options):
     """About eight bins a decade, with the edges of the network bands among the edges."""
+    least, most = selection.energy or (0.0, np.inf)
     low, high = selection.energy or (energy.min(), energy.max() * 1.001)
-    low, high = options.emin or low, options.emax or high
+    low, high = max(options.emin or low, least), min(options.emax or high, most)
     if not 0 < low < high:
         raise InputError(f"the energies run from {low:g} to {high:g} MeV: nothing to bin")
     inner = [e for e in EDGES if 1.05 * low < e < high / 1.05]
