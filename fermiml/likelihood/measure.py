@@ -9,7 +9,7 @@ from fermiml.likelihood.region import CURVATURE, INDEX, NORM
 
 INDEX_TS = 9.0  # from which the index is free
 CURVATURE_TS = 16.0  # from which curved spectra are tried
-BRIGHT_TS = 100.0  # from which a source must be right before its surroundings are fitted
+BRIGHT_TS = 400.0  # from which a source must be right before its surroundings are fitted
 
 
 @dataclass(frozen=True)

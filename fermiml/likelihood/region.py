@@ -57,8 +57,8 @@ class Fit:
         """How much larger the error of a column's norm is than with all else held."""
         owner, kind = np.nonzero(self.free)
         (mine,) = np.flatnonzero((owner == column) & (kind == NORM))
-        alone = max(self.minimum.curvature[mine, mine], 1e-300)
-        return max(np.sqrt(self.covariance[mine, mine] * alone), 1.0)
+        alone = self.minimum.curvature[mine, mine]
+        return np.sqrt(max(self.covariance[mine, mine] * alone, 1.0))
 
 
 class Region:
