@@ -105,7 +105,7 @@ def _judge(gta, seeds, added, threshold):
     """Drop seeds whose TS does not reach the threshold."""
     for row in added:
         if decisions.keeps(seeds.ts[row], threshold):
-            seeds.mark(row, decisions.NEW)
+            seeds.status[row] = decisions.NEW
         else:
             _drop(gta, seeds, row, decisions.REJECTED, f"TS {seeds.ts[row]:.1f}")
 

@@ -1,0 +1,181 @@
+"""A stand-in for a fermipy analysis: its habits and its failures, without the Fermitools."""
+
+import sys
+import types
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+
+class Parameter:
+    """A free or fixed number."""
+
+    def __init__(self, value, free=False):
+        self.value, self.free = value, free
+
+    def isFree(self):
+        return self.free
+
+
+class Saved:
+    """What the Fermitools' LikelihoodState keeps of a parameter."""
+
+    def __init__(self, par):
+        self.par = Parameter(par.value, par.free)
+
+    def setDataMembers(self, par):
+        par.value, par.free = self.par.value, self.par.free
+
+
+def install(monkeypatch):
+    """Put the module `LikelihoodState` where the engine looks for it."""
+    module = types.ModuleType("LikelihoodState")
+    module.LikelihoodState = lambda like: types.SimpleNamespace(
+        pars=[Saved(par) for par in like.params()]
+    )
+    monkeypatch.setitem(sys.modules, "LikelihoodState", module)
+
+
+class Source:
+    """A source of the ROI."""
+
+    def __init__(self, name, place, diffuse=False, **data):
+        self.name, self.skydir, self.diffuse, self.extended = name, place, diffuse, False
+        self.data = {
+            "ra": place.ra.deg, "dec": place.dec.deg, "pos_cel_cov": np.full((2, 2), np.nan),
+            "SpatialWidth": None, "SpectrumType": "PowerLaw", "npred": 10.0, "ts": 99.0,
+            "flux1000": 1e-9, "flux1000_err": 1e-10, "eflux100": 1e-6, "eflux100_err": 1e-7,
+            "pivot_energy": 2e3, "dnde": 1e-13, "dnde_err": 1e-14, **data,
+        }  # fmt: skip
+        error = {"error": 1e-14}
+        self.params = {
+            "Prefactor": {"value": 1e-12, **error},
+            "Index": {"value": -2.2, "error": 0.1},
+            "Scale": {"value": 1e3, "error": np.nan},
+        }
+        self.norm = Parameter(1.0)
+
+    def __getitem__(self, key):
+        return self.data[key]
+
+
+class Roi:
+    """Sources by name."""
+
+    def __init__(self, sources):
+        self.sources = list(sources)
+
+    point_sources = property(lambda self: [s for s in self.sources if not s.diffuse])
+    diffuse_sources = property(lambda self: [s for s in self.sources if s.diffuse])
+
+    def __getitem__(self, name):
+        return next(s for s in self.sources if s.name == name)
+
+    get_source_by_name = __getitem__
+    copy_source = __getitem__
+
+    def has_source(self, name):
+        return any(s.name == name for s in self.sources)
+
+    def delete_sources(self, sources):
+        self.sources = [s for s in self.sources if s not in sources]
+
+
+class Like:
+    """The names that one component (or their sum) knows; `ts` is what a source really has."""
+
+    def __init__(self, gta, names):
+        self.gta, self.names = gta, list(names)
+        self.logLike = types.SimpleNamespace(
+            eraseSourceMap=lambda name: None, buildFixedModelWts=lambda: None
+        )
+        self.model = None
+
+    components = property(lambda self: [c.like for c in self.gta.components])
+
+    def sourceNames(self):
+        return tuple(sorted(self.names))
+
+    def deleteSource(self, name):
+        self.names.remove(name)
+
+    def params(self):
+        return [self.gta.roi[name].norm for name in self.sourceNames()]
+
+    def syncSrcParams(self, *_):
+        pass
+
+    def Ts2(self, name, reoptimize=False):
+        return self.gta.ts[name] * (0.8 if reoptimize else 1.0)
+
+
+class Analysis:
+    """A GTAnalysis with two components.
+
+    `ts`: TS of every seed by name; `fits_fail_with`: names with which no fit converges;
+    `half_added`: names whose addition breaks off after the first component; `lost`: names that a
+    localisation leaves deleted when it breaks off.
+    """
+
+    def __init__(self, ts, sources=(), fits_fail_with=(), half_added=(), lost=()):
+        self.ts, self.bad, self.half, self.lost = ts, fits_fail_with, half_added, lost
+        galaxy = Source("galdiff", SkyCoord(0, 0, unit="deg"), diffuse=True)
+        self.roi = Roi([*sources, galaxy])
+        names = [s.name for s in self.roi.sources]
+        self.components = [types.SimpleNamespace(like=Like(self, names)) for _ in range(2)]
+        self.fits = []
+        self._fitcache = None
+
+    like = property(lambda self: self.components[0].like)
+
+    def get_params(self):
+        return [{"src_name": n, "par_name": "Prefactor"} for n in self.like.sourceNames()]
+
+    def set_free_param_vector(self, free):
+        for par, flag in zip(self.like.params(), free, strict=True):
+            par.free = flag
+
+    def add_source(self, name, properties, **options):
+        assert not options["save_source_maps"]
+        place = SkyCoord(properties["ra"], properties["dec"], unit="deg")
+        self.roi.sources.append(Source(name, place))
+        for number, component in enumerate(self.components):
+            if number and name in self.half:
+                raise RuntimeError("Source map cannot be made")
+            component.like.names.append(name)
+
+    def delete_source(self, name, **_):
+        self.roi.delete_sources([self.roi[name]])
+        for component in self.components:
+            component.like.names.remove(name)
+
+    def free_sources(self, free, **_):
+        for source in self.roi.sources:
+            source.norm.free = free
+
+    def free_source(self, name, free=True, pars=None, **_):
+        self.roi[name].norm.free = free
+
+    def fit(self, **_):
+        free = {s.name for s in self.roi.sources if s.norm.free}
+        self.fits.append(free)
+        good = not any(self.roi.has_source(name) for name in self.bad)
+        return {"fit_success": good, "fit_status": 0 if good else 102, "fit_quality": 3}
+
+    def localize(self, name, **_):
+        if name in self.lost:
+            for component in self.components[:1]:
+                component.like.names.remove(name)
+            raise IndexError("index 100 is out of bounds")
+        return {"fit_success": True, "fit_inbounds": True}
+
+    def _sync_params(self, name):
+        pass
+
+    def _update_roi(self):
+        pass
+
+    def consistent(self):
+        """Whether all parts know the same sources."""
+        names = sorted(s.name for s in self.roi.sources)
+        return all(sorted(c.like.names) == names for c in self.components)
