@@ -15,6 +15,7 @@ class MatchedFilter:
 
     name = "matched-filter"
     card = {"sha256": "0" * 64}  # noqa: RUF012
+    kind = SimpleNamespace(RADIUS=1.0)
 
     def maps(self, planes):
         return {"probability": 1 / (1 + np.exp(6 - planes[..., PLANES - 3]))}

@@ -1,22 +1,26 @@
 """`fermiml evaluate`: catalogs of anyone scored on simulated fields, and what is written."""
 
+import importlib.util
 import json
 from importlib import resources
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from click.testing import CliRunner
-from matchedfilter import MatchedFilter
+from matchedfilter import Detector, MatchedFilter
 
 from fermiml import SourceCatalog
 from fermiml.cli.main import main
+from fermiml.detect import detector
 from fermiml.detect.views import Views
 from fermiml.errors import InputError
 from fermiml.evaluate import config as configs
 from fermiml.evaluate import methods, numbers, published, report, segmentation, skies
 from fermiml.evaluate.benchmark import judge
+from fermiml.evaluate.evaluate import evaluate as run_evaluation
 from fermiml.networks import targets
 from fermiml.simulate import config
 from fermiml.simulate.skies import simulate
@@ -194,3 +198,70 @@ def test_tables_of_skies_without_sources():
         "empty": {"a": {"own fields": {"fields": 1, "false sources per 1000 deg2": {0.5: 2.5}}}}
     }
     assert "0.5: 2.50" in report.markdown(results)
+
+
+@pytest.fixture
+def challenge():
+    """The script of the data challenge."""
+    path = Path(__file__).parents[1] / "benchmarks" / "challenge.py"
+    spec = importlib.util.spec_from_file_location("challenge", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_challenge_shows_no_truth(challenge, folder, tmp_path, monkeypatch):
+    """What is public are counts, response and a diffuse model, which is not the true one."""
+    monkeypatch.setattr(
+        challenge.skies, "simulate", lambda settings, truth: skies.fields_of(folder)
+    )
+    options = SimpleNamespace(
+        challenge=tmp_path / "public", truth=tmp_path / "truth", seed=1, fields=2, width=5.0,
+        years=14.0, populations=["nominal", "sparse"], no_gas=True,
+    )  # fmt: skip
+    challenge.make(options)
+    fields = sorted(p for p in (tmp_path / "public").glob("*/*"))
+    assert len(fields) == 2 * 2 * 2
+    for field in fields:
+        names = {"counts.fits", "bexpmap.fits", "psf.fits", "background.fits"}
+        assert {p.name for p in field.iterdir()} == names
+    shown = (fields[0] / "background.fits").read_bytes()
+    assert shown == (skies.fields_of(folder)[0] / "background_wrong.fits").read_bytes()
+
+
+def test_an_entry_to_the_challenge_is_scored(challenge, folder, entries, tmp_path):
+    (tmp_path / "entry").mkdir()
+    (tmp_path / "entry" / folder.name).symlink_to(entries)
+    options = SimpleNamespace(
+        entry=tmp_path / "entry", truth=folder.parent, output=tmp_path / "scores"
+    )
+    challenge.score(options)
+    scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    assert set(scores["sets"]) == {"all", folder.name}
+    assert scores["sets"]["all"]["entry"]["own fields"]["fields"] == 2
+
+
+def test_a_network_is_run_once_in_each_field(folder, tmp_path, monkeypatch):
+    """The second time, everything comes from the cache; another background is another method."""
+    runs = []
+
+    class Counting(Detector):
+        @classmethod
+        def from_pretrained(cls, name, **settings):
+            return cls()
+
+        def run(self, cube):
+            runs.append(cube.components[0].background is None)
+            return super().run(cube)
+
+    monkeypatch.setattr(detector, "SourceDetector", Counting)
+    settings = configs.check({"skies": str(folder), "models": ["mine"]})
+    settings["skies"] = {"test": folder}
+    for background in ("none", "none", "background"):
+        settings["background"] = background
+        text = run_evaluation(settings, tmp_path / "out")
+        assert "| test | mine | 2 |" in text
+    assert runs == [True, True, False, False]
+    assert "| test" not in run_evaluation(
+        settings | {"cache": tmp_path / "new"}, tmp_path, cached=True
+    )

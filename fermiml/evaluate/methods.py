@@ -69,10 +69,12 @@ class Network:
         """Catalog and run time of a sky."""
         return benchmark.kept(self._cache / f"{name}.fits", lambda: self._detector.run(sky.cube))
 
-    def pixels(self, sky, name):
+    def pixels(self, sky, name, cached=False):
         """Of a segmenting network, how good its map is; kept like the catalog."""
         network, path = self._detector.network, self._cache / f"{name}_pixels.json"
         if not segmentation.is_segmentation(network):
+            return None
+        if cached and not path.is_file():
             return None
         if not path.is_file():
             write_json(path, segmentation.count_pixels(network, sky))

@@ -56,7 +56,7 @@ def judge_field(chosen, label, folder, cached=False):
         return None
     catalog, spent = chosen.find(sky, name)
     pixels = getattr(chosen, "pixels", None)
-    return benchmark.judge(catalog, sky, spent, pixels(sky, name) if pixels else None)
+    return benchmark.judge(catalog, sky, spent, pixels and pixels(sky, name, cached))
 
 
 def score(methods, judged):
