@@ -45,9 +45,7 @@ def shoot(command, output, wait, env, keys=()):
             subprocess.run(["xdotool", *key], env=env, check=True)
             time.sleep(4)
         subprocess.run(["import", "-window", "root", str(output)], env=env, check=True)
-        subprocess.run(
-            ["convert", str(output), "-trim", "-colors", "128", str(output)], check=True
-        )
+        subprocess.run(["convert", str(output), "-trim", "-colors", "128", str(output)], check=True)
     finally:
         program.terminate()
         program.wait()
@@ -70,7 +68,10 @@ def main():
                "-zoom", "to", "fit"]  # fmt: skip
         shoot(ds9, out / "screen_ds9.png", options.wait, env)
         topcat = ["topcat", str(demo / "compare.fits")]
-        choose, browse = ("mousemove", "60", "97", "click", "1"), ("mousemove", "161", "40", "click", "1")
+        choose, browse = (
+            ("mousemove", "60", "97", "click", "1"),
+            ("mousemove", "161", "40", "click", "1"),
+        )
         shoot(topcat, out / "screen_topcat.png", 2 * options.wait, env, keys=[choose, browse])
     subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,1400",

@@ -2,8 +2,6 @@
 
 from importlib import resources
 
-import numpy as np
-
 from fermiml.catalog.export import export
 from fermiml.detect.detector import SourceDetector
 from fermiml.evaluate.skies import read_sky
@@ -60,14 +58,13 @@ def table(comparison):
              f"{'TS map':>9}{'off (deg)':>11}"]  # fmt: skip
     for row in known:
         ml, traditional = (_found(row, which) for which in (ML, TRADITIONAL))
-        lines.append(f"{row['Source_Name']:<20}{row['TS_Expected']:>12.0f}{ml:>20}{traditional:>20}")
-    others = [
-        f"{np.sum(~np.isin(np.asarray(found.table['Source_Name']), comparison.known[f'Name_{which}']))}"
-        f" by {words}"
-        for which, words, found in (
-            (ML, "the network", comparison.ml),
-            (TRADITIONAL, "the TS map", comparison.traditional),
+        lines.append(
+            f"{row['Source_Name']:<20}{row['TS_Expected']:>12.0f}{ml:>20}{traditional:>20}"
         )
+    lists = (ML, "the network", comparison.ml), (TRADITIONAL, "the TS map", comparison.traditional)
+    others = [
+        f"{len(set(found.table['Source_Name']) - set(comparison.known[f'Name_{which}']))} by {words}"
+        for which, words, found in lists
     ]
     lines.append(f"found where no true source of TS > 9 is: {' and '.join(others)}")
     return "\n".join(lines)

@@ -7,8 +7,9 @@ from gammapy.maps import HpxGeom, HpxNDMap, WcsGeom, WcsNDMap
 
 from fermiml.errors import InputError
 from fermiml.likelihood.region import Cut
-from fermiml.simulate.observation import BINS_PER_DECADE, Observation
+from fermiml.simulate.observation import Observation
 from fermiml.simulate.sources import unit_vectors
+from fermiml.sky.irfs import TRUE_PER_DECADE
 
 
 def check(cube):
@@ -78,7 +79,7 @@ def observe(component):
     way to the one of the IRF.
     """
     given = component.edisp
-    fine = np.max(np.log10(given.true_edges[1:] / given.true_edges[:-1])) < 1.1 / BINS_PER_DECADE
+    fine = np.max(np.log10(given.true_edges[1:] / given.true_edges[:-1])) < 1.1 / TRUE_PER_DECADE
     observation = Observation.like(component, dispersion=not fine)
     if not fine:
         return observation

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -13,11 +12,8 @@ from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
 from fermiml.sky.areasplit import points_in_pixels
 from fermiml.sky.fitsmaps import image_geom
+from fermiml.sky.irfs import true_energies
 from fermiml.sky.tiling import to_frame
-
-BINS_PER_DECADE = 8  # of the true energies, at least
-# True energies that still put events into the lowest and highest bins of the counts.
-_BELOW, _ABOVE = 0.5, 0.25  # decades
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Observation:
     def of(cls, geom, exposure_map, response, psf=None, dispersion=True, mask=None):
         """An observation with the response of an IRF; `dispersion` switches that one off."""
         edges = geom.axes["energy"].edges.to_value("MeV")
-        true_edges = refined(edges, beyond=dispersion)
+        true_edges = true_energies(edges, beyond=dispersion)
         if dispersion:
             matrix = response.edisp_matrix(true_edges, edges)
         else:
@@ -113,18 +109,6 @@ class Observation:
     def photons(self, sources):
         """Expected photons by source and true bin, wherever their events fall."""
         return sources.flux(self.true_edges) * self.exposure(sources.lon, sources.lat).T
-
-
-def refined(edges, beyond):
-    """Edges with all of `edges` among them and bins no wider than an eighth of a decade."""
-    edges = np.asarray(edges, float)
-    if beyond:
-        edges = np.concatenate([[edges[0] * 10**-_BELOW], edges, [edges[-1] * 10**_ABOVE]])
-    parts = [edges[:1]]
-    for low, high in pairwise(edges):
-        count = max(1, int(np.ceil(np.log10(high / low) * BINS_PER_DECADE - 1e-6)))
-        parts.append(np.geomspace(low, high, count + 1)[1:])
-    return np.concatenate(parts)
 
 
 class Pixels:

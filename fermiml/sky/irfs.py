@@ -4,6 +4,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,6 +41,9 @@ PARTITIONS = (
 )
 ALL_EVENTS = 3
 DEFAULT_IRF = "P8R3_SOURCE_V3"
+TRUE_PER_DECADE = 8  # bins of true energies, at least
+# True energies that still put events into the lowest and highest bins of the counts.
+_BELOW, _ABOVE = 0.5, 0.25  # decades
 _LATEST = {"P8R3": "V3", "P8R2": "V6"}
 
 
@@ -183,3 +187,17 @@ def _compact_row(name, event_type, axes, row):
         axes["RATIO"],
         column("EDISP"),
     )
+
+
+def true_energies(edges, beyond=True):
+    """Edges of true-energy bins for the bins of counts, all of `edges` among them and none wider
+    than an eighth of a decade; `beyond` adds the energies that still put events into the lowest
+    and the highest bin."""
+    edges = np.asarray(edges, float)
+    if beyond:
+        edges = np.concatenate([[edges[0] * 10**-_BELOW], edges, [edges[-1] * 10**_ABOVE]])
+    parts = [edges[:1]]
+    for low, high in pairwise(edges):
+        count = max(1, int(np.ceil(np.log10(high / low) * TRUE_PER_DECADE - 1e-6)))
+        parts.append(np.geomspace(low, high, count + 1)[1:])
+    return np.concatenate(parts)

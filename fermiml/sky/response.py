@@ -155,11 +155,9 @@ def _estimate_exposure(component, response):
 
 
 def _dispersion(component, response):
-    """Matrix for the native bins; the true bins reach beyond both ends."""
+    """Matrix for the native bins; the true bins are finer and reach beyond both ends."""
     edges = component.energy_edges
-    below = edges[0] * 10 ** np.arange(-0.5, 0, 0.125)
-    above = edges[-1] * 10 ** np.arange(0.125, 0.3, 0.125)
-    true_edges = np.concatenate([below, edges, above])
+    true_edges = irfs.true_energies(edges)
     return EnergyDispersion(true_edges, response.edisp_matrix(true_edges, edges))
 
 
