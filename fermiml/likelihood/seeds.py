@@ -25,7 +25,8 @@ def seeds_of(catalog):
     pivot = np.full(len(flux), START_PIVOT)
     zero = np.zeros(len(flux))
     plain = Shapes(pivot, index, zero, zero)
-    known = np.isfinite(sources.amplitude) & (sources.flux1000 > LEAST)
+    known = np.isfinite(sources.amplitude)
+    known[known] = sources[known].flux1000 > LEAST
     amplitude = np.where(known, sources.amplitude, flux / plain.photons((1e3, 1e5))[:, 0])
     shapes = Shapes(
         *(

@@ -120,8 +120,9 @@ def summary(comparison):
         lines.append(_known_line(comparison, threshold))
     false = comparison.expected_false
     text = "" if np.isnan(false["ML"]) else f"{false['ML']:.1f} of the network's list; "
-    lines.append(("expected to be false", f"{text}{false['noise']:.2f} with {threshold} in "
-                  f"{comparison.area:.0f} deg2 from noise alone"))  # fmt: skip
+    text += f"from noise alone, in {comparison.area:.0f} deg2, {false['traditional']:.1f} of the "
+    lines.append(("expected to be false",
+                  f"{text}traditional list and {false['noise']:.2f} with {threshold}"))  # fmt: skip
     times = [f"{name} {'given' if np.isnan(s) else f'{s:.1f} s'}"
              for name, s in comparison.seconds.items()]  # fmt: skip
     lines.append(("wall time", ", ".join(times)))
