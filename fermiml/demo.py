@@ -61,9 +61,12 @@ def table(comparison):
         lines.append(
             f"{row['Source_Name']:<20}{row['TS_Expected']:>12.0f}{ml:>20}{traditional:>20}"
         )
-    lists = (ML, "the network", comparison.ml), (TRADITIONAL, "the TS map", comparison.traditional)
+    lists = (
+        (ML, "the network", comparison.ml.table),
+        (TRADITIONAL, "the TS map", comparison.traditional.table),
+    )
     others = [
-        f"{len(set(found.table['Source_Name']) - set(comparison.known[f'Name_{which}']))} by {words}"
+        f"{len(set(found['Source_Name']) - set(comparison.known[f'Name_{which}']))} by {words}"
         for which, words, found in lists
     ]
     lines.append(f"found where no true source of TS > 9 is: {' and '.join(others)}")
