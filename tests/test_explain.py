@@ -80,7 +80,7 @@ def test_the_heatmap_is_brightest_where_the_sources_are(cube, catalog):
 
 def test_a_source_outside_of_the_data_is_refused(cube):
     with pytest.raises(InputError, match="outside of the data"):
-        Views(cube).owner(SkyCoord(200, 0, unit="deg", frame="galactic"))
+        Views(cube).deepest(SkyCoord(200, 0, unit="deg", frame="galactic"))
 
 
 @pytest.fixture

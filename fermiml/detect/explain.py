@@ -55,7 +55,7 @@ def explain(position, views, network):
     -------
     Explanation
     """
-    number, pixel = views.owner(position)
+    number, pixel = views.deepest(position)
     view = views[number]
     heatmap = network.maps(np.array([view.planes] * BATCH))["probability"][0]
     window, extent = _window(pixel, len(heatmap))

@@ -62,15 +62,23 @@ class Views:
         planes = self._evidence(counts, patch.coverage, self._covered, model)
         return np.moveaxis(planes, 0, -1)
 
-    def owner(self, position):
-        """Number of the patch to whose own sky a SkyCoord belongs, and its pixel (x, y) there."""
-        for number, geom in enumerate(self.geoms):
-            x, y = (float(np.squeeze(v)) for v in geom.coord_to_pix(position))
-            size = geom.data_shape[0]
-            inside = -0.5 < x < size - 0.5 and -0.5 < y < size - 0.5
-            if inside and self._patches.owned(number)[round(y), round(x)]:
-                return number, (x, y)
-        raise InputError("the source lies outside of the data")
+    def deepest(self, position):
+        """Number of the patch deepest inside which a SkyCoord lies, and its pixel (x, y) there.
+
+        The candidate of that patch is the one that becomes the source.
+        """
+        pixels = [np.ravel(geom.coord_to_pix(position)) for geom in self.geoms]
+        sizes = np.array([geom.data_shape[0] for geom in self.geoms])
+        depth = np.array(
+            [
+                np.min([*pixel, *(size - 1 - pixel)])
+                for pixel, size in zip(pixels, sizes, strict=True)
+            ]
+        )
+        number = int(np.argmax(np.nan_to_num(depth, nan=-np.inf)))
+        if not depth[number] > 0:
+            raise InputError("the source lies outside of the data")
+        return number, tuple(map(float, pixels[number]))
 
 
 def _shares(cube, banded):
@@ -81,7 +89,7 @@ def _shares(cube, banded):
     for row, component in zip(shares, cube.components, strict=True):
         energy = [low * np.sqrt(2) for low, _ in BANDS]
         row[:] = exposures.sample(component.exposure, cube.center[None], energy)[:, 0]
-    return np.nan_to_num(shares / np.nanmax(shares, axis=0), nan=1.0)
+    return np.nan_to_num(shares / np.fmax.reduce(shares), nan=1.0)
 
 
 def _background_patches(cube, origin):

@@ -81,11 +81,7 @@ class Patches:
         geom = self.geoms[number]
         pieces = [cutter.cut(geom) for cutter in self._cutters]
         counts, coverage = (np.array(part, np.float32) for part in zip(*pieces, strict=True))
-        return Patch(geom, counts, coverage, self.owned(number))
-
-    def owned(self, number):
-        """Pixels (y, x) of the sky that is a patch's own."""
-        return self._tiling.owned(number)
+        return Patch(geom, counts, coverage, self._tiling.owned(number))
 
 
 # --- patches from the native grid ---------------------------------------------------------
