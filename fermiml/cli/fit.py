@@ -40,28 +40,48 @@ def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, *
     from the IRF that the header names. The background is --background (expected counts), or
     built from --galdiff and --iso, or else the coarse embedded model. An interrupted run goes
     on where it was when the command is repeated.
+
+    With --engine fermipy, COUNTS is the YAML of a fermipy analysis or a folder with one.
     """  # fmt: skip
-    from pathlib import Path
-
+    models = {"galdiff": galdiff, "iso": iso, "known": known}
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.errors import InputError
     from fermiml.files import check_new
-    from fermiml.likelihood import gammapy_engine
-    from fermiml.likelihood.parts import Parts
 
-    if engine == "fermipy":
-        raise InputError("--engine fermipy is not there yet; use gammapy")
     check_new(output, overwrite)
     sources = SourceCatalog.read(catalog)
-    others = None if known is None else SourceCatalog.read(known)
-    cube = read_counts(counts, **options)
-    parts = Path(output).expanduser().with_suffix(".parts")
-    result = gammapy_engine.fit(
-        sources, cube, known=others, galdiff=galdiff, iso=iso, jobs=jobs, parts=parts
-    )
-    result.write(output, overwrite=overwrite)
-    Parts(parts).forget()
+    if engine == "fermipy":
+        result = _with_fermipy(sources, counts, {**options, **models})
+        result.write(output, overwrite=overwrite)
+    else:
+        result = _with_gammapy(sources, counts, jobs, output, overwrite, models, options)
     table = result.table
     fitted = int((table["TS_Engine"] != "").sum())
     click.echo(f"{output}: {fitted} of {len(table)} sources fitted, "
                f"{int((table['TS'] > 25).sum())} with TS > 25")  # fmt: skip
+
+
+def _with_fermipy(sources, counts, options):
+    from fermiml.errors import InputError
+    from fermiml.fermipy.fit import fit
+
+    given = [f"--{name}" for name, value in options.items() if value]
+    if given:
+        raise InputError(f"{', '.join(given)}: with --engine fermipy the YAML says that")
+    return fit(sources, counts)
+
+
+def _with_gammapy(sources, counts, jobs, output, overwrite, models, options):
+    from pathlib import Path
+
+    from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.likelihood import gammapy_engine
+    from fermiml.likelihood.parts import Parts
+
+    known = models.pop("known")
+    known = None if known is None else SourceCatalog.read(known)
+    cube = read_counts(counts, **options)
+    parts = Path(output).expanduser().with_suffix(".parts")
+    result = gammapy_engine.fit(sources, cube, known=known, jobs=jobs, parts=parts, **models)
+    result.write(output, overwrite=overwrite)
+    Parts(parts).forget()
+    return result

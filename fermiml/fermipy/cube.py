@@ -17,10 +17,11 @@ def cube_of(gta):
 
 def _component(component):
     files, config = component.files, component.config
-    psf = Path(files["ccube"].replace("ccube", "psf"))
+    ccube = Path(files["ccube"])
+    psf = ccube.with_name(ccube.name.replace("ccube", "psf"))
     irf = config["gtlike"]["irfs"]
     cube = SkyCube.read(
-        files["ccube"],
+        ccube,
         exposure=files["bexpmap"],
         psf=psf if psf.is_file() else None,
         irf=None if irf == "CALDB" else irf,

@@ -46,25 +46,29 @@ def catalog_of(gta, seeds, localized):
     `ROI_Status` says new or known and `ROI_Name` which source of the model it is; a known one
     keeps the network's position, and is named in the association columns.
     """
-    chosen = seeds.rows(decisions.NEW, decisions.KNOWN)
-    table = seeds.catalog.table[chosen]
-    names = [
-        seeds.sources[row] if seeds.status[row] == decisions.KNOWN else seeds.names([row])[0]
-        for row in chosen
-    ]
-    table["ROI_Status"] = seeds.status[chosen].astype("U8")
-    table["ROI_Name"] = np.array(names, "U40")
+    return filled(gta, seeds, localized)[seeds.rows(decisions.NEW, decisions.KNOWN)]
+
+
+def filled(gta, seeds, localized):
+    """The catalog of all seeds, with what gtlike says of those that are in the model."""
+    table = seeds.catalog.table.copy()
+    table["ROI_Status"] = seeds.status.astype("U8")
+    table["ROI_Name"] = np.array(
+        [name or own if status in (decisions.NEW, decisions.KNOWN) else ""
+         for name, own, status in zip(seeds.sources, table["Source_Name"], seeds.status,
+                                      strict=True)], "U40",
+    )  # fmt: skip
     sources = {}
-    for number, (row, name) in enumerate(zip(chosen, names, strict=True)):
-        source = sources[number] = gta.roi[name]
-        new = seeds.status[row] == decisions.NEW
-        rows.write_spectrum(table[number], source, seeds.ts[row] if new else source["ts"])
+    for row in seeds.rows(decisions.NEW, decisions.KNOWN):
+        name, new = str(table["ROI_Name"][row]), seeds.status[row] == decisions.NEW
+        source = sources[row] = gta.roi[name]
+        rows.write_spectrum(table[row], source, seeds.ts[row] if new else source["ts"])
         if row in localized:
-            rows.write_place(table[number], source)
+            rows.write_place(table[row], source)
         if not new:
             for column in association_columns(name):
-                table[column][number] = name
-    return rows.derived(table, sources, gti=seeds.catalog.gti)
+                table[column][row] = name
+    return rows.derived(table, sources, extended=seeds.catalog.extended, gti=seeds.catalog.gti)
 
 
 def write(gta, result, prefix, config):

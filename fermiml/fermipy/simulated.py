@@ -18,52 +18,62 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.files import write_text
 from fermiml.simulate import config as simulation
 from fermiml.simulate import diffuse, skies, write
+from fermiml.sky import irfs
 from fermiml.sky.exposure import inclinations
 
 YEARS = 14
 LIVE = 0.9  # share of the time in which the LAT is not busy reading out
-WIDTH, PIXEL = 10.0, 0.1  # deg
+PIXEL = 0.1  # deg
 BINS = 4  # per decade
 _MARGIN, _STEP = 30.0, 0.25  # deg: how far and how finely the diffuse model reaches
 _BRIGHT = 100.0  # oracle TS above which every second source is in the model
 _EDGES = 1 - np.linspace(0, 1, 41)[::-1] ** 2  # of costheta, gtltcube's
 
 
-def make(folder, seed=1, center=(79.0, 20.0), model="embedded"):
+def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), model="embedded"):
     """Simulate and write the analysis; returns the path of its YAML.
 
-    `model` is the true model of the Galaxy, as `fermiml simulate` knows them; fermipy gets the
-    embedded one.
+    `width` is that of the field (deg); each of `event_types` makes a component. `model` is the
+    true model of the Galaxy, as `fermiml simulate` knows them; fermipy gets the embedded one.
     """
     folder = Path(folder).resolve()
     analysis = folder / "analysis"
     analysis.mkdir(parents=True, exist_ok=True)
     _livetime_cube(folder / "ltcube.fits")
     sky = folder / "sky"
-    skies.simulate(_simulation(folder, seed, center, model), sky)
-    shutil.copy(sky / "counts.fits", analysis / "ccube_00.fits")
-    # fermipy skips the selection of events where counts and events exist: none are needed.
-    (analysis / "ft1_00.fits").touch()
+    skies.simulate(_simulation(folder, seed, center, width, event_types, model), sky)
+    components = "components:\n"
+    for number, (event_type, counts) in enumerate(
+        zip(event_types, sorted(sky.glob("counts*.fits")), strict=True)
+    ):
+        shutil.copy(counts, analysis / f"ccube_{number:02d}.fits")
+        # fermipy skips the selection of events where counts and events exist: none are needed.
+        (analysis / f"ft1_{number:02d}.fits").touch()
+        iso = diffuse.embedded_isotropic("P8R3_SOURCE_V3", irfs.type_names(event_type))
+        spectrum = folder / f"isotropic_{number:02d}.txt"
+        np.savetxt(spectrum, np.column_stack([iso.nodes, iso.spectrum]))
+        components += _COMPONENT.format(event_type=event_type, spectrum=spectrum)
     _galactic(folder / "galactic.fits", center)
-    iso = diffuse.embedded_isotropic("P8R3_SOURCE_V3")
-    np.savetxt(folder / "isotropic.txt", np.column_stack([iso.nodes, iso.spectrum]))
     _known(SourceCatalog.read(sky / "truth.fits")).write(folder / "known.fits", overwrite=True)
     text = _CONFIG.format(
-        folder=folder, lon=center[0], lat=center[1],
+        folder=folder, width=width, lon=center[0], lat=center[1],
         tmin=write.START, tmax=write.START + YEARS * write.YEAR,
     )  # fmt: skip
     config = folder / "config.yaml"
-    write_text(config, text, overwrite=True)
+    write_text(config, text + components, overwrite=True)
     return config
 
 
-def _simulation(folder, seed, center, model):
+def _simulation(folder, seed, center, width, event_types, model):
     return simulation.check(
         {
             "seed": seed,
-            "sky": {"centers": [list(center)], "width": WIDTH, "pixel": PIXEL, "projection": "AIT"},
+            "sky": {"centers": [list(center)], "width": width, "pixel": PIXEL, "projection": "AIT"},
             "energy": {"min": 1e3, "max": 1e5, "bins_per_decade": BINS},
-            "observation": {"livetime_cube": str(folder / "ltcube.fits")},
+            "observation": {
+                "livetime_cube": str(folder / "ltcube.fits"),
+                "event_types": list(event_types),
+            },
             "diffuse": {"model": model},
         }
     )
@@ -125,7 +135,7 @@ logging: {{verbosity: 2}}
 data:
   evfile: {folder}/analysis/ft1_00.fits
   ltcube: {folder}/ltcube.fits
-binning: {{roiwidth: 10.0, binsz: 0.1, binsperdec: 4, coordsys: GAL, proj: AIT}}
+binning: {{roiwidth: {width}, binsz: 0.1, binsperdec: 4, coordsys: GAL, proj: AIT}}
 selection:
   emin: 1000
   emax: 100000
@@ -133,18 +143,20 @@ selection:
   tmin: {tmin:.0f}
   tmax: {tmax:.0f}
   evclass: 128
-  evtype: 3
   glon: {lon}
   glat: {lat}
 gtlike: {{edisp: false, irfs: P8R3_SOURCE_V3}}
 model:
-  src_roiwidth: 14.0
+  src_roiwidth: 20.0
   galdiff: {folder}/galactic.fits
-  isodiff: {folder}/isotropic.txt
   catalogs: [{folder}/known.fits]
 
 ml_seed:
   sqrt_ts_threshold: 5.0
+"""
+_COMPONENT = """\
+- selection: {{evtype: {event_type}}}
+  model: {{isodiff: {spectrum}}}
 """
 
 
