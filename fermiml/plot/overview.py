@@ -77,5 +77,7 @@ def _put(patch, probability, position, vectors, values):
     size = len(probability)
     inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
     near, row, column = near[inside], row[inside], column[inside]
-    mine = patch.owned[row, column] & (patch.coverage[:, row, column].max(axis=0) > 0)
+    seen = patch.coverage[:, row, column].max(axis=0) > 0
+    # What lies on the line between two patches may be owned by neither, after rounding.
+    mine = seen & (patch.owned[row, column] | np.isnan(values[near]))
     values[near[mine]] = probability[row[mine], column[mine]]

@@ -76,8 +76,11 @@ def plot_image(image, ax=None, *, label=None, **scale):
     drawn = ax.imshow(image.data, origin="lower", interpolation="nearest", **scale)
     ax.set(xlim=(-0.5, geom.data_shape[1] - 0.5), ylim=(-0.5, geom.data_shape[0] - 0.5))
     galactic = geom.frame == "galactic"
-    for coordinate, name in zip(ax.coords, ("l", "b") if galactic else ("RA", "Dec"), strict=True):
+    names = ("l", "b") if galactic else ("RA", "Dec")
+    for coordinate, name, side in zip(ax.coords, names, "bl", strict=True):
         coordinate.set_axislabel(f"{name} (deg)")
+        coordinate.set_axislabel_position(side)
+        coordinate.set_ticklabel_position(side)
         coordinate.set_major_formatter("d" if geom.is_allsky else "d.d")
         coordinate.set_ticklabel(exclude_overlapping=True)
     ax.coords.grid(color=style.GREY, alpha=0.4, lw=0.5)
