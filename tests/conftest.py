@@ -4,6 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+DEMO = {
+    "seed": 2,
+    "sky": {"centers": [[30, 58]], "width": 6},
+    "energy": {"min": 1000, "max": 1e6, "bins_per_decade": 3},
+    "population": {"spectra": "parametric"},
+    "wrong": {"model": "none"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +24,25 @@ def latdata():
     if not Path(folder).is_dir():
         pytest.fail(f"FERMIML_TEST_DATA={folder} is no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def demo_settings():
+    """A field that is smaller than that of `fermiml demo`."""
+    from fermiml.simulate import config
+
+    return config.check(DEMO)
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory, demo_settings):
+    """Folder and output of `fermiml demo` on that field."""
+    from fermiml import demo
+    from fermiml.cli.main import main
+
+    folder = tmp_path_factory.mktemp("shown") / "demo"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "_settings", lambda: demo_settings)
+        result = CliRunner().invoke(main, ["demo", "-o", str(folder)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return folder, result.output

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import click
+import conftest
 import pytest
 import trainingfields
 import yaml
@@ -19,19 +20,11 @@ from click.testing import CliRunner
 from fermiml import SkyCube, demo
 from fermiml.cli.main import main
 from fermiml.likelihood.datasets import to_datasets
-from fermiml.simulate import config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(<!-- not run: [^>]*-->\n)?```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHELL = ("sh", "console")
-FIELD = {
-    "seed": 2,
-    "sky": {"centers": [[30, 58]], "width": 6},
-    "energy": {"min": 1000, "max": 1e6, "bins_per_decade": 3},
-    "population": {"spectra": "parametric"},
-    "wrong": {"model": "none"},
-}
 # Names that the pages use for files of the demonstration.
 NAMES = {
     "ccube.fits": "sky/counts.fits",
@@ -44,6 +37,7 @@ NAMES = {
     "ml.fits": "ml.fits",
     "compare.fits": "compare.fits",
     "sky": "sky",
+    "cache": "cache",
     "dataset.fits.gz": "dataset.fits.gz",
     "simulate-demo.yaml": "simulate-demo.yaml",
     "training": "training",
@@ -79,29 +73,26 @@ def test_commands_exist_with_these_options(page):
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
-    """The folder of a small `fermiml demo`."""
-    folder = tmp_path_factory.mktemp("shown") / "demo"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "_settings", lambda: config.check(FIELD))
-        result = CliRunner().invoke(main, ["demo", "-o", str(folder)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+def shown(demonstration, tmp_path_factory):
+    """The folder of the demonstration, and other files that pages name."""
+    folder = tmp_path_factory.mktemp("desk") / "demo"
+    shutil.copytree(demonstration[0], folder)
     cube = SkyCube.read(folder / "sky" / "counts.fits", background=folder / "sky/background.fits")
     to_datasets(cube)[0].write(folder / "dataset.fits.gz")
-    (folder / "simulate-demo.yaml").write_text(yaml.safe_dump(FIELD), encoding="utf-8")
+    (folder / "simulate-demo.yaml").write_text(yaml.safe_dump(conftest.DEMO), encoding="utf-8")
     (folder / "training").mkdir()
     trainingfields.write_field(folder / "training" / "field_00000.npz")
     return folder
 
 
 @pytest.fixture
-def desk(shown, tmp_path, monkeypatch):
+def desk(shown, demo_settings, tmp_path, monkeypatch):
     """A reader's folder, with the files that pages name; we are in it."""
     for name, source in NAMES.items():
         os.symlink(shown / source, tmp_path / name)
     shutil.copytree(shown, tmp_path / "demo", symlinks=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(demo, "_settings", lambda: config.check(FIELD))
+    monkeypatch.setattr(demo, "_settings", lambda: demo_settings)
     return tmp_path
 
 
