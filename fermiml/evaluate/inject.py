@@ -92,7 +92,7 @@ def inject(cube, detector, folder, settings=None, known=None):
     """
     settings = (settings or Settings()).check()
     folder = Path(folder)
-    claim(folder, _fingerprint(cube, detector, settings, known))
+    _claim(folder, _fingerprint(cube, detector, settings, known))
     detected = _kept(folder / "detected.fits", lambda: detector.run(cube))
     run = _Run(cube, detector, settings, detected.positions.icrs, known)
     parts = []
@@ -118,7 +118,7 @@ def _kept(path, run):
     return SourceCatalog.read(path)
 
 
-def claim(folder, fingerprint):
+def _claim(folder, fingerprint):
     """Make the folder, or see that it holds the beginning of this very work."""
     record = folder / "input.json"
     text = json.dumps(fingerprint, indent=1)
@@ -135,15 +135,17 @@ def claim(folder, fingerprint):
 def _fingerprint(cube, detector, settings, known):
     digest = hashlib.sha256()
     for component in cube.components:
-        digest.update(np.ascontiguousarray(component.counts.data))
-        digest.update(np.ascontiguousarray(component.mask))
+        maps = (component.counts, component.exposure, component.background)
+        arrays = [m.data for m in maps if m is not None]
+        for array in (*arrays, component.mask, component.psf.values):
+            digest.update(np.ascontiguousarray(array))
     if known is not None:
         digest.update(np.ascontiguousarray(known.icrs.ra.deg))
     chosen = {**asdict(settings), "flux": settings.flux and list(settings.flux)}
     del chosen["rounds"]  # more can be added to what is there
     return {
         "settings": chosen,
-        "counts": digest.hexdigest()[:20],
+        "data": digest.hexdigest()[:20],
         "network": detector.network.card["sha256"][:20],
         "localizer": detector.localizer,
         "threshold": detector.threshold,
@@ -319,6 +321,7 @@ def _summary(sources, detected, maps, settings):
         "expected TS at a completeness": {str(v): sensitivity.value_at(fit, v) for v in LEVELS},
         "median flux at a completeness": {str(v): _median(m.data) for v, m in maps.items()},
         "median separation": _median(table["Separation"]),
+        "median flux found / injected": _median(table["Found_Flux1000"] / table["S1"]),
     }
 
 
