@@ -23,15 +23,18 @@ def page(cube, catalog, *, title="Sources", known=None):
 
 def facts_of_data(cube):
     """What the data are."""
-    edges = cube.components[0].energy_edges / 1e3
-    center = cube.center.galactic
-    return [
+    first = cube.components[0]
+    edges = first.energy_edges / 1e3
+    facts = [
         ("data", f"{Path(cube.source).name} ({cube.kind})"),
         ("energies", f"{edges[0]:.3g}-{edges[-1]:.3g} GeV, {len(edges) - 1} bins"),
         ("counts", f"{cube.total_counts:.0f}, in {len(cube.components)} component"
                    f"{'s' * (len(cube.components) != 1)}"),
-        ("centre", f"l {center.l.deg:.2f}, b {center.b.deg:.2f}"),
     ]  # fmt: skip
+    if not first.geom.is_allsky:
+        center = cube.center.galactic
+        facts.append(("centre", f"l {center.l.deg:.2f}, b {center.b.deg:.2f}"))
+    return facts
 
 
 def _facts(catalog):

@@ -92,7 +92,8 @@ def page(comparison, made=None):
 def _columns():
     """Who found it stands beside the name, the rest behind TS."""
     ts = next(i for i, s in enumerate(SHOWN) if s.name == "TS")
-    return (SHOWN[0], _OWN[0], *SHOWN[1 : ts + 1], *_OWN[1:], *SHOWN[ts + 1 :])
+    rest = [s for s in SHOWN[ts + 1 :] if s.name != "Signif_Avg"]
+    return (SHOWN[0], _OWN[0], *SHOWN[1 : ts + 1], *_OWN[1:], *rest)
 
 
 def _known_positions(comparison):

@@ -25,7 +25,7 @@ function drawMap() {
   make("image", { href: data.image.url, x: 0, y: 0, width, height, preserveAspectRatio: "none" }, map);
   for (const line of data.lines) {
     make("polyline", { class: "line", points: points(line.points) }, map);
-    const [x, y] = line.points[0];
+    const [x, y] = line.points[line.at];
     const side = x > width / 2 ? "end" : "start";
     const text = make("text", { x, y, "text-anchor": side }, map, line.label);
     sized.push((unit) => text.setAttribute("font-size", 11 * unit));

@@ -44,6 +44,7 @@ SHOWN = (
     Shown("DEJ2000", "Dec", 3),
     Shown("Conf_95_SemiMajor", "r95", 3),
     Shown("TS", digits=1),
+    Shown("Signif_Avg", "Sigma", 1),
     Shown("ML_Prob", "P", 3),
     Shown("ML_TS", "ML TS", 1),
     Shown("ML_Class", "Class"),
@@ -207,14 +208,20 @@ def _polylines(geom, where, label):
     """The pieces of a line that lie in the picture."""
     points = _pixels(geom, where)
     inside = _inside(geom, points)
-    jump = np.hypot(*np.diff(points, axis=0).T) > 0.2 * max(geom.data_shape)
-    breaks = 1 + np.flatnonzero((inside[1:] != inside[:-1]) | jump)
+    breaks = 1 + np.flatnonzero((inside[1:] != inside[:-1]) | _jumps(geom, points))
     pieces = np.split(np.arange(len(points)), breaks)
+    # The lines of a whole sky meet at the poles.
+    share = 0.55 if geom.is_allsky else 0
     return [
-        {"label": label, "points": np.round(points[p], 1).tolist()}
+        {"label": label, "at": int(share * len(p)), "points": np.round(points[p], 1).tolist()}
         for p in pieces
         if inside[p[0]] and len(p) > 2
     ]
+
+
+def _jumps(geom, points):
+    """Where a line leaves the map at one side and goes on at the other."""
+    return np.hypot(*np.diff(points, axis=0).T) > 0.2 * max(geom.data_shape)
 
 
 def _marks(catalog, geom, groups):
@@ -224,10 +231,16 @@ def _marks(catalog, geom, groups):
     marks = []
     for row, point, outline, group in zip(catalog.table, points, outlines, groups, strict=True):
         place = point if np.all(np.isfinite(point)) else np.full(2, -1e4)  # off the map
-        text = f"{row['Source_Name']}\nTS {row['TS']:.1f}\nP {row['ML_Prob']:.3f}"
         marks.append({"x": place[0], "y": place[1], "group": group, "outline": outline,
-                      "name": str(row["Source_Name"]), "text": text})  # fmt: skip
+                      "name": str(row["Source_Name"]), "text": _tip(row)})  # fmt: skip
     return marks
+
+
+def _tip(row):
+    """What the pointer shows of a source."""
+    values = (("TS", "TS", 1), ("Signif_Avg", "sigma", 1), ("ML_Prob", "P", 3))
+    known = [f"{word} {row[name]:.{n}f}" for name, word, n in values if np.isfinite(row[name])]
+    return "\n".join([str(row["Source_Name"]), *known])
 
 
 def _outlines(catalog, geom):
@@ -241,7 +254,7 @@ def _outlines(catalog, geom):
         position = catalog.positions[i]
         corners = position.directional_offset_by(direction[i], np.hypot(x[i], y[i]) * u.deg)
         points = _pixels(geom, corners)
-        if np.all(np.isfinite(points)):
+        if np.all(np.isfinite(points)) and not _jumps(geom, points).any():
             out[i] = points.tolist()
     return out
 
