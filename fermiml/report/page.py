@@ -211,7 +211,7 @@ def _polylines(geom, where, label):
     breaks = 1 + np.flatnonzero((inside[1:] != inside[:-1]) | _jumps(geom, points))
     pieces = np.split(np.arange(len(points)), breaks)
     # The lines of a whole sky meet at the poles.
-    share = 0.55 if geom.is_allsky else 0
+    share = 0.55 if geom.width.to_value("deg").max() > 180 else 0
     return [
         {"label": label, "at": int(share * len(p)), "points": np.round(points[p], 1).tolist()}
         for p in pieces
