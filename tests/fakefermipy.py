@@ -99,6 +99,9 @@ class Like:
     def deleteSource(self, name):
         self.names.remove(name)
 
+    def normPar(self, name):
+        return types.SimpleNamespace(setFree=lambda free: None)
+
     def params(self):
         return [self.gta.roi[name].norm for name in self.sourceNames()]
 

@@ -114,6 +114,12 @@ def test_values_that_make_no_sense(wrong):
         options.check_section(wrong)
 
 
+def test_an_empty_section():
+    options.check_section({})
+    with pytest.raises(InputError, match="ml_seed: expected options, not None"):
+        options.check_section(None)
+
+
 def test_options_are_in_fermipys_form():
     for default, text, kind in options.ML_SEED.values():
         assert text.endswith(".") and isinstance(kind, type)

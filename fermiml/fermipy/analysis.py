@@ -20,8 +20,8 @@ class GTAnalysis(MLSeed, gtanalysis.GTAnalysis):
     defaults: ClassVar = {**gtanalysis.GTAnalysis.defaults, "ml_seed": ML_SEED}
 
     def __init__(self, config, roi=None, **kwargs):
-        check_section(kwargs.get("ml_seed"))
-        check_section(_settings(config).get("ml_seed"))
+        for given in (_settings(config), kwargs):
+            check_section(given.get("ml_seed", {}))
         super().__init__(config, roi, **kwargs)
 
     def clone(self, config, **kwargs):

@@ -58,7 +58,7 @@ class MLSeed:
         schema.add_option("search_skydir", None, "", SkyCoord)
         schema.add_option("search_minmax_radius", [None, 1.0], "", list)
         schema.add_option("loglevel", logging.INFO)
-        return schema.create_config(dict(self.config["ml_seed"]), **given)
+        return schema.create_config(dict(self.config.get("ml_seed", {})), **given)
 
 
 def run(gta, prefix, config, say):

@@ -41,7 +41,9 @@ _COUNTS = ("sources_per_iter", "max_iter")
 
 def check_section(section):
     """Refuse an `ml_seed` section that is none, or has a key that does not exist."""
-    _refuse(section or {}, ML_SEED, "ml_seed.")
+    if not isinstance(section, dict):
+        raise InputError(f"ml_seed: expected options, not {section!r}; {{}} takes the defaults")
+    _refuse(section, ML_SEED, "ml_seed.")
 
 
 def check_arguments(given):

@@ -78,6 +78,8 @@ def add_all(gta, seeds, config, say):
 def _add_batch(gta, seeds, batch, config):
     """One joint fit of the norms; when it fails, each seed on its own."""
     added = [row for row in batch if _try(seeds, row, _add, gta, seeds, row, config)]
+    if not added:
+        return
     before = engine.parameters(gta)
     try:
         engine.fit_norms(gta, _standing(seeds, added), config["free_radius"])
@@ -164,12 +166,11 @@ def localize_all(gta, seeds, say, **options):
 
 def finish(gta, seeds, config, say):
     """The final refit; what has fallen below the threshold goes, and the rest is fitted again."""
-    radius = config["free_radius"]
     while True:
         standing = seeds.rows(decisions.NEW)
         _refit(gta, seeds.names(standing), config, say)
         for row in standing:
-            seeds.ts[row] = engine.reoptimized_ts(gta, seeds.names([row])[0], radius)
+            seeds.ts[row] = _final_ts(gta, seeds.names([row])[0], config["free_radius"], say)
         _judge(gta, seeds, standing, config["sqrt_ts_threshold"])
         if len(seeds.rows(decisions.NEW)) == len(standing):
             return
@@ -182,4 +183,15 @@ def _refit(gta, names, config, say):
         engine.refit(gta, names, radius, config["free_params"] or None)
     except engine.FitFailed as error:
         say(f"The refit of spectra failed ({error}): the norms alone are fitted")
-        engine.fit_norms(gta, names, radius, update=True)
+        try:
+            engine.fit_norms(gta, names, radius, update=True)
+        except engine.FitFailed as another:
+            say(f"That failed, too ({another}): the values are those of the last batch")
+
+
+def _final_ts(gta, name, radius, say):
+    try:
+        return engine.reoptimized_ts(gta, name, radius)
+    except engine.FitFailed as error:
+        say(f"{name}: {error}; the TS is the one without a new fit of its neighbours")
+        return engine.ts(gta, name)

@@ -66,7 +66,7 @@ def read_config(path):
     if not is_config(config):
         raise InputError(f"{path}: is no fermipy configuration (no sections binning, selection)")
     try:
-        check_section(config.get("ml_seed"))
+        check_section(config.get("ml_seed", {}))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return config

@@ -73,6 +73,7 @@ def purge(gta, name):
     """Take a source out of all parts of the analysis, also if some parts never had it."""
     for component in gta.components:
         if name in component.like.sourceNames():
+            component.like.normPar(name).setFree(True)  # or it could not be deleted
             component.like.deleteSource(name)
             component.like.logLike.eraseSourceMap(name)
             component.like.logLike.buildFixedModelWts()
