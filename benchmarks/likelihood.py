@@ -22,7 +22,9 @@ from machine import machine
 from scipy import stats
 
 from fermiml import SkyCube, SourceCatalog
+from fermiml.catalog.columns import MLFlag
 from fermiml.likelihood import gammapy_engine
+from fermiml.plot import style
 from fermiml.simulate import config, fields, render
 from fermiml.simulate.catalogs import sources_of
 from fermiml.simulate.sources import Shapes, Sources
@@ -284,13 +286,16 @@ CLASSES = ((16, 25), (25, 50), (50, 200), (200, np.inf), (25, np.inf), (50, np.i
 
 def report(cache):
     """Print the tables of docs/fit.md from what is in the cache."""
-    for name in ("isolated", "sky"):
+    for name, alone in (("isolated", False), ("sky", False), ("sky", True)):
         found = _joined(cache.glob(f"{name}_*.npz"))
         if not found:
             continue
-        each = found["seconds"].sum() / len(found["ts"])
-        print(f"\n{name}: {len(found['ts'])} sources, {each:.2f} s each")
-        print("oracle TS   n  dsqrt(TS) (over its scatter)  flux pull  index pull  in 95 %  offset")
+        each = found.pop("seconds").sum() / len(found["ts"])
+        if alone:
+            found = {k: v[found["flags"] & MLFlag.BLENDED == 0] for k, v in found.items()}
+        print(f"\n{name}{', not blended' * alone}: {len(found['ts'])} sources, {each:.2f} s each")
+        print("oracle TS   n  dsqrt(TS) (over its scatter) [median]  flux pull  index pull  "
+              "in 95 %  offset")  # fmt: skip
         for low, high in CLASSES:
             _print_row(found, low, high)
     if (cache / "noise.npz").is_file():
@@ -330,7 +335,7 @@ def _print_row(found, low, high):
     root = np.sqrt(found["ts"][use]) - np.sqrt(found["oracle"][use])
     scaled = root / found["scatter"][use]
     text = f"{low:4}-{high:<6} {use.sum():4} {root.mean():6.2f} +- {root.std():.2f}"
-    text += f" ({scaled.mean():5.2f} +- {scaled.std():.2f})"
+    text += f" ({scaled.mean():5.2f} +- {scaled.std():.2f}) [{np.median(root):5.2f}]"
     for name in ("flux_pull", "index_pull"):
         pull = found[name][use]
         pull = pull[np.isfinite(pull)]
@@ -342,36 +347,51 @@ def _print_row(found, low, high):
 
 
 def plot(cache, path):
-    """sqrt(TS) against the oracle's, offsets in units of the ellipse, noise TS, time."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 2, figsize=(9, 7))
+    """sqrt(TS) against the oracle's, offsets, pulls; TS of noise, false sources, time."""
+    figure = style.new_figure(12, 7)
+    axes = figure.subplots(2, 3)
     found = _joined(cache.glob("isolated_*.npz"))
     if found:
-        root = np.sqrt(found["oracle"])
-        axes[0, 0].scatter(root, np.sqrt(found["ts"]) - root, s=6)
-        axes[0, 0].set(xscale="log", ylim=(-6, 6), xlabel="sqrt(oracle TS)",
-                       ylabel="sqrt(TS) - sqrt(oracle TS)")  # fmt: skip
-        sigma = np.sort(found["sigma"][(found["oracle"] > 25) & np.isfinite(found["sigma"])])
-        axes[0, 1].plot(sigma, np.arange(1, len(sigma) + 1) / len(sigma))
-        x = np.linspace(0, 2, 100)
-        axes[0, 1].plot(x, 1 - 0.05 ** (x**2), "k:")
-        axes[0, 1].set(xlim=(0, 2), xlabel="offset / 95 % ellipse", ylabel="share of sources")
+        _plot_isolated(found, axes[0])
     if (cache / "noise.npz").is_file():
         ts = np.load(cache / "noise.npz")["ts"]
         x = np.linspace(0, 12, 200)
-        axes[1, 0].plot(x, [np.mean(ts > v) for v in x], drawstyle="steps-post")
+        axes[1, 0].step(x, [np.mean(ts > v) for v in x], where="post")
         axes[1, 0].plot(x, 0.5 * stats.chi2(1).sf(x), "k:")
         axes[1, 0].set(yscale="log", xlabel="TS of nothing", ylabel="share above")
+    false_ones = _joined(cache.glob("false_*.npz"))
+    if false_ones:
+        x = np.linspace(9, 26, 100)
+        for name, label in (("ts", "fit of the maxima"), ("seeds", "TS map")):
+            rate = [np.sum(false_ones[name] > v) / false_ones["area"].sum() * 1000 for v in x]
+            axes[1, 1].step(x, rate, where="post", label=label)
+        axes[1, 1].set(yscale="log", xlabel="TS", ylabel="false sources above / 1000 deg$^2$")
+        axes[1, 1].legend()
     if (cache / "speed.npz").is_file():
         rows = np.load(cache / "speed.npz")["rows"]
-        axes[1, 1].plot(rows[:, 0], rows[:, 2], "o-")
-        axes[1, 1].set(xlabel="seeds", ylabel="s of CPU")
-    figure.tight_layout()
-    figure.savefig(path, dpi=80)
+        axes[1, 2].plot(rows[:, 0], rows[:, 2], "o-")
+        axes[1, 2].set(xlabel="seeds", ylabel="s of CPU")
+    style.save(figure, path, overwrite=True)
+
+
+def _plot_isolated(found, axes):
+    root = np.sqrt(found["oracle"])
+    axes[0].scatter(root, np.sqrt(found["ts"]) - root, s=6)
+    axes[0].axhline(0, color=style.GREY, lw=1)
+    axes[0].set(xscale="log", ylim=(-6, 6), xlabel="sqrt(oracle TS)",
+                ylabel="sqrt(TS) - sqrt(oracle TS)")  # fmt: skip
+    sigma = np.sort(found["sigma"][np.isfinite(found["sigma"])])
+    axes[1].plot(sigma, np.arange(1, len(sigma) + 1) / len(sigma))
+    x = np.linspace(0, 2, 100)
+    axes[1].plot(x, 1 - 0.05 ** (x**2), "k:")
+    axes[1].set(xlim=(0, 2), xlabel="offset / 95 % ellipse", ylabel="share of sources")
+    x = np.linspace(-4, 4, 100)
+    for name in ("flux", "index"):
+        pull = found[f"{name}_pull"]
+        axes[2].hist(pull, x[::4], density=True, histtype="step", label=name)
+    axes[2].plot(x, stats.norm.pdf(x), "k:")
+    axes[2].set(xlabel="(fitted - true) / error")
+    axes[2].legend()
 
 
 EXPERIMENTS = {"isolated": isolated, "skies": skies, "noise": noise, "false": false, "speed": speed}
