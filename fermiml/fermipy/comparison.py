@@ -19,9 +19,10 @@ def compare(gta, prefix, config, say):
     """
     start, end = (str(outputs.file_name(gta, prefix, f"ml_seed_{n}")) for n in ("start", "end"))
     gta.write_roi(start)
+    began = time.process_time()
     result = mlseed.run(gta, prefix, config, say)
-    network = _side(gta, [s.name for s in result["sources"]], config)
-    network["time"] = sum(result["time"].values())
+    used = {"time": sum(result["time"].values()), "cpu": time.process_time() - began}
+    network = {**_side(gta, [s.name for s in result["sources"]], config), **used}
     network["prob"] = {peak["name"]: peak["ml_prob"] for peak in result["peaks"]}
     freedom = engine.parameters(gta)
     gta.write_roi(end)
@@ -42,7 +43,7 @@ def compare(gta, prefix, config, say):
 
 def _find_sources(gta, prefix, config, say):
     """The traditional search with the same threshold and spectrum, refitted as ml_seed does."""
-    began = time.time()
+    began = time.time(), time.process_time()
     options = {"sqrt_ts_threshold": config["sqrt_ts_threshold"]}
     if config["model"]:
         options["model"] = config["model"]
@@ -55,8 +56,8 @@ def _find_sources(gta, prefix, config, say):
         engine.refit(gta, names, config["free_radius"], config["free_params"] or None)
     except engine.FitFailed as error:
         say(f"The refit of find_sources' list failed: {error}")
-    elapsed = time.time() - began
-    return {**_side(gta, names, config), "time": elapsed}
+    used = {"time": time.time() - began[0], "cpu": time.process_time() - began[1]}
+    return {**_side(gta, names, config), **used}
 
 
 def _side(gta, names, config):
@@ -86,8 +87,8 @@ def side_by_side(network, traditional):
         place = [side["position"][i] if i is not None else None for i in chosen]
         table[f"{prefix}_ra"] = [p.ra.deg if p is not None else np.nan for p in place]
         table[f"{prefix}_dec"] = [p.dec.deg if p is not None else np.nan for p in place]
-        table.meta[f"TIME_{prefix}".upper()] = side["time"]
-        table.meta[f"LOGL_{prefix}".upper()] = side["loglike"]
+        for key in ("time", "cpu", "loglike"):
+            table.meta[f"{key[:4]}_{prefix}".upper()] = side[key]
     table["ml_prob"] = [network["prob"].get(name, np.nan) for name in table["ml_name"]]
     table["separation"] = [
         network["position"][i].separation(traditional["position"][j]).deg

@@ -24,7 +24,6 @@ STEPS = {
     "find_sources": lambda gta: gta.find_sources(),
     "write": _write,
 }
-DEFAULT = "setup,optimize,ml_seed,write"
 
 
 def parse(text):
