@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from fermiml.likelihood.compare import BOTH, FOUND_BY, ML, TRADITIONAL
+from fermiml.likelihood.compare import BOTH, FOUND_BY, ML, TRADITIONAL, false_rate
 from fermiml.plot import sky, style
 
 COLOURS = dict(zip(FOUND_BY, (style.GREEN, style.BLUE, style.VERMILION), strict=True))
 _MARKERS = {BOTH: "o", ML: "s", TRADITIONAL: "D"}
 _CURVES = {ML: style.BLUE, TRADITIONAL: style.VERMILION}
+_WIDTHS = {ML: 3.0, TRADITIONAL: 1.5}  # so that one shows below the other
 
 
 def plot_map(comparison, ax=None):
@@ -35,7 +36,7 @@ def plot_ts(comparison, ax=None):
     for own, which in (("ML_TS", ML), ("TS_Traditional", TRADITIONAL)):
         rows = comparison.found_by(BOTH, which)
         ax.scatter(final[rows], np.asarray(table[own], float)[rows], s=16, color=_CURVES[which],
-                   marker=_MARKERS[which], alpha=0.7, label=f"of {_words(which)}")  # fmt: skip
+                   marker=_MARKERS[which], alpha=0.7, label=_words(which))  # fmt: skip
     limits = 1, max(np.nanmax(final, initial=100.0) * 1.5, 100.0)
     ax.plot(limits, limits, color=style.GREY, lw=1)
     ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
@@ -50,10 +51,11 @@ def plot_known(comparison, ax=None):
     ax = style.new_axes() if ax is None else ax
     known = comparison.known
     ts = np.asarray(known["TS_Expected"], float)
-    _steps(ax, ts, color="k", label=f"known ({len(known)})")
+    _steps(ax, ts, color="k", lw=4.5, label=f"known ({len(known)})")
     for which, colour in _CURVES.items():
         found = np.asarray(known[f"Name_{which}"]) != ""
-        _steps(ax, ts[found], color=colour, label=f"found by {_words(which)} ({found.sum()})")
+        _steps(ax, ts[found], color=colour, lw=_WIDTHS[which],
+               label=f"{_words(which)} ({found.sum()})")  # fmt: skip
     ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
     ax.set(xscale="log", xlabel="TS that the known source should have", ylabel="sources above")
     ax.legend(fontsize="small")
@@ -61,13 +63,17 @@ def plot_known(comparison, ax=None):
 
 
 def plot_cumulative(comparison, ax=None):
-    """Number of sources above a TS of the final fit, as each found them."""
+    """Number of sources above a TS of the final fit, as each found them, and of false ones that
+    noise alone brings."""
     ax = style.new_axes() if ax is None else ax
     ts = np.asarray(comparison.catalog.table["TS"], float)
     for which, colour in _CURVES.items():
         rows = comparison.found_by(BOTH, which)
-        _steps(ax, ts[rows], color=colour, label=f"{_words(which)} ({rows.sum()})")
-    _steps(ax, ts[comparison.found_by(BOTH)], color=COLOURS[BOTH], label="both")
+        _steps(ax, ts[rows], color=colour, lw=_WIDTHS[which],
+               label=f"{_words(which)} ({rows.sum()})")  # fmt: skip
+    _steps(ax, ts[comparison.found_by(BOTH)], color=COLOURS[BOTH], lw=1.5, ls="--", label="both")
+    x = np.geomspace(9, 30, 50)
+    ax.plot(x, [comparison.area * false_rate(t) for t in x], ":", color="k", label="noise alone")
     ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
     ax.set(xscale="log", xlabel="TS of the final fit", ylabel="sources above")
     ax.legend(fontsize="small")
