@@ -265,3 +265,25 @@ def test_a_network_is_run_once_in_each_field(folder, tmp_path, monkeypatch):
     assert "| test" not in run_evaluation(
         settings | {"cache": tmp_path / "new"}, tmp_path, cached=True
     )
+
+
+def test_traditional_detection_is_shown_a_diffuse_model(folder, monkeypatch, tmp_path):
+    """The true one or the wrong one; how long it took stands in the catalog."""
+    shown = []
+
+    def detect(cube, cache):
+        shown.append(float(cube.components[0].background.data.sum()))
+        catalog = SourceCatalog()
+        catalog.table.meta |= {"SECONDS": 2.0, "CPU_SECS": 3.0}
+        return catalog
+
+    monkeypatch.setattr(methods, "detect_traditional", detect)
+    field = skies.fields_of(folder)[0]
+    for name, background in methods.TRADITIONAL.items():
+        chosen = methods.method(name, tmp_path)
+        sky = skies.read_sky(field, chosen.background)
+        assert not chosen.has(sky, "test")
+        _, spent = chosen.find(sky, "test")
+        assert spent == {"seconds": 2.0, "cpu_seconds": 3.0}
+        assert chosen.background == background
+    assert shown[0] != shown[1]

@@ -101,6 +101,9 @@ def summary(judged, default=None):
         "matched at threshold": threshold,
         "localisation": metrics.localisation(matched.detected, matched.ellipses, matched.true),
         "flux pulls, TS > 50": matched.flux_pulls(50.0),
+        "flux found / true": Matched.of(judged, threshold, metrics.MATCHABLE).flux_ratios(
+            _TS_EDGES
+        ),
         "classes, TS > 64": matched.classes(64.0, _false_classes(judged, threshold)),
         "classes by TS": matched.classes_by_ts(_CLASS_EDGES),
         "reliability": reliability(judged),
@@ -263,6 +266,17 @@ class Matched:
         """Pulls of the flux of sources above an oracle TS."""
         use = self.ts > least
         return metrics.pulls(self.flux[use, 0], self.error[use], self.flux[use, 1])
+
+    def flux_ratios(self, edges):
+        """Median and central 68 % of measured over true flux in bins of oracle TS."""
+        rows = []
+        for low, high in zip(edges, (*edges[1:], np.inf), strict=True):
+            use = (self.ts > low) & (self.ts <= high) & np.isfinite(self.flux[:, 0])
+            if use.sum() >= _ENOUGH:
+                ratio = self.flux[use, 0] / self.flux[use, 1]
+                middle = np.quantile(ratio, [0.5, 0.16, 0.84]).tolist()
+                rows.append({"TS": [low, high], "number": int(use.sum()), "ratio": middle})
+        return rows
 
     def classes(self, least, false):
         """Confusion matrix and balanced accuracy of AGN and PSR above an oracle TS.

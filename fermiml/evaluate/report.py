@@ -154,27 +154,32 @@ def draw_detection(scored):
 
 
 def draw_quality(name, scores):
-    """Reliability, positions, numbers, classes (and pixels of a segmentation) of a method."""
+    """What goes beyond detection: reliability, positions, numbers, fluxes, classes, pixels."""
     from fermiml.plot import performance, style
 
-    figure = style.new_figure(12, 7.5)
+    figure = style.new_figure(15, 7.5)
     figure.suptitle(name)
-    axes = figure.subplots(2, 3).ravel()
+    axes = figure.subplots(2, 4).ravel()
     performance.plot_reliability(scores["reliability"], axes[0])
     sigma = scores["localisation"]["sigma_quantiles"]
     performance.plot_localisation({"TS > 25": sigma} if sigma else {}, axes[1])
     counted = scores["numbers of sources"]
     performance.plot_numbers({f"cells of {counted['cell']:g} deg": counted}, axes[2])
+    ratios = {"median, 68 % of the sources": scores["flux found / true"]}
+    performance.plot_shares(ratios, axes[3], value="ratio", ylabel="flux, measured / true")
+    axes[3].axhline(1, color=style.GREY, lw=0.8)
+    axes[3].set_ylim(0, 3)
     matrix = scores["classes, TS > 64"]["matrix"]
-    performance.plot_confusion(matrix, metrics.CLASSES, axes[3])
-    axes[3].set_title("oracle TS > 64", fontsize=9)
-    performance.plot_shares({"AGN and PSR": scores["classes by TS"]}, axes[4],
+    performance.plot_confusion(matrix, metrics.CLASSES, axes[4])
+    axes[4].set_title("oracle TS > 64, or false", fontsize=9)
+    performance.plot_shares({"AGN and PSR": scores["classes by TS"]}, axes[5],
                             ylabel="classified rightly")  # fmt: skip
     if scores["pixels"]:
         pixels = scores["pixels"]
         curve = {"purity": pixels["precision"], "completeness": pixels["recall"]}
-        performance.plot_completeness_purity({"pixels": curve}, axes[5])
-        axes[5].set(xlabel="precision", ylabel="recall")
+        performance.plot_completeness_purity({"pixels": curve}, axes[6])
+        axes[6].set(xlabel="precision", ylabel="recall")
     else:
-        axes[5].set_axis_off()
+        axes[6].set_axis_off()
+    axes[7].set_axis_off()
     return figure

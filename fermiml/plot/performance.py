@@ -30,14 +30,16 @@ def plot_completeness_purity(by_name, ax=None, *, purity=0.95):
     return _finish(ax, xlim=(0.5, 1.0), ylim=(0, 1.02), xlabel="purity", ylabel="completeness")
 
 
-def plot_shares(by_name, ax=None, *, key="TS", xlabel="oracle TS", ylabel="completeness"):
+def plot_shares(
+    by_name, ax=None, *, key="TS", value="found", xlabel="oracle TS", ylabel="completeness"
+):
     """Shares with their intervals in bins: completeness against oracle TS or flux, and the like.
 
     Parameters
     ----------
     by_name : dict
-        Name -> list of dictionaries with the bin's edges (under `key`) and ``found``: share,
-        low and high end.
+        Name -> list of dictionaries with the bin's edges (under `key`) and, under `value`, the
+        share, its low and its high end.
     """
     ax = style.new_axes() if ax is None else ax
     for number, (color, (name, rows)) in enumerate(_coloured(by_name)):
@@ -45,9 +47,9 @@ def plot_shares(by_name, ax=None, *, key="TS", xlabel="oracle TS", ylabel="compl
             continue
         low, high = np.array([row[key] for row in rows], float).T
         high = np.where(np.isfinite(high), high, 2 * low)  # the last bin may be open
-        value, bars = _bars([row["found"] for row in rows])
+        height, bars = _bars([row[value] for row in rows])
         middle = np.sqrt(low * high) * 1.02**number  # so that bars of several lie side by side
-        ax.errorbar(middle, value, yerr=bars, color=color, marker="o",
+        ax.errorbar(middle, height, yerr=bars, color=color, marker="o",
                     ms=4, lw=1.2, label=name)  # fmt: skip
     ax.set_xscale("log")
     ax.xaxis.set_minor_formatter("")  # on less than a decade these would overlap
