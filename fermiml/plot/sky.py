@@ -15,6 +15,7 @@ KINDS = {"counts": "counts per deg$^2$", "significance": "significance (sigma)"}
 _SMOOTH = 0.12  # deg
 _DISK, _RING = 0.35, (1.0, 2.0)  # deg: where a source's counts are, and where its background
 _FAINTEST = 0.05  # counts of background that a significance needs
+_TORN = 100  # pixels: what jumps farther goes over the rim of a map of the whole sky
 _ANGLES = np.linspace(0, 360, 41)
 
 
@@ -85,7 +86,7 @@ def plot_image(image, ax=None, *, label=None, **scale):
         coordinate.set_ticklabel(exclude_overlapping=True)
     ax.coords.grid(color=style.GREY, alpha=0.4, lw=0.5)
     if geom.is_allsky:
-        ax.coords.frame.set_color("none")
+        ax.coords.frame.set_linewidth(0)
     if label:
         ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label=label)
     return ax
@@ -109,20 +110,16 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
     limits = (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     catalog = catalog.filter((x > left) & (x < right) & (y > bottom) & (y < top))
     position = catalog.positions.icrs
-    world = {"transform": ax.get_transform("icrs")}
-    size = {"s": 35} if marker in "+x" else {"s": 70, "facecolors": "none"}  # hide no pixel
+    crowd = np.clip(200 / max(len(catalog), 1), 0.1, 1.0)  # smaller where there are many
+    size = {"s": 35 * crowd} if marker in "+x" else {"s": 70 * crowd, "facecolors": "none"}
     edge = {"c" if marker in "+x" else "edgecolors": color}
-    ax.scatter(position.ra.deg, position.dec.deg, marker=marker, lw=1.1, label=label,
-               **size, **edge, **world)  # fmt: skip
-    ra, dec = _outlines(position, *catalog.ellipses())
-    if len(ra):  # WCSAxes cannot draw a line without points
-        ax.plot(ra, dec, "-", color=color, lw=1.0, **world)
+    places = np.transpose(ax.wcs.world_to_pixel(position)).reshape(-1, 2)
+    ax.scatter(*places.T, marker=marker, lw=1.1 * np.sqrt(crowd), label=label, **size, **edge)
+    ax.plot(*_outlines(ax.wcs, position, *catalog.ellipses()), "-", color=color, lw=np.sqrt(crowd))
     if names:
-        for where, name in zip(position, catalog.table["Source_Name"], strict=True):
-            text = ax.annotate(
-                str(name), (where.ra.deg, where.dec.deg), xycoords=world["transform"],
-                xytext=(5, 4), textcoords="offset points", fontsize=7, color=color, clip_on=True,
-            )  # fmt: skip
+        for here, name in zip(places, catalog.table["Source_Name"], strict=True):
+            text = ax.annotate(str(name), here, xytext=(5, 4), textcoords="offset points",
+                               fontsize=7, color=color, clip_on=True)  # fmt: skip
             text.set_clip_box(ax.bbox)
     ax.set(xlim=limits[0], ylim=limits[1])
     return ax
@@ -139,12 +136,12 @@ def significance(counts, seen, pixel, background=None):
     2 (sqrt(n + 3/8) - sqrt(b + 3/8)), with b the counts that the background model or, without
     one, the ring around the pixel lets one expect.
     """
-    disk = _annulus(0, _DISK, pixel)
+    disk = _annulus(0, max(_DISK, 1.5 * pixel), pixel)
     found = _summed(counts, disk)
     if background is not None:
         expected = _summed(background, disk)
     else:
-        ring = _annulus(*_RING, pixel)
+        ring = _annulus(max(_RING[0], 3 * pixel), max(_RING[1], 6 * pixel), pixel)
         level = _summed(counts, ring) / np.maximum(_summed(seen, ring), 1)
         expected = level * _summed(seen, disk)
     return 2 * (np.sqrt(found + 0.375) - np.sqrt(np.maximum(expected, _FAINTEST) + 0.375))
@@ -224,8 +221,8 @@ def _root_scale(low, high):
     return PowerNorm(0.5, vmin=low, vmax=max(high, low + 1e-9))
 
 
-def _outlines(position, major, minor, angle):
-    """Points on the 95 % ellipses, with NaN between one and the next."""
+def _outlines(wcs, position, major, minor, angle):
+    """Pixels on the 95 % ellipses, with NaN between one and the next."""
     known = np.isfinite(major) & np.isfinite(minor)
     turned = np.radians(_ANGLES)
     x = R95 * major[known, None] * np.cos(turned)  # along the long axis
@@ -233,4 +230,6 @@ def _outlines(position, major, minor, angle):
     direction = angle[known, None] + np.degrees(np.arctan2(y, x))
     points = position[known, None].directional_offset_by(direction * u.deg, np.hypot(x, y) * u.deg)
     gap = np.full((known.sum(), 1), np.nan)
-    return tuple(np.hstack([p, gap]).ravel() for p in (points.ra.deg, points.dec.deg))
+    x, y = (np.hstack([p, gap]).ravel() for p in wcs.world_to_pixel(points))
+    torn = np.hypot(np.diff(x, append=np.nan), np.diff(y, append=np.nan)) > _TORN
+    return np.where(torn, np.nan, x), y
