@@ -100,6 +100,17 @@ def test_flux_in_bands_and_limits(fitted, sources):
     np.testing.assert_allclose(total, column(fitted, "TS"), rtol=0.25)
 
 
+def test_a_source_that_is_not_there_has_limits():
+    seen = sky.cube(sky.power_laws([], [], []), width=4.0)
+    seen.components[0].counts.data *= 0.9
+    seen.components[0].counts.data[:, 15:25, 15:25] *= 0.5  # a hole
+    found = fit(sky.seeds(sky.power_laws([100.0], [45.0], [1e-10])), seen, **FIXED).table[0]
+    assert found["TS"] == 0 and found["Flux1000"] == 0
+    assert np.all(found["Flux_Band"][3:7] == 0) and np.all(np.isnan(found["Unc_Flux_Band"][3:7, 0]))
+    limits = 2 * found["Unc_Flux_Band"][3:7, 1]
+    assert np.all((limits > 1e-14) & (limits < 1e-9))
+
+
 def test_fluxes_of_one_source_scatter_as_their_errors_say():
     source = sky.power_laws([100.0], [45.0], [3e-10])
     pulls = []

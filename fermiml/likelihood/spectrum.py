@@ -1,6 +1,6 @@
 """Spectra of sources: which shape, fluxes and their errors, flux in bands with upper limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -127,12 +127,15 @@ def bands(region, source, free, spectrum):
     norms = np.zeros_like(free)
     norms[:, NORM] = free[:, NORM]
     column = region.column(source)
+    unit = replace(
+        spectrum, values=np.array([region.sources.amplitude[source], *spectrum.values[1:]])
+    )
     for b, (low, high) in enumerate(pairwise(BAND_EDGES)):
         bins = (middle >= low) & (middle < high)
         if not bins.any() or _coverage(edges, low, high) < _COVERED:
             continue
         norm, down, up, limit, ts = _band_norm(region, column, norms, bins)
-        model = spectrum.flux(low, high)[0] / region.state[column, NORM]
+        model = unit.flux(low, high)[0]
         flux[b], root[b] = norm * model, np.sqrt(ts)
         errors[b] = spectra.band_errors(down * model, up * model, root[b], flux[b], limit * model)
     return flux, errors, root
