@@ -94,7 +94,7 @@ def main():
     known = SourceCatalog.read(given.folder / "known.fits")
     table = result["compare"]
     print(machine(given.seed))
-    print({name: metadata.version(name) for name in ("fermipy", "gammapy", "numpy", "tensorflow")})
+    print({name: metadata.version(name) for name in ("fermipy", "gammapy", "numpy", "keras")})
     sources_table(table, truth)
     missed(table, truth, known)
     print({step: round(seconds, 1) for step, seconds in {**clock, **result["time"]}.items()})
