@@ -110,10 +110,8 @@ def test_bad_configurations_are_named(text, message, folder, tmp_path):
 
 def test_what_cannot_be_scored_is_named(folder, entries, tmp_path):
     settings = write_config(tmp_path / "a.yaml", folder)
-    one = str(entries / "field_0000.fits")
     for arguments, message in (
         ([], "nothing to evaluate"),
-        (["--catalog", one], "one catalog for several fields"),
         (["--catalog", str(tmp_path / "none")], "no such catalog"),
         (["--catalog", str(tmp_path)], "holds no catalog of field_0000"),
     ):
@@ -287,3 +285,19 @@ def test_traditional_detection_is_shown_a_diffuse_model(folder, monkeypatch, tmp
         assert spent == {"seconds": 2.0, "cpu_seconds": 3.0}
         assert chosen.background == background
     assert shown[0] != shown[1]
+
+
+def test_one_catalog_of_several_fields(folder, entries, tmp_path):
+    """Every field takes what lies in it; where fields overlap, that cannot be."""
+    fields = skies.fields_of(folder)
+    parts = [SourceCatalog.read(entries / f"{field.name}.fits") for field in fields]
+    parts[0].merge(parts[1]).write(tmp_path / "all.fits")
+    chosen = methods.Given(tmp_path / "all.fits")
+    for field, part in zip(fields, parts, strict=True):
+        sky = skies.read_sky(field)
+        found, _ = chosen.find(sky, f"test_{field.name}")
+        inside = sky.cube.components[0].observed(part.positions)
+        assert set(found.table["Source_Name"]) == set(part.table["Source_Name"][inside])
+    chosen.find(sky, f"month_{field.name}")  # of another set
+    with pytest.raises(InputError, match="the fields overlap"):
+        chosen.find(sky, f"test_{field.name}")

@@ -10,8 +10,8 @@ from fermiml.cli.base import Command
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder for the results.")
 @click.option(
     "--catalog", "catalogs", multiple=True, metavar="CAT",
-    help="Score this, too: a folder with FIELD.fits for each field, or the catalog of the only "
-    "field. Repeat it for more.",
+    help="Score this, too: a folder with FIELD.fits for each field, or one catalog of all fields, "
+    "if they do not overlap. Repeat it for more.",
 )  # fmt: skip
 @click.option("--cached", is_flag=True, help="Run nothing; score what has been found so far.")
 def evaluate(config, output, catalogs, cached):

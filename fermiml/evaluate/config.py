@@ -10,7 +10,7 @@ SCHEMA = {
     "skies": ...,  # a folder that `fermiml simulate` made, a list of them, or {name: folder}
     "models": [],  # networks (name:localizer, or folders), traditional, traditional-wrong
     "background": "none",  # what networks are shown: none, background, background_wrong
-    "catalogs": {},  # name -> folder with FIELD.fits for each field, or the catalog of the only one
+    "catalogs": {},  # name -> folder with FIELD.fits for each field, or one catalog of all
     "emin": None,  # MeV: only bins above it, with the oracle TS of these
     "cache": None,  # folder for what was found; by default in the output folder
 }

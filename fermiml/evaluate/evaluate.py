@@ -43,9 +43,10 @@ def evaluate(config, output, cached=False):
 
 
 def _methods(config, cache):
-    fields = sum(len(fields_of(folder)) for folder in config["skies"].values())
+    for folder in config["skies"].values():
+        fields_of(folder)  # what is not there shall be said before anything is run
     methods = {name: method(name, cache, config["background"]) for name in config["models"]}
-    methods |= {name: Given(path, fields == 1) for name, path in config["catalogs"].items()}
+    methods |= {name: Given(path) for name, path in config["catalogs"].items()}
     if not methods:
         raise InputError("nothing to evaluate: name models or catalogs, or give --catalog")
     return methods

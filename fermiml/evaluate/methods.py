@@ -82,20 +82,16 @@ class Network:
 
 
 class Given:
-    """A catalog from anywhere: a file for one field, or a folder with FIELD.fits for each."""
+    """Catalogs from anywhere: a folder with FIELD.fits for each field, or a file for all."""
 
     background, default = "none", _ALL
     false_at = (_ALL,)
 
-    def __init__(self, path, single=False):
+    def __init__(self, path):
         self._path = Path(path).expanduser()
         if not self._path.exists():
             raise InputError(f"{path}: no such catalog or folder of catalogs")
-        if self._path.is_file() and not single:
-            raise InputError(
-                f"{path}: is one catalog for several fields; give a folder in which each field "
-                "has one of its own: field_0000.fits and so on"
-            )
+        self._taken = {}  # by set of fields: rows of a file that some field has taken
 
     def has(self, sky, name):
         """Whether there is a catalog of a sky."""
@@ -106,7 +102,22 @@ class Given:
         path = self._file(sky)
         if path is None:
             raise InputError(f"{self._path}: holds no catalog of {sky.name} ({sky.name}.fits)")
-        return SourceCatalog.read(path), {}
+        catalog = SourceCatalog.read(path)
+        if path == self._path:
+            catalog = self._part(catalog, sky, name.removesuffix(sky.name))
+        return catalog, {}
+
+    def _part(self, catalog, sky, fields):
+        """The rows of a catalog of several fields that lie in one of them."""
+        inside = sky.cube.components[0].observed(catalog.positions)
+        taken = self._taken.setdefault(fields, np.zeros(len(catalog), bool))
+        if np.any(taken & inside):
+            raise InputError(
+                f"{self._path}: is one catalog, but the fields overlap; give a folder in which "
+                "each has its own: field_0000.fits and so on"
+            )
+        taken |= inside
+        return catalog.filter(inside)
 
     def _file(self, sky):
         if self._path.is_file():
