@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from fermiml import InputError, SourceCatalog
 from fermiml.catalog.columns import MLFlag
 from fermiml.cli.main import main
-from fermiml.likelihood import compare as comparing
+from fermiml.likelihood import traditional
 from fermiml.likelihood.compare import compare, false_rate, union
 from fermiml.report import comparison as report
 
@@ -97,7 +97,7 @@ def test_how_many_are_false(result):
 
 def test_a_catalog_takes_the_place_of_the_detection(sources, result, monkeypatch):
     cube = sky.cube(sources, seed=3, **SIZE)
-    monkeypatch.setattr(comparing, "detect_traditional", lambda *_, **__: result.traditional)
+    monkeypatch.setattr(traditional, "detect_traditional", lambda *_, **__: result.traditional)
     again = compare(cube, result.ml)
     assert np.isnan(again.seconds["ML"]) and again.survives is None and again.known is None
     np.testing.assert_allclose(again.catalog.table["TS"], result.catalog.table["TS"], rtol=1e-5)
@@ -120,6 +120,17 @@ def test_a_second_background_on_another_grid_is_refused(sources):
     other = sky.cube(sources, width=4.0, edges=EDGES).components[0].counts
     with pytest.raises(InputError, match="the background is on another grid"):
         compare(cube, SourceCatalog(), background_alt=[other])
+
+
+def test_healpix_is_refused_before_anything_is_done(sources):
+    from gammapy.maps import HpxGeom, HpxNDMap
+
+    cube = sky.cube(sources, **SIZE)
+    axes = [cube.components[0].counts.geom.axes["energy"]]
+    geom = HpxGeom(64, nest=False, frame="galactic", region="DISK(100,45,2)", axes=axes)
+    cube.components[0].counts = HpxNDMap(geom)
+    with pytest.raises(InputError, match="a TS map needs WCS pixels"):
+        compare(cube)
 
 
 def test_a_folder_of_results(result, tmp_path):
@@ -175,7 +186,7 @@ def run(*arguments):
 
 
 def test_the_command(files, result, monkeypatch):
-    monkeypatch.setattr(comparing, "detect_traditional", lambda *_, **__: result.traditional)
+    monkeypatch.setattr(traditional, "detect_traditional", lambda *_, **__: result.traditional)
     given = ("compare", files / "counts.fits", "--background", files / "background.fits",
              "--background-alt", files / "background.fits", "--catalog", files / "ml.fits",
              "-o", files / "out")  # fmt: skip

@@ -14,10 +14,10 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import MLFlag
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut
+from fermiml.likelihood import traditional as traditional_detection
 from fermiml.likelihood.gammapy_engine import fit, in_data
 from fermiml.likelihood.known import recovered
 from fermiml.likelihood.parts import Parts
-from fermiml.likelihood.traditional import detect_traditional
 from fermiml.sky.readers import is_expected_counts, with_background
 
 log = logging.getLogger(__name__)
@@ -140,6 +140,7 @@ def compare(
     Comparison
     """
     cut.check(cube)
+    traditional_detection.check(cube)
     model = backgrounds.choose(cube, galdiff, iso)
     second = None if background_alt is None else _second(cube, background_alt, iso)
     planes = _planes(cube, model)
@@ -150,7 +151,7 @@ def compare(
         catalog = (detector or _default_detector()).run(cube)
         seconds["ML"] = time.perf_counter() - start
     log.info("the network has %d sources", len(catalog))
-    traditional = detect_traditional(cube, planes, cache=cache)
+    traditional = traditional_detection.detect_traditional(cube, planes, cache=cache)
     seconds["traditional"] = traditional.table.meta["SECONDS"]
     log.info("traditional detection has %d sources", len(traditional))
 

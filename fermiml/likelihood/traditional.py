@@ -66,7 +66,7 @@ def detect_traditional(cube, background=None, *, cache=None, **options):
         (wall time of the search), CPU_SECS and ROUNDS.
     """
     settings = Options(**options)
-    _check(cube)
+    check(cube)
     diffuse = _diffuse(cube, background)
     if cache is None:
         return _search(cube, diffuse, settings)
@@ -84,7 +84,8 @@ def is_cached(cube, background=None, *, cache, **options):
     return _path(cache, cube, _diffuse(cube, background), Options(**options)).is_file()
 
 
-def _check(cube):
+def check(cube):
+    """Refuse a cube of which no TS map can be made."""
     first = cube.components[0]
     for component in cube.components:
         if component.is_healpix or component.geom != first.geom:
