@@ -70,7 +70,7 @@ def test_a_catalog_is_scored_and_everything_written(folder, entries, tmp_path):
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "scores.json", "scores.md", "test_methods.png", f"test_{entries.name}.png",
+        "input.json", "scores.json", "scores.md", "test_methods.png", f"test_{entries.name}.png",
     }  # fmt: skip
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     one = scores["sets"]["test"][entries.name]["own fields"]
@@ -257,12 +257,13 @@ def test_a_network_is_run_once_in_each_field(folder, tmp_path, monkeypatch):
     settings["skies"] = {"test": folder}
     for background in ("none", "none", "background"):
         settings["background"] = background
-        text = run_evaluation(settings, tmp_path / "out")
+        text = run_evaluation(settings, tmp_path / "out", overwrite=True)
         assert "| test | mine | 2 |" in text
     assert runs == [True, True, False, False]
-    assert "| test" not in run_evaluation(
-        settings | {"cache": tmp_path / "new"}, tmp_path, cached=True
-    )
+    nothing = settings | {"cache": tmp_path / "new"}
+    assert "| test" not in run_evaluation(nothing, tmp_path / "none", cached=True)
+    with pytest.raises(InputError, match="or --overwrite"):
+        run_evaluation(nothing, tmp_path / "out")
 
 
 def test_traditional_detection_is_shown_a_diffuse_model(folder, monkeypatch, tmp_path):

@@ -14,7 +14,8 @@ from fermiml.cli.base import Command
     "if they do not overlap. Repeat it for more.",
 )  # fmt: skip
 @click.option("--cached", is_flag=True, help="Run nothing; score what has been found so far.")
-def evaluate(config, output, catalogs, cached):
+@click.option("--overwrite", is_flag=True, help="Replace other scores in that folder.")
+def evaluate(config, output, catalogs, cached, overwrite):
     """Score what CONFIG (YAML) names on skies with known truth: networks, traditional
     detection, any catalogs.
 
@@ -28,7 +29,7 @@ def evaluate(config, output, catalogs, cached):
 
     settings = configs.read(config)
     settings["catalogs"] |= {_name(path): Path(path) for path in catalogs}
-    click.echo(run(settings, output, cached=cached))
+    click.echo(run(settings, output, cached=cached, overwrite=overwrite))
 
 
 def _name(path):

@@ -7,10 +7,10 @@ from fermiml.errors import InputError
 from fermiml.evaluate import report, run
 from fermiml.evaluate.methods import Given, method
 from fermiml.evaluate.skies import fields_of
-from fermiml.files import write_json, write_text
+from fermiml.files import claim_folder, write_json, write_text
 
 
-def evaluate(config, output, cached=False):
+def evaluate(config, output, cached=False, overwrite=False):
     """Run the methods of a checked configuration on its skies, score them, write the results.
 
     Parameters
@@ -21,6 +21,8 @@ def evaluate(config, output, cached=False):
         Folder for scores.json, scores.md, figures, and (unless `cache` is set) what was found.
     cached : bool
         Run nothing; score what has been found so far.
+    overwrite : bool
+        Replace the scores of another configuration in that folder.
 
     Returns
     -------
@@ -29,7 +31,7 @@ def evaluate(config, output, cached=False):
     """
     output = Path(output).expanduser()
     methods = _methods(config, Path(config["cache"] or output / "cache"))
-    output.mkdir(parents=True, exist_ok=True)
+    claim_folder(output, config, overwrite, "--overwrite; what was found is kept")
     end = "" if config["emin"] is None else f">{config['emin']:g}"
     results = {}
     for name, folder in config["skies"].items():

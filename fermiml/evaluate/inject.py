@@ -1,7 +1,6 @@
 """Artificial sources in the user's own data, detected again: what can be found there?"""
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from fermiml.errors import InputError
 from fermiml.evaluate import metrics, sensitivity
 from fermiml.evaluate.sensitivity import Depth
 from fermiml.evaluate.skies import away_from_edge
-from fermiml.files import write_text
+from fermiml.files import claim_folder
 from fermiml.simulate import populations, render, truth
 from fermiml.simulate.observation import Observation
 from fermiml.simulate.sources import Shapes, Sources, unit_vectors
@@ -92,7 +91,7 @@ def inject(cube, detector, folder, settings=None, known=None):
     """
     settings = (settings or Settings()).check()
     folder = Path(folder)
-    _claim(folder, _fingerprint(cube, detector, settings, known))
+    claim_folder(folder, _fingerprint(cube, detector, settings, known))
     detected = _kept(folder / "detected.fits", lambda: detector.run(cube))
     run = _Run(cube, detector, settings, detected.positions.icrs, known)
     parts = []
@@ -116,20 +115,6 @@ def _kept(path, run):
     if not path.is_file():
         run().write(path)
     return SourceCatalog.read(path)
-
-
-def _claim(folder, fingerprint):
-    """Make the folder, or see that it holds the beginning of this very work."""
-    record = folder / "input.json"
-    text = json.dumps(fingerprint, indent=1)
-    found = record.read_text(encoding="utf-8") if record.is_file() else ""
-    if found != text and folder.is_dir() and any(folder.iterdir()):
-        raise InputError(
-            f"{folder}: holds something else than the beginning of this run; take another "
-            "folder, or remove it"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(record, text, overwrite=True)
 
 
 def _fingerprint(cube, detector, settings, known):
