@@ -4,8 +4,9 @@ import logging
 
 import numpy as np
 import pytest
+import yaml
 
-from fermiml import SkyCube, SourceCatalog
+from fermiml import InputError, SkyCube, SourceCatalog
 from fermiml.likelihood import fermipy_engine as engine
 
 pytestmark = pytest.mark.fermitools
@@ -118,6 +119,30 @@ def test_clone(gta):
     assert sorted(s.name for s in gta.clone(gta.config).roi.sources) == sorted(
         s.name for s in gta.roi.sources
     )
+
+
+def test_light_curves_get_a_configuration_that_fermipy_knows(gta, monkeypatch):
+    from fermipy.lightcurve import LightCurve
+
+    seen = {}
+    monkeypatch.setattr(LightCurve, "lightcurve", lambda self, name: seen.update(self.config))
+    gta.lightcurve("any")
+    assert "binning" in seen and "ml_seed" not in seen and "ml_seed" in gta.config
+
+
+def test_options_are_checked(gta, config):
+    from fermiml.fermipy import GTAnalysis
+
+    settings = yaml.safe_load(config.read_text())
+    with pytest.raises(InputError, match=r"ml_seed\.thresh: allowed are"):
+        GTAnalysis({**settings, "ml_seed": {"thresh": 1}})
+    with pytest.raises(KeyError, match="section : binning"):  # fermipy's own
+        GTAnalysis({**settings, "binning": {"bins": 1}})
+    with pytest.raises(InputError, match=r"bogus: allowed are.*search_skydir"):
+        gta.ml_seed(bogus=1)
+    again = GTAnalysis({**settings, "ml_seed": {"sqrt_ts_threshold": "4"}})
+    assert again.config["ml_seed"]["sqrt_ts_threshold"] == 4.0
+    assert again.config["ml_seed"]["localize"] is True
 
 
 def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch):

@@ -12,7 +12,7 @@ def cube_of(gta):
     `gta.compute_psf` wrote, if that was called, else the table of the IRF.
     """
     parts = [_component(component) for component in gta.components]
-    return SkyCube(parts, f"fermipy analysis with {len(parts)} component(s)", gta.workdir)
+    return SkyCube(parts, "fermipy analysis", gta.workdir)
 
 
 def _component(component):
