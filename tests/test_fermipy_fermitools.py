@@ -18,7 +18,8 @@ def config(tmp_path_factory):
     pytest.importorskip("fermipy")
     from fermiml.fermipy import simulated
 
-    return simulated.make(tmp_path_factory.mktemp("fermipy"), seed=2, width=6.0)
+    folder = tmp_path_factory.mktemp("fermipy")
+    return simulated.make(folder, seed=2, width=6.0, event_types=(1, 2))  # FRONT and BACK
 
 
 @pytest.fixture(scope="module")
@@ -145,16 +146,21 @@ def test_options_are_checked(gta, config):
     assert again.config["ml_seed"]["localize"] is True
 
 
-def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch):
+@pytest.mark.parametrize("calls", [0, 1, 6])
+def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch, calls):
+    """It moves sources by deleting and adding them, and makes test sources besides."""
     name = found[0]["sources"][0].name
     before, where = float(gta.like()), gta.roi[name].skydir
-    added = gta.add_source
+    second, remaining = gta.components[1], [calls]
+    added = second.add_source
 
-    def fails_once(*args, **kwargs):  # a scan moves the source by deleting and adding it
-        monkeypatch.setattr(gta, "add_source", added)
-        raise RuntimeError("no source map")
+    def fails_once(*args, **kwargs):
+        remaining[0] -= 1
+        if remaining[0] == -1:
+            raise RuntimeError("no source map")
+        return added(*args, **kwargs)
 
-    monkeypatch.setattr(gta, "add_source", fails_once)
+    monkeypatch.setattr(second, "add_source", fails_once)
     with pytest.raises(engine.FitFailed, match="no source map"):
         engine.localize(gta, name, write_fits=False, write_npy=False)
     assert consistent(gta) and gta.roi[name].skydir.separation(where).deg < 1e-6
@@ -163,8 +169,7 @@ def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch)
 
 def test_a_seed_that_cannot_be_added_leaves_nothing(gta, monkeypatch):
     before = float(gta.like())
-    component = gta.components[0]
-    monkeypatch.setattr(component, "set_exposure_scale", lambda name: 1 / 0)
+    monkeypatch.setattr(gta.components[1], "set_exposure_scale", lambda name: 1 / 0)
     with pytest.raises(engine.FitFailed, match="could not be added"):
         engine.add(gta, "X", {"ra": gta.roi.skydir.ra.deg, "dec": gta.roi.skydir.dec.deg})
     assert consistent(gta) and not gta.roi.has_source("X")

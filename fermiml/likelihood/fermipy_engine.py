@@ -69,16 +69,16 @@ def add(gta, name, properties):
         raise FitFailed(f"could not be added: {_reason(error)}") from error
 
 
-def purge(gta, name):
-    """Take a source out of all parts of the analysis, also if some parts never had it."""
+def purge(gta, *names):
+    """Take sources out of all parts of the analysis, also if some parts never had them."""
     for component in gta.components:
-        if name in component.like.sourceNames():
+        for name in set(names) & set(component.like.sourceNames()):
             component.like.normPar(name).setFree(True)  # or it could not be deleted
             component.like.deleteSource(name)
             component.like.logLike.eraseSourceMap(name)
             component.like.logLike.buildFixedModelWts()
-    if gta.roi.has_source(name):
-        gta.roi.delete_sources([gta.roi.get_source_by_name(name)])
+    # By name proper: a test source has the names of the one that it stands for, too.
+    gta.roi.delete_sources([s for s in gta.roi.sources if s.name in names])
     gta.like.model = gta.like.components[0].model
     gta._update_roi()
 
@@ -155,20 +155,19 @@ def reoptimized_ts(gta, name, radius):
 def localize(gta, name, **options):
     """Move a source to its best position; raises FitFailed, and then it is where it was."""
     state, before = parameters(gta), gta.roi.copy_source(name)
+    names = set(gta.like.sourceNames())
     try:
         result = gta.localize(name, update=True, **options)
     except Exception as error:
-        _put_back(gta, before)
+        # Wherever that broke off: the source may be gone from some parts, and test sources
+        # of a TS map may have stayed in others.
+        present = {n for component in gta.components for n in component.like.sourceNames()}
+        purge(gta, name, *(present - names))
+        gta.add_source(name, before, free=True, save_source_maps=False, loglevel=QUIET)
         restore(gta, state)
         raise FitFailed(f"localisation failed: {_reason(error)}") from error
     if not (result["fit_success"] and result["fit_inbounds"]):
         raise FitFailed("localisation found no maximum near the seed")
-
-
-def _put_back(gta, source):
-    """A source as it was, wherever an interrupted localisation has left it."""
-    purge(gta, source.name)
-    gta.add_source(source.name, source, free=True, save_source_maps=False, loglevel=QUIET)
 
 
 def refit(gta, names, radius, pars=None):
