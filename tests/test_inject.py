@@ -136,6 +136,23 @@ def test_everything_is_written(result, folder):
     assert "expected TS" in injected.describe(result)
 
 
+def test_a_detector_that_finds_nothing(cube, tmp_path):
+    """No curve can be fitted, and that is said."""
+
+    class Blind(Detector):
+        def run(self, cube):
+            return SourceCatalog()
+
+    known = cube.center[None]
+    settings = inject.Settings(index=2.2, rounds=1)
+    nothing = inject.inject(cube, Blind(), tmp_path / "out", settings, known)
+    injected.write(nothing, tmp_path / "out")
+    assert nothing.summary["found"] == 0
+    assert np.all(np.isnan(nothing.sensitivity[0.5].data))
+    assert nothing.sources.positions.separation(known).deg.min() > settings.away
+    assert injected.describe(nothing).splitlines()[2].split() == ["50%", "-", "-"]
+
+
 def test_bad_settings_are_refused(tmp_path):
     for settings, message in (
         ({"kind": "SNR"}, "known are AGN"),

@@ -54,8 +54,9 @@ def describe(result):
     ]
     for level, ts in summary["expected TS at a completeness"].items():
         flux = summary["median flux at a completeness"][level]
-        flux = "-" if flux is None else f"{flux:.2e}"
-        lines.append(f"{float(level):<14.0%}{ts:>12.1f}{flux:>26}")
+        known = flux is not None
+        ts, flux = (f"{ts:.1f}", f"{flux:.2e}") if known else ("-", "-")
+        lines.append(f"{float(level):<14.0%}{ts:>12}{flux:>26}")
     expected = ", ".join(f"{v:.1f} {k}" for k, v in summary["false sources expected"].items())
     number = summary["detections without injection"]
     lines.append(
