@@ -6,7 +6,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from astropy.coordinates import concatenate
+from astropy.coordinates import SkyCoord
 from astropy.table import vstack
 from gammapy.maps import WcsNDMap
 from scipy.spatial import cKDTree
@@ -144,7 +144,7 @@ class _Run:
     def __init__(self, cube, detector, settings, detected, known):
         self.cube, self.detector, self.settings = cube, detector, settings
         self.detected = detected
-        self.avoid = detected if known is None else concatenate([detected, known.icrs])
+        self.avoid = detected if known is None else _joined(detected, known.icrs)
         self.depth = Depth(cube, self.avoid)
 
     def round(self, number):
@@ -179,6 +179,11 @@ class _Run:
                 _REFERENCE
             )
         return WcsNDMap(coarse, values.reshape(coarse.data_shape), unit="cm-2 s-1")
+
+
+def _joined(*positions):
+    ra, dec = (np.concatenate([getattr(p, axis).deg for p in positions]) for axis in ("ra", "dec"))
+    return SkyCoord(ra, dec, unit="deg")
 
 
 def _record(sources, expected, catalog):
