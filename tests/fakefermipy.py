@@ -102,6 +102,9 @@ class Like:
     def normPar(self, name):
         return types.SimpleNamespace(setFree=lambda free: None)
 
+    def __call__(self):
+        return self.gta.loss
+
     def params(self):
         return [self.gta.roi[name].norm for name in self.sourceNames()]
 
@@ -126,7 +129,8 @@ class Analysis:
         self.roi = Roi([*sources, galaxy])
         names = [s.name for s in self.roi.sources]
         self.components = [types.SimpleNamespace(like=Like(self, names)) for _ in range(2)]
-        self.fits = []
+        self.fits, self.optimizers = [], []
+        self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
         self._fitcache = None
 
     like = property(lambda self: self.components[0].like)
@@ -159,9 +163,11 @@ class Analysis:
     def free_source(self, name, free=True, pars=None, **_):
         self.roi[name].norm.free = free
 
-    def fit(self, **_):
+    def fit(self, **options):
         free = {s.name for s in self.roi.sources if s.norm.free}
         self.fits.append(free)
+        self.optimizers.append(options.get("optimizer"))
+        self.loss += 50 if self.newton_fails and self.optimizers[-1] == "NEWTON" else -1
         good = not any(self.roi.has_source(name) for name in self.bad)
         return {"fit_success": good, "fit_status": 0 if good else 102, "fit_quality": 3}
 

@@ -208,6 +208,15 @@ def test_a_seed_that_breaks_a_fit_does_not_take_its_neighbours_along(analysis):
     assert gta.consistent() and not gta.roi.has_source("S1")
 
 
+def test_minuit_comes_in_where_newton_makes_things_worse(analysis):
+    gta = analysis()
+    engine.fit_norms(gta, [], 1.0)
+    assert gta.optimizers == ["NEWTON"]
+    gta.newton_fails = True
+    engine.fit_norms(gta, [], 1.0)
+    assert gta.optimizers == ["NEWTON", "NEWTON", None]
+
+
 def test_a_half_added_seed_leaves_nothing_behind(analysis):
     gta = analysis(half_added=["S0"])
     seeds, _, _ = run(gta)

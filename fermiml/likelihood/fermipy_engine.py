@@ -91,15 +91,20 @@ def delete(gta, name):
 def fit_norms(gta, names, radius, update=False):
     """One fit of the norms of sources, their neighbours and the diffuse emission.
 
-    Newton's method is fifty times faster than MINUIT on norms, which come in when it fails.
+    Newton's method is fifty times faster than MINUIT on norms, which comes in when it fails.
     """
     free_only(gta, names, radius)
+    state, before = parameters(gta), -float(gta.like())
     try:
         run_fit(gta, update=update, optimizer="NEWTON")
+        worse = -float(gta.like()) < before - 0.1  # so it ends with HEALPix pixels
     except FitFailed:
-        run_fit(gta, update=update)
+        worse = True
     finally:
         gta._fitcache = None  # it would look for sources that are deleted later
+    if worse:
+        restore(gta, state)
+        run_fit(gta, update=update)
 
 
 def free_only(gta, names, radius, pars="norm"):

@@ -32,7 +32,8 @@ def counts(path, values, geom, selection):
     image = sky[0] if sky else primary
     if not sky:
         _energy_axis(image.header, "Energy", edges[0], edges[1] - edges[0])
-    _selection_keywords(image.header, selection, edges)
+    for hdu in (primary, *sky):  # gtsrcmaps looks for the cuts in the primary HDU
+        _selection_keywords(hdu.header, selection, edges)
     channel = np.arange(1, len(edges))
     bounds = fits.BinTableHDU.from_columns(
         [
