@@ -131,6 +131,8 @@ def test_flux_at_a_completeness():
     flux = 10 ** rng.uniform(-11, -7, 4000)
     found = rng.random(4000) < np.where(flux > 1e-9, 0.99, 0.3)
     assert metrics.flux_at(0.9, flux, found) == pytest.approx(1e-9, rel=0.1)
+    found[np.argsort(flux)[-100:-70]] = np.arange(30) < 26  # a few bright ones in bad places
+    assert metrics.flux_at(0.9, flux, found) == pytest.approx(1e-9, rel=0.1)
     assert np.isnan(metrics.flux_at(0.9, flux, np.zeros(4000)))
     assert np.isnan(metrics.flux_at(0.9, [], []))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.stats import binom_conf_interval
+from sklearn.isotonic import isotonic_regression
 
 from fermiml.catalog.crossmatch import Pairs, normalised_offset, one_to_one, pairs_within, take
 from fermiml.catalog.positions import containment, shifted
@@ -234,8 +235,9 @@ def flux_at(level, flux, passed, per_bin=30):
     """Lowest flux above which a share of at least `level` has passed; NaN if none has.
 
     For completeness `flux` is the true one and `passed` says found; for purity they are the
-    measured flux and matched. The share is taken in groups of `per_bin` similar fluxes, and the
-    crossing interpolated between them.
+    measured flux and matched. The share is taken in groups of `per_bin` similar fluxes, made to
+    rise with the flux (isotonic regression: one unlucky group of bright sources shall not decide),
+    and the crossing interpolated between them.
     """
     order = np.argsort(flux)
     logs, passed = np.log(np.asarray(flux, float)[order]), np.asarray(passed, float)[order]
@@ -243,7 +245,7 @@ def flux_at(level, flux, passed, per_bin=30):
     if not len(logs):
         return np.nan
     x = np.array([g.mean() for g in np.array_split(logs, groups)])
-    share = np.array([g.mean() for g in np.array_split(passed, groups)])
+    share = isotonic_regression([g.mean() for g in np.array_split(passed, groups)])
     below = np.flatnonzero(share < level)
     if not len(below):
         return float(np.exp(logs[0]))
