@@ -431,3 +431,15 @@ def test_a_start_without_flux_is_no_obstacle(sources):
     table["Flux1000"] = np.nan
     found = fit(SourceCatalog.from_table(table), sky.cube(sources), positions=False, bands=False)
     np.testing.assert_allclose(column(found, "Flux1000"), sources.flux1000, rtol=0.02)
+
+
+def test_a_hard_source_of_few_photons_gets_its_place_and_index():
+    source = sky.power_laws([100.0], [45.0], [7e-11], 1.5)
+    bare = SourceCatalog.from_table({"GLON": [100.06], "GLAT": [45.03]})
+    found = fit(bare, sky.cube(source, seed=1, width=5.0), bands=False)
+    row = found.table[0]
+    assert row["TS"] > 25 and row["Npred"] < 60
+    separation = found.positions.separation(_truth(source)).deg[0]
+    assert separation < 1.5 * row["Conf_95_SemiMajor"] and row["Conf_95_SemiMajor"] < 0.1
+    assert abs(row["PL_Index"] - 1.5) < 3.5 * row["Unc_PL_Index"]
+    assert row["Pivot_Energy"] > 3e3

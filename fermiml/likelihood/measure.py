@@ -61,8 +61,13 @@ def measure(region, core, near, inner, settings):
     fit = _fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in near}
     near = sorted(near, key=lambda source: -rough[source])
-    places = _place(region, near, rough, settings)
-    if settings.positions:
+    places = {}
+    for _ in range(2):  # a source may come out of its neighbours only when these are in place
+        late = [source for source in near if source not in places]
+        placed = _place(region, late, rough, settings)
+        if not placed:
+            break
+        places |= placed
         fit = _fit_all(region, inner, settings)
         rough = {source: _rough_ts(region, fit, source) for source in near}
     shapes = _shape(region, near, rough, fit, inner, settings)
@@ -97,15 +102,29 @@ def _shape(region, which, ts, fit, inner, settings):
 
 def _fit_all(region, inner, settings):
     """All norms, and the spectra of what is significant; again when more became so."""
-    free = _free(region, inner, settings)
-    for _ in range(3):
-        fit = region.fit(free)
+    free, state = _free(region, inner, settings), region.state
+    for _ in range(4):
+        fit = region.fit(free, state=state)
         region.settle(fit.state)
         again = _free(region, inner, settings, fit)
-        if np.array_equal(again, free):
+        state = _reset(region, again)
+        if np.array_equal(again, free) and np.array_equal(state, region.state):
             break
         free = again
     return fit
+
+
+def _reset(region, free):
+    """The present state, with the first shape of sources whose index is not free (any more).
+
+    An index that ran away beside a neighbour that was wrong then would never come back.
+    """
+    state = region.state.copy()
+    held = ~free[region.planes :, INDEX]
+    shapes = region.sources.shapes
+    state[region.planes :, INDEX][held] = shapes.index[held]
+    state[region.planes :, CURVATURE][held] = shapes.curvature[held]
+    return state
 
 
 def _free(region, inner, settings, fit=None):

@@ -115,9 +115,16 @@ def minimise(function, start, low, high):
             if damping > 1e8:  # no lower value anywhere near: rounding errors, or a kink
                 break
     inside = (values > low) & (values < high)
-    whole = curvature[0] + curvature[1] * np.outer(inside, inside)
-    safe = whole if _positive(whole[np.ix_(inside, inside)]) else curvature[0]
-    return Minimum(values, loss, safe, converged)
+    return Minimum(values, loss, _safe(*curvature, inside), converged)
+
+
+def _safe(linear, rest, inside):
+    """The curvature, such that no parameter has a negative variance."""
+    whole = linear + rest * np.outer(inside, inside)
+    if _positive(whole):
+        return whole
+    apart = np.where(np.equal.outer(inside, inside), whole, 0.0)  # from those at their bounds
+    return apart if _positive(apart) else linear
 
 
 def _step(gradient, linear, rest, damping):
@@ -135,9 +142,10 @@ def _step(gradient, linear, rest, damping):
 
 
 def _positive(matrix):
-    """Whether a symmetric matrix curves upwards in all directions."""
+    """Whether a symmetric matrix curves upwards, in all directions that matter at all."""
+    nothing = np.diag(matrix) == 0
     try:
-        np.linalg.cholesky(matrix)
+        np.linalg.cholesky(matrix + np.diag(nothing.astype(float)))
     except np.linalg.LinAlgError:
         return False
     return True

@@ -54,11 +54,11 @@ class Fit:
         return out
 
     def widening(self, column):
-        """How much larger the error of a column's norm is than with all else held."""
-        owner, kind = np.nonzero(self.free)
-        (mine,) = np.flatnonzero((owner == column) & (kind == NORM))
-        alone = self.minimum.curvature[mine, mine]
-        return np.sqrt(max(self.covariance[mine, mine] * alone, 1.0))
+        """How much larger the error of a column's norm is when the other columns are free."""
+        mine = np.flatnonzero(np.nonzero(self.free)[0] == column)  # the norm comes first
+        precision = np.linalg.pinv(self.covariance[np.ix_(mine, mine)])[0, 0]
+        alone = self.minimum.curvature[mine[0], mine[0]]
+        return np.sqrt(max(alone / precision, 1.0)) if precision > 0 else 1.0
 
 
 class Region:
