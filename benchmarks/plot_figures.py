@@ -2,7 +2,7 @@
 
     python benchmarks/plot_figures.py SKIES/test/field_0001 -o docs/figures
 
-The doubtful one is the detection of lowest ML_Prob that has no true source within 0.3 deg.
+The doubtful one is the detection of lowest ML_Prob that matches no true source of TS > 9.
 """
 
 import argparse

@@ -46,7 +46,7 @@ def plot_spectrum(row, ax=None, *, network_bands=True):
            ylabel="E$^2$dN/dE (erg cm$^{-2}$ s$^{-1}$)")  # fmt: skip
     _limit_height(ax)
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(fontsize=7)
+        ax.legend(fontsize=7, loc="lower left")
     else:
         ax.text(0.5, 0.5, "no fluxes known", ha="center", transform=ax.transAxes)
     return ax
