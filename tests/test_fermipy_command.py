@@ -40,7 +40,7 @@ def test_without_the_fermitools_the_command_says_how_to_get_them(tmp_path, witho
     assert result.exit_code == 2
     for text in ("Fermitools are not installed", "conda", "fermiml compare", "fermiml[fermipy]"):
         assert text in result.output
-    with pytest.raises(InputError, match="conda"):
+    with pytest.raises(ImportError, match="conda"):
         from fermiml.fermipy import GTAnalysis  # noqa: F401
 
 

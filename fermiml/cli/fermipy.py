@@ -24,8 +24,8 @@ def fermipy(config, steps):
     from fermiml.fermipy import steps as analysis
 
     gta, results = analysis.run(config, analysis.parse(steps))
-    found = results.get("ml_seed")
-    if found is not None:
-        for source in found["sources"]:
-            click.echo(f"{source.name}  TS {source['ts']:.1f}")
-        click.echo(f"{gta.workdir}: {len(found['sources'])} new sources")
+    if "ml_seed" in results:
+        new = [peak for peak in results["ml_seed"]["peaks"] if peak["status"] == "new"]
+        for peak in new:
+            click.echo(f"{peak['name']}  TS {peak['ts']:.1f}  ML_Prob {peak['ml_prob']:.2f}")
+        click.echo(f"{gta.workdir}: {len(new)} new source{'s' * (len(new) != 1)}")

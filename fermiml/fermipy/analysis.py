@@ -3,14 +3,18 @@
 from pathlib import Path
 from typing import ClassVar
 
+from fermiml.errors import InputError
 from fermiml.fermipy.mlseed import MLSeed
 from fermiml.fermipy.options import ML_SEED, check_section
 from fermiml.likelihood import fermipy_engine
 from fermiml.yamlfile import read_yaml
 
-fermipy_engine.require()
+try:
+    fermipy_engine.require()
+except InputError as missing:
+    raise ImportError(str(missing)) from None  # what a script expects of an import
 
-from fermipy import gtanalysis  # noqa: E402
+from fermipy import gtanalysis
 
 
 class GTAnalysis(MLSeed, gtanalysis.GTAnalysis):

@@ -79,5 +79,6 @@ def _one_line(path, step):
     except FermimlError:
         raise
     except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = error.args[0] if isinstance(error, KeyError) else error  # without its quotes
+        text = " ".join(str(text).split()) or type(error).__name__
         raise InputError(f"{path}: {step}: {text}") from error
