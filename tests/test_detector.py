@@ -88,7 +88,7 @@ def plain(sky, folder):
     return detect(SkyCube.read(folder / "wcs.fits", **response), photometry=True)
 
 
-@pytest.mark.parametrize(("angle", "shift"), [(0, 0.0), (70, 3.3), (200, 6.4), (310, 4.9)])
+@pytest.mark.parametrize(("angle", "shift"), [(70, 3.3), (310, 4.9)])
 def test_the_tiling_leaves_no_seam(plain, read, angle, shift):
     """Wherever the patches lie, every source is found again at its place, none twice."""
     origin = CENTER.directional_offset_by(angle * u.deg, shift * u.deg)
