@@ -203,7 +203,7 @@ def noise(cache):
         return
     empty, _, _ = prepare((100, 45), width=12.0, preset="none")
     values = []
-    for number in range(10):
+    for number in range(30):
         cube = cube_of(empty, np.random.default_rng([SEED, 4, number]))
         step = np.arange(7)
         column, row = (g.ravel() for g in np.meshgrid(step, step))
@@ -303,9 +303,10 @@ def report(cache):
         positive = ts[ts > 1e-4]
         test = stats.kstest(positive, stats.chi2(1).cdf).pvalue
         print(f"\nnoise: {len(ts)} places, {np.mean(ts < 1e-4):.3f} at zero (0.5), "
-              f"{np.mean(ts > 2.71):.3f} above 2.71 (0.05), "
-              f"{np.mean(ts > 9):.4f} above 9 (0.00135), "
               f"K-S of the others against chi2(1): p = {test:.2f}")  # fmt: skip
+        for least in (2.71, 4, 6, 9):
+            expected = len(ts) * stats.chi2(1).sf(least) / 2
+            print(f"  above {least}: {np.sum(ts > least)} ({expected:.1f} expected)")
     false_ones = _joined(cache.glob("false_*.npz"))
     if false_ones:
         area = false_ones["area"].sum()
@@ -380,6 +381,8 @@ def _plot_isolated(found, axes):
     axes[0].axhline(0, color=style.GREY, lw=1)
     axes[0].set(xscale="log", ylim=(-6, 6), xlabel="sqrt(oracle TS)",
                 ylabel="sqrt(TS) - sqrt(oracle TS)")  # fmt: skip
+    axes[0].minorticks_off()
+    axes[0].set_xticks([10, 20, 50], ["10", "20", "50"])
     sigma = np.sort(found["sigma"][np.isfinite(found["sigma"])])
     axes[1].plot(sigma, np.arange(1, len(sigma) + 1) / len(sigma))
     x = np.linspace(0, 2, 100)
