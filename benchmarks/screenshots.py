@@ -1,4 +1,4 @@
-"""Screenshots for docs/programs.md: the demonstration's files in the real ds9, TOPCAT and a browser.
+"""Screenshots for docs/programs.md: files of the demonstration in ds9, TOPCAT and a browser.
 
     fermiml demo -o DEMO
     python benchmarks/screenshots.py DEMO -o docs/figures

@@ -73,6 +73,8 @@ def fill(table, result, own, rows):
     columns["ML_TS_Ext"], columns["ML_Ext_Size"] = result.ts_extended[own], result.size[own]
     columns["ML_Goodness"] = result.goodness[own]
     for name, values in columns.items():
+        if values.dtype.kind == "f":  # an error beyond single precision is no error
+            values = np.where(np.abs(values) < np.finfo("f4").max, values, np.nan)
         table[name][rows] = values
 
 
