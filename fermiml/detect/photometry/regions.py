@@ -6,7 +6,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 _LARGEST = 30.0  # deg, side of a square that is not divided
-_SIDE = 20.0  # deg, of the pieces of a larger sky
+_SIDE = 15.0  # deg, of the pieces of a larger sky
 
 
 @dataclass(frozen=True)
