@@ -53,8 +53,8 @@ class Network:
         self.background = background
         name, _, localizer = name.partition(":")
         settings = {"localizer": localizer} if localizer else {}
-        self.default = SourceDetector.from_pretrained(name, **settings).threshold
-        self._detector = SourceDetector.from_pretrained(name, threshold=_LOWEST, **settings)
+        self._detector = SourceDetector.from_pretrained(name, **settings)
+        self.default, self._detector.threshold = self._detector.threshold, _LOWEST
         card = self._detector.network.card
         known = json.dumps([card["sha256"], card.get("operating")], sort_keys=True)
         digest = hashlib.sha256(known.encode()).hexdigest()[:12]

@@ -96,16 +96,7 @@ def fit(
 
 def in_data(cube, catalog):
     """Numbers of the rows at observed pixels."""
-    position, inside = catalog.positions, np.zeros(len(catalog), bool)
-    for component in cube.components:
-        index = component.geom.coord_to_idx(position)
-        on_map = component.geom.contains(position)
-        if component.is_healpix:
-            local = component.geom.global_to_local(index)[0]
-            inside |= on_map & component.mask[np.maximum(local, 0)]
-        else:
-            inside[on_map] |= component.mask[tuple(i[on_map] for i in index[::-1])]
-    return np.flatnonzero(inside)
+    return np.flatnonzero(cube.observed(catalog.positions))
 
 
 def _margin(cube):
