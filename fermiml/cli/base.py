@@ -74,3 +74,11 @@ def catalog_output(default):
         )(command)  # fmt: skip
 
     return add
+
+
+def jobs_option(default=1):
+    """Option of a command that fits regions of sky: how many of them at the same time."""
+    return click.option(
+        "--jobs", type=click.IntRange(min=1), default=default, show_default=True, metavar="N",
+        help="Regions that are fitted at the same time.",
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command
+from fermiml.cli.base import Command, jobs_option
 from fermiml.cli.counts import counts_options, read_counts
 
 
@@ -22,10 +22,7 @@ from fermiml.cli.counts import counts_options, read_counts
     "--ts", type=float, default=25.0, show_default=True, metavar="TS",
     help="TS of the final fit that counts as a detection.",
 )  # fmt: skip
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-    help="Regions that are fitted at the same time.",
-)  # fmt: skip
+@jobs_option()
 @click.option(
     "-o", "--output", default="compare", show_default=True, type=click.Path(),
     help="Folder for tables, figures and the page.",

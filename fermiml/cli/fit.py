@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output
+from fermiml.cli.base import Command, catalog_output, jobs_option
 from fermiml.cli.counts import counts_options, read_counts
 
 
@@ -24,14 +24,7 @@ from fermiml.cli.counts import counts_options, read_counts
     show_default=True,
     help="What fits; fermipy needs the Fermitools.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Regions that are fitted at the same time.",
-)
+@jobs_option()
 @catalog_output("fit.fits")
 def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, **options):
     """Fit the sources of CATALOG to COUNTS: TS, positions, spectra, fluxes in bands.
