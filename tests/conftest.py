@@ -1,5 +1,6 @@
 """Shared fixtures."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -13,6 +14,12 @@ DEMO = {
     "population": {"spectra": "parametric"},
     "wrong": {"model": "none"},
 }
+
+
+@pytest.fixture(autouse=True)
+def _same_log():
+    """Every test begins with the log of a fresh process: commands run in this one set its level."""
+    logging.getLogger("fermiml").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
