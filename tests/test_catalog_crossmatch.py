@@ -4,9 +4,11 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import FK5, SkyCoord
+from astropy.table import Table
 from catalogs import sample
 
 from fermiml import SourceCatalog
+from fermiml.catalog.columns import MLFlag
 from fermiml.catalog.crossmatch import Pairs, best, one_to_one
 
 
@@ -251,6 +253,23 @@ def test_extended_sources_are_wider():
     size = dr4.ellipses()[0][row]
     radius = dict(zip(dr4.extended["Source_Name"], dr4.extended["Model_SemiMajor"], strict=True))
     assert np.isclose(size, radius[lmc["Extended_Source_Name"]] / 1.5096, rtol=1e-3)
+
+
+def test_rows_inside_a_known_extended_source_are_flagged():
+    """A disk of 0.5 deg at dec 10: one row in it, one just outside, one inside a point source."""
+    sizes = Table({"Source_Name": ["Disk"], "Model_Form": ["Disk"], "Model_SemiMajor": [0.5],
+                   "Model_SemiMinor": [0.5], "Model_PosAng": [0.0],
+                   "Spatial_Function": ["RadialDisk"]})  # fmt: skip
+    known = SourceCatalog.from_table(
+        {"Source_Name": ["4FGL A", "4FGL B"], "RA": [50.0, 60.0], "DEC": [10.0, 10.0],
+         "Extended_Source_Name": ["Disk", ""]},
+        extended=sizes,
+    )  # fmt: skip
+    rows = SourceCatalog.from_table(
+        {"RAJ2000": [50.0, 50.0, 60.0], "DEJ2000": [10.45, 10.55, 10], "ML_Flags": [0, 1, 0]}
+    )
+    assert list(rows.associate(known).table["ML_Flags"] & MLFlag.DIFFUSE) == [8, 0, 0]
+    assert not np.any(rows.table["ML_Flags"] & MLFlag.DIFFUSE)
 
 
 def test_truth_and_detections_round_trip():

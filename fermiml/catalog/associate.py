@@ -75,6 +75,13 @@ def likeliest(pairs, probability, least):
     return order[start[known]], total[row[known]]
 
 
+def within(coord, other, radius):
+    """Which positions lie within the radius (deg) of one of the others that has any."""
+    large = np.flatnonzero(radius > 0)
+    apart = coord[:, None].separation(other[large][None]).deg
+    return (apart <= np.asarray(radius)[large]).any(axis=1)
+
+
 def association_columns(name):
     """The ASSOC columns where the name of a known source belongs."""
     if re.match(r"4FGL ", name):

@@ -6,6 +6,7 @@ from astropy.coordinates import FK5, SkyCoord
 from astropy.table import Table, vstack
 
 from fermiml.catalog import associate, crossmatch, fitsio, models, regions
+from fermiml.catalog.columns import MLFlag
 from fermiml.catalog.conform import conform
 from fermiml.catalog.positions import R68, R95, decimal, with_systematics
 from fermiml.errors import InputError
@@ -230,7 +231,8 @@ class SourceCatalog:
         to ASSOC_GAM1; class and counterpart are copied. With several candidates the likeliest is
         named. A row that is a known source with less than the probability `threshold`, or has no
         error ellipse, stays blank. On real data the errors are widened by 4FGL's systematic ones
-        for the decision, if they are not yet.
+        for the decision, if they are not yet. Rows inside a known extended source get bit 8 of
+        ML_Flags, whatever they are.
         """
         table = self.table.copy()
         ready = self.with_systematics()
@@ -240,6 +242,8 @@ class SourceCatalog:
         best, probability = associate.likeliest(pairs, probability, threshold)
         first, second = pairs.first[best], pairs.second[best]
         associate.fill(table, known.table, first, second, probability)
+        inside = associate.within(self.positions, known.positions, known._extensions())
+        table["ML_Flags"][inside] |= MLFlag.DIFFUSE
         return self._with(table)
 
     def with_systematics(self):
