@@ -135,13 +135,14 @@ class SourceCatalog:
             for axis in ("SemiMajor", "SemiMinor")
         )
         angle = np.nan_to_num(np.asarray(self.table["Conf_95_PosAng"], float))
-        size = self._extensions() / R68
+        size = self.extensions() / R68
         return (
             *(np.where(size > 0, np.hypot(np.nan_to_num(a), size), a) for a in (major, minor)),
             angle,
         )
 
-    def _extensions(self):
+    def extensions(self):
+        """The size of each row's source (deg), 0 for a point."""
         if self.extended is None or not len(self.extended):
             return np.zeros(len(self))
         sizes = dict(
@@ -242,7 +243,7 @@ class SourceCatalog:
         best, probability = associate.likeliest(pairs, probability, threshold)
         first, second = pairs.first[best], pairs.second[best]
         associate.fill(table, known.table, first, second, probability)
-        inside = associate.within(self.positions, known.positions, known._extensions())
+        inside = associate.within(self.positions, known.positions, known.extensions())
         table["ML_Flags"][inside] |= MLFlag.DIFFUSE
         return self._with(table)
 
