@@ -64,7 +64,7 @@ def test_the_prior_enters_as_odds(fitted):
 def test_probabilities_sum_to_one_and_the_class_follows(fitted):
     rng = np.random.default_rng(5)
     table = measured(rng, rng.random(200) < 0.5)
-    classify.add_classes(table, fitted)
+    classify.add_classes(table, fitted.pulsar_probability(table))
     agn, psr, fake = (table[f"ML_Prob_{name}"] for name in ("AGN", "PSR", "FAKE"))
     assert_allclose(agn + psr + fake, 1)
     assert_allclose(fake, 1 - table["ML_Prob"])
@@ -109,5 +109,5 @@ def test_the_installed_classifier_knows_a_curved_spectrum():
 
 def test_an_empty_table_stays_empty(fitted):
     table = measured(np.random.default_rng(10), np.zeros(0, bool))
-    classify.add_classes(table, fitted)
+    classify.add_classes(table, fitted.pulsar_probability(table))
     assert len(table) == 0 and "ML_Class" in table.colnames

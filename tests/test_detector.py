@@ -173,6 +173,19 @@ def test_data_below_the_bands_are_refused(tmp_path, folder):
         detect(cube)
 
 
+def test_a_network_that_tells_classes_gives_them_without_photometry(sky, read):
+    """The stub's map knows pulsars and others; without such a map there is no class."""
+    network = stub()
+    plain_maps = network.kind.to_maps
+    network.kind.to_maps = lambda out: {**plain_maps(out), "pulsar": 1.0 * (out["z"] % 2 > 1)}
+    detector = SourceDetector(network, photometry=False)
+    table = detector.run(read("wcs.fits")).table
+    total = sum(table[f"ML_Prob_{name}"] for name in ("AGN", "PSR", "FAKE"))
+    assert np.allclose(total, 1)
+    assert set(table["ML_Class"]) == {"AGN", "PSR"}
+    assert set(detect(read("wcs.fits")).table["ML_Class"]) == {""}
+
+
 def test_a_network_without_an_operating_point_says_so(read, caplog):
     detector = SourceDetector(stub(operating=None), photometry=False)
     assert "never calibrated" in caplog.text

@@ -23,6 +23,7 @@ class Candidates:
 
     position: SkyCoord
     score: np.ndarray  # of the localizer, between 0 and 1
+    pulsar: np.ndarray  # probability that it is a pulsar; NaN where the network tells no classes
 
 
 def find(cube, network, locate, lowest, origin=None):
@@ -45,8 +46,9 @@ def find(cube, network, locate, lowest, origin=None):
         for numbers, planes, owned in batches:
             maps = network.maps(planes)
             for i, (number, mine) in enumerate(zip(numbers, owned, strict=True)):
-                here = locate({name: m[i] for name, m in maps.items()}, lowest)
-                found.append(_on_sky(views.geoms[number], number, *here, mine))
+                own = {name: m[i] for name, m in maps.items()}
+                here = locate(own, lowest)
+                found.append(_on_sky(views.geoms[number], number, *here, mine, own.get("pulsar")))
             bar.update(len(numbers))
     return _merged(found, views.geoms[0].frame)
 
@@ -61,19 +63,22 @@ def _batches(views):
         yield numbers, np.array(planes), [view.patch.owned for view in seen]
 
 
-def _on_sky(geom, number, x, y, score, owned):
-    """Longitude, latitude (deg), score, patch and depth (deg) of what is in a patch's own sky."""
+def _on_sky(geom, number, x, y, score, owned, pulsar):
+    """Longitude, latitude (deg), score, probability of a pulsar, patch and depth (deg) of what
+    is in a patch's own sky."""
     size = geom.data_shape[0]
     row, column = (np.clip(np.round(v).astype(int), 0, size - 1) for v in (y, x))
     mine = binary_dilation(owned, iterations=_MARGIN)[row, column]
-    x, y, score = x[mine], y[mine], score[mine]
+    kind = np.full(len(x), np.nan) if pulsar is None else pulsar[row, column]
+    x, y, score, kind = x[mine], y[mine], score[mine], kind[mine]
     lon, lat = geom.pix_to_coord((x, y))
     depth = (np.minimum.reduce([x, y, size - 1 - x, size - 1 - y]) + 0.5) * PIXEL
-    return lon.to_value("deg"), lat.to_value("deg"), score, np.full(len(x), number), depth
+    return lon.to_value("deg"), lat.to_value("deg"), score, kind, np.full(len(x), number), depth
 
 
 def _merged(found, frame):
-    lon, lat, score, patch, depth = (np.concatenate(column) for column in zip(*found, strict=True))
+    columns = (np.concatenate(column) for column in zip(*found, strict=True))
+    lon, lat, score, pulsar, patch, depth = columns
     position = SkyCoord(lon, lat, unit="deg", frame=frame)
     keep = merge(position, score, patch, depth)
-    return Candidates(position[keep], score[keep])
+    return Candidates(position[keep], score[keep], pulsar[keep])

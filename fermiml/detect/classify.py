@@ -106,10 +106,11 @@ def _column(table, name):
     return np.asarray(np.ma.filled(table[name], np.nan), float)
 
 
-def add_classes(table, classifier=None):
-    """Fill ML_Prob_AGN, ML_Prob_PSR, ML_Prob_FAKE and ML_Class from ML_Prob and the spectra."""
+def add_classes(table, pulsar):
+    """Fill ML_Prob_AGN, ML_Prob_PSR, ML_Prob_FAKE and ML_Class from ML_Prob and the probability
+    that a real source is a pulsar."""
     real = _column(table, "ML_Prob")
-    pulsar = real * (classifier or Classifier.load()).pulsar_probability(table)
+    pulsar = real * pulsar
     table["ML_Prob_PSR"] = pulsar
     table["ML_Prob_AGN"] = real - pulsar
     table["ML_Prob_FAKE"] = 1 - real

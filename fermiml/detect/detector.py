@@ -86,8 +86,12 @@ class SourceDetector:
         probability = self._probability(found.score, ts)
         table["ML_Score"] = found.score.astype(np.float32)
         table["ML_Prob"] = probability
-        if self.photometry:
-            classify.add_classes(table)
+        if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
+            pulsar = classify.Classifier.load().pulsar_probability(table)
+        else:
+            pulsar = found.pulsar
+        if np.isfinite(pulsar).any():
+            classify.add_classes(table, pulsar)
         else:
             table["ML_Prob_FAKE"] = 1 - probability
         table["ML_Model"] = self.network.name
