@@ -1,0 +1,91 @@
+"""What fine-tuning brought: classes from a network's own map, and what that cost in detection.
+
+    python benchmarks/skies.py -o SKIES selection
+    fermiml train train-classes.yaml -o classes --from lat-unek
+    python benchmarks/fine_tuning.py SKIES/selection lat-unek classes
+
+Without photometry, so that nothing but the networks speaks. Detection: completeness for oracle
+TS > 25 at 95 % purity, all latitudes together. Classes, of matched sources: the area under the
+ROC curve of the probability of a pulsar, and the balanced accuracy at the cut that is best for
+the other fields (odd and even ones cut each other).
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+from machine import machine
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from fermiml import SourceDetector
+from fermiml.evaluate import benchmark, metrics
+from fermiml.evaluate.skies import fields_of, read_sky
+
+PULSARS = ("PSR", "MSP")
+BINS = ((25, 64), (64, np.inf))  # oracle TS
+CUTS = np.linspace(0.02, 0.98, 49)
+
+
+def judge(folder, detector):
+    """A field's detections beside its truth."""
+    sky = read_sky(folder, background="none")
+    return benchmark.judge(detector.run(sky.cube), sky)
+
+
+def classes_of(judged):
+    """TS, whether it is a pulsar, and the network's probability of that, for matched sources."""
+    rows = judged.comparison.rows()
+    found = np.flatnonzero((rows >= 0) & judged.comparison.detected_counts)
+    table, true = judged.catalog.table[found], judged.truth.table[rows[found]]
+    pulsar = np.asarray(table["ML_Prob_PSR"], float)
+    share = pulsar / (pulsar + np.asarray(table["ML_Prob_AGN"], float))
+    return judged.comparison.ts[rows[found]], np.isin(true["CLASS1"], PULSARS), share
+
+
+def balanced(fields):
+    """Balanced accuracy over all fields, each half cut where the other half is cut best."""
+    halves = [[np.concatenate(x) for x in zip(*fields[k::2], strict=True)] for k in (0, 1)]
+    called = []
+    for (_, share), (truth, other) in zip(halves, halves[::-1], strict=True):
+        best = max(CUTS, key=lambda cut: balanced_accuracy_score(truth, other > cut))
+        called.append(share > best)
+    return balanced_accuracy_score(np.concatenate([h[0] for h in halves]), np.concatenate(called))
+
+
+def report(name, judged):
+    """Print how a network detects, and how it tells classes, if it does."""
+    thresholds = metrics.thresholds_of([j.comparison.score for j in judged])
+    tally = metrics.Tally.joined([j.comparison.tally(thresholds) for j in judged])
+    completeness = metrics.Tally.completeness_at_purity(tally)
+    print(f"{name}: completeness {completeness:.3f} of {tally.true.sum()} sources")
+    fields = [classes_of(j) for j in judged]
+    if np.isnan(np.concatenate([share for *_, share in fields])).all():
+        return
+    for low, high in BINS:
+        chosen = [
+            (p[keep], s[keep]) for t, p, s in fields if (keep := (t > low) & (t <= high)).any()
+        ]
+        pulsar, share = (np.concatenate(x) for x in zip(*chosen, strict=True))
+        area = roc_auc_score(pulsar, share)
+        print(f"  oracle TS {low}-{high:g}: {(~pulsar).sum()} AGN, {pulsar.sum()} pulsars; "
+              f"ROC area {area:.3f}, balanced accuracy {balanced(chosen):.3f}")  # fmt: skip
+
+
+def main():
+    """Judge all networks on all fields."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("skies", type=Path)
+    parser.add_argument("networks", nargs="+")
+    options = parser.parse_args()
+    logging.getLogger("fermiml").setLevel(logging.ERROR)
+    print(machine(500))
+    for name in options.networks:
+        detector = SourceDetector.from_pretrained(name, photometry=False, threshold=0.0)
+        report(name, [judge(folder, detector) for folder in fields_of(options.skies)])
+
+
+if __name__ == "__main__":
+    main()
