@@ -28,6 +28,8 @@ ZONES = {"high": (31.0, 85.0), "middle": (14.0, 16.0), "plane": (0.0, 3.0)}
 TEST = {"high": 10, "middle": 32, "plane": 9}
 SELECTION = {"high": 4, "middle": 10, "plane": 3}
 SHIFTED = dict.fromkeys(ZONES, 4)
+# The data of Panes et al. (2021): FRONT events of the cleanest class, 9.5 years.
+PANES_2021 = {"years": 9.5, "irf": "P8R3_ULTRACLEANVETO_V3", "event_types": [1]}
 WRONG = {"model": "gas", "hi": "HI4PI", "dust": "SFD"}  # the named wrong model
 
 
@@ -96,6 +98,7 @@ SETS = {
     "test": SkySet("test", TEST),
     "empty": SkySet(changes={"population": {"preset": "none"}}),
     "month": SkySet(changes={"observation": {"years": 1 / 12}}),
+    "published": SkySet(changes={"observation": PANES_2021}),
     "crowded": SkySet(changes={"population": {"preset": "crowded"}}),
     "clumps": SkySet(changes={"diffuse": {"clumps": 3000}, "population": {"extended": 300}}),
     "wide_psf": SkySet(prepare=prepare_wide),
