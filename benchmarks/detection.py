@@ -11,9 +11,9 @@ set followed by ">10000" stands for the same skies above 10 GeV.
 What a method finds in a field is kept in CACHE (of a network: by its weights and calibration;
 delete it when the code of the detector has changed). So the command can be stopped and repeated:
 --limit SECONDS begins no field after that time, --cached runs nothing. Methods are compared on
-all fields that each of them has, and on those that all of them have. Writes OUTPUT.json and, for
-each set with sources, OUTPUT_SET_methods.png and OUTPUT_SET_METHOD.png. `fermiml evaluate` does
-the same for skies of one's own.
+all fields that each of them has, and on those that all of them have. Writes OUTPUT.json,
+OUTPUT.md and, for each set with sources, OUTPUT_SET_methods.png and OUTPUT_SET_METHOD.png.
+`fermiml evaluate` does the same for skies of one's own.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from machine import machine
 
 from fermiml.evaluate import report, run
 from fermiml.evaluate.methods import method
-from fermiml.files import write_json
+from fermiml.files import write_json, write_text
 
 
 def main():
@@ -51,9 +51,10 @@ def main():
         folder = options.skies / label.partition(">")[0]
         judged = run.judge_all(methods, label, folder, cached=options.cached, deadline=deadline)
         results[label] = run.score(methods, judged)
-    print(machine(600))
-    print(report.markdown(results))
+    text = f"{machine(600)}\n\n{report.markdown(results)}"
+    print(text)
     if options.output:
+        write_text(options.output.with_suffix(".md"), text, overwrite=True)
         record = {"machine": machine(600), "sets": results}
         write_json(options.output.with_suffix(".json"), record, overwrite=True)
         report.draw(results, options.output.parent, options.output.name)

@@ -13,6 +13,20 @@ def read_yaml(path):
         raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from error
 
 
+def read_settings(path, what, check):
+    """What `check` makes of a YAML file of settings; errors begin with the file's name.
+
+    `what` says, to whom the file is missing, what it should hold.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file (a YAML that describes {what})")
+    content = read_yaml(path)
+    try:
+        return check(content or {})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
 def refuse_unknown(given, known, where=""):
     """An error that names keys which do not exist, and lists those that do."""
     if not isinstance(given, dict):

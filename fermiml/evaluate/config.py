@@ -4,7 +4,7 @@ import copy
 from pathlib import Path
 
 from fermiml.errors import InputError
-from fermiml.yamlfile import read_yaml, refuse_unknown
+from fermiml.yamlfile import read_settings, refuse_unknown
 
 SCHEMA = {
     "skies": ...,  # a folder that `fermiml simulate` made, a list of them, or {name: folder}
@@ -20,12 +20,7 @@ _BACKGROUNDS = ("none", "background", "background_wrong")
 def read(path):
     """A checked configuration; folders in it are relative to the file."""
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file (a YAML that describes an evaluation)")
-    try:
-        return _resolved(check(read_yaml(path) or {}), path.parent)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return _resolved(read_settings(path, "an evaluation", check), path.parent)
 
 
 def check(given):

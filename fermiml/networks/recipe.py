@@ -6,7 +6,7 @@ from pathlib import Path
 from fermiml import networks
 from fermiml.errors import InputError
 from fermiml.networks import losses, unet
-from fermiml.yamlfile import read_yaml, refuse_unknown
+from fermiml.yamlfile import read_settings, refuse_unknown
 
 # Section -> key -> default; `...` for what must be given.
 SCHEMA = {
@@ -45,12 +45,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 def read(path):
     """A checked recipe; relative folders are relative to the file."""
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file (a YAML that describes a training)")
-    try:
-        recipe = check(read_yaml(path) or {})
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    recipe = read_settings(path, "a training", check)
     for section in ("training", "selection"):
         folders = recipe[section]["fields"] or []
         folders = [folders] if isinstance(folders, str) else folders

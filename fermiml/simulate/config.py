@@ -8,7 +8,7 @@ from fermiml.errors import InputError
 from fermiml.simulate import splits
 from fermiml.simulate.populations import PRESETS
 from fermiml.sky import irfs
-from fermiml.yamlfile import read_yaml, refuse_unknown
+from fermiml.yamlfile import read_settings, refuse_unknown
 
 _DIFFUSE = {
     "model": "embedded",  # auto, embedded, gas, none, split, or a MapCube file
@@ -78,14 +78,7 @@ _POSITIVE = {
 
 def read(path):
     """A checked configuration from a YAML file; relative file names are relative to it."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file (a YAML that describes a simulation)")
-    content = read_yaml(path)
-    try:
-        return check(content or {})
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return read_settings(Path(path), "a simulation", check)
 
 
 def check(given):

@@ -1,0 +1,64 @@
+"""The table of numbers in README.md, from what benchmarks/detection.py wrote.
+
+python benchmarks/readme_table.py docs/figures/detection.json README.md
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from fermiml.evaluate import metrics
+
+BEGIN, END = "<!-- numbers: benchmarks/readme_table.py -->", "<!-- end of numbers -->"
+SHOWN = {
+    "lat-best": "fermiml, without any diffuse model",
+    "traditional": "iterated TS map, given the true diffuse model",
+    "traditional-wrong": "iterated TS map, given another diffuse model",
+}
+
+
+def table(record):
+    """Markdown: completeness at 95 % purity by zone, position error, time."""
+    scored = record["sets"]["test"]
+    lines = [
+        "| | " + " | ".join(zone.replace("|", "\\|") for zone in metrics.ZONES)
+        + " | median offset | time a field |",
+        "| --- " * (len(metrics.ZONES) + 3) + "|",
+    ]  # fmt: skip
+    for name, words in SHOWN.items():
+        scores = scored[name].get("common fields", scored[name]["own fields"])
+        cells = [_completeness(scores["zones"][zone]) for zone in metrics.ZONES]
+        cells += [
+            f"{scores['localisation']['median']:.3f} deg",
+            f"{scores['seconds a field']:.0f} s",
+        ]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    fields = scores["fields"]
+    number = [scores["zones"][zone]["true sources, TS > 25"] for zone in metrics.ZONES]
+    lines += ["", f"{fields} fields of 20 x 20 deg; {', '.join(map(str, number))} true sources; "
+              f"{record['machine']}."]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _completeness(zone):
+    best = zone["at 95 % purity"]
+    low, high = best["interval"]
+    return f"{best['completeness']:.2f} ({low:.2f}-{high:.2f})"
+
+
+def main():
+    """Put the table between its two marks."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("scores", type=Path)
+    parser.add_argument("readme", type=Path)
+    options = parser.parse_args()
+    record = json.loads(options.scores.read_text(encoding="utf-8"))
+    text = options.readme.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    new = f"{before}{BEGIN}\n{table(record)}\n{END}{after}"
+    options.readme.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
