@@ -1,13 +1,12 @@
-"""What fine-tuning brought: classes from a network's own map, and what that cost in detection.
+"""What networks answer by themselves, without photometry: detection, and classes if they tell them.
 
     python benchmarks/skies.py -o SKIES selection
-    fermiml train train-classes.yaml -o classes --from lat-unek
-    python benchmarks/fine_tuning.py SKIES/selection lat-unek classes
+    python benchmarks/networks_alone.py SKIES/selection lat-best lat-unek:dbscan FOLDER ...
 
-Without photometry, so that nothing but the networks speaks. Detection: completeness for oracle
-TS > 25 at 95 % purity, all latitudes together. Classes, of matched sources: the area under the
-ROC curve of the probability of a pulsar, and the balanced accuracy at the cut that is best for
-the other fields (odd and even ones cut each other).
+A network is a name or the folder of a training, with ":localizer" if another than its own is
+wanted. Detection: completeness for oracle TS > 25 at 95 % purity. Classes, of matched sources: the
+area under the ROC curve of the probability of a pulsar, and the balanced accuracy at the cut that
+is best for the other fields (odd and even ones cut each other).
 """
 
 import argparse
@@ -56,9 +55,11 @@ def balanced(fields):
 def report(name, judged):
     """Print how a network detects, and how it tells classes, if it does."""
     thresholds = metrics.thresholds_of([j.comparison.score for j in judged])
-    tally = metrics.Tally.joined([j.comparison.tally(thresholds) for j in judged])
-    completeness = metrics.Tally.completeness_at_purity(tally)
-    print(f"{name}: completeness {completeness:.3f} of {tally.true.sum()} sources")
+    cells = []
+    for zone in (*metrics.ZONES, None):
+        tally = metrics.Tally.joined([j.comparison.tally(thresholds, zone) for j in judged])
+        cells.append(f"{tally.completeness_at_purity():.3f} of {tally.true.sum()}")
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
     fields = [classes_of(j) for j in judged]
     if np.isnan(np.concatenate([share for *_, share in fields])).all():
         return
@@ -81,9 +82,11 @@ def main():
     parser.add_argument("networks", nargs="+")
     options = parser.parse_args()
     logging.getLogger("fermiml").setLevel(logging.ERROR)
-    print(machine(500))
+    print(machine(500), "\n\n| network | |b|>20 | 10-20 | <10 | all |")
     for name in options.networks:
-        detector = SourceDetector.from_pretrained(name, photometry=False, threshold=0.0)
+        folder, _, localizer = name.partition(":")
+        settings = {"localizer": localizer or None, "photometry": False, "threshold": 0.0}
+        detector = SourceDetector.from_pretrained(folder, **settings)
         report(name, [judge(folder, detector) for folder in fields_of(options.skies)])
 
 
