@@ -10,7 +10,7 @@ release = version = metadata.version("fermiml")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "figures"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 
