@@ -93,6 +93,12 @@ def test_training_on_from_other_weights_needs_the_same_architecture(fields, tmp_
     third = training.train(other, tmp_path / "other", start=str(first))
     with np.load(first / "weights.npz") as a, np.load(third / "weights.npz") as b:
         assert np.allclose(a["0002"], b["0002"], atol=1e-3)  # the U-Net; the heads are new
+    classes = {**settings, "architecture": {**settings["architecture"], "classes": True}}
+    fourth = training.train(classes, tmp_path / "classes", start=str(first))
+    with np.load(first / "weights.npz") as a, np.load(fourth / "weights.npz") as b:
+        kept = ("0002", *sorted(a.files)[-2:])  # in the U-Net, and the head of the discs
+        assert all(np.allclose(a[name], b[name], atol=1e-3) for name in kept)
+        assert len(b.files) == len(a.files) + 2  # the head that tells classes
     wider = {**settings, "architecture": {**settings["architecture"], "widths": [4, 12]}}
     with pytest.raises(InputError, match="another architecture"):
         training.train(wider, tmp_path / "third", start=str(first))

@@ -23,7 +23,7 @@ def load(path, variables):
     for number, variable in enumerate(variables):
         value = values.pop(f"{number:04d}", None)
         if value is None or value.shape != tuple(variable.shape):
-            raise InputError(f"{path}: the weights do not fit the network that config.yaml names")
+            raise InputError(f"{path}: the weights do not fit the network that model.yaml names")
         variable.assign(value.astype(np.float32) if value.dtype.kind == "f" else value)
     return values
 

@@ -87,14 +87,18 @@ def load_weights(model, recipe, name):
     """Start a training with the weights of another network.
 
     A network of another kind gives its U-Net, and the heads start anew; so the one U-Net that was
-    trained longest can serve all kinds.
+    trained longest can serve all kinds. One that told no classes gives all but that head.
     """
     other, path = card(name), locate(name) / "weights.npz"
     if any(other["architecture"].get(key) != recipe["architecture"].get(key) for key in _UNET):
         raise InputError(f"{name}: has another architecture than the recipe")
-    same = other["network"] == recipe["network"]
-    heads = 0 if same else 2 * len(model.outputs)  # a kernel and a bias each, the last variables
-    arrays.load(path, model.variables[: len(model.variables) - heads])
+    if other["network"] != recipe["network"]:
+        heads = len(model.outputs)
+    else:
+        classes = architecture(recipe).get("classes", False)
+        heads = int(classes and not other["architecture"].get("classes"))
+    new = 2 * heads  # a kernel and a bias each, the last variables
+    arrays.load(path, model.variables[: len(model.variables) - new])
 
 
 def architecture(recipe):
