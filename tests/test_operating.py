@@ -27,7 +27,15 @@ def sample(seed, sources=80, fakes=120):
     )  # fmt: skip
     everywhere = np.ones(len(real), bool)
     return operating.Sample(
-        position, everywhere, score, ts, real, true, np.full(sources, 40.0), np.ones(sources, bool)
+        position,
+        everywhere,
+        score,
+        ts,
+        real,
+        real,
+        true,
+        np.full(sources, 40.0),
+        np.ones(sources, bool),
     )
 
 

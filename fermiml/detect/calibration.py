@@ -31,18 +31,24 @@ def probability(score, ts, point):
     return 1 / (1 + np.exp(-logit))
 
 
-def fit(score, ts, real):
-    """Intercept and slopes from candidates of which it is known whether they are real.
+def fit(score, ts, matched, real):
+    """Intercept and slopes from candidates of which it is known what they are.
 
-    A TS that speaks against a source, given its score, is left to break ties: probabilities must
-    rise with it.
+    Purity is a matter of matches with sources that can be found, so the order of the candidates
+    is that in which the probability of a match rises. How probable it is that one is real, as the
+    catalog means it, is then fitted to that order. A TS that speaks against sources, given the
+    score, is left to break ties: probabilities must rise with it.
     """
+    columns = features(score, ts)
+    slopes = _logistic(columns, matched)[1]
+    if len(slopes) > 1 and slopes[1] < _LEAST_SLOPE:
+        slopes = np.append(_logistic(columns[:, :1], matched)[1], _LEAST_SLOPE)
+    intercept, scale = _logistic((columns @ slopes)[:, None], real)
+    return {"intercept": intercept, "slopes": (scale[0] * slopes).tolist()}
+
+
+def _logistic(columns, truth):
     from sklearn.linear_model import LogisticRegression
 
-    columns = features(score, ts)
-    model = LogisticRegression(C=100.0, max_iter=1000).fit(columns, real)
-    slopes = model.coef_[0]
-    if len(slopes) > 1 and slopes[1] < _LEAST_SLOPE:
-        model.fit(columns[:, :1], real)
-        slopes = np.append(model.coef_[0], _LEAST_SLOPE)
-    return {"intercept": float(model.intercept_[0]), "slopes": slopes.tolist()}
+    model = LogisticRegression(C=100.0, max_iter=1000).fit(columns, truth)
+    return float(model.intercept_[0]), model.coef_[0]

@@ -24,6 +24,7 @@ class Sample:
     score: np.ndarray
     ts: np.ndarray
     real: np.ndarray  # a source of TS > 4 within the 99 % ellipse
+    matched: np.ndarray  # with a source of TS > 9
     true: SkyCoord
     true_ts: np.ndarray
     true_counts: np.ndarray
@@ -40,6 +41,7 @@ class Sample:
             np.asarray(table["ML_Score"], float),
             np.asarray(table["ML_TS"], float),
             metrics.is_real(catalog.positions, catalog.ellipses(), true, sky.ts),
+            metrics.match(catalog.positions, true, sky.ts) >= 0,
             true,
             sky.ts,
             away_from_edge(component, true),
@@ -72,14 +74,14 @@ def calibrate(folder, skies, localizer=None):
 def _point(samples, mode):
     """Calibration, threshold and completeness in one mode."""
     used = [np.flatnonzero(s.counts) for s in samples]
-    score, ts, real = (
+    score, ts, real, matched = (
         np.concatenate([getattr(s, name)[u] for s, u in zip(samples, used, strict=True)])
-        for name in ("score", "ts", "real")
+        for name in ("score", "ts", "real", "matched")
     )
-    if not 0 < real.sum() < len(real):
+    if not (0 < real.sum() < len(real) and 0 < matched.sum() < len(matched)):
         raise InputError("the selection skies hold no real or no false candidates: take more")
     with_ts = mode == "photometry"
-    point = calibration.fit(score, ts if with_ts else None, real)
+    point = calibration.fit(score, ts if with_ts else None, matched, real)
     probabilities = [
         calibration.probability(s.score, s.ts if with_ts else None, point) for s in samples
     ]
