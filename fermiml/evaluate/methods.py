@@ -56,7 +56,8 @@ class Network:
         self._detector = SourceDetector.from_pretrained(name, **settings)
         self.default, self._detector.threshold = self._detector.threshold, _LOWEST
         card = self._detector.network.card
-        known = json.dumps([card["sha256"], card.get("operating")], sort_keys=True)
+        point = card.get("operating", {}).get(self._detector.localizer)
+        known = json.dumps([card["sha256"], point], sort_keys=True)
         digest = hashlib.sha256(known.encode()).hexdigest()[:12]
         shown = "" if background == "none" else f"-{background}"
         self._cache = cache / f"{Path(name).name}-{self._detector.localizer}{shown}-{digest}"
