@@ -21,13 +21,12 @@ from machine import machine
 from fermiml import SourceDetector
 from fermiml.catalog.columns import MLFlag
 from fermiml.detect.photometry import measure
+from fermiml.evaluate import metrics
 from fermiml.evaluate.skies import fields_of, read_sky
 from fermiml.simulate import fields, models
 
 SCATTER = 0.05  # deg
-NEAR = 0.3  # deg
 SIZES = (0.0, 0.1, 0.2, 0.5, 9.0)  # deg: radius of a disk, 68 % radius of a Gaussian
-ZONES = (("|b| > 20", 20, 91), ("|b| 10-20", 10, 20), ("|b| < 10", 0, 10))
 
 
 def clumps_of(folder):
@@ -47,7 +46,9 @@ def objects(folder):
     clump, clump_size = clumps_of(folder)
     inside = cube.components[0].observed(clump)
     # One that sits on a source cannot be told from it.
-    inside[inside] = clump[inside].match_to_catalog_sky(truth.positions.galactic)[1].deg > NEAR
+    inside[inside] = (
+        clump[inside].match_to_catalog_sky(truth.positions.galactic)[1].deg > metrics.RADIUS
+    )
     place = SkyCoord(
         np.concatenate([truth.positions.galactic.l.deg, clump.l.deg[inside]]),
         np.concatenate([truth.positions.galactic.b.deg, clump.b.deg[inside]]),
@@ -78,7 +79,7 @@ def detections_of(folder, detector):
     cube, place, kind, size = objects(folder)
     catalog = detector.run(cube)
     order, apart, _ = catalog.positions.galactic.match_to_catalog_sky(place)
-    there = np.where(apart.deg < np.maximum(NEAR, size[order]), kind[order], "nothing")
+    there = np.where(apart.deg < np.maximum(metrics.RADIUS, size[order]), kind[order], "nothing")
     return there, flagged(catalog.table)
 
 
@@ -100,7 +101,7 @@ def main():
     kind, size, latitude, bit = rows
     print(machine(1), f"\n{len(folders)} fields\n\n| candidate, ML_TS > 25 | number | bit 8 |")
     print("|---|---|---|")
-    for zone, low, high in ZONES:
+    for zone, (low, high) in metrics.ZONES.items():
         here = (kind == "point source") & (latitude >= low) & (latitude < high)
         show(f"point source, {zone}", bit[here])
     for name in ("extended source", "clump"):

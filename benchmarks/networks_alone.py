@@ -21,7 +21,6 @@ from fermiml import SourceDetector
 from fermiml.evaluate import benchmark, metrics
 from fermiml.evaluate.skies import fields_of, read_sky
 
-PULSARS = ("PSR", "MSP")
 BINS = ((25, 64), (64, np.inf))  # oracle TS
 CUTS = np.linspace(0.02, 0.98, 49)
 
@@ -36,10 +35,11 @@ def classes_of(judged):
     """TS, whether it is a pulsar, and the network's probability of that, for matched sources."""
     rows = judged.comparison.rows()
     found = np.flatnonzero((rows >= 0) & judged.comparison.detected_counts)
-    table, true = judged.catalog.table[found], judged.truth.table[rows[found]]
+    rows, table = rows[found], judged.catalog.table[found]
+    true = metrics.true_classes(rows, judged.truth.table["CLASS1"])
     pulsar = np.asarray(table["ML_Prob_PSR"], float)
     share = pulsar / (pulsar + np.asarray(table["ML_Prob_AGN"], float))
-    return judged.comparison.ts[rows[found]], np.isin(true["CLASS1"], PULSARS), share
+    return judged.comparison.ts[rows], true == "PSR", share
 
 
 def balanced(fields):
