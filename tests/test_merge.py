@@ -1,5 +1,7 @@
 """Candidates from overlapping patches: every source once, none lost, whatever the order."""
 
+from functools import partial
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fermiml.detect.merge import merge
+from fermiml.detect import merge as merging
 
+merge = partial(merging.merge, radius=0.15)
 HALF = 6.0  # deg, radius of the round patches here
 
 

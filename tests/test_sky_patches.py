@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 from pytest import approx
 
 from fermiml import SkyCube
-from fermiml.sky.patches import OVERLAP, Patches
-from fermiml.sky.tiling import PIXEL, _starts, pixel_vectors, tangent_geom
+from fermiml.sky.patches import OVERLAP, PIXEL
+from fermiml.sky.tiling import _starts, pixel_side, pixel_vectors, tangent_geom
 
 
 def owned_counts(patches):
@@ -87,10 +87,11 @@ def test_reprojection_conserves_counts(tmp_path, proj, binsz):
         wcs.wcs.crval = 30.0, 0.0
         wcs.wcs.crpix[1] -= 50 / binsz
     counts = lat.write_ccube(tmp_path / "cube.fits", lat.poisson((12, *shape), 1.0), wcs=wcs)
-    (patch,) = SkyCube.read(tmp_path / "cube.fits").patches()
+    patches = SkyCube.read(tmp_path / "cube.fits").patches()
+    (patch,) = patches
     assert_allclose(patch.counts.sum(dtype=float), counts.sum(), rtol=1e-3)
     area = SkyCube.read(tmp_path / "cube.fits").components[0].geom.solid_angle().sum()
-    assert_allclose(patch.coverage.sum() * PIXEL**2, area.to_value("deg2"), rtol=0.01)
+    assert_allclose(patch.coverage.sum() * patches.pixel**2, area.to_value("deg2"), rtol=0.01)
     # a smooth sky stays smooth
     inside = patch.coverage[0] == 1
     blocks = patch.counts[0].sum(axis=0)[inside]
@@ -100,16 +101,27 @@ def test_reprojection_conserves_counts(tmp_path, proj, binsz):
 def test_full_sky_healpix_is_owned_once(tmp_path):
     lat.write_hpx(tmp_path / "hpx.fits", 32)
     cube = SkyCube.read(tmp_path / "hpx.fits")
-    check_ownership(cube, Patches(cube.bands(), size=320, overlap=4.0))  # large, to be quick
+    check_ownership(cube, cube.patches())
+
+
+@pytest.mark.parametrize(
+    "binsz, pixel", [(0.05, 0.1), (0.1, 0.1), (0.13, 0.1), (0.3, 0.15), (0.9, 0.45), (2.0, 0.5)]
+)
+def test_coarse_data_get_coarser_patches(tmp_path, binsz, pixel):
+    shape = round(10 / binsz), round(10 / binsz)
+    lat.write_ccube(tmp_path / "cube.fits", lat.poisson((12, *shape)), binsz=binsz, shape=shape)
+    patches = SkyCube.read(tmp_path / "cube.fits").patches()
+    assert_allclose(patches.pixel, pixel, rtol=0.03)
+    assert_allclose(pixel_side(patches.geoms[0]), pixel, rtol=0.03)
 
 
 @pytest.mark.parametrize("nest", [False, True])
 def test_polar_cap_is_owned_once(tmp_path, nest):
     import healpy
 
-    pixels = healpy.query_disc(64, [0, 0, -1], np.radians(20), nest=nest)
+    pixels = healpy.query_disc(128, [0, 0, -1], np.radians(20), nest=nest)
     ordering = "NESTED" if nest else "RING"
-    lat.write_hpx(tmp_path / "hpx.fits", 64, ordering=ordering, coordsys="EQU", pixels=pixels)
+    lat.write_hpx(tmp_path / "hpx.fits", 128, ordering=ordering, coordsys="EQU", pixels=pixels)
     cube = SkyCube.read(tmp_path / "hpx.fits")
     check_ownership(cube, cube.patches(), region=cube.components[0])
 
@@ -127,8 +139,8 @@ def check_ownership(cube, patches, region=None):
     owners, size = np.zeros(len(sky), int), patches.geoms[0].data_shape[0]
     for number, geom in enumerate(patches.geoms):
         owned = patches._tiling.owned(number)
-        assert min(np.min(i) for i in np.nonzero(owned)) >= 1.0 / PIXEL
-        assert max(np.max(i) for i in np.nonzero(owned)) < size - 1.0 / PIXEL
+        assert min(np.min(i) for i in np.nonzero(owned)) >= 10
+        assert max(np.max(i) for i in np.nonzero(owned)) < size - 10
         x, y = geom.coord_to_idx(sky)
         inside = (x >= 0) & (x < size) & (y >= 0) & (y < size)
         inside &= sky.separation(geom.center_skydir).deg < 80
@@ -145,7 +157,7 @@ def check_ownership(cube, patches, region=None):
 def test_pixels_map_back_to_the_sky(lon, lat_, frame):
     """The vectors that place counts and the WCS that places sources agree, poles included."""
     for angle in (0.0, 1.1):
-        geom = tangent_geom(lon, lat_, angle, frame, 128)
+        geom = tangent_geom(lon, lat_, angle, frame, 128, PIXEL)
         sky = geom.get_coord().skycoord
         ours = SkyCoord(
             *np.moveaxis(pixel_vectors(geom), -1, 0), representation_type="cartesian", frame=frame
@@ -241,7 +253,9 @@ def test_coarse_pixels_are_folded_into_the_psf(tmp_path, nside):
         offset = patch.geom.get_coord().skycoord.separation(source).deg
         profile += np.histogram(offset, edges, weights=patch.counts[0, band])[0]
     share = np.cumsum(profile) / (40 * 3000)
-    assert_allclose(share, np.interp(edges[1:], *integral(patches.psf[0][band])), atol=0.035)
+    places = (np.arange(5) - 2) / 5 * patches.pixel  # of events in the patch's own pixels
+    expected = patches.psf[0][band].smeared(np.hypot(places[:, None], places).ravel())
+    assert_allclose(share, np.interp(edges[1:], *integral(expected)), atol=0.035)
 
 
 def integral(psf):
@@ -255,7 +269,7 @@ def integral(psf):
 def test_overlap_reaches_what_is_promised():
     """A row of patches: neighbours overlap by at least the promised margin."""
     for npix in (100, 128, 129, 200, 1000, 3600):
-        starts = _starts(npix, 128, round(OVERLAP / PIXEL))
+        starts = _starts(npix, 128, OVERLAP)
         covered = np.zeros(max(npix, 128), int)
         for start in starts:
             assert npix <= 128 or 0 <= start <= npix - 128

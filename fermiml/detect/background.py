@@ -6,11 +6,9 @@ little. Where a model is given, it is the ratio of counts to model that is smoot
 
 import numpy as np
 
-from fermiml.sky.patches import PIXEL
-
-SMOOTHING = 1.3  # deg, sigma of the Gaussian
+SMOOTHING = 13.0  # pixels (of 0.1 deg in all but coarse data), sigma of the Gaussian
 _CELL = 4  # pixels along a side of a coarse cell
-_SOURCE = np.array([0.8, 0.5, 0.3, 0.2, 0.2])  # deg, about the width of a source in each band
+_SOURCE = np.array([8.0, 5.0, 3.0, 2.0, 2.0])  # pixels, about the width of a source per band
 _CONTRAST = 0.15  # share of the background that may be structure of the diffuse emission
 _CUT = 3.5  # sigma, above which a cell is taken for a source
 _ROUNDS = 3
@@ -58,7 +56,7 @@ class SmoothBackground:
 def _gaussian(cells, width):
     """(cell, cell) matrix that averages along one axis; rows sum to one inside the patch."""
     steps = np.arange(cells)
-    kernel = np.exp(-0.5 * np.square((steps[:, None] - steps) * _CELL * PIXEL / width))
+    kernel = np.exp(-0.5 * np.square((steps[:, None] - steps) * _CELL / width))
     return (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

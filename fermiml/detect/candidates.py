@@ -10,10 +10,10 @@ from tqdm import tqdm
 from fermiml.ahead import ahead
 from fermiml.detect.merge import merge
 from fermiml.detect.views import Views
-from fermiml.sky.patches import PIXEL
 
 BATCH = 8  # patches that go through the network together
 _AHEAD = 2  # batches that are prepared meanwhile
+_SAME = 1.5  # pixels between candidates of different patches that are one source
 _MARGIN = 3  # pixels beyond the sky that a patch owns, from which candidates are taken
 
 
@@ -50,7 +50,7 @@ def find(cube, network, locate, lowest, origin=None):
                 here = locate(own, lowest)
                 found.append(_on_sky(views.geoms[number], number, *here, mine, own.get("pulsar")))
             bar.update(len(numbers))
-    return _merged(found, views.geoms[0].frame)
+    return _merged(found, views)
 
 
 def _batches(views):
@@ -64,21 +64,21 @@ def _batches(views):
 
 
 def _on_sky(geom, number, x, y, score, owned, pulsar):
-    """Longitude, latitude (deg), score, probability of a pulsar, patch and depth (deg) of what
-    is in a patch's own sky."""
+    """Longitude, latitude (deg), score, probability of a pulsar, patch and depth (pixels) of
+    what is in a patch's own sky."""
     size = geom.data_shape[0]
     row, column = (np.clip(np.round(v).astype(int), 0, size - 1) for v in (y, x))
     mine = binary_dilation(owned, iterations=_MARGIN)[row, column]
     kind = np.full(len(x), np.nan) if pulsar is None else pulsar[row, column]
     x, y, score, kind = x[mine], y[mine], score[mine], kind[mine]
     lon, lat = geom.pix_to_coord((x, y))
-    depth = (np.minimum.reduce([x, y, size - 1 - x, size - 1 - y]) + 0.5) * PIXEL
+    depth = np.minimum.reduce([x, y, size - 1 - x, size - 1 - y]) + 0.5
     return lon.to_value("deg"), lat.to_value("deg"), score, kind, np.full(len(x), number), depth
 
 
-def _merged(found, frame):
+def _merged(found, views):
     columns = (np.concatenate(column) for column in zip(*found, strict=True))
     lon, lat, score, pulsar, patch, depth = columns
-    position = SkyCoord(lon, lat, unit="deg", frame=frame)
-    keep = merge(position, score, patch, depth)
+    position = SkyCoord(lon, lat, unit="deg", frame=views.geoms[0].frame)
+    keep = merge(position, score, patch, depth, _SAME * views.pixel)
     return Candidates(position[keep], score[keep], pulsar[keep])

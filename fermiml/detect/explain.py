@@ -12,9 +12,8 @@ from tqdm import tqdm
 from fermiml.detect.candidates import BATCH
 from fermiml.detect.features import CHANNELS, SPECTRA
 from fermiml.sky.bands import BANDS
-from fermiml.sky.patches import PIXEL
 
-REACH = 2.5  # deg around the source that are looked at
+REACH = 25  # pixels around the source that are looked at
 _NEAR = 2  # pixels from the source within which its score is sought
 _DISC, _STEP, _PLACES = 3.0, 2, 9  # pixels, pixels, number along a side: discs that are emptied
 _BAND_DISC = 10.0  # pixels: where a band is emptied
@@ -35,11 +34,12 @@ class Explanation:
     without: np.ndarray  # (band,): the score when the band is emptied, NaN if the data lack it
     geom: object  # of the patch, and where in it the source is
     pixel: tuple
+    side: float  # deg, of a pixel
 
     def offset(self, position):
         """Offsets (deg) of SkyCoords from the source, in the maps' axes."""
         x, y = self.geom.coord_to_pix(position)
-        return (x - self.pixel[0]) * PIXEL, (y - self.pixel[1]) * PIXEL
+        return (x - self.pixel[0]) * self.side, (y - self.pixel[1]) * self.side
 
 
 def explain(position, views, network):
@@ -58,10 +58,10 @@ def explain(position, views, network):
     number, pixel = views.deepest(position)
     view = views[number]
     heatmap = network.maps(np.array([view.planes] * BATCH))["probability"][0]
-    window, extent = _window(pixel, len(heatmap))
+    window, borders = _window(pixel, len(heatmap))
     bands, joint = _channels(view.planes)
     present = bands[CHANNELS.index("covered")].any(axis=(1, 2))
-    places, place_extent = _places(pixel)
+    places, place_borders = _places(pixel)
     discs = [(place, _DISC, slice(None)) for place in places]
     discs += [(pixel, _BAND_DISC, band) for band in np.flatnonzero(present)]
     scores = _scores_without(discs, pixel, view, views, network)
@@ -69,27 +69,27 @@ def explain(position, views, network):
     without = np.full(len(BANDS), np.nan)
     without[present] = scores[len(places) :]
     return Explanation(
-        extent,
+        tuple(views.pixel * border for border in borders),
         view.patch.counts.sum(axis=0)[:, *window],
         bands[CHANNELS.index("filter")][:, *window],
         joint[:, *window],
         heatmap[window],
         score,
         (score - scores[: len(places)]).reshape(_PLACES, _PLACES),
-        place_extent,
+        tuple(views.pixel * border for border in place_borders),
         without,
         view.patch.geom,
         pixel,
+        views.pixel,
     )
 
 
 def _window(pixel, size):
-    """Slices (y, x) around a pixel, and their borders in deg from it: left, right, bottom, top."""
-    reach = round(REACH / PIXEL)
-    starts = [max(round(p) - reach, 0) for p in pixel]
-    stops = [min(round(p) + reach + 1, size) for p in pixel]
+    """Slices (y, x) around a pixel; their borders in pixels from it: left, right, bottom, top."""
+    starts = [max(round(p) - REACH, 0) for p in pixel]
+    stops = [min(round(p) + REACH + 1, size) for p in pixel]
     borders = [
-        (end - 0.5 - p) * PIXEL
+        end - 0.5 - p
         for p, start, stop in zip(pixel, starts, stops, strict=True)
         for end in (start, stop)
     ]
@@ -105,9 +105,9 @@ def _channels(planes):
 
 
 def _places(pixel):
-    """Pixels (x, y) in rows around the source, and the borders of their grid in deg."""
+    """Pixels (x, y) in rows around the source, and the borders of their grid, in pixels from it."""
     steps = (np.arange(_PLACES) - _PLACES // 2) * _STEP
-    half = _PLACES * _STEP * PIXEL / 2
+    half = _PLACES * _STEP / 2
     return [(pixel[0] + dx, pixel[1] + dy) for dy in steps for dx in steps], (-half, half) * 2
 
 

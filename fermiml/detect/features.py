@@ -17,7 +17,7 @@ CHANNELS = ("counts", "background", "filter", "covered")  # of every band
 SPECTRA = (1.8, 2.5)  # photon indices of the joint TS
 PLANES = len(CHANNELS) * len(BANDS) + len(SPECTRA) + 1
 CLIP = 30.0  # sigma, at which significances are cut
-_REACH = 3.2  # deg, to which the PSF kernels go
+_REACH = 32  # pixels, to which the PSF kernels go
 _STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
 _TOP = 1e5  # MeV, where the open last band is taken to end
 _AREA = np.array([0.75, 0.92, 1.0, 1.0, 1.0])  # effective area of the bands over its largest
@@ -37,14 +37,15 @@ class Evidence:
         Pixels along a side of a patch, a multiple of 4.
     share : array (component, band), optional
         The components' relative exposures.
+    pixel : float
+        Side of a pixel in deg.
     """
 
-    def __init__(self, psf, size, share=None):
+    def __init__(self, psf, size, share=None, pixel=PIXEL):
         self._size = size
         self._share = np.ones((len(psf), len(BANDS))) if share is None else np.asarray(share)
-        reach = round(_REACH / PIXEL)
-        self._padded = next_fast_len(size + reach, real=True)
-        kernels = np.array([[_kernel(p, self._padded, reach) for p in bands] for bands in psf])
+        self._padded = next_fast_len(size + _REACH, real=True)
+        kernels = np.array([[_kernel(p, self._padded, pixel) for p in bands] for bands in psf])
         self._kernel = rfft2(kernels.astype(np.float32), axes=(-2, -1))
         self._square = np.sum(np.square(kernels), axis=(-2, -1))
         self._background = SmoothBackground(size)
@@ -138,7 +139,7 @@ def _relative_counts(index):
     return _AREA * (low ** (1 - index) - high ** (1 - index))
 
 
-def _kernel(psf, size, reach):
+def _kernel(psf, size, pixel):
     """The PSF on the grid of the patches, centred on pixel (0, 0), with a sum of one."""
     steps = np.fft.fftfreq(size, 1 / size)
     if psf is None:
@@ -146,10 +147,10 @@ def _kernel(psf, size, reach):
         kernel[0, 0] = 1.0
         return kernel
     offset = (np.arange(5) - 2) / 5  # points within a pixel
-    fine = (steps[:, None] + offset).ravel() * PIXEL
+    fine = (steps[:, None] + offset).ravel() * pixel
     distance = np.hypot(fine[:, None], fine[None, :])
     logs = np.log(np.maximum(psf.values[0], _TINY))
     values = np.exp(np.interp(distance, psf.rad, logs))
     kernel = values.reshape(size, 5, size, 5).mean(axis=(1, 3))
-    kernel[np.hypot(steps[:, None], steps) > reach] = 0.0
+    kernel[np.hypot(steps[:, None], steps) > _REACH] = 0.0
     return kernel / kernel.sum()

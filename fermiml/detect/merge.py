@@ -4,10 +4,8 @@ import numpy as np
 
 from fermiml.catalog.crossmatch import pairs_within
 
-RADIUS = 0.15  # deg
 
-
-def merge(positions, score, patch, depth, radius=RADIUS):
+def merge(positions, score, patch, depth, radius):
     """Which candidates remain when each source is to be there once.
 
     Candidates of different patches within `radius` of each other are the same source, the closest

@@ -40,10 +40,11 @@ class Views:
                 f"where the networks look ({edges[0]:.4g}-{edges[-1]:.4g} MeV)"
             )
         self._patches = Patches(banded, origin=origin)
-        self.geoms = self._patches.geoms
+        self.geoms, self.pixel = self._patches.geoms, self._patches.pixel
         self._covered = covered.max(axis=0)
         share = _shares(cube, banded) * covered
-        self._evidence = Evidence(self._patches.psf, self.geoms[0].data_shape[0], share=share)
+        size = self.geoms[0].data_shape[0]
+        self._evidence = Evidence(self._patches.psf, size, share=share, pixel=self.pixel)
         self._models = _background_patches(cube, origin)
 
     def __len__(self):

@@ -32,7 +32,7 @@ class Randomisation:
     absent: float = 0.25  # probability that bands are missing at one end of the energies
     partial: float = 0.15  # probability that the first or last band is partly covered
     rim: float = 0.15  # probability that a part of the patch is outside the data
-    coarse: float = 0.06  # probability of native pixels of 0.2-1 deg
+    coarse: float = 0.06  # probability of native pixels of 0.2 or 0.3 deg
     given: float = 0.25  # probability that a (more or less wrong) background is given
 
 
@@ -140,7 +140,7 @@ def _draw(field, number, size, options, rng):
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     expected = _turn(expected, turn, flip)
     coverage = _rim(size, rng) if rng.random() < options.rim else np.ones((size, size))
-    coarse = int(rng.integers(2, 11)) if rng.random() < options.coarse else 1
+    coarse = int(rng.integers(2, 4)) if rng.random() < options.coarse else 1
     counts = _coarsened(rng.poisson(expected) * coverage, coarse, rng)
     x, y = field["x"] - corner[1], field["y"] - corner[0]
     inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)

@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom
 
-from fermiml.sky.tiling import PIXEL, pixel_vectors, plane_axes, to_frame, unit_vectors
+from fermiml.sky.tiling import pixel_vectors, plane_axes, to_frame, unit_vectors
 
 _SAMPLES = 6  # samples along a native pixel, where that asks for more than _MIN_SAMPLES
 _MIN_SAMPLES, _MAX_SAMPLES = 3, 12  # along a patch pixel
@@ -14,28 +14,31 @@ _FINE = 3.0  # pixels with fewer samples along a side are first collected in lar
 
 
 class AreaSplitter:
-    """Counts of one component, split by area with a grid of samples in every patch pixel."""
+    """Counts of one component, split by area with a grid of samples in every patch pixel, which
+    measures `pixel` deg."""
 
-    def __init__(self, banded):
+    def __init__(self, banded, pixel):
         component = banded.component
-        wanted = int(np.ceil(_SAMPLES * PIXEL / component.pixel_size))
+        wanted = int(np.ceil(_SAMPLES * pixel / component.pixel_size))
         self._samples = int(np.clip(wanted, _MIN_SAMPLES, _MAX_SAMPLES))
         self._mask = component.mask.ravel()
         counts = np.where(self._mask, banded.counts.reshape(len(banded.counts), -1), 0)
         area = component.pixel_areas().ravel()
-        fine = self._mask & (area < (_FINE * PIXEL / self._samples) ** 2)
+        fine = self._mask & (area < (_FINE * pixel / self._samples) ** 2)
         self._pixels = _Layer(component.geom, counts, area)
         self._collected = None
         if fine.any():
-            self._collected = _Collected(component, counts, fine, PIXEL / self._samples)
+            self._collected = _Collected(component, counts, fine, pixel / self._samples)
             counts[:, fine] = 0
         self.shifts = pixel_shifts(component)
+        self._pixel = pixel
 
     def cut(self, geom):
         """(counts, coverage) of a tangent plane, (band, y, x) and (y, x)."""
         k, size = self._samples, geom.data_shape[0]
         vectors = pixel_vectors(geom, k)
-        area = (PIXEL / k) ** 2 * (vectors @ plane_axes(geom)[0]) ** 3  # of a sample on the sphere
+        # of a sample on the sphere
+        area = (self._pixel / k) ** 2 * (vectors @ plane_axes(geom)[0]) ** 3
         shape = size, k, size, k
         pixel = self._pixels.lookup(vectors, geom.frame)
         counts = self._pixels.sum(pixel, area, shape)

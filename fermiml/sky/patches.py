@@ -4,6 +4,9 @@ Where the counts already lie on a grid of 0.1 deg (or an integer fraction of it)
 nearly flat, patches are cut from that grid, and counts stay whole numbers. Everything else,
 HEALPix included, is split by area: every count is spread evenly over its pixel. That
 widens the PSF by the pixel, and `Patches.psf` holds the PSF with this window folded in.
+
+Where the data's pixels are larger than 0.2 deg, so are those of the patches: half as large as the
+data's. A source then looks to a network as it did in training, as a few pixels.
 """
 
 from dataclasses import dataclass
@@ -15,7 +18,6 @@ from gammapy.maps import WcsGeom
 
 from fermiml.sky.areasplit import AreaSplitter
 from fermiml.sky.tiling import (
-    PIXEL,
     SinglePlane,
     SphereTiling,
     WindowTiling,
@@ -23,8 +25,10 @@ from fermiml.sky.tiling import (
     unit_vectors,
 )
 
+PIXEL = 0.1  # deg, of the patches of all data but coarse ones
+_LARGEST = 0.5  # deg, of the patches of the coarsest data
 SIZE = 128
-OVERLAP = 1.6  # deg, that every patch reaches beyond the sky it owns
+OVERLAP = 16  # pixels, that every patch reaches beyond the sky it owns
 _DISTORTION = 0.03  # a native grid this close to 0.1 deg is used as it is
 _BLOCK = 0.4  # deg; of large maps, blocks of pixels of this size stand for the pixels
 
@@ -48,21 +52,21 @@ class Patches:
         One per component of a cube.
     size : int
         Pixels along a side.
-    overlap : float
-        Overlap in deg on each side.
+    overlap : int
+        Pixels that a patch reaches beyond its own sky on each side.
     origin : SkyCoord, optional
         Where the tiling has a patch centre; by default the middle of the data.
     """
 
     def __init__(self, banded, size=SIZE, overlap=OVERLAP, origin=None):
-        margin = round(overlap / PIXEL)
+        self.pixel = _pixel(banded)  # deg
         factor = _native_factor(banded) if origin is None else None
         if factor:
-            self._tiling = WindowTiling(banded[0].component.geom, factor, size, margin)
+            self._tiling = WindowTiling(banded[0].component.geom, factor, size, overlap)
             cutters = [_WindowCutter(b, factor, self._tiling) for b in banded]
         else:
-            self._tiling = _tangent_tiling(banded, size, margin, origin)
-            cutters = [AreaSplitter(b) for b in banded]
+            self._tiling = _tangent_tiling(banded, size, overlap, self.pixel, origin)
+            cutters = [AreaSplitter(b, self.pixel) for b in banded]
         self.geoms = self._tiling.geoms
         # (component, band): PSF with the pixel window of the resampling folded in, or None
         self.psf = [
@@ -82,6 +86,12 @@ class Patches:
         pieces = [cutter.cut(geom) for cutter in self._cutters]
         counts, coverage = (np.array(part, np.float32) for part in zip(*pieces, strict=True))
         return Patch(geom, counts, coverage, self._tiling.owned(number))
+
+
+def _pixel(banded):
+    """Side (deg) of the patches' pixels."""
+    finest = min(b.component.pixel_size for b in banded)
+    return float(np.clip(finest / 2, PIXEL, _LARGEST))
 
 
 # --- patches from the native grid ---------------------------------------------------------
@@ -150,16 +160,16 @@ def _rebin(planes, factor):
 # --- patches by area from any grid --------------------------------------------------------
 
 
-def _tangent_tiling(banded, size, margin, origin):
+def _tangent_tiling(banded, size, overlap, pixel, origin):
     """Tangent planes that together own all of the observed sky."""
     frame = banded[0].component.geom.frame
     vectors = np.concatenate([_observed_vectors(b.component, frame) for b in banded])
     if origin is None:
         origin = _origin(banded[0].component)
-        plane = SinglePlane(origin, frame, size)
+        plane = SinglePlane(origin, frame, size, pixel)
         if plane.holds(vectors):
             return plane
-    return SphereTiling(origin.transform_to(frame), vectors, frame, size, margin)
+    return SphereTiling(origin.transform_to(frame), vectors, frame, size, overlap, pixel)
 
 
 def _observed_vectors(component, frame):

@@ -12,8 +12,6 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from gammapy.maps import WcsGeom
 
-PIXEL = 0.1  # deg, of every patch
-
 
 class WindowTiling:
     """Windows of `size` rebinned pixels that share out a flat grid evenly."""
@@ -61,12 +59,15 @@ def _share(starts, number, size):
 
 class SphereTiling:
     """Tangent planes in rows of latitude, in coordinates that are tilted so that `origin`
-    is the middle of a patch; only planes that own something of `vectors` are kept."""
+    is the middle of a patch; only planes that own something of `vectors` are kept.
 
-    def __init__(self, origin, vectors, frame, size, overlap):
-        self._frame, self._size = frame, size
+    Planes have `size` pixels of `pixel` deg along a side, `overlap` of them beyond their own.
+    """
+
+    def __init__(self, origin, vectors, frame, size, overlap, pixel):
+        self._frame, self._size, self._pixel = frame, size, pixel
         self._rotation = _rotation(origin)
-        stride = (size - 2 * overlap) * PIXEL
+        stride = (size - 2 * overlap) * pixel
         rows = 2 * int(np.ceil(90 / stride)) + 1
         self._spacing = 180 / (rows - 1)
         latitude = np.linspace(-90, 90, rows)
@@ -98,21 +99,22 @@ class SphereTiling:
         lon, lat = np.arctan2(center[1], center[0]), np.arcsin(np.clip(center[2], -1, 1))
         _, east, north = _triad(lon, lat)
         angle = np.arctan2(up @ east, up @ north)
-        return tangent_geom(np.degrees(lon), np.degrees(lat), angle, self._frame, self._size)
+        where = np.degrees(lon), np.degrees(lat)
+        return tangent_geom(*where, angle, self._frame, self._size, self._pixel)
 
 
 class SinglePlane:
     """One tangent plane that holds everything."""
 
-    def __init__(self, origin, frame, size):
+    def __init__(self, origin, frame, size, pixel):
         lon, lat = origin.spherical.lon.deg, origin.spherical.lat.deg
-        self.geoms = [tangent_geom(lon, lat, 0.0, frame, size)]
+        self.geoms = [tangent_geom(lon, lat, 0.0, frame, size, pixel)]
 
     def holds(self, vectors):
         """Whether all unit vectors fall into the patch."""
         center, x, y = plane_axes(self.geoms[0])
         depth = vectors @ center
-        half = np.radians(PIXEL) * self.geoms[0].data_shape[0] / 2
+        half = np.radians(pixel_side(self.geoms[0])) * self.geoms[0].data_shape[0] / 2
         return np.all(depth > 0.1) and bool(
             np.all(np.maximum(np.abs(vectors @ x), np.abs(vectors @ y)) <= half * depth)
         )
@@ -139,14 +141,15 @@ def _square(wcs, size):
     return WcsGeom(wcs, npix=(size, size))
 
 
-def tangent_geom(lon, lat, angle, frame, size):
-    """A TAN geometry whose up direction has the position angle `angle` (radians)."""
+def tangent_geom(lon, lat, angle, frame, size, pixel):
+    """A TAN geometry with pixels of `pixel` deg, whose up direction has the position angle
+    `angle` (radians)."""
     names = ("GLON", "GLAT") if frame == "galactic" else ("RA", "DEC")
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = [f"{name:-<4}-TAN" for name in names]
     wcs.wcs.crval = lon, lat
     wcs.wcs.crpix = (size + 1) / 2, (size + 1) / 2
-    wcs.wcs.cdelt = -PIXEL, PIXEL
+    wcs.wcs.cdelt = -pixel, pixel
     wcs.wcs.lonpole = 180.0  # at a pole the default is 0, which would turn the patch round
     cosine, sine = np.cos(angle), np.sin(angle)
     wcs.wcs.pc = [[cosine, -sine], [sine, cosine]]
@@ -155,10 +158,15 @@ def tangent_geom(lon, lat, angle, frame, size):
     return _square(wcs, size)
 
 
+def pixel_side(geom):
+    """Side (deg) of the square pixels of a patch."""
+    return np.sqrt(abs(np.linalg.det(geom.wcs.pixel_scale_matrix)))
+
+
 def plane_axes(geom):
     """Unit vectors of a tangent plane: its centre, the way of rising x, the way of rising y."""
     center, east, north = _triad(*np.radians(geom.wcs.wcs.crval))
-    matrix = geom.wcs.pixel_scale_matrix / PIXEL
+    matrix = geom.wcs.pixel_scale_matrix / pixel_side(geom)
     x = matrix[0, 0] * east + matrix[1, 0] * north
     return center, x, matrix[0, 1] * east + matrix[1, 1] * north
 
@@ -168,7 +176,7 @@ def pixel_vectors(geom, samples=1):
     size = geom.data_shape[0]
     steps = (np.arange(size * samples) + 0.5) / samples - size / 2
     center, x, y = plane_axes(geom)
-    offset = np.radians(PIXEL) * steps
+    offset = np.radians(pixel_side(geom)) * steps
     vectors = center + offset[None, :, None] * x + offset[:, None, None] * y
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
