@@ -1,18 +1,42 @@
 """How fast detection is: evidence and network alone, and with photometry; peak memory.
 
     fermiml simulate config/simulate-allsky.yaml -o SKY
-    python benchmarks/detect_speed.py SKY [--model NAME] [--only network|all]
+    python benchmarks/detect_speed.py SKY [--model NAME] [--only network|all] [--radii 5 10 20 40]
 
-The times for imports, for building the network and for reading the cube are told apart.
+--radii measures the growth with the area, in circles around the middle of the data. The times for
+imports, for building the network and for reading the cube are told apart.
 """
 
 import argparse
 import resource
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from machine import machine
+
+
+def within(cube, radius):
+    """The data within a circle (deg) around their middle."""
+    components = [
+        replace(c, mask=c.mask & (c.pixel_positions().separation(cube.center).deg <= radius))
+        for c in cube.components
+    ]
+    return replace(cube, components=components)
+
+
+def measured(detector, cube):
+    """A line about one run."""
+    start = time.perf_counter()
+    catalog = detector.run(cube)
+    seconds = time.perf_counter() - start
+    area = cube.components[0].pixel_areas()[cube.components[0].mask].sum()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return (
+        f"{len(catalog)} sources in {area:.0f} deg2, {seconds:.1f} s, "
+        f"{area / seconds:.0f} deg2/s, peak memory {memory:.2f} GB"
+    )
 
 
 def main():
@@ -21,6 +45,7 @@ def main():
     parser.add_argument("sky", type=Path)
     parser.add_argument("--model", default="lat-best")
     parser.add_argument("--only", choices=("network", "all"))
+    parser.add_argument("--radii", nargs="+", type=float, default=[180.0], help="deg")
     options = parser.parse_args()
     start = time.perf_counter()
     from fermiml import SourceDetector
@@ -33,20 +58,12 @@ def main():
     network.maps(np.zeros((BATCH, SIZE, SIZE, PLANES), np.float32))
     built = time.perf_counter()
     cube = read_sky(options.sky, background="none").cube
-    area = sum(c.pixel_areas()[c.mask].sum() for c in cube.components[:1])
     print(f"start-up {built - start:.1f} s, reading {time.perf_counter() - built:.1f} s")
-    for name, photometry in (("network", False), ("all", True)):
-        if options.only in (None, name):
-            detector = SourceDetector(network, photometry=photometry)
-            start = time.perf_counter()
-            catalog = detector.run(cube)
-            seconds = time.perf_counter() - start
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            print(
-                f"{name}: {len(catalog)} sources in {area:.0f} deg2, {seconds:.0f} s, "
-                f"{area / seconds:.0f} deg2/s, peak memory {memory:.2f} GB",
-                flush=True,
-            )
+    for radius in options.radii:
+        for name, photometry in (("network", False), ("all", True)):
+            if options.only in (None, name):
+                detector = SourceDetector(network, photometry=photometry)
+                print(f"{name}: {measured(detector, within(cube, radius))}", flush=True)
     print(machine(seed=0))
 
 

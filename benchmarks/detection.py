@@ -11,8 +11,9 @@ set followed by ">10000" stands for the same skies above 10 GeV.
 What a method finds in a field is kept in CACHE (of a network: by its weights and calibration;
 delete it when the code of the detector has changed). So the command can be stopped and repeated:
 --limit SECONDS begins no field after that time, --cached runs nothing. Methods are compared on
-all fields that each of them has, and on those that all of them have. Writes OUTPUT.json,
-OUTPUT.md and, for each set with sources, OUTPUT_SET_methods.png and OUTPUT_SET_METHOD.png.
+all fields that each of them has, and on those that all of them have. --background lets the networks
+see the true diffuse model, too (`background`), or the wrong one (`background_wrong`). Writes
+OUTPUT.json, OUTPUT.md and, for each set with sources, OUTPUT_SET_methods.png and OUTPUT_SET_METHOD.png.
 `fermiml evaluate` does the same for skies of one's own.
 """
 
@@ -38,6 +39,7 @@ def main():
     parser.add_argument("--sets", nargs="+", default=["test"])
     parser.add_argument("--skies", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--background", default="none", help="what the networks are shown")
     parser.add_argument("--cached", action="store_true")
     parser.add_argument("--limit", type=float, default=math.inf)
     parser.add_argument("-o", "--output", type=Path)
@@ -45,7 +47,7 @@ def main():
     logging.basicConfig(format="%(message)s")
     logging.getLogger("fermiml.evaluate").setLevel(logging.INFO)
     deadline = time.monotonic() + options.limit
-    methods = {name: method(name, options.cache) for name in options.methods}
+    methods = {name: method(name, options.cache, options.background) for name in options.methods}
     results = {}
     for label in options.sets:
         folder = options.skies / label.partition(">")[0]

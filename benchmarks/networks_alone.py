@@ -17,8 +17,7 @@ import numpy as np
 from machine import machine
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from fermiml import SourceDetector
-from fermiml.evaluate import benchmark, metrics
+from fermiml.evaluate import benchmark, methods, metrics
 from fermiml.evaluate.skies import fields_of, read_sky
 
 BINS = ((25, 64), (64, np.inf))  # oracle TS
@@ -84,9 +83,7 @@ def main():
     logging.getLogger("fermiml").setLevel(logging.ERROR)
     print(machine(500), "\n\n| network | |b|>20 | 10-20 | <10 | all |")
     for name in options.networks:
-        folder, _, localizer = name.partition(":")
-        settings = {"localizer": localizer or None, "photometry": False, "threshold": 0.0}
-        detector = SourceDetector.from_pretrained(folder, **settings)
+        detector = methods.detector(name, photometry=False, threshold=0.0)
         report(name, [judge(folder, detector) for folder in fields_of(options.skies)])
 
 

@@ -16,7 +16,7 @@ from fermiml.networks import pretrained
 from fermiml.sky.cube import SkyCube
 
 log = logging.getLogger(__name__)
-_LOWEST = 0.12  # score below which nothing is looked at
+_LOWEST = 0.15  # score below which nothing is looked at
 
 
 class SourceDetector:

@@ -48,19 +48,16 @@ class Network:
     false_at = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 
     def __init__(self, name, cache, background="none"):
-        from fermiml.detect.detector import SourceDetector
-
         self.background = background
-        name, _, localizer = name.partition(":")
-        settings = {"localizer": localizer} if localizer else {}
-        self._detector = SourceDetector.from_pretrained(name, **settings)
+        self._detector = detector(name)
         self.default, self._detector.threshold = self._detector.threshold, _LOWEST
         card = self._detector.network.card
         point = card.get("operating", {}).get(self._detector.localizer)
         known = json.dumps([card["sha256"], point], sort_keys=True)
         digest = hashlib.sha256(known.encode()).hexdigest()[:12]
         shown = "" if background == "none" else f"-{background}"
-        self._cache = cache / f"{Path(name).name}-{self._detector.localizer}{shown}-{digest}"
+        short = Path(name.partition(":")[0]).name
+        self._cache = cache / f"{short}-{self._detector.localizer}{shown}-{digest}"
 
     def has(self, sky, name):
         """Whether the catalog of a sky is there."""
@@ -80,6 +77,14 @@ class Network:
         if not path.is_file():
             write_json(path, segmentation.count_pixels(network, sky))
         return json.loads(path.read_text(encoding="utf-8"))
+
+
+def detector(name, **settings):
+    """The detector of "NETWORK" or "NETWORK:LOCALIZER"."""
+    from fermiml.detect.detector import SourceDetector
+
+    network, _, localizer = name.partition(":")
+    return SourceDetector.from_pretrained(network, localizer=localizer or None, **settings)
 
 
 class Given:
