@@ -12,9 +12,9 @@ What a method finds in a field is kept in CACHE (of a network: by its weights an
 delete it when the code of the detector has changed). So the command can be stopped and repeated:
 --limit SECONDS begins no field after that time, --cached runs nothing. Methods are compared on
 all fields that each of them has, and on those that all of them have. --background lets the networks
-see the true diffuse model, too (`background`), or the wrong one (`background_wrong`). Writes
-OUTPUT.json, OUTPUT.md and, for each set with sources, OUTPUT_SET_methods.png and OUTPUT_SET_METHOD.png.
-`fermiml evaluate` does the same for skies of one's own.
+see a diffuse model, too: the true one (`background`), or the wrong one (`background_wrong`).
+Writes OUTPUT.json, OUTPUT.md and, for each set with sources, OUTPUT_SET_methods.png and
+OUTPUT_SET_METHOD.png. `fermiml evaluate` does the same for skies of one's own.
 """
 
 import argparse
