@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 _SPACING = 1.4  # deg between knots
-_FINE, _DENSE = 1.0, 2500.0  # deg where counts per deg2 and unit of ln E show finer structure
+_FINE, _DENSE = 1.0, 1000.0  # deg where counts per deg2 and unit of ln E show finer structure
 _STIFFNESS = 0.15  # relative scatter of a coefficient about the mean of its neighbours
 
 
