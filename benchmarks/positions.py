@@ -38,9 +38,9 @@ def both(network, folder, cache):
     )
     comparison = benchmark.judge(detected, sky).comparison
     rows = comparison.rows()
-    use = np.flatnonzero((rows >= 0) & comparison.detected_counts)
-    use = use[sky.ts[rows[use]] > metrics.DETECTABLE]
-    true, rows = sky.truth.positions[rows[use]], rows[use]
+    use = (rows >= 0) & comparison.detected_counts & (sky.ts[rows] > metrics.DETECTABLE)
+    rows = rows[use]
+    true = sky.truth.positions[rows]
     flux = np.asarray(sky.truth.table["S1"], float)[rows]
     measured = [_measured(catalog, use, true, flux) for catalog in (detected, fitted)]
     zones = [metrics.zone_mask(true, zone) for zone in ZONES]

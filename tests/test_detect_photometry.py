@@ -155,6 +155,10 @@ def test_nothing_is_found_where_nothing_is(sky):
     low = (table["ML_Flags"] & MLFlag.LOW_TS) > 0
     assert not np.any(low[:4])
     assert np.sum(low[4:]) >= 9
+    # the error of a flux of zero is that of a faint source in the same place
+    assert table["Flux1000"][4:].min() < 1e-15
+    error = table["Unc_Flux1000"][4:]
+    assert error.min() > np.median(error) / 4
 
 
 def test_disks_are_told_from_points():

@@ -6,7 +6,8 @@ import numpy as np
 
 _INDEX, _LOOSE = 2.2, 1.0  # prior of the index, which only matters for the faintest
 _BEND, _STIFF = 0.0, 0.5  # prior of the curvature
-_LIMITS = np.array([[-np.inf, 0.3, -0.5], [np.inf, 5.0, 2.0]])
+_NOTHING = np.log(1e-20)  # ln K of a source that is not there, a millionth of a faint one
+_LIMITS = np.array([[_NOTHING, 0.3, -0.5], [np.inf, 5.0, 2.0]])
 _UPPER = 2.71  # fall of 2 ln L at an upper limit of 95 %
 _X = np.linspace(-1, 1, 3) * np.sqrt(0.6)  # Gauss-Legendre nodes
 _W = np.array([5, 8, 5]) / 18
@@ -81,7 +82,7 @@ def fit(curves, folding, reference, start=None, curved=False, iterations=25):
             break
     counts, derivatives = folding(pars)
     matrix = _information(curves, counts, derivatives[:number]) + prior
-    covariance = np.linalg.inv(matrix + 1e-12 * np.eye(number))
+    covariance = np.linalg.inv(matrix + 1e-40 * np.eye(number))
     value = curves.value(counts).sum(axis=1)
     return Spectra(reference, pars, covariance, counts, value)
 
