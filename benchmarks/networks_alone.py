@@ -6,7 +6,8 @@
 A network is a name or the folder of a training, with ":localizer" if another than its own is
 wanted. Detection: completeness for oracle TS > 25 at 95 % purity. Classes, of matched sources: the
 area under the ROC curve of the probability of a pulsar, and the balanced accuracy at the cut that
-is best for the other fields (odd and even ones cut each other).
+is best for the other fields (odd and even ones cut each other). Of networks that paint discs, also
+the precision and recall of the painted pixels.
 """
 
 import argparse
@@ -17,11 +18,12 @@ import numpy as np
 from machine import machine
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from fermiml.evaluate import benchmark, methods, metrics
+from fermiml.evaluate import benchmark, methods, metrics, segmentation
 from fermiml.evaluate.skies import fields_of, read_sky
 
 BINS = ((25, 64), (64, np.inf))  # oracle TS
 CUTS = np.linspace(0.02, 0.98, 49)
+PIXELS = (0.3, 0.5, 0.7)  # thresholds of painted pixels
 
 
 def judge(folder, detector):
@@ -72,6 +74,19 @@ def report(name, judged):
               f"ROC area {area:.3f}, balanced accuracy {balanced(chosen):.3f}")  # fmt: skip
 
 
+def report_pixels(network, folders):
+    """Print how well a network paints the discs of sources, if it does."""
+    if not segmentation.is_segmentation(network):
+        return
+    skies = (read_sky(folder, background="none") for folder in folders)
+    pixels = segmentation.summary([segmentation.count_pixels(network, sky) for sky in skies])
+    for threshold, precision, recall in zip(
+        *(pixels[key] for key in ("threshold", "precision", "recall")), strict=True
+    ):
+        if threshold in PIXELS:
+            print(f"  pixels above {threshold}: precision {precision:.3f}, recall {recall:.3f}")
+
+
 def main():
     """Judge all networks on all fields."""
     parser = argparse.ArgumentParser(
@@ -84,7 +99,10 @@ def main():
     print(machine(500), "\n\n| network | |b|>20 | 10-20 | <10 | all |")
     for name in options.networks:
         detector = methods.detector(name, photometry=False, threshold=0.0)
-        report(name, [judge(folder, detector) for folder in fields_of(options.skies)])
+        folders = fields_of(options.skies)
+        report(name, [judge(folder, detector) for folder in folders])
+        if detector.localizer == detector.network.kind.LOCALIZER:  # pixels do not depend on it
+            report_pixels(detector.network, folders)
 
 
 if __name__ == "__main__":
