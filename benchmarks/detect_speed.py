@@ -60,10 +60,11 @@ def main():
     cube = read_sky(options.sky, background="none").cube
     print(f"start-up {built - start:.1f} s, reading {time.perf_counter() - built:.1f} s")
     for radius in options.radii:
+        part = within(cube, radius)
         for name, photometry in (("network", False), ("all", True)):
             if options.only in (None, name):
                 detector = SourceDetector(network, photometry=photometry)
-                print(f"{name}: {measured(detector, within(cube, radius))}", flush=True)
+                print(f"{name}: {measured(detector, part)}", flush=True)
     print(machine(seed=0))
 
 

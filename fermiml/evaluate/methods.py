@@ -56,8 +56,8 @@ class Network:
         known = json.dumps([card["sha256"], point], sort_keys=True)
         digest = hashlib.sha256(known.encode()).hexdigest()[:12]
         shown = "" if background == "none" else f"-{background}"
-        short = Path(name.partition(":")[0]).name
-        self._cache = cache / f"{short}-{self._detector.localizer}{shown}-{digest}"
+        found_by = f"{self._detector.network.name}-{self._detector.localizer}"
+        self._cache = cache / f"{found_by}{shown}-{digest}"
 
     def has(self, sky, name):
         """Whether the catalog of a sky is there."""

@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom
 
-from fermiml.sky.tiling import pixel_vectors, plane_axes, to_frame, unit_vectors
+from fermiml.sky.tiling import pixel_side, pixel_vectors, plane_axes, to_frame, unit_vectors
 
 _SAMPLES = 6  # samples along a native pixel, where that asks for more than _MIN_SAMPLES
 _MIN_SAMPLES, _MAX_SAMPLES = 3, 12  # along a patch pixel
@@ -31,14 +31,13 @@ class AreaSplitter:
             self._collected = _Collected(component, counts, fine, pixel / self._samples)
             counts[:, fine] = 0
         self.shifts = pixel_shifts(component)
-        self._pixel = pixel
 
     def cut(self, geom):
         """(counts, coverage) of a tangent plane, (band, y, x) and (y, x)."""
         k, size = self._samples, geom.data_shape[0]
         vectors = pixel_vectors(geom, k)
         # of a sample on the sphere
-        area = (self._pixel / k) ** 2 * (vectors @ plane_axes(geom)[0]) ** 3
+        area = (pixel_side(geom) / k) ** 2 * (vectors @ plane_axes(geom)[0]) ** 3
         shape = size, k, size, k
         pixel = self._pixels.lookup(vectors, geom.frame)
         counts = self._pixels.sum(pixel, area, shape)
