@@ -1,17 +1,27 @@
 """Output files: written under a temporary name, renamed when complete, never over another."""
 
+import glob
 import json
 import math
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from fermiml import owner
 from fermiml.errors import InputError
 
+PREFIX = ".fermiml-"  # of the names of all that fermiml keeps for itself, and may remove
+_MARK = f"{PREFIX}owner"  # in a temporary folder: who made it
 
-def check_new(path, overwrite=False):
-    """The path, if a file may be written there; long work asks before it begins."""
+
+def check_new(path, overwrite=False, inputs=()):
+    """The path, if a file may be written there; long work asks before it begins.
+
+    Files that are still to be read (`inputs`; what is no path is passed over) are not replaced
+    in any case.
+    """
     path = Path(path).expanduser()
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
@@ -19,7 +29,16 @@ def check_new(path, overwrite=False):
         raise InputError(f"{path}: the folder {path.parent} does not exist")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
+    if any(_is_same(path, other) for other in inputs):
+        raise InputError(f"{path}: is the input, which would be lost; give another name")
     return path
+
+
+def _is_same(path, other):
+    try:
+        return os.path.samefile(path, os.path.expanduser(other))
+    except (OSError, TypeError, ValueError):
+        return False
 
 
 @contextmanager
@@ -27,22 +46,86 @@ def replacing(path, overwrite=False):
     """Give a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
 
     An interrupted run leaves neither a half file nor a damaged old one. The temporary name
-    keeps the ending of `path`, from which many writers choose the format.
+    keeps the ending of `path`, from which many writers choose the format. Where `path` is a link,
+    the file that it leads to is replaced.
     """
     path = check_new(path, overwrite)
+    target = path.resolve()
+    with scratch(target.parent, path.name, [glob.escape(path.name)]) as folder:
+        yield folder / path.name
+        move(folder / path.name, target)
+
+
+@contextmanager
+def scratch(parent, name, own):
+    """A temporary folder in `parent`; whatever is left of it in the end is removed.
+
+    `own` are patterns for the names of the files that will be made there; no others are removed.
+    Before, what killed runs have left in `parent` is removed in the same way.
+    """
+    sweep(parent)
     # A folder of its own: other files of that name ending stay unharmed, and the file
     # gets the permissions that the user's umask asks for, which mkstemp would not give.
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}.", dir=parent))
     except OSError as error:
-        raise InputError(f"{path}: cannot write there ({error.strerror})") from error
-    temporary = folder / path.name
+        raise owner.unwritable(Path(parent) / name, error) from error
     try:
-        yield temporary
-        os.replace(temporary, path)
+        owner.write(folder / _MARK, own=list(own))
+        yield folder
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove_scratch(folder, own)
+
+
+def sweep(parent):
+    """Remove the temporary folders of runs that were killed."""
+    for folder in Path(parent).glob(f"{PREFIX}*"):
+        if is_folder(folder):
+            with suppress(OSError):  # another run sweeps, too; or it may not be removed
+                _sweep_one(folder)
+
+
+def _sweep_one(folder):
+    mark = folder / _MARK
+    known = owner.read(mark) if mark.is_file() else {}
+    if owner.is_gone(known, mark if known else folder):
+        _remove_scratch(folder, known.get("own", []))
+
+
+def _remove_scratch(folder, own):
+    sweep(folder)  # writers of single files have temporary folders of their own
+    if remove_own(folder, own) <= {_MARK}:
+        (folder / _MARK).unlink(missing_ok=True)
         folder.rmdir()
+
+
+def remove_own(folder, own):
+    """Remove the files whose names match one of the patterns; returns the names that are left."""
+    for path in list(folder.iterdir()):
+        if any(fnmatchcase(path.name, pattern) for pattern in own) and not is_folder(path):
+            path.unlink(missing_ok=True)
+    return {path.name for path in folder.iterdir()}
+
+
+def is_folder(path):
+    """Whether there is a folder, not a link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def move(source, target):
+    """Rename a file, once its content is on the disk: a power cut leaves the old one or the new."""
+    _to_disk(source)
+    os.replace(source, target)
+    with suppress(OSError):  # some file systems cannot do this for a folder
+        _to_disk(target.parent)
+
+
+def _to_disk(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path, text, overwrite=False):

@@ -407,6 +407,15 @@ def test_the_command_writes_a_catalog(files, sources):
     assert again.exit_code == 2 and "exists already; use --overwrite" in again.output
 
 
+def test_a_folder_that_happens_to_have_the_name_of_the_parts_is_left_alone(files):
+    (files / "mine.parts").mkdir()
+    (files / "mine.parts" / "thesis.tex").write_text("precious")
+    result = run(files / "seeds.fits", files / "counts.fits", "--background",
+                 files / "background.fits", "-o", files / "mine.fits")  # fmt: skip
+    assert result.exit_code == 2 and "mine.parts: holds something else" in result.output
+    assert (files / "mine.parts" / "thesis.tex").read_text() == "precious"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -202,6 +202,49 @@ def test_overwrite_replaces_a_simulation(tmp_path):
     assert run(small, tmp_path / "run", "--overwrite").exit_code == 0
 
 
+SMALL = {"sky": {"centers": [[30, 58], [31, 58]], "width": 3}, "population": {"preset": "none"},
+         "energy": {"edges": [1000, 10000]}, "wrong": {"model": "embedded"}}  # fmt: skip
+
+
+def test_nothing_is_removed_that_is_not_of_the_simulation(tmp_path):
+    """Hidden folders stay when a finished simulation is looked at again; so does, when it is
+    replaced, what lies beside and among its files."""
+    folder = tmp_path / "run"
+    assert run(SMALL, folder).exit_code == 0
+    foreign = [folder / name for name in (
+        ".git/HEAD", ".dvc/config", ".counts.fits.abc/counts.fits", "notes/truth.fits",
+        "counts_mine.fits", "field_0001/notes.txt",
+    )]  # fmt: skip
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("precious")
+    assert run(SMALL, folder).exit_code == 0
+    assert all(path.is_file() for path in foreign)
+    assert run({**SMALL, "seed": 8, "sky": {"centers": [[5, 58]], "width": 3}}, folder,
+               "--overwrite").exit_code == 0  # fmt: skip
+    assert all(path.is_file() for path in foreign)
+    assert not (folder / "field_0000").exists()
+    assert not (folder / "field_0001" / "truth.fits").exists()
+
+
+def test_a_second_run_beside_the_first_is_refused(tmp_path, monkeypatch):
+    """In one line, and what the first is making stays."""
+    results, write = [], skies._write_field
+
+    def meanwhile(setup, geom, rng, place):
+        write(setup, geom, rng, place)
+        results.append(run(SMALL, tmp_path / "run"))
+
+    settings = config.check(SMALL)
+    monkeypatch.setattr(skies, "_write_field", meanwhile)
+    folders = skies.simulate(settings, tmp_path / "run")
+    assert all((folder / "truth.fits").is_file() for folder in folders)
+    for result in results:
+        assert result.exit_code == 2
+        assert "another run is at work there" in result.output
+        assert len(result.output.strip().splitlines()) == 1
+
+
 def test_several_event_types(tmp_path):
     """One set of files for each component; the truth is that of both together."""
     settings = config.check(

@@ -67,14 +67,13 @@ def _with_gammapy(sources, counts, jobs, output, overwrite, models, options):
     from pathlib import Path
 
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.likelihood import gammapy_engine
-    from fermiml.likelihood.parts import Parts
+    from fermiml.likelihood import gammapy_engine, parts
 
     known = models.pop("known")
     known = None if known is None else SourceCatalog.read(known)
     cube = read_counts(counts, **options)
-    parts = Path(output).expanduser().with_suffix(".parts")
-    result = gammapy_engine.fit(sources, cube, known=known, jobs=jobs, parts=parts, **models)
-    result.write(output, overwrite=overwrite)
-    Parts(parts).forget()
+    with parts.held(Path(output).expanduser().with_suffix(".parts")) as kept:
+        result = gammapy_engine.fit(sources, cube, known=known, jobs=jobs, parts=kept, **models)
+        result.write(output, overwrite=overwrite)
+        kept.forget()
     return result

@@ -13,11 +13,10 @@ from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import MLFlag
 from fermiml.likelihood import background as backgrounds
-from fermiml.likelihood import cut
+from fermiml.likelihood import cut, parts
 from fermiml.likelihood import traditional as traditional_detection
 from fermiml.likelihood.gammapy_engine import fit, in_data
 from fermiml.likelihood.known import recovered
-from fermiml.likelihood.parts import Parts
 from fermiml.sky.readers import is_expected_counts, with_background
 
 log = logging.getLogger(__name__)
@@ -157,12 +156,13 @@ def compare(
 
     seeds, rows = union(catalog, traditional)
     outside = None if known is None else _outside(cube, known)
-    start = time.perf_counter()
-    final = fit(seeds, cube, known=outside, diffuse=model, jobs=jobs, parts=_parts(cache))
-    seconds["final fit"] = time.perf_counter() - start
-    if second is not None:
-        _judge_again(final, seeds, second, threshold, known=outside, jobs=jobs, parts=_parts(cache))
-    Parts(_parts(cache)).forget()
+    with parts.held(cache and Path(cache) / "parts") as kept:
+        start = time.perf_counter()
+        final = fit(seeds, cube, known=outside, diffuse=model, jobs=jobs, parts=kept)
+        seconds["final fit"] = time.perf_counter() - start
+        if second is not None:
+            _judge_again(final, seeds, second, threshold, known=outside, jobs=jobs, parts=kept)
+        kept.forget()
     _add_offsets(final, catalog, traditional, rows)
     result = Comparison(
         cube, final if known is None else final.associate(known), catalog, traditional,
@@ -279,10 +279,6 @@ def _outside(cube, known):
     outside = np.ones(len(known), bool)
     outside[in_data(cube, known)] = False
     return known[outside]
-
-
-def _parts(cache):
-    return None if cache is None else Path(cache) / "parts"
 
 
 def _area(cube):

@@ -20,7 +20,7 @@ from fermiml.errors import InputError
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, grouping, measure, results, seeds
 from fermiml.likelihood.measure import Settings
-from fermiml.likelihood.parts import Parts
+from fermiml.likelihood.parts import held
 from fermiml.likelihood.region import Region
 from fermiml.simulate import render
 
@@ -51,7 +51,7 @@ def fit(
         among them; what is closer than 0.2 deg to a seed is that seed.
     jobs : int
         Processes that fit at the same time.
-    parts : path, optional
+    parts : path or `fermiml.likelihood.parts.Parts`, optional
         Folder for the results of regions: a run that was interrupted goes on there.
     positions, spectra, background : bool
         Whether positions, spectral shapes and backgrounds are free. All are by default.
@@ -69,6 +69,13 @@ def fit(
     settings = Settings(**settings)
     cut.check(cube)
     model = diffuse or backgrounds.choose(cube, galdiff, iso)
+    with held(parts) as kept:
+        rows = _rows(catalog, cube, known, model, settings, _Pool(jobs, kept))
+    return results.filled(catalog, rows, cube, model.text)
+
+
+def _rows(catalog, cube, known, model, settings, pool):
+    """What the fit says of each row that is in the data."""
     sources = seeds.with_known(seeds.seeds_of(catalog), catalog, known)
     wanted = in_data(cube, catalog)
     if len(wanted) < len(catalog):
@@ -78,7 +85,6 @@ def fit(
         )  # fmt: skip
     found = grouping.groups(sources, wanted, _margin(cube))
     cutters = [cut.Cutter(component) for component in cube.components]
-    pool = _Pool(jobs, parts)
 
     def tasks(first):
         return (_task(cutters, model, sources, group, settings, first) for group in found)
@@ -91,7 +97,7 @@ def fit(
     rows = {}
     for group, measured in zip(found, pool.run(tasks(False), len(found), "regions"), strict=True):
         rows.update(zip(group.core.tolist(), measured, strict=True))
-    return results.filled(catalog, rows, cube, model.text)
+    return rows
 
 
 def in_data(cube, catalog):
@@ -160,10 +166,10 @@ def build(task):
 class _Pool:
     """Runs tasks, here or in other processes, and remembers what is done already."""
 
-    def __init__(self, jobs, folder):
+    def __init__(self, jobs, parts):
         if jobs < 1:
             raise InputError(f"jobs is {jobs}: at least 1 was expected")
-        self.jobs, self.parts = jobs, Parts(folder)
+        self.jobs, self.parts = jobs, parts
 
     def run(self, tasks, count, what):
         """Results in the order of the tasks; these are made one by one, as they are large."""

@@ -3,45 +3,62 @@
 import dataclasses
 import hashlib
 import json
-import shutil
-from pathlib import Path
+from contextlib import contextmanager
 
 import numpy as np
 
 from fermiml import __version__
+from fermiml.checkpoint import KEY, Pieces
 from fermiml.files import write_text
 from fermiml.likelihood.position import Place
 from fermiml.likelihood.spectrum import Spectrum
 
 
 class Parts:
-    """A folder of results, each named by the content of its task; None keeps nothing."""
+    """Results of regions, each named by the content of its task; without pieces, none is kept."""
 
-    def __init__(self, folder):
-        self.folder = None if folder is None else Path(folder)
+    def __init__(self, pieces=None):
+        self._pieces = pieces
 
     def load(self, task):
         """The result of a task, or None if it has not been done."""
-        if self.folder is None or not self._path(task).is_file():
-            return None
-        stored = json.loads(self._path(task).read_text(encoding="utf-8"))
-        return np.array(stored) if task.first else [_unpacked(row) for row in stored]
+        return None if self._pieces is None else self._pieces.load(key(task))
 
     def save(self, task, result):
         """Keep the result of a task."""
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        packed = list(result) if task.first else [_packed(row) for row in result]
-        write_text(self._path(task), json.dumps(packed, default=_plain), overwrite=True)
+        if self._pieces is not None:
+            self._pieces.save(key(task), result)
 
     def forget(self):
-        """Remove the folder: the whole result is written."""
-        if self.folder is not None and self.folder.is_dir():
-            shutil.rmtree(self.folder)
+        """Remove them: the whole result is written."""
+        if self._pieces is not None:
+            self._pieces.forget()
 
-    def _path(self, task):
-        return self.folder / f"{key(task)}.json"
+
+@contextmanager
+def held(folder):
+    """Hold a folder for `Parts`; None keeps nothing, and `Parts` that are held already stay so."""
+    if isinstance(folder, Parts):
+        yield folder
+    elif folder is None:
+        yield Parts()
+    else:
+        with Pieces.held(folder, _write, _read) as pieces:
+            yield Parts(pieces)
+
+
+def _write(path, result):
+    """First norms are an array, results of sources a list of rows."""
+    first = isinstance(result, np.ndarray)
+    packed = {"first": list(result)} if first else {"rows": [_packed(row) for row in result]}
+    write_text(path, json.dumps(packed, default=_plain), overwrite=True)
+
+
+def _read(path):
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if "first" in stored:
+        return np.array(stored["first"])
+    return [_unpacked(row) for row in stored["rows"]]
 
 
 def key(task):
@@ -62,7 +79,7 @@ def key(task):
                  task.inner):  # fmt: skip
         digest.update(_bytes(item))
     digest.update(repr((task.background.content(), task.settings, task.first)).encode())
-    return digest.hexdigest()[:24]
+    return digest.hexdigest()[:KEY]
 
 
 def _bytes(values):

@@ -1,25 +1,25 @@
 """Simulate fields of sky into folders of LAT files."""
 
-import shutil
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import yaml
 from gammapy.maps import WcsGeom
 from tqdm import tqdm
 
-from fermiml import __version__
+from fermiml import __version__, checkpoint
 from fermiml.catalog.models import to_xml
 from fermiml.errors import InputError
-from fermiml.files import write_text
+from fermiml.files import PREFIX, is_folder, move, remove_own, scratch
 from fermiml.simulate import fields as sky_fields
 from fermiml.simulate import write
 
 _LAST = "truth.fits"  # written last: a folder that has it is complete
-_FILES = ("counts*.fits", "background*.fits", "bexpmap*.fits", "psf*.fits", _LAST, "sources.xml",
-          "field.yaml")  # fmt: skip
+_MAPS = ("counts", "background", "background_wrong", "bexpmap", "psf")
+_FILES = (*(f"{name}{end}.fits" for name in _MAPS for end in ("", "_[0-9][0-9]")), _LAST,
+          "sources.xml", "field.yaml")  # fmt: skip
+_FIELDS = ("field_[0-9][0-9][0-9][0-9]*", "sky_[0-9][0-9][0-9]")  # folders of several fields
+_TRAINING = "field_[0-9][0-9][0-9][0-9][0-9].npz"
 _SIGNATURE = "# made by fermiml simulate"  # first line of a simulation's config.yaml
 
 
@@ -31,9 +31,11 @@ def simulate(config, output, overwrite=False, prepare=sky_fields.prepare):
     on where it was. `prepare` makes the `Setup`: another one may give the data a response that
     is not the one their header names. Returns the folders.
     """
-    output = Path(output)
-    claim(config, output, overwrite)
-    setup = prepare(config)
+    with claim(config, output, overwrite) as output:
+        return _simulate(config, output, prepare(config))
+
+
+def _simulate(config, output, setup):
     folders = []
     named = sky_fields.geometries(config)
     for number, (name, geom) in enumerate(tqdm(named, "fields", unit="field", disable=None)):
@@ -47,47 +49,37 @@ def simulate(config, output, overwrite=False, prepare=sky_fields.prepare):
 
 
 def claim(config, output, overwrite):
-    """Make the folder, or see that it holds the beginning of this very simulation."""
-    record = output / "config.yaml"
-    text = f"{_SIGNATURE} {__version__}\n" + yaml.safe_dump(config, sort_keys=False)
-    found = record.read_text(encoding="utf-8") if record.is_file() else ""
-    if found != text:
-        if output.exists() and any(output.iterdir()):
-            _give_up(output, found, overwrite)
-        output.mkdir(parents=True, exist_ok=True)
-        write_text(record, text, overwrite=True)
-    for unfinished in output.glob(".*"):  # of a run that was killed
-        if unfinished.is_dir():
-            shutil.rmtree(unfinished)
+    """Hold the folder for this very simulation, the beginning of which may be there."""
+    return checkpoint.claim(
+        output,
+        f"{_SIGNATURE} {__version__}\n" + yaml.safe_dump(config, sort_keys=False),
+        record="config.yaml",
+        replace=_give_up if overwrite else None,
+        remedy="--overwrite to replace a simulation that is there",
+    )
 
 
-def _give_up(output, found, overwrite):
-    """Remove another simulation, if that is wanted and it is one."""
-    if not overwrite:
-        raise InputError(
-            f"{output}: holds something else than this simulation; take another folder, "
-            "or --overwrite to replace a simulation that is there"
-        )
+def _give_up(output, found):
+    """Remove another simulation, if it is one, and nothing but its files."""
     if not found.startswith(_SIGNATURE):
         raise InputError(f"{output}: holds no simulation; it will not be replaced")
-    for last in output.glob(f"*/{_LAST}"):
-        shutil.rmtree(last.parent)
-    for pattern in (*_FILES, "field_*.npz"):
-        for path in output.glob(pattern):
-            path.unlink()
+    for folder in (path for pattern in _FIELDS for path in output.glob(pattern)):
+        if is_folder(folder):
+            remove_own(folder, _FILES)
+            with suppress(OSError):  # what is not of the simulation stays
+                folder.rmdir()
+    remove_own(output, (*_FILES, _TRAINING))
 
 
 @contextmanager
 def _building(folder, output):
     """A temporary folder, whose files go to `folder` only when the block has succeeded."""
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=output))
-    try:
+    with scratch(output, folder.name, _FILES) as temporary:
         yield temporary
         folder.mkdir(exist_ok=True)
-        for path in sorted(temporary.iterdir(), key=lambda path: path.name == _LAST):
-            path.replace(folder / path.name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        made = [path for path in temporary.iterdir() if not path.name.startswith(PREFIX)]
+        for path in sorted(made, key=lambda path: path.name == _LAST):
+            move(path, folder / path.name)
 
 
 def _write_field(setup, geom, rng, folder):

@@ -4,8 +4,6 @@ A field is a square of sky on the networks' grid, seen by one event type. Its pl
 those of the five network bands, in half precision with a scale for each plane.
 """
 
-from pathlib import Path
-
 import numpy as np
 from gammapy.maps import WcsGeom
 from tqdm import tqdm
@@ -26,8 +24,11 @@ def store(config, output, overwrite=False):
     split = config["sky"]["split"]
     if split is None:
         raise InputError("training needs sky.split (train, selection or test) and sky.fields")
-    output = Path(output)
-    skies.claim(config, output, overwrite)
+    with skies.claim(config, output, overwrite) as output:
+        return _store(config, split, output)
+
+
+def _store(config, split, output):
     rng = np.random.default_rng([config["seed"], 98])
     centers = splits.centers(split, int(config["sky"]["fields"]), rng, SIZE * PIXEL / 2)
     setup, paths = None, []

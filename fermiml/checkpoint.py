@@ -1,0 +1,156 @@
+"""Work in pieces that can be interrupted: a folder that belongs to one run at a time."""
+
+import logging
+import os
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fermiml import owner
+from fermiml.errors import InputError
+from fermiml.files import PREFIX, remove_own, sweep, write_text
+
+log = logging.getLogger(__name__)
+KEY = 24  # digits of the name of a piece
+_LOCK = f"{PREFIX}lock"
+_MARK, _PIECES = f"{PREFIX}pieces", "finished pieces of a run of fermiml\n"
+_PULSE = 60.0  # s between the signs of life of a run
+
+
+@contextmanager
+def claim(
+    folder, content, *, record="input.json", replace=None, results=("*",), remedy="remove it"
+):
+    """Hold a folder for results while the block runs; no other run may, at the same time.
+
+    Parameters
+    ----------
+    folder : path
+        Is made, or is empty, or holds the beginning of this very run.
+    content : str
+        Names all that the results depend on; it is kept in the folder.
+    record : str
+        The file in which it is kept.
+    replace : callable, optional
+        Called as ``replace(folder, found)`` where the folder has the record of something else;
+        removes the old results, or raises. Without it, that is an error.
+    results : list of str
+        Patterns for the names that make a folder without a record somebody else's.
+    remedy : str
+        What else the user can do about such a folder.
+    """
+    folder = Path(folder).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise owner.unwritable(folder, error) from error
+    with _lock(folder):
+        sweep(folder)
+        _take(folder, content, folder / record, replace, results, remedy)
+        yield folder
+    with suppress(OSError):
+        folder.rmdir()  # if nothing is left in it
+
+
+def _take(folder, content, record, replace, results, remedy):
+    found = record.read_text(encoding="utf-8") if record.is_file() else None
+    if found == content:
+        return
+    if found is not None or _others(folder, results):
+        if replace is None:
+            raise InputError(
+                f"{folder}: holds something else than the beginning of this run; take another "
+                f"folder, or {remedy}"
+            )
+        if found is None:
+            raise InputError(f"{folder}: was not made by this command; it will not be replaced")
+        replace(folder, found)
+    write_text(record, content, overwrite=True)
+
+
+def _others(folder, results):
+    names = (path.name for pattern in results for path in folder.glob(pattern))
+    return any(not name.startswith(PREFIX) for name in names)
+
+
+@contextmanager
+def _lock(folder):
+    path = folder / _LOCK
+    _acquire(folder, path)
+    ended = threading.Event()
+    threading.Thread(target=_show_life, args=(path, ended), daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        with suppress(FileNotFoundError):
+            if owner.is_mine(owner.read(path)):
+                path.unlink()
+
+
+def _acquire(folder, path):
+    while True:
+        try:
+            return owner.write(path)
+        except FileExistsError:
+            _take_over(folder, path)
+        except OSError as error:
+            raise owner.unwritable(folder, error) from error
+
+
+def _take_over(folder, path):
+    """Remove the lock of a run that has ended; of one that goes on, say so."""
+    with suppress(FileNotFoundError):  # it ends just now
+        other = owner.read(path)
+        if not owner.is_gone(other, path):
+            raise InputError(
+                f"{folder}: another run is at work there ({owner.describe(other)}); wait for it, "
+                f"or take another folder; if there is no such run any more, remove {path}"
+            )
+        aside = path.with_name(f"{_LOCK}-{os.getpid()}")
+        os.rename(path, aside)  # of two runs that want it, one succeeds
+        if owner.read(aside) == other:
+            log.info("%s: taken over from a run that was killed (%s)", folder,
+                     owner.describe(other))  # fmt: skip
+        else:  # a third has taken it over in between: it is theirs
+            os.link(aside, path)
+        aside.unlink()
+
+
+def _show_life(path, ended):
+    while not ended.wait(_PULSE):
+        with suppress(OSError):
+            os.utime(path)
+
+
+class Pieces:
+    """Finished pieces of a run in a folder that it holds, each in a file named by a key."""
+
+    def __init__(self, folder, write, read, ending=".json"):
+        self.folder, self.ending = folder, ending
+        self._write, self._read = write, read
+
+    @classmethod
+    @contextmanager
+    def held(cls, folder, write, read, ending=".json"):
+        """Hold a folder for pieces: ``write(path, value)`` keeps one, ``read(path)`` gives it."""
+        remedy = "move it away: the finished pieces of the run are kept there"
+        with claim(folder, _PIECES, record=_MARK, remedy=remedy) as folder:
+            yield cls(folder, write, read, ending)
+
+    def load(self, key):
+        """The piece of a key, or None if it has not been finished."""
+        path = self._path(key)
+        return self._read(path) if path.is_file() else None
+
+    def save(self, key, value):
+        """Keep a finished piece."""
+        self._write(self._path(key), value)
+
+    def forget(self):
+        """Remove all pieces: the whole result is written. No other file is removed."""
+        if remove_own(self.folder, [f"{'[0-9a-f]' * KEY}{self.ending}"]) <= {_MARK, _LOCK}:
+            (self.folder / _MARK).unlink()
+
+    def _path(self, key):
+        return self.folder / f"{key}{self.ending}"

@@ -1,0 +1,95 @@
+"""Who works on a file or folder, and whether that process is gone."""
+
+import getpass
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+from fermiml.errors import InputError
+
+_SILENCE = 3600.0  # s without a sign of life after which a process of another host is given up
+
+
+def write(path, **more):
+    """Make a file that names this process; FileExistsError if there is one already."""
+    # In one go, so that nobody reads a part of it; O_EXCL, so that one of two processes wins.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        os.write(descriptor, json.dumps({**_this_process(), **more}).encode())
+    finally:
+        os.close(descriptor)
+
+
+def read(path):
+    """The owner that a file names; {} if the file is there, but says nothing."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_gone(owner, path):
+    """Whether the process that wrote `path` has ended, or has long given no sign of life."""
+    if owner.get("host") != platform.node() or not isinstance(owner.get("pid"), int):
+        return silence(path) > _SILENCE
+    return owner.get("started") != _started(owner["pid"])
+
+
+def is_mine(owner):
+    """Whether an owner is this process."""
+    mine = _this_process()
+    return all(owner.get(key) == mine[key] for key in ("host", "pid", "started"))
+
+
+def silence(path):
+    """Seconds since the owner has last touched a file."""
+    return time.time() - os.stat(path).st_mtime
+
+
+def describe(owner):
+    """An owner in words."""
+    if not owner:
+        return "unknown owner"
+    return "process {} of {} on {}, since {}".format(
+        *(owner.get(key, "?") for key in ("pid", "user", "host", "since"))
+    )
+
+
+def unwritable(path, error):
+    """The error for a place where the system lets nothing be written."""
+    return InputError(f"{path}: cannot write there ({error.strerror})")
+
+
+def _this_process():
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container without names of users
+        user = str(os.getuid())
+    return {
+        "pid": os.getpid(),
+        "user": user,
+        "host": platform.node(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "started": _started(os.getpid()),
+    }
+
+
+def _started(pid):
+    """When a process began, in the clock ticks of the system; None if there is none.
+
+    Numbers of processes are used again, after a restart above all. Where /proc does not exist, 0
+    stands for any time.
+    """
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        pass
+    except (OSError, OverflowError):
+        return None
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0
