@@ -1,10 +1,18 @@
-"""Work in pieces that can be interrupted: a folder that belongs to one run at a time."""
+"""Work in pieces that can be interrupted: keys of their content, finished ones kept in files, and
+folders that belong to one run at a time."""
 
+import dataclasses
+import hashlib
+import json
 import logging
 import os
 import threading
+import zipfile
+import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import numpy as np
 
 from fermiml import owner
 from fermiml.errors import InputError
@@ -12,9 +20,80 @@ from fermiml.files import PREFIX, remove_own, sweep, write_text
 
 log = logging.getLogger(__name__)
 KEY = 24  # digits of the name of a piece
+_DAMAGED = ".damaged"
 _LOCK = f"{PREFIX}lock"
 _MARK, _PIECES = f"{PREFIX}pieces", "finished pieces of a run of fermiml\n"
 _PULSE = 60.0  # s between the signs of life of a run
+_DAMAGE = (InputError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def content_key(*items):
+    """A name that changes with the content of arrays, dataclasses, dictionaries, lists, texts,
+    numbers.
+
+    Arrays count in single precision: the last bit of trigonometric functions may differ from call
+    to call.
+    """
+    digest = hashlib.sha256()
+    for part in _content(items):
+        digest.update(part)
+    return digest.hexdigest()[:KEY]
+
+
+def _content(item):
+    """Bytes of an item and of its kind, so that no two different items have the same."""
+    if isinstance(item, np.ndarray):
+        yield from _array_content(item)
+    elif dataclasses.is_dataclass(item):
+        names = [field.name for field in dataclasses.fields(item)]
+        yield from _content([type(item).__name__, {name: getattr(item, name) for name in names}])
+    elif isinstance(item, dict):
+        yield from _content(sorted(item.items(), key=lambda entry: str(entry[0])))
+    elif isinstance(item, list | tuple):
+        yield f"list {len(item)};".encode()
+        for entry in item:
+            yield from _content(entry)
+    elif item is None or isinstance(item, bool | int | float | str | np.generic | Path):
+        plain = item.item() if isinstance(item, np.generic) else item
+        yield f"{type(plain).__name__} {plain!r};".encode()
+    else:
+        raise TypeError(f"{type(item).__name__}: no content of this kind is known")
+
+
+def _array_content(values):
+    if values.dtype.kind == "O":
+        yield from _content(values.tolist())
+        return
+    kind = np.float32 if values.dtype.kind == "f" else values.dtype.newbyteorder("=")
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.ascontiguousarray(values, kind)
+    yield f"array {values.dtype.str} {values.shape};".encode()
+    yield values.tobytes()
+
+
+def load(path, read):
+    """``read(path)``, or None if the file is not there or damaged; it is then set aside."""
+    path = Path(path)
+    if not path.is_file():
+        return None
+    try:
+        return read(path)
+    except _DAMAGE as error:
+        aside = path.with_name(f"{path.name}{_DAMAGED}")
+        os.replace(path, aside)
+        log.warning("%s: is damaged (%s); kept as %s, and made anew", path, error, aside.name)
+        return None
+
+
+def kept(path, make, write, read):
+    """``read(path)``; if there is no such file yet, ``write(path, make())`` comes first."""
+    path = Path(path)
+    found = load(path, read)
+    if found is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, make())
+        found = read(path)
+    return found
 
 
 @contextmanager
@@ -27,7 +106,7 @@ def claim(
     ----------
     folder : path
         Is made, or is empty, or holds the beginning of this very run.
-    content : str
+    content : str, or what JSON can hold
         Names all that the results depend on; it is kept in the folder.
     record : str
         The file in which it is kept.
@@ -40,21 +119,22 @@ def claim(
         What else the user can do about such a folder.
     """
     folder = Path(folder).expanduser()
+    text = content if isinstance(content, str) else json.dumps(content, indent=1, default=str)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise owner.unwritable(folder, error) from error
     with _lock(folder):
         sweep(folder)
-        _take(folder, content, folder / record, replace, results, remedy)
+        _take(folder, text, folder / record, replace, results, remedy)
         yield folder
     with suppress(OSError):
         folder.rmdir()  # if nothing is left in it
 
 
-def _take(folder, content, record, replace, results, remedy):
+def _take(folder, text, record, replace, results, remedy):
     found = record.read_text(encoding="utf-8") if record.is_file() else None
-    if found == content:
+    if found == text:
         return
     if found is not None or _others(folder, results):
         if replace is None:
@@ -65,7 +145,7 @@ def _take(folder, content, record, replace, results, remedy):
         if found is None:
             raise InputError(f"{folder}: was not made by this command; it will not be replaced")
         replace(folder, found)
-    write_text(record, content, overwrite=True)
+    write_text(record, text, overwrite=True)
 
 
 def _others(folder, results):
@@ -140,8 +220,7 @@ class Pieces:
 
     def load(self, key):
         """The piece of a key, or None if it has not been finished."""
-        path = self._path(key)
-        return self._read(path) if path.is_file() else None
+        return load(self._path(key), self._read)
 
     def save(self, key, value):
         """Keep a finished piece."""
@@ -149,7 +228,8 @@ class Pieces:
 
     def forget(self):
         """Remove all pieces: the whole result is written. No other file is removed."""
-        if remove_own(self.folder, [f"{'[0-9a-f]' * KEY}{self.ending}"]) <= {_MARK, _LOCK}:
+        name = f"{'[0-9a-f]' * KEY}{self.ending}"
+        if remove_own(self.folder, [name, f"{name}{_DAMAGED}"]) <= {_MARK, _LOCK}:
             (self.folder / _MARK).unlink()
 
     def _path(self, key):

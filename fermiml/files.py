@@ -139,6 +139,11 @@ def write_json(path, value, overwrite=False):
     write_text(path, json.dumps(_finite(value), indent=1), overwrite)
 
 
+def read_json(path):
+    """What `write_json` has written."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
 def _finite(value):
     if isinstance(value, dict):
         return {str(key): _finite(entry) for key, entry in value.items()}
@@ -147,21 +152,3 @@ def _finite(value):
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def claim_folder(folder, content, overwrite=False, remedy="remove it"):
-    """Make a folder for results, or see that it holds the beginning of these very ones.
-
-    `content` (for JSON) names all that the results depend on; it is kept in input.json. With
-    `overwrite`, results of something else may be there.
-    """
-    record = folder / "input.json"
-    text = json.dumps(content, indent=1, default=str)
-    found = record.read_text(encoding="utf-8") if record.is_file() else None
-    if found != text and not (overwrite and found) and folder.is_dir() and any(folder.iterdir()):
-        raise InputError(
-            f"{folder}: holds something else than the beginning of this run; take another folder, "
-            f"or {remedy}"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(record, text, overwrite=True)

@@ -1,5 +1,7 @@
-"""Folders that belong to one run at a time, and what killed runs leave behind."""
+"""Keys of content, finished pieces, folders that belong to one run at a time, and what killed runs
+leave behind."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -7,9 +9,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from fermiml import checkpoint, files, owner
+from fermiml import SourceCatalog, checkpoint, files, owner
+from fermiml.cli.main import main
 from fermiml.errors import InputError
 
 LOCK, MARK = ".fermiml-lock", ".fermiml-owner"
@@ -189,3 +194,82 @@ def test_data_reach_the_disk_before_the_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda *a: (done.append("rename"), replace(*a)))
     files.write_text(tmp_path / "a.txt", "a")
     assert done == ["a.txt", "rename", tmp_path.name]
+
+
+@dataclasses.dataclass
+class Setting:
+    depth: float
+    names: np.ndarray
+
+
+def setting(depth=1.0, *names):
+    return Setting(depth, np.array(names, object))
+
+
+def test_keys_follow_the_content():
+    """The same for the same, whatever the byte order and the last bit; else others."""
+    values = np.linspace(0, 1, 6).reshape(2, 3)
+    same = [
+        (values, 1, "a", setting(1.0, "x"), None),
+        (values * (1 + 1e-14), 1, "a", setting(1.0, "x"), None),
+        (values.astype(">f8"), np.int64(1), "a", setting(1.0, "x"), None),
+        (np.asfortranarray(values), 1, "a", setting(1.0, "x"), None),
+    ]
+    others = [
+        (values.T, 1, "a", setting(1.0, "x"), None),
+        (values.ravel(), 1, "a", setting(1.0, "x"), None),
+        (values, 2, "a", setting(1.0, "x"), None),
+        (values, "1", "a", setting(1.0, "x"), None),
+        (values, 1, "a", setting(2.0, "x"), None),
+        (values, 1, "a", setting(1.0, "y"), None),
+        (values, 1, "a", setting(1.0, "x"), 0),
+        (values, (1, "a"), setting(1.0, "x"), None),
+    ]
+    assert len({checkpoint.content_key(*items) for items in same}) == 1
+    assert len({checkpoint.content_key(*items) for items in (same[0], *others)}) == 9
+    assert checkpoint.content_key({"a": 1}) != checkpoint.content_key({"a": 2})
+    same = checkpoint.content_key({"a": 1, "b": 2}), checkpoint.content_key({"b": 2, "a": 1})
+    assert same[0] == same[1]
+    with pytest.raises(TypeError, match="no content of this kind"):
+        checkpoint.content_key(object())
+
+
+def test_a_damaged_piece_is_set_aside_with_a_word_and_made_anew(tmp_path, caplog):
+    path, made = tmp_path / "cache" / "a.json", []
+
+    def make():
+        made.append(1)
+        return {"value": len(made)}
+
+    def get():
+        return checkpoint.kept(path, make, files.write_json, files.read_json)
+
+    assert get() == get() == {"value": 1}
+    path.write_text(path.read_text()[:-3])
+    assert get() == {"value": 2}
+    assert "a.json: is damaged" in caplog.text and "a.json.damaged" in caplog.text
+    assert names(path.parent) == ["a.json", "a.json.damaged"]
+
+
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "store" / "real.txt")
+    with pytest.raises(InputError, match="exists already"):
+        files.write_text(tmp_path / "link.txt", "new")
+    files.write_text(tmp_path / "link.txt", "new", overwrite=True)
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "store" / "real.txt").read_text() == "new"
+    assert names(tmp_path) == ["link.txt", "store"] and names(tmp_path / "store") == ["real.txt"]
+
+
+def test_an_export_does_not_replace_its_input(tmp_path):
+    """By any of its names."""
+    SourceCatalog.from_table({"RAJ2000": [1.0], "DEJ2000": [2.0]}).write(tmp_path / "x.fits")
+    before = (tmp_path / "x.fits").read_bytes()
+    (tmp_path / "link.fits").symlink_to(tmp_path / "x.fits")
+    for name in ("x.fits", "link.fits"):
+        arguments = ["export", str(tmp_path / "x.fits"), "--to", "csv", "--overwrite"]
+        result = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / name)])
+        assert result.exit_code == 2 and "is the input" in result.output
+    assert (tmp_path / "x.fits").read_bytes() == before

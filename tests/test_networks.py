@@ -7,7 +7,7 @@ import pytest
 import yaml
 from trainingfields import write_field
 
-from fermiml import networks
+from fermiml import checkpoint, networks
 from fermiml.errors import InputError
 from fermiml.networks import arrays, losses, pretrained, recipe, targets, training, turning
 from fermiml.simulate.dataset import Randomisation, TrainingSet
@@ -64,20 +64,53 @@ def test_an_interrupted_training_goes_on_to_the_same_result(fields, tmp_path, mo
     whole = training.train(settings, tmp_path / "whole")
     monkeypatch.setattr(pretrained, "save", lambda *_: None)
 
-    def stop(path, row):
-        training_append(path, row)
-        if row["epoch"] == 2 and not (tmp_path / "again").exists():
-            (tmp_path / "again").touch()
+    def stop(path, variables, dtype=None, epoch=None):
+        """Between the curve and the checkpoint of the second epoch."""
+        if epoch == 2:
             raise KeyboardInterrupt
+        save(path, variables, dtype, epoch=epoch)
 
-    training_append = training._append
-    monkeypatch.setattr(training, "_append", stop)
+    save = arrays.save
+    monkeypatch.setattr(arrays, "save", stop)
     with pytest.raises(KeyboardInterrupt):
         training.train(settings, tmp_path / "parts")
     monkeypatch.undo()
     parts = training.train(settings, tmp_path / "parts")
     with np.load(whole / "weights.npz") as a, np.load(parts / "weights.npz") as b:
         assert all(np.allclose(a[name], b[name], atol=2e-3) for name in a.files)
+    assert pretrained.card(str(parts))["trained"] == pretrained.card(str(whole))["trained"]
+    with (parts / "curve.csv").open(newline="") as stream:
+        assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2"]
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_training_begins_anew(fields, tmp_path, caplog):
+    settings = make_recipe(fields, "unek", epochs=1)
+    folder = training.train(settings, tmp_path / "net")
+    saved = folder / "checkpoint.npz"
+    saved.write_bytes(saved.read_bytes()[:-100])
+    training.train(settings, folder)
+    assert "checkpoint.npz: is damaged" in caplog.text
+    assert (folder / "checkpoint.npz.damaged").is_file()
+    assert pretrained.card(str(folder))["trained"] == {"patches": 8}
+
+
+def test_two_trainings_in_one_folder_are_refused(fields, tmp_path):
+    """At the same time, or with another recipe, or over a network from elsewhere."""
+    settings = make_recipe(fields, "unek", epochs=1)
+    text = yaml.safe_dump(settings, sort_keys=False)
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "train.yaml").touch()  # what else lies there is nobody's network
+    with (
+        checkpoint.claim(tmp_path / "net", text, record="recipe.yaml", results=()),
+        pytest.raises(InputError, match="another run is at work there"),
+    ):
+        training.train(settings, tmp_path / "net")
+    with pytest.raises(InputError, match="holds something else"):
+        training.train({**settings, "seed": 2}, tmp_path / "net")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "weights.npz").write_text("precious")
+    with pytest.raises(InputError, match="holds something else"):
+        training.train(settings, tmp_path / "given")
 
 
 def test_training_on_from_other_weights_needs_the_same_architecture(fields, tmp_path):

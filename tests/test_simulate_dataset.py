@@ -33,6 +33,17 @@ def folder(tmp_path_factory):
     return folder
 
 
+def test_a_damaged_field_is_set_aside_and_made_anew(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(store.fields, "prepare", lambda _: None)
+    monkeypatch.setattr(store, "_field", lambda *_: {"x": np.arange(3)})
+    (path,) = store.store(config.check(SETTINGS), tmp_path / "sky")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])
+    store.store(config.check(SETTINGS), tmp_path / "sky")
+    assert path.read_bytes() == whole
+    assert "field_00000.npz: is damaged" in caplog.text
+
+
 @pytest.fixture
 def training(folder):
     return TrainingSet(folder, size=128, seed=1, evidence=Evidence)

@@ -27,7 +27,7 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
     COUNTS is whatever `fermiml info` understands: a gtbin cube or map, a fermipy folder, a
     gammapy dataset, or events.
     """  # fmt: skip
-    check_new(output, overwrite)
+    check_new(output, overwrite, inputs=[counts])
     from fermiml import SourceCatalog, SourceDetector
     from fermiml.networks.pretrained import DEFAULT
 

@@ -32,10 +32,12 @@ def export(catalog, form, output, colour, overwrite):
 
     from fermiml.catalog import export as exports
     from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.files import check_new
 
     sources = SourceCatalog.read(catalog)
     if output is None:
         name = Path(catalog).name.removesuffix(".gz")
         output = Path(catalog).with_name(name).with_suffix(exports.ENDINGS[form])
+    check_new(output, overwrite, inputs=[catalog])
     exports.export(sources, form, output, overwrite=overwrite, colour=colour)
     click.echo(f"{output}: {len(sources)} sources")

@@ -40,7 +40,7 @@ def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, *
     from fermiml.catalog.catalog import SourceCatalog
     from fermiml.files import check_new
 
-    check_new(output, overwrite)
+    check_new(output, overwrite, inputs=[counts])
     sources = SourceCatalog.read(catalog)
     if engine == "fermipy":
         result = _with_fermipy(sources, counts, {**options, **models})

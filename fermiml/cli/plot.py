@@ -37,7 +37,7 @@ def plot(catalog, counts, source, model, names, output, overwrite, **options):
         name = "" if number is None else f"_{sources.table['Source_Name'][number]}"
         stem = Path(catalog).name.removesuffix(".gz").rpartition(".")[0]
         output = Path(catalog).with_name(f"{stem}{name.replace(' ', '_')}.png")
-    check_new(output, overwrite)
+    check_new(output, overwrite, inputs=[catalog, counts])
     network = _network(model, sources)
     cube = read_counts(counts, **options)
     figure = _figure(cube, sources, number, network, names)

@@ -27,7 +27,7 @@ def report(catalog, counts, known, title, output, overwrite, **options):
     from fermiml.files import check_new, write_text
     from fermiml.report.catalog import page
 
-    check_new(output, overwrite)
+    check_new(output, overwrite, inputs=[catalog, counts])
     sources = SourceCatalog.read(catalog)
     others = SourceCatalog.read(known) if known else None
     cube = read_counts(counts, **options)

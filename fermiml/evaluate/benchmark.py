@@ -1,6 +1,5 @@
 """Detection judged on simulated fields: what was run, how long it took, how good it is."""
 
-import json
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from fermiml import checkpoint
+from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.evaluate import metrics, numbers, published, segmentation
 from fermiml.evaluate.skies import area, away_from_edge
-from fermiml.files import write_text
 
 _TS_EDGES = (9, 16, 25, 36, 64, 100, 200, 400, 1000)  # bins of oracle TS
 _ENOUGH = 10  # sources in a bin of which a completeness is quoted
@@ -22,19 +22,17 @@ _CLASS_EDGES = (25, 64, 144, 400, np.inf)  # bins of TS, for classes
 
 def kept(path, run):
     """The catalog in a file, or that of `run()`, which is then kept there with its run time."""
-    path = Path(path)
-    record = path.with_suffix(".json")
-    if not record.is_file():
+
+    def timed():
         start = time.perf_counter(), time.process_time()
         catalog = run()
         spent = {
             "seconds": time.perf_counter() - start[0],
             "cpu_seconds": time.process_time() - start[1],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        catalog.write(path, overwrite=True)
-        write_text(record, json.dumps(spent), overwrite=True)
-    return SourceCatalog.read(path), json.loads(record.read_text(encoding="utf-8"))
+        return catalog, spent
+
+    return checkpoint.kept(Path(path).with_suffix(".json"), timed, record.write, record.read)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from fermiml import __version__
+from fermiml.checkpoint import claim
 from fermiml.errors import InputError
 from fermiml.evaluate import report, run
 from fermiml.evaluate.methods import Given, method
 from fermiml.evaluate.skies import fields_of
-from fermiml.files import claim_folder, write_json, write_text
+from fermiml.files import write_json, write_text
 
 
 def evaluate(config, output, cached=False, overwrite=False):
@@ -31,7 +32,16 @@ def evaluate(config, output, cached=False, overwrite=False):
     """
     output = Path(output).expanduser()
     methods = _methods(config, Path(config["cache"] or output / "cache"))
-    claim_folder(output, config, overwrite, "--overwrite; what was found is kept")
+    replace = _leave if overwrite else None
+    with claim(output, config, replace=replace, remedy="--overwrite; what was found is kept"):
+        return _evaluate(config, methods, output, cached)
+
+
+def _leave(_folder, _found):
+    """Other scores are written over."""
+
+
+def _evaluate(config, methods, output, cached):
     end = "" if config["emin"] is None else f">{config['emin']:g}"
     results = {}
     for name, folder in config["skies"].items():

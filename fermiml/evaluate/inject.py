@@ -1,9 +1,7 @@
 """Artificial sources in the user's own data, detected again: what can be found there?"""
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
-from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -14,11 +12,11 @@ from tqdm import tqdm
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.crossmatch import pairs_within
+from fermiml.checkpoint import claim, content_key, kept
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics, sensitivity
 from fermiml.evaluate.sensitivity import Depth
 from fermiml.evaluate.skies import away_from_edge
-from fermiml.files import claim_folder
 from fermiml.simulate import populations, render, truth
 from fermiml.simulate.observation import Observation
 from fermiml.simulate.sources import Shapes, Sources, unit_vectors
@@ -90,8 +88,11 @@ def inject(cube, detector, folder, settings=None, known=None):
     Injected
     """
     settings = (settings or Settings()).check()
-    folder = Path(folder)
-    claim_folder(folder, _fingerprint(cube, detector, settings, known))
+    with claim(folder, _fingerprint(cube, detector, settings, known)) as folder:
+        return _inject(cube, detector, folder, settings, known)
+
+
+def _inject(cube, detector, folder, settings, known):
     detected = _kept(folder / "detected.fits", lambda: detector.run(cube))
     run = _Run(cube, detector, settings, detected.positions.icrs, known)
     parts = []
@@ -112,25 +113,17 @@ def inject(cube, detector, folder, settings=None, known=None):
 
 def _kept(path, run):
     """The catalog in a file, or that of `run()`, which is then kept there."""
-    if not path.is_file():
-        run().write(path)
-    return SourceCatalog.read(path)
+    return kept(path, run, lambda path, catalog: catalog.write(path), SourceCatalog.read)
 
 
 def _fingerprint(cube, detector, settings, known):
-    digest = hashlib.sha256()
-    for component in cube.components:
-        maps = (component.counts, component.exposure, component.background)
-        arrays = [m.data for m in maps if m is not None]
-        for array in (*arrays, component.mask, component.psf.values):
-            digest.update(np.ascontiguousarray(array))
-    if known is not None:
-        digest.update(np.ascontiguousarray(known.icrs.ra.deg))
+    data = [component.content() for component in cube.components]
+    away = None if known is None else (known.icrs.ra.deg, known.icrs.dec.deg)
     chosen = {**asdict(settings), "flux": settings.flux and list(settings.flux)}
     del chosen["rounds"]  # more can be added to what is there
     return {
         "settings": chosen,
-        "data": digest.hexdigest()[:20],
+        "data": content_key(data, away),
         "network": detector.network.card["sha256"][:20],
         "localizer": detector.localizer,
         "threshold": detector.threshold,

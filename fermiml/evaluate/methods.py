@@ -4,16 +4,16 @@ Each method has a `background` (what it is shown of the diffuse emission: a file
 its ending, or "none"), a `default` threshold, `has(sky, name)` and `find(sky, name)`.
 """
 
-import hashlib
-import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
 from fermiml.evaluate import benchmark, segmentation
-from fermiml.files import write_json
+from fermiml.files import read_json, write_json
 from fermiml.likelihood.traditional import detect_traditional, is_cached
 
 TRADITIONAL = {"traditional": "background", "traditional-wrong": "background_wrong"}
@@ -53,8 +53,7 @@ class Network:
         self.default, self._detector.threshold = self._detector.threshold, _LOWEST
         card = self._detector.network.card
         point = card.get("operating", {}).get(self._detector.localizer)
-        known = json.dumps([card["sha256"], point], sort_keys=True)
-        digest = hashlib.sha256(known.encode()).hexdigest()[:12]
+        digest = content_key(card["sha256"], point)[:12]
         shown = "" if background == "none" else f"-{background}"
         found_by = f"{self._detector.network.name}-{self._detector.localizer}"
         self._cache = cache / f"{found_by}{shown}-{digest}"
@@ -74,9 +73,8 @@ class Network:
             return None
         if cached and not path.is_file():
             return None
-        if not path.is_file():
-            write_json(path, segmentation.count_pixels(network, sky))
-        return json.loads(path.read_text(encoding="utf-8"))
+        write = partial(write_json, overwrite=True)
+        return kept(path, lambda: segmentation.count_pixels(network, sky), write, read_json)
 
 
 def detector(name, **settings):

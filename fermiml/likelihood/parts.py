@@ -1,14 +1,13 @@
 """Results of single regions, kept in a folder until all are there."""
 
 import dataclasses
-import hashlib
 import json
 from contextlib import contextmanager
 
 import numpy as np
 
 from fermiml import __version__
-from fermiml.checkpoint import KEY, Pieces
+from fermiml.checkpoint import Pieces, content_key
 from fermiml.files import write_text
 from fermiml.likelihood.position import Place
 from fermiml.likelihood.spectrum import Spectrum
@@ -63,33 +62,10 @@ def _read(path):
 
 def key(task):
     """A name that changes with anything that goes into a region's fit."""
-    digest = hashlib.sha256(__version__.encode())
-    for component in task.components:
-        maps = (component.counts, component.background, component.exposure)
-        for item in (*(m.data for m in maps if m is not None), component.mask, component.psf.energy,
-                     component.psf.rad, component.psf.values, component.edisp.matrix,
-                     component.edisp.true_edges, component.energy_edges):  # fmt: skip
-            digest.update(_bytes(item))
-        position = component.pixel_positions().icrs
-        for item in (position.ra.deg, position.dec.deg):
-            digest.update(_bytes(item))
-        digest.update(repr(component.selection.evtype).encode())
-    sources = dataclasses.asdict(task.sources)
-    for item in (*sources.pop("shapes").values(), *sources.values(), task.core, task.near,
-                 task.inner):  # fmt: skip
-        digest.update(_bytes(item))
-    digest.update(repr((task.background.content(), task.settings, task.first)).encode())
-    return digest.hexdigest()[:KEY]
-
-
-def _bytes(values):
-    """Content of an array; in single precision, since the last bit of trigonometric functions
-    may differ from call to call."""
-    values = np.ascontiguousarray(values)
-    if values.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            values = values.astype(np.float32)
-    return values.tobytes()
+    return content_key(
+        __version__, [component.content() for component in task.components], task.sources,
+        task.core, task.near, task.inner, task.background.content(), task.settings, task.first,
+    )  # fmt: skip
 
 
 def _packed(row):

@@ -4,11 +4,9 @@ This is how analysts find sources today, and the rival of the networks: it needs
 diffuse emission, and takes minutes for 400 deg2.
 """
 
-import hashlib
-import json
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +14,11 @@ from astropy.table import vstack
 from gammapy.maps import WcsNDMap
 
 from fermiml import __version__
+from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.positions import R68, R95, equatorial
+from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
-from fermiml.files import write_text
 from fermiml.likelihood.norms import PIVOT, NormFit
 from fermiml.likelihood.peaks import find
 from fermiml.likelihood.tsmap import SignificanceMaps
@@ -70,12 +69,13 @@ def detect_traditional(cube, background=None, *, cache=None, **options):
     diffuse = _diffuse(cube, background)
     if cache is None:
         return _search(cube, diffuse, settings)
-    path = _path(cache, cube, diffuse, settings)
-    if not path.is_file():
-        _keep(_search(cube, diffuse, settings), path)
-    catalog = SourceCatalog.read(path)
-    record = path.with_suffix(".json").read_text(encoding="utf-8")
-    catalog.table.meta.update(json.loads(record))
+
+    def search():
+        catalog = _search(cube, diffuse, settings)
+        return catalog, {key: catalog.table.meta[key] for key in _RECORD}
+
+    catalog, facts = kept(_path(cache, cube, diffuse, settings), search, record.write, record.read)
+    catalog.table.meta.update(facts)
     return catalog
 
 
@@ -176,30 +176,6 @@ def _catalog(fit, peaks, settings, edges):
 
 
 def _path(cache, cube, diffuse, settings):
-    return Path(cache) / f"traditional-{_fingerprint(cube, diffuse, settings)}.fits"
-
-
-def _keep(catalog, path):
-    """Write a catalog, and what its file does not hold beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    record = {key: catalog.table.meta[key] for key in _RECORD}
-    write_text(path.with_suffix(".json"), json.dumps(record), overwrite=True)
-    catalog.write(path, overwrite=True)
-
-
-def _fingerprint(cube, diffuse, settings):
-    """A hash of all that the result depends on."""
-    digest = hashlib.sha256(repr((__version__, _VERSION, asdict(settings))).encode())
-    for component, parts in zip(cube.components, diffuse, strict=True):
-        psf, edisp, exposure = component.psf, component.edisp, component.exposure
-        selection = component.selection  # names the dispersion that the images are drawn with
-        place = component.geom.wcs.to_header_string(), exposure.geom, selection.irf_name
-        digest.update(repr((*place, selection.evtype)).encode())
-        for array in (
-            component.counts.data, component.mask, component.energy_edges, *parts,
-            psf.energy, psf.rad, psf.values, exposure.data,
-            exposure.geom.axes["energy_true"].center.to_value("MeV"),
-            edisp.true_edges, edisp.matrix,
-        ):  # fmt: skip
-            digest.update(np.ascontiguousarray(array))
-    return digest.hexdigest()[:20]
+    data = [component.content() for component in cube.components]
+    key = content_key(__version__, _VERSION, settings, data, diffuse)
+    return Path(cache) / f"traditional-{key}.json"

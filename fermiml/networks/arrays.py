@@ -1,5 +1,8 @@
 """Variables of a model in .npz files: plain arrays, no pickle, in the order of the model."""
 
+import zlib
+from zipfile import BadZipFile
+
 import numpy as np
 
 from fermiml.errors import InputError
@@ -18,12 +21,13 @@ def load(path, variables):
     try:
         with np.load(path, allow_pickle=False) as stored:
             values = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: these are no weights of fermiml ({error})") from None
-    for number, variable in enumerate(variables):
-        value = values.pop(f"{number:04d}", None)
+    found = [values.pop(f"{number:04d}", None) for number in range(len(variables))]
+    for variable, value in zip(variables, found, strict=True):
         if value is None or value.shape != tuple(variable.shape):
             raise InputError(f"{path}: the weights do not fit the network that model.yaml names")
+    for variable, value in zip(variables, found, strict=True):
         variable.assign(value.astype(np.float32) if value.dtype.kind == "f" else value)
     return values
 

@@ -1,6 +1,7 @@
 """Training: patches made on the fly, checkpoints after every epoch, resumed where it stopped."""
 
 import csv
+import io
 import logging
 import time
 from pathlib import Path
@@ -11,13 +12,15 @@ from tqdm import tqdm
 
 from fermiml import networks
 from fermiml.ahead import ahead
-from fermiml.errors import InputError
+from fermiml.checkpoint import claim, load
 from fermiml.files import write_text
 from fermiml.networks import arrays, pretrained
 from fermiml.networks.recipe import loss_options
 
 log = logging.getLogger(__name__)
 _AHEAD = 6  # batches that are made before they are needed
+_RESULTS = ("checkpoint.npz", "curve.csv", "model.yaml", "weights.npz")
+_REMEDY = "remove the other training"
 _CLIP = 5.0  # norm at which gradients are cut
 
 
@@ -33,23 +36,28 @@ def train(recipe, output, start=None):
     start : str, optional
         A shipped network, or a folder, whose weights are trained on.
     """
-    output = Path(output)
-    _claim(recipe, output)
+    text = yaml.safe_dump(recipe, sort_keys=False)
+    with claim(output, text, record="recipe.yaml", results=_RESULTS, remedy=_REMEDY) as output:
+        return _train(recipe, output, start)
+
+
+def _train(recipe, output, start):
     model, optimizer = _compiled(recipe)
-    checkpoint = output / "checkpoint.npz"
+    checkpoint, curve = output / "checkpoint.npz", output / "curve.csv"
     everything = [*model.variables, *optimizer.variables]
-    done = 0
-    if checkpoint.exists():
-        done = int(arrays.load(checkpoint, everything)["epoch"])
+    done = load(checkpoint, lambda path: int(arrays.load(path, everything)["epoch"])) or 0
+    if done:
         log.info("%s: goes on after epoch %d", output, done)
     elif start is not None:
         pretrained.load_weights(model, recipe, start)
     data = _Batches(recipe, "training")
     check = _Batches(recipe, "selection") if recipe["selection"]["fields"] else None
+    rows = _read_curve(curve, done)
     for epoch in range(done, int(recipe["training"]["epochs"])):
         row = _epoch(model, optimizer, recipe, data, epoch)
         row |= _measure(model, check) if check else {}
-        _append(output / "curve.csv", row)
+        rows.append({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
+        _write_curve(curve, rows)
         arrays.save(checkpoint, everything, epoch=epoch + 1)
     pretrained.save(model, recipe, output)
     pretrained.note(output, trained=_seen(output, start))
@@ -64,16 +72,6 @@ def _seen(output, start):
         return {"patches": patches}
     before = pretrained.card(start).get("trained", {}).get("patches", 0)
     return {"patches": patches, "from": Path(start).name, "patches before": before}
-
-
-def _claim(recipe, output):
-    """The folder belongs to one recipe; the same again resumes."""
-    output.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(recipe, sort_keys=False)
-    path = output / "recipe.yaml"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise InputError(f"{output}: holds another training; give a folder of its own")
-    write_text(path, text, overwrite=True)
 
 
 def _compiled(recipe):
@@ -165,11 +163,17 @@ class _Batches:
         return np.moveaxis(planes, 0, -1), targets
 
 
-def _append(path, row):
-    """One more row in the table of the training curve."""
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
+def _read_curve(path, done):
+    """Rows of the training curve up to the epoch of the checkpoint; later ones are made again."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [row for row in csv.DictReader(stream) if int(row["epoch"]) <= done]
+
+
+def _write_curve(path, rows):
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, stream.getvalue(), overwrite=True)

@@ -4,10 +4,13 @@ A field is a square of sky on the networks' grid, seen by one event type. Its pl
 those of the five network bands, in half precision with a scale for each plane.
 """
 
+import zipfile
+
 import numpy as np
 from gammapy.maps import WcsGeom
 from tqdm import tqdm
 
+from fermiml import checkpoint
 from fermiml.errors import InputError
 from fermiml.files import replacing
 from fermiml.simulate import fields, models, planes, render, skies, splits
@@ -35,13 +38,19 @@ def _store(config, split, output):
     for number, center in enumerate(tqdm(centers, "fields", unit="field", disable=None)):
         path = output / f"field_{number:05d}.npz"
         paths.append(path)
-        if not path.exists():
+        if checkpoint.load(path, _complete) is None:
             setup = setup or fields.prepare(config)
             rng = np.random.default_rng([config["seed"], number])
             arrays = _field(setup, center, rng)
             with replacing(path) as temporary:
                 np.savez(temporary, **arrays)
     return paths
+
+
+def _complete(path):
+    """The path of a field, if the list of its arrays, which is written last, is there."""
+    with zipfile.ZipFile(path):
+        return path
 
 
 def _field(setup, center, rng):

@@ -81,6 +81,20 @@ class Component:
         """Names of the event types, FRONT and BACK where the header is silent."""
         return type_names(self.selection.evtype or ALL_EVENTS)
 
+    def content(self):
+        """All that results depend on, for `fermiml.checkpoint.content_key`."""
+        position, exposure = self.pixel_positions().icrs, []
+        if self.exposure is not None:
+            geom = self.exposure.geom
+            energy = geom.axes["energy_true"].center.to_value("MeV")
+            exposure = [repr(geom), energy, self.exposure.data]
+        background = None if self.background is None else self.background.data
+        return (
+            self.counts.data, self.mask, self.energy_edges, position.ra.deg, position.dec.deg,
+            background, exposure, self.psf, self.edisp,
+            self.selection.evtype, self.selection.irf_name,
+        )  # fmt: skip
+
     def pixel_positions(self):
         """SkyCoord of all pixel centres, in the shape of `mask`; NaN off the sky."""
         return self.geom.get_coord().skycoord
