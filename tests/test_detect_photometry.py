@@ -230,6 +230,21 @@ def test_components_are_fitted_together(sky):
     assert np.allclose(shrunk, np.sqrt(0.5), rtol=0.07)  # what is systematic does not shrink
 
 
+def test_a_field_smaller_than_the_psf():
+    """2 deg across from 100 MeV: no place between the sources to look at the sky, and no matter."""
+    edges = np.array([1e2, 2e2, 5e2, 1e3, 2e3])
+    axis = MapAxis.from_energy_edges(edges, unit="MeV", name="energy")
+    geom = WcsGeom.create(skydir=CENTER, frame="galactic", binsz=0.1, width=2, axes=[axis])
+    counts = np.random.default_rng(3).poisson(5.0, geom.data_shape)
+    component = Component("small", WcsNDMap(geom, counts), Selection())
+    component.psf = Response.load().psf
+    component.exposure = exposures.estimate(1e7, Response.load())
+    check_counts(component)
+    complete(component)
+    table = measure(SkyCube([component], "test"), CENTER[None])
+    assert np.isfinite(table["ML_TS"][0]) and np.all(table["Unc_Flux1000"] > 0)
+
+
 def test_whole_sky_in_regions():
     geom = HpxGeom(64, nest=False, frame="icrs", axes=[axis()])
     rng = np.random.default_rng(7)
