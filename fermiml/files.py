@@ -7,7 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from fermiml.errors import InputError
+from fermiml.errors import InputError, reason
 
 
 def check_new(path, overwrite=False):
@@ -23,6 +23,15 @@ def check_new(path, overwrite=False):
 
 
 @contextmanager
+def writing(path):
+    """What the system refuses (a full disk, no permission) becomes an error that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({reason(error)})") from error
+
+
+@contextmanager
 def replacing(path, overwrite=False):
     """Give a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
 
@@ -32,14 +41,13 @@ def replacing(path, overwrite=False):
     path = check_new(path, overwrite)
     # A folder of its own: other files of that name ending stay unharmed, and the file
     # gets the permissions that the user's umask asks for, which mkstemp would not give.
-    try:
+    with writing(path):
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise InputError(f"{path}: cannot write there ({error.strerror})") from error
     temporary = folder / path.name
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with writing(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
         folder.rmdir()
@@ -80,5 +88,14 @@ def claim_folder(folder, content, overwrite=False, remedy="remove it"):
             f"{folder}: holds something else than the beginning of this run; take another folder, "
             f"or {remedy}"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_text(record, text, overwrite=True)
+
+
+def make_folder(folder):
+    """Make a folder for results, with those above it, if it is not there; the folder."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: this folder cannot be made ({error.strerror})") from error
+    return folder

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from fermiml import networks
 from fermiml.ahead import ahead
 from fermiml.errors import InputError
-from fermiml.files import write_text
+from fermiml.files import make_folder, write_text
 from fermiml.networks import arrays, pretrained
 from fermiml.networks.recipe import loss_options
 
@@ -68,7 +68,7 @@ def _seen(output, start):
 
 def _claim(recipe, output):
     """The folder belongs to one recipe; the same again resumes."""
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     text = yaml.safe_dump(recipe, sort_keys=False)
     path = output / "recipe.yaml"
     if path.exists() and path.read_text(encoding="utf-8") != text:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from fermiml import __version__
 from fermiml.catalog.models import to_xml
 from fermiml.errors import InputError
-from fermiml.files import write_text
+from fermiml.files import make_folder, write_text, writing
 from fermiml.simulate import fields as sky_fields
 from fermiml.simulate import write
 
@@ -54,7 +54,7 @@ def claim(config, output, overwrite):
     if found != text:
         if output.exists() and any(output.iterdir()):
             _give_up(output, found, overwrite)
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
         write_text(record, text, overwrite=True)
     for unfinished in output.glob(".*"):  # of a run that was killed
         if unfinished.is_dir():
@@ -82,10 +82,11 @@ def _building(folder, output):
     """A temporary folder, whose files go to `folder` only when the block has succeeded."""
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=output))
     try:
-        yield temporary
-        folder.mkdir(exist_ok=True)
-        for path in sorted(temporary.iterdir(), key=lambda path: path.name == _LAST):
-            path.replace(folder / path.name)
+        with writing(folder):
+            yield temporary
+            folder.mkdir(exist_ok=True)
+            for path in sorted(temporary.iterdir(), key=lambda path: path.name == _LAST):
+                path.replace(folder / path.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
