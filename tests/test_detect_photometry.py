@@ -10,7 +10,7 @@ from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 from fermiml import SourceCatalog
 from fermiml.catalog.columns import MLFlag
 from fermiml.catalog.positions import R68, R95
-from fermiml.detect.photometry import measure
+from fermiml.detect.photometry import drop_errors_at_bounds, measure
 from fermiml.detect.photometry.planes import merged_bins
 from fermiml.errors import InputError
 from fermiml.simulate import render
@@ -146,6 +146,21 @@ def test_bands_add_up_and_faint_ones_are_limits(sky):
     known = np.isfinite(flux)
     assert np.all(np.isnan(unc[..., 0]) == ~(root >= 1))  # an upper limit, or not known
     assert np.all(unc[..., 1][known] > 0)
+
+
+def test_an_index_at_its_bound_is_flagged_and_has_no_error(sky):
+    """Sources with photons in the lowest bin alone are softer than any index that is allowed."""
+    soft = sky.background.copy()
+    soft[0] += 100 * (sky.expected - sky.background)[0]
+    table = measure(sky.cube(soft), sky.places)
+    assert np.all(table["PL_Index"] == 5.0)
+    usual = measure(sky.cube(), sky.places)
+    for fitted, flag in ((table, MLFlag.AT_BOUND), (usual, 0)):
+        assert np.all(fitted["ML_Flags"] & MLFlag.AT_BOUND == flag)
+        drop_errors_at_bounds(fitted)
+        assert np.all(np.isnan(fitted["Unc_PL_Index"]) == bool(flag))
+        assert np.all(fitted["Unc_PL_Flux_Density"] > 0)
+        assert "ML_At_Bound" not in fitted.colnames
 
 
 def test_nothing_is_found_where_nothing_is(sky):

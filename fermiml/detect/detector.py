@@ -75,7 +75,7 @@ class SourceDetector:
         found = candidates.find(cube, self.network, self._locate, _LOWEST, self.origin)
         log.debug("%d candidates", len(found.score))
         if self.photometry:
-            from fermiml.detect.photometry import measure
+            from fermiml.detect.photometry import drop_errors_at_bounds, measure
 
             table = measure(cube, found.position, progress=True)
             ts = np.asarray(table["ML_TS"], float)
@@ -88,6 +88,7 @@ class SourceDetector:
         table["ML_Prob"] = probability
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
             pulsar = classify.Classifier.load().pulsar_probability(table)
+            drop_errors_at_bounds(table)
         else:
             pulsar = found.pulsar
         if np.isfinite(pulsar).any():

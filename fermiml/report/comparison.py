@@ -20,8 +20,8 @@ _OWN = (
     Shown("TS_Traditional", "TS trad.", 1),
     Shown("Sep_Both", "Apart", 3),
     Shown("Sigma_Both", "Apart (sigma)"),
-    Shown("Sigma_ML", "ML off (sigma)"),
-    Shown("Sigma_Traditional", "Trad. off (sigma)"),
+    Shown("Sigma_Final_ML", "ML off (sigma)"),
+    Shown("Sigma_Final_Traditional", "Trad. off (sigma)"),
 )
 _FIGURES = {
     "map": "Counts and sources.",
