@@ -174,7 +174,7 @@ _LINES = (
     ("Unc_ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of ML_Flux_Band", (N_ML_BANDS,)),
     ("ML_Model", "24A", "", "", "meta.id", "The network that found the source"),
     ("ML_Localizer", "12A", "", "", "meta.id", "What turned the network's map into a position"),
-    ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 blend 8 gas 16 IRF 32 exp 64 diff 128 fit 1024 bound"),
+    ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 128 fit 1024 end"),
     ("TS", "E", "", "F10.3", "stat.likelihood", "Test statistic of the likelihood fit"),
     ("TS_Engine", "8A", "", "", "meta.software", "What fitted TS: gammapy or fermipy"),
 )  # fmt: skip
