@@ -16,7 +16,7 @@ import numpy as np
 
 from fermiml import owner
 from fermiml.errors import InputError
-from fermiml.files import PREFIX, remove_own, sweep, write_text
+from fermiml.files import PREFIX, make_folder, remove_own, sweep, write_text
 
 log = logging.getLogger(__name__)
 KEY = 24  # digits of the name of a piece
@@ -120,10 +120,7 @@ def claim(
     """
     folder = Path(folder).expanduser()
     text = content if isinstance(content, str) else json.dumps(content, indent=1, default=str)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise owner.unwritable(folder, error) from error
+    make_folder(folder)
     with _lock(folder):
         sweep(folder)
         _take(folder, text, folder / record, replace, results, remedy)
@@ -175,7 +172,7 @@ def _acquire(folder, path):
         except FileExistsError:
             _take_over(folder, path)
         except OSError as error:
-            raise owner.unwritable(folder, error) from error
+            raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 def _take_over(folder, path):

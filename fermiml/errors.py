@@ -1,5 +1,8 @@
 """The errors that fermiml raises on purpose; the command line turns them into one line."""
 
+from importlib import util
+from pathlib import Path
+
 
 class FermimlError(Exception):
     """Any error that fermiml explains itself."""
@@ -7,3 +10,37 @@ class FermimlError(Exception):
 
 class InputError(FermimlError):
     """What the user gave cannot be used; the message names it, what is wrong and what to do."""
+
+
+def is_of_installation(error):
+    """Whether an error means that a package, or a file that comes with fermiml, is missing."""
+    if isinstance(error, ImportError):
+        return True
+    if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
+        return False
+    file = Path(error.filename).resolve()
+    return any(file.is_relative_to(Path(home).resolve()) for home in _homes())
+
+
+def _homes():
+    """Folders of the package; its data lie elsewhere when it runs from a checkout."""
+    specs = (util.find_spec(name) for name in ("fermiml", "fermiml.data"))
+    return [home for spec in specs if spec for home in spec.submodule_search_locations]
+
+
+def reason(error):
+    """Why something failed: in the words of the system, where the error began with it."""
+    first = error
+    while isinstance(first, OSError) and not first.strerror:
+        first = first.__context__
+    return first.strerror if isinstance(first, OSError) else " ".join(str(error).split())
+
+
+def in_one_line(error):
+    """What to tell a user of an error: ours, one of the system (a full disk), a missing package."""
+    text = reason(error)
+    if isinstance(error, OSError) and error.filename:
+        text = f"{error.filename}: {text}"
+    if is_of_installation(error):
+        text = f"a part of the installation is missing or broken ({text}); install fermiml again"
+    return text

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fermiml import owner
-from fermiml.errors import InputError
+from fermiml.errors import InputError, reason
 
 PREFIX = ".fermiml-"  # of the names of all that fermiml keeps for itself, and may remove
 _MARK = f"{PREFIX}owner"  # in a temporary folder: who made it
@@ -42,6 +42,15 @@ def _is_same(path, other):
 
 
 @contextmanager
+def writing(path):
+    """What the system refuses (a full disk, no permission) becomes an error that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({reason(error)})") from error
+
+
+@contextmanager
 def replacing(path, overwrite=False):
     """Give a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
 
@@ -51,7 +60,7 @@ def replacing(path, overwrite=False):
     """
     path = check_new(path, overwrite)
     target = path.resolve()
-    with scratch(target.parent, path.name, [glob.escape(path.name)]) as folder:
+    with writing(path), scratch(target.parent, path.name, [glob.escape(path.name)]) as folder:
         yield folder / path.name
         move(folder / path.name, target)
 
@@ -66,10 +75,8 @@ def scratch(parent, name, own):
     sweep(parent)
     # A folder of its own: other files of that name ending stay unharmed, and the file
     # gets the permissions that the user's umask asks for, which mkstemp would not give.
-    try:
+    with writing(Path(parent) / name):
         folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}.", dir=parent))
-    except OSError as error:
-        raise owner.unwritable(Path(parent) / name, error) from error
     try:
         owner.write(folder / _MARK, own=list(own))
         yield folder
@@ -152,3 +159,12 @@ def _finite(value):
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def make_folder(folder):
+    """Make a folder for results, with those above it, if it is not there; the folder."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: this folder cannot be made ({error.strerror})") from error
+    return folder

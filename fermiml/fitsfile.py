@@ -11,7 +11,7 @@ from pathlib import Path
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
-from fermiml.errors import FermimlError, InputError
+from fermiml.errors import FermimlError, InputError, is_of_installation
 
 _BLOCK = 2880
 _MAGIC = b"SIMPLE  ="
@@ -32,6 +32,8 @@ def reading(path, what="LAT data"):
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: the compressed file is truncated or damaged") from error
     except Exception as error:
+        if is_of_installation(error):
+            raise
         raise InputError(f"{path}: cannot be read as {what} ({_one_line(error)})") from error
 
 

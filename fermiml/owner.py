@@ -7,8 +7,6 @@ import platform
 import time
 from pathlib import Path
 
-from fermiml.errors import InputError
-
 _SILENCE = 3600.0  # s without a sign of life after which a process of another host is given up
 
 
@@ -56,11 +54,6 @@ def describe(owner):
     return "process {} of {} on {}, since {}".format(
         *(owner.get(key, "?") for key in ("pid", "user", "host", "since"))
     )
-
-
-def unwritable(path, error):
-    """The error for a place where the system lets nothing be written."""
-    return InputError(f"{path}: cannot write there ({error.strerror})")
 
 
 def _this_process():

@@ -53,6 +53,7 @@ class Source:
             "Index": {"value": -2.2, "error": 0.1},
             "Scale": {"value": 1e3, "error": np.nan},
         }
+        self.spectral_pars = {"Index": {"value": 2.2, "min": 0.0, "max": 5.0, "scale": -1.0}}
         self.norm = Parameter(1.0)
 
     def __getitem__(self, key):

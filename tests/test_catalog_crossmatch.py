@@ -209,6 +209,35 @@ def test_sources_at_one_position_are_known_together():
     assert row["ASSOC_FGL"] in names and row["ASSOC_PROB_BAY"] > 0.9
 
 
+def test_a_known_source_is_named_once(caplog):
+    """A sharp row at it, and a vague one half a degree away that has nothing else."""
+    known = SourceCatalog.from_table({"Source_Name": ["4FGL X"], "RA": [50.0], "DEC": [10.0]})
+    r95 = [0.42, 0.05]
+    rows = SourceCatalog.from_table(
+        {"RAJ2000": [50.0, 50.01], "DEJ2000": [10.3, 10.01],
+         "Conf_95_SemiMajor": r95, "Conf_95_SemiMinor": r95, "Conf_95_PosAng": [0.0, 0.0]}
+    )  # fmt: skip
+    with caplog.at_level("INFO", "fermiml"):
+        found = rows.associate(known).table
+    assert list(found["ASSOC_4FGL"]) == ["", "4FGL X"]
+    assert np.isnan(found["ASSOC_PROB_BAY"][0]) and found["ASSOC_PROB_BAY"][1] > 0.9
+    assert found["Source_Name"][0] in caplog.text
+    assert rows[:1].associate(known)[0]["ASSOC_4FGL"] == "4FGL X"  # alone, it would be that
+
+
+def test_a_row_takes_the_neighbour_of_a_source_that_is_taken():
+    """Of a close pair the sharp row has the one, so the vague row is the other."""
+    names = {"Source_Name": ["4FGL X", "4FGL Y"], "RA": [50.0, 50.0], "DEC": [10.0, 10.2]}
+    known = SourceCatalog.from_table(names)
+    r95 = [0.3, 0.02]
+    rows = SourceCatalog.from_table(
+        {"RAJ2000": [50.0, 50.0], "DEJ2000": [10.09, 10.0],
+         "Conf_95_SemiMajor": r95, "Conf_95_SemiMinor": r95, "Conf_95_PosAng": [0.0, 0.0]}
+    )  # fmt: skip
+    found = rows.associate(known, prior=0.9).table
+    assert list(found["ASSOC_4FGL"]) == ["4FGL Y", "4FGL X"]
+
+
 def test_dr4_finds_its_sources_in_dr3():
     fermipy = pytest.importorskip("fermipy")
     folder = f"{fermipy.PACKAGE_DATA}/catalogs"

@@ -62,7 +62,7 @@ def test_who_found_what(result):
     assert np.all(table["Sep_Both"][:2] < 0.1) and np.all(table["Sigma_Both"][:2] < 4)
     named = np.asarray(table["Name_Traditional"]) != ""
     assert np.all(named == result.found_by("both", "traditional"))
-    assert np.all(table["Sigma_ML"][:2] < 4) and table["Sigma_Traditional"][3] < 4
+    assert np.all(table["Sigma_Final_ML"][:2] < 4) and table["Sigma_Final_Traditional"][3] < 4
 
 
 def test_all_have_the_ts_of_one_fit(result, sources):
@@ -84,7 +84,7 @@ def test_known_sources_and_what_found_them(result, sources):
     expected = np.sort(sky.oracle_ts(sources, **SIZE))[::-1]
     np.testing.assert_allclose(known["TS_Expected"], expected, rtol=0.02)
     assert np.sum(known["Name_ML"] != "") == 2 and np.all(known["Name_traditional"] != "")
-    assert np.all(known["Sigma_traditional"] < 4)
+    assert np.all(known["Sigma_Known_traditional"] < 4)
     assert np.sum(result.catalog.table["ASSOC_GAM1"] != "") == 3
 
 

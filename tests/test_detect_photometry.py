@@ -10,7 +10,7 @@ from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 from fermiml import SourceCatalog
 from fermiml.catalog.columns import MLFlag
 from fermiml.catalog.positions import R68, R95
-from fermiml.detect.photometry import measure
+from fermiml.detect.photometry import drop_errors_at_bounds, measure
 from fermiml.detect.photometry.planes import merged_bins
 from fermiml.errors import InputError
 from fermiml.simulate import render
@@ -148,6 +148,21 @@ def test_bands_add_up_and_faint_ones_are_limits(sky):
     assert np.all(unc[..., 1][known] > 0)
 
 
+def test_an_index_at_its_bound_is_flagged_and_has_no_error(sky):
+    """Sources with photons in the lowest bin alone are softer than any index that is allowed."""
+    soft = sky.background.copy()
+    soft[0] += 100 * (sky.expected - sky.background)[0]
+    table = measure(sky.cube(soft), sky.places)
+    assert np.all(table["PL_Index"] == 5.0)
+    usual = measure(sky.cube(), sky.places)
+    for fitted, flag in ((table, MLFlag.AT_BOUND), (usual, 0)):
+        assert np.all(fitted["ML_Flags"] & MLFlag.AT_BOUND == flag)
+        drop_errors_at_bounds(fitted)
+        assert np.all(np.isnan(fitted["Unc_PL_Index"]) == bool(flag))
+        assert np.all(fitted["Unc_PL_Flux_Density"] > 0)
+        assert "ML_At_Bound" not in fitted.colnames
+
+
 def test_nothing_is_found_where_nothing_is(sky):
     rng = np.random.default_rng(5)
     empty = CENTER.spherical_offsets_by(*(rng.uniform(-1.3, 1.3, (2, 12)) * u.deg))
@@ -228,6 +243,21 @@ def test_components_are_fitted_together(sky):
     assert np.allclose(two["Flux1000"], sky.flux, rtol=0.05)
     shrunk = two["Conf_95_SemiMajor"] / one["Conf_95_SemiMajor"]
     assert np.allclose(shrunk, np.sqrt(0.5), rtol=0.07)  # what is systematic does not shrink
+
+
+def test_a_field_smaller_than_the_psf():
+    """2 deg across from 100 MeV: no place between the sources to look at the sky, and no matter."""
+    edges = np.array([1e2, 2e2, 5e2, 1e3, 2e3])
+    axis = MapAxis.from_energy_edges(edges, unit="MeV", name="energy")
+    geom = WcsGeom.create(skydir=CENTER, frame="galactic", binsz=0.1, width=2, axes=[axis])
+    counts = np.random.default_rng(3).poisson(5.0, geom.data_shape)
+    component = Component("small", WcsNDMap(geom, counts), Selection())
+    component.psf = Response.load().psf
+    component.exposure = exposures.estimate(1e7, Response.load())
+    check_counts(component)
+    complete(component)
+    table = measure(SkyCube([component], "test"), CENTER[None])
+    assert np.isfinite(table["ML_TS"][0]) and np.all(table["Unc_Flux1000"] > 0)
 
 
 def test_whole_sky_in_regions():

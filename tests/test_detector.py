@@ -9,7 +9,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from latfiles import CENTER, cuts, write_bexpmap, write_ccube, write_gtpsf, write_hpx
 
-from fermiml import InputError, SkyCube, SourceDetector
+from fermiml import InputError, SkyCube, SourceCatalog, SourceDetector
+from fermiml.catalog.columns import MLFlag
+from fermiml.cli.detect import count
 from fermiml.detect import calibration
 from fermiml.networks.pretrained import Pretrained
 
@@ -214,6 +216,28 @@ def test_what_can_be_matched_comes_first():
     assert by_match["slopes"][1] > 10 * calibration.fit(score, ts, real, real)["slopes"][1]
     probability = calibration.probability(score, ts, by_match)
     assert probability.mean() == pytest.approx(real.mean(), abs=0.02)
+
+
+def test_what_the_photometry_does_not_confirm_is_demoted(read):
+    """A network that takes noise of 2 sigma for sources."""
+    point = {**OPERATING["photometry"], "intercept": 2.0}
+    network = stub({"photometry": point})
+    network.kind.to_maps = lambda out: {"probability": 1 / (1 + np.exp(2 - out["z"]))}
+    cube = read("wcs.fits")
+    table = SourceDetector(network, threshold=0.0).propose(cube)
+    low = np.asarray(table["ML_Flags"] & MLFlag.LOW_TS) > 0
+    plain = calibration.probability(table["ML_Score"], table["ML_TS"], point)
+    assert 0 < low.sum() < len(low)
+    assert np.asarray(table["ML_Prob"])[~low] == pytest.approx(plain[~low])
+    lowered = np.asarray(table["ML_Prob"])[low]
+    assert lowered.max() < 0.5 and plain[low].max() > 0.7
+    assert np.all(np.diff(lowered[np.argsort(plain[low])]) >= 0)
+    assert np.all(lowered[plain[low] < 0.4] == plain[low][plain[low] < 0.4])
+    assert count(SourceCatalog.from_table(table)).endswith(
+        f"; {low.sum()} with TS < 9 in the photometry (bit 2 of ML_Flags)"
+    )
+    assert "TS < 9" not in count(SourceCatalog.from_table(table[~low]))
+    assert np.asarray(table["ML_Prob_FAKE"]) == pytest.approx(1 - np.asarray(table["ML_Prob"]))
 
 
 def test_calibration_rises_strictly_and_holds_what_it_was_fitted_to():

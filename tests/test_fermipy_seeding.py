@@ -6,6 +6,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 from fermiml import InputError, SourceCatalog
+from fermiml.catalog.columns import MLFlag
 from fermiml.fermipy import decisions, options, outputs, seeding
 from fermiml.fermipy.comparison import side_by_side
 from fermiml.likelihood import fermipy_engine as engine
@@ -331,3 +332,17 @@ def test_comparison_of_nothing():
         "flux": np.zeros(0), "time": 1.0, "cpu": 1.0, "loglike": 0.0, "prob": {},
     }  # fmt: skip
     assert len(side_by_side(empty, empty)) == 0
+
+
+@pytest.mark.parametrize("index", [2.2, 4.999])
+def test_an_index_that_gtlike_left_at_its_bound_is_flagged_and_has_no_error(index):
+    source = fakefermipy.Source("S", SkyCoord(15.0, 0.02, unit="deg"))
+    source.params["Index"]["value"] = -index
+    source.spectral_pars["Index"]["value"] = index
+    table = catalog().table.copy()
+    for number, before in ((0, MLFlag.EDGE), (1, MLFlag.EDGE | MLFlag.AT_BOUND)):
+        table["ML_Flags"][number] = before
+        rows.write_spectrum(table[number], source, 30.0)
+        bound = index > 4
+        assert np.isnan(table["Unc_PL_Index"][number]) == bound
+        assert table["ML_Flags"][number] == MLFlag.EDGE | bound * MLFlag.AT_BOUND

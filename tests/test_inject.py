@@ -103,6 +103,44 @@ def test_the_sensitivity_is_the_flux_of_the_threshold(result, depth):
     assert ts == pytest.approx(np.full(len(table), 25.0), rel=0.02)
 
 
+def test_thresholds_have_intervals_and_the_curve_a_band(result):
+    summary = result.summary
+    for what in ("expected TS", "median flux"):
+        for best, low, high in summary[f"{what} at a completeness"].values():
+            assert low < best < high
+    assert summary["median flux at a completeness"]["0.5"][0] == pytest.approx(
+        np.nanmedian(result.sensitivity[0.5].data)
+    )
+    rows = summary["curve by expected TS"]
+    share, low, high = np.array([row["completeness"] for row in rows]).T
+    assert np.all(np.diff(share) > 0) and np.all((low <= share) & (share <= high))
+    assert share[0] < 0.3 and share[-1] > 0.8
+
+
+def test_the_intervals_are_those_that_occur():
+    """Sources that are found with a logistic probability: half of them at a TS of 25."""
+    rng = np.random.default_rng(1)
+    held, widths = [], {}
+    for number, times in ((100, 8), (1000, 1)):
+        for _ in range(times):
+            ts = np.exp(rng.uniform(*np.log((3, 300)), number))
+            found = rng.random(number) < 1 / (1 + (ts / 25) ** -4)
+            _, low, high = sensitivity.Completeness.of(ts, found).value_at(0.5)
+            held.append(low < 25 < high)
+            widths.setdefault(number, []).append(high / low - 1)
+    assert 0.3 < np.mean(held) < 0.99
+    assert 2 < np.mean(widths[100]) / np.mean(widths[1000]) < 5
+
+
+def test_too_few_sources_have_no_interval():
+    few = sensitivity.Completeness.of([5.0, 50.0], [False, True])
+    assert np.isnan(few.value_at(0.5)[1])
+
+
+def test_rounds_go_on_until_there_are_enough_sources():
+    assert [inject.enough(each) for each in (60, 11, 1, 0)] == [10, 19, 50, 50]
+
+
 def test_a_finished_round_is_not_repeated(result, cube, folder):
     """The same call takes everything from the folder; another one is refused."""
 
@@ -133,7 +171,9 @@ def test_everything_is_written(result, folder):
         assert hdus[1].header["CTYPE1"].startswith("GLON")
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["found"] == int(result.sources.table["Found"].sum())
-    assert "expected TS" in injected.describe(result)
+    said = injected.describe(result)
+    assert "expected TS" in said and " to " in said
+    assert f"{len(result.sources)} sources are few for these numbers: take --rounds" in said
 
 
 def test_a_detector_that_finds_nothing(cube, tmp_path):
@@ -150,7 +190,8 @@ def test_a_detector_that_finds_nothing(cube, tmp_path):
     assert nothing.summary["found"] == 0
     assert np.all(np.isnan(nothing.sensitivity[0.5].data))
     assert nothing.sources.positions.separation(known).deg.min() > settings.away
-    assert injected.describe(nothing).splitlines()[2].split() == ["50%", "-", "-"]
+    (line,) = [x for x in injected.describe(nothing).splitlines() if x.startswith("50%")]
+    assert line.split() == ["50%", "-", "-"]
 
 
 def test_bad_settings_are_refused(tmp_path):

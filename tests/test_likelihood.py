@@ -452,3 +452,15 @@ def test_a_hard_source_of_few_photons_gets_its_place_and_index():
     assert separation < 1.5 * row["Conf_95_SemiMajor"] and row["Conf_95_SemiMajor"] < 0.1
     assert abs(row["PL_Index"] - 1.5) < 3.5 * row["Unc_PL_Index"]
     assert row["Pivot_Energy"] > 3e3
+
+
+def test_an_index_at_its_bound_is_flagged_and_has_no_error(sources):
+    """The flag is that of the last fit: one that the photometry set goes."""
+    mixed = sky.power_laws(*FOUR, [1e-8, 1e-9, 5e-10, 3e-10], [7.0, *INDEX[1:]])
+    seeds = sky.seeds(mixed)
+    seeds.table["ML_Flags"] = np.int16([0, MLFlag.AT_BOUND | MLFlag.EDGE, 0, 0])
+    table = fit(seeds, sky.cube(mixed), positions=False, bands=False).table
+    assert table["PL_Index"][0] == 5.0 and np.isnan(table["Unc_PL_Index"][0])
+    assert list(table["ML_Flags"] & MLFlag.AT_BOUND) == [MLFlag.AT_BOUND, 0, 0, 0]
+    assert table["ML_Flags"][1] & MLFlag.EDGE
+    assert np.all(table["Unc_PL_Index"][1:] > 0) and np.all(table["Unc_Flux1000"] > 0)

@@ -19,6 +19,16 @@ def test_completeness_against_purity(ax):
     assert ax.lines[0].get_color() != ax.lines[1].get_color()
 
 
+def test_a_curve_has_a_band_where_it_is_known(ax):
+    rows = [{"TS": ts, "completeness": [share, share - 0.1, share + 0.1]}
+            for ts, share in ((5, 0.2), (20, 0.5), (80, np.nan))]  # fmt: skip
+    performance.plot_curve(rows, ax)
+    (band,) = ax.collections
+    assert band.get_datalim(ax.transData).y0 == pytest.approx(0.1)
+    (line,) = ax.lines
+    assert line.get_xdata()[-1] == 80 and np.isnan(line.get_ydata()[-1])
+
+
 def test_shares_in_bins_also_in_an_open_one(ax):
     rows = [{"TS": [9, 16], "found": [0.5, 0.4, 0.6]}, {"TS": [16, np.inf], "found": [1, 0.9, 1]}]
     performance.plot_shares({"a": rows, "none": []}, ax)

@@ -113,3 +113,12 @@ def test_the_models_command_lists_the_networks_and_shows_a_card():
     card = CliRunner().invoke(main, ["models", "lat-best"])
     assert "threshold" in card.output
     assert CliRunner().invoke(main, ["models", "lat-worst"]).exit_code == 2
+
+
+@pytest.mark.latdata
+def test_a_field_of_events_smaller_than_the_psf(latdata, tmp_path):
+    """From 100 MeV, where the PSF is wider than the field of 2 deg."""
+    events, output = latdata / "real/pg1553_100mev/ft1_00.fits.gz", tmp_path / "ml.fits"
+    result = CliRunner().invoke(main, ["detect", str(events), "--width", "2", "-o", str(output)])
+    assert result.exit_code == 0, result.output
+    assert "1 source" in result.output

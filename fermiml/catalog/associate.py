@@ -26,6 +26,7 @@ INHERITED = (
 )
 REACH = 5.0  # sigma; no pair further apart is considered
 DENSITY_RADIUS = 5.0  # deg, over which the density of known sources is counted
+_DOUBT = 1e-9  # least probability of no counterpart at all that is reckoned with
 
 
 def probabilities(coord, ellipses, other, other_ellipses, prior=None):
@@ -61,18 +62,41 @@ def _density(coord, other):
     return np.maximum(count, 1) / area
 
 
-def likeliest(pairs, probability, least):
-    """The likeliest pair of each row that is a known source with at least that probability.
+def one_to_one(pairs, probability, least):
+    """The known source of each row that is one with at least that probability, each once.
 
     What decides is the sum over a row's candidates: the Crab is known, although pulsar and
-    nebula share the position. Rows are judged one by one: of two rows at one known source
-    neither is new. Returns which pairs, and the sums.
+    nebula share the position; the likeliest is taken. The best pairs go first, and what one row
+    has taken is no candidate of another: the probabilities of that row's others rise as they do
+    when a possibility drops out. Returns which pairs, the sums, and the rows that would have been
+    known but for what others took.
     """
-    total = np.bincount(pairs.first, weights=probability)
-    order = np.lexsort((-probability, pairs.first))
-    row, start = np.unique(pairs.first[order], return_index=True)
-    known = total[row] >= least
-    return order[start[known]], total[row[known]]
+    none = np.maximum(1 - np.bincount(pairs.first, weights=probability), _DOUBT)
+    by_row, free = _groups(pairs.first), np.ones(len(pairs.first), bool)
+    by_source = _groups(pairs.second)
+    known = {}
+    for i in np.argsort(-probability, kind="stable"):
+        row = pairs.first[i]
+        if row in known or not free[i]:
+            continue
+        mine = by_row[row]
+        total = probability[mine][free[mine]].sum()
+        total /= total + none[row]
+        if total >= least:
+            known[row] = i, total
+            free[by_source[pairs.second[i]]] = False
+    rows = sorted(known)
+    which, total = (np.array([known[row][k] for row in rows], t) for k, t in ((0, int), (1, float)))
+    lost = [row for row in by_row if row not in known and 1 - none[row] >= least]
+    return which, total, np.array(lost, int)
+
+
+def _groups(numbers):
+    """Where each number stands: number -> indices."""
+    order = np.argsort(numbers, kind="stable")
+    values, start = np.unique(numbers[order], return_index=True)
+    # Of no numbers at all, split makes one part.
+    return dict(zip(values, np.split(order, start[1:]), strict=False))
 
 
 def within(coord, other, radius):

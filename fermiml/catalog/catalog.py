@@ -1,5 +1,7 @@
 """SourceCatalog: a table of sources in 4FGL's columns, and what analysts do with it."""
 
+import logging
+
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import FK5, SkyCoord
@@ -11,6 +13,8 @@ from fermiml.catalog.conform import conform
 from fermiml.catalog.positions import R68, R95, decimal, with_systematics
 from fermiml.errors import InputError
 from fermiml.files import replacing
+
+log = logging.getLogger(__name__)
 
 
 class SourceCatalog:
@@ -230,19 +234,23 @@ class SourceCatalog:
 
         Names of FGL catalogs go to ASSOC_FGL (4FGL also to ASSOC_4FGL), FHL to ASSOC_FHL, others
         to ASSOC_GAM1; class and counterpart are copied. With several candidates the likeliest is
-        named. A row that is a known source with less than the probability `threshold`, or has no
-        error ellipse, stays blank. On real data the errors are widened by 4FGL's systematic ones
-        for the decision, if they are not yet. Rows inside a known extended source get bit 8 of
-        ML_Flags, whatever they are.
+        named, and no known source twice: the best pairs go first, and a row whose only candidate
+        is taken stays blank (the log names it). A row that is a known source with less than the
+        probability `threshold`, or has no error ellipse, stays blank, too. On real data the errors
+        are widened by 4FGL's systematic ones for the decision, if they are not yet. Rows inside a
+        known extended source get bit 8 of ML_Flags, whatever they are.
         """
         table = self.table.copy()
         ready = self.with_systematics()
         pairs, probability = associate.probabilities(
             ready.positions, ready.ellipses(), known.positions, known.ellipses(), prior
         )
-        best, probability = associate.likeliest(pairs, probability, threshold)
+        best, probability, lost = associate.one_to_one(pairs, probability, threshold)
         first, second = pairs.first[best], pairs.second[best]
         associate.fill(table, known.table, first, second, probability)
+        if len(lost):
+            log.info("not associated, as another row is the better match of the known source: %s",
+                     ", ".join(table["Source_Name"][lost]))  # fmt: skip
         inside = associate.within(self.positions, known.positions, known.extensions())
         table["ML_Flags"][inside] |= MLFlag.DIFFUSE
         return self._with(table)

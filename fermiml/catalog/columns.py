@@ -30,6 +30,7 @@ class MLFlag(enum.IntFlag):
     EXPOSURE_ESTIMATED = 32
     SECOND_DIFFUSE = 64
     NOT_CONVERGED = 128
+    AT_BOUND = 1024
 
 
 FLAG_MEANING = {
@@ -41,6 +42,7 @@ FLAG_MEANING = {
     MLFlag.EXPOSURE_ESTIMATED: "the exposure was estimated",
     MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
     MLFlag.NOT_CONVERGED: "the likelihood fit did not converge",
+    MLFlag.AT_BOUND: "a parameter of the spectrum stands at its bound",
 }
 
 
@@ -172,7 +174,7 @@ _LINES = (
     ("Unc_ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of ML_Flux_Band", (N_ML_BANDS,)),
     ("ML_Model", "24A", "", "", "meta.id", "The network that found the source"),
     ("ML_Localizer", "12A", "", "", "meta.id", "What turned the network's map into a position"),
-    ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 blend 8 clump 16 IRF? 32 exp? 64 diff. 128 fit?"),
+    ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 128 fit 1024 end"),
     ("TS", "E", "", "F10.3", "stat.likelihood", "Test statistic of the likelihood fit"),
     ("TS_Engine", "8A", "", "", "meta.software", "What fitted TS: gammapy or fermipy"),
 )  # fmt: skip

@@ -165,7 +165,7 @@ def _cast(column, values):
         got, expected = (" x ".join(map(str, s)) or "1" for s in (numbers.shape[1:], column.shape))
         raise InputError(f"column {column.name} has {got} values a row, expected {expected}")
     if column.code != "I":
-        return numbers.astype(column.dtype)
+        return np.where(np.isinf(numbers), np.nan, numbers).astype(column.dtype)  # 3FGL: -inf
     known = np.isfinite(numbers)
     whole = np.where(known, numbers, BLANK)
     if np.any(whole != np.rint(whole)) or np.any(np.abs(whole) > -BLANK):

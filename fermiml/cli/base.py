@@ -1,12 +1,17 @@
 """What all commands share: -v, -q, --debug, and errors in one line with exit code 2."""
 
+import io
+import locale
 import logging
+import sys
+from contextlib import suppress
 
 import click
 
-from fermiml.errors import FermimlError
+from fermiml.errors import FermimlError, in_one_line
 
 _SHARED = ("verbose", "quiet", "debug")
+_INTERRUPTED = 130  # what a shell expects of a program that ended with Ctrl-C: 128 + SIGINT
 
 
 def _shared_options():
@@ -27,27 +32,43 @@ class _SharedOptions:
     def invoke(self, ctx):
         given = {name: ctx.params.pop(name) for name in _SHARED}
         ctx.obj = {name: given[name] or (ctx.obj or {}).get(name) for name in _SHARED}
+        _set_up_text()
         _set_up_log(ctx.obj)
         return super().invoke(ctx)
 
 
 class Command(_SharedOptions, click.Command):
-    """A subcommand: sets up the log, and turns fermiml's errors into one line."""
+    """A subcommand: sets up the log, and turns errors that have a reason into one line."""
 
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
-        except FermimlError as error:
-            if ctx.obj["debug"]:
+        except (FermimlError, OSError, ImportError) as error:
+            # A pipe that nobody reads any more is no error of the user's; click knows it.
+            if ctx.obj["debug"] or isinstance(error, BrokenPipeError):
                 raise
-            click.echo(f"fermiml: error: {error}", err=True)
+            click.echo(f"fermiml: error: {in_one_line(error)}", err=True)
             ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("fermiml: interrupted", err=True)
+            ctx.exit(_INTERRUPTED)
 
 
 class Group(_SharedOptions, click.Group):
     """The `fermiml` command itself."""
 
     command_class = Command
+
+
+def _set_up_text():
+    """Work where the locale knows ASCII alone: letters beyond it are written as escapes, and the
+    text files of packages that we need (regions) are read as the UTF-8 that they are."""
+    if locale.getencoding().lower() in ("ascii", "us-ascii", "ansi_x3.4-1968"):
+        with suppress(locale.Error):
+            locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _set_up_log(shared):

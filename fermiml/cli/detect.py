@@ -38,10 +38,17 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
     if known is not None:
         catalog = catalog.associate(known)
     catalog.write(output, overwrite=overwrite)
-    click.echo(f"{output}: {_count(catalog)}")
+    click.echo(f"{output}: {count(catalog)}")
 
 
-def _count(catalog):
+def count(catalog):
+    """The number of rows, of real sources among them, and of those that photometry doubts."""
+    import numpy as np
+
+    from fermiml.catalog.columns import MLFlag
+
     number = len(catalog)
     real = float(catalog.table["ML_Prob"].sum()) if number else 0.0
-    return f"{number} source{'s' * (number != 1)}, of which {real:.1f} are expected to be real"
+    text = f"{number} source{'s' * (number != 1)}, of which {real:.1f} are expected to be real"
+    low = int(np.sum(np.asarray(catalog.table["ML_Flags"] & MLFlag.LOW_TS) > 0))
+    return f"{text}; {low} with TS < 9 in the photometry (bit 2 of ML_Flags)" if low else text

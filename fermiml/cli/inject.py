@@ -15,8 +15,8 @@ from fermiml.cli.counts import counts_options, read_counts
 @click.option("--index", type=float, help="Power laws of this photon index instead.")
 @click.option("--flux", metavar="LOW,HIGH", help="Photon fluxes, 1-100 GeV (ph cm-2 s-1); by "
               "default such that the sources are neither hopeless nor certain.")  # fmt: skip
-@click.option("--rounds", type=click.IntRange(min=1), default=10, show_default=True, metavar="N",
-              help="How often sources are injected.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="How often sources are "
+              "injected; by default 10 times, or up to 50 until there are 200.")  # fmt: skip
 @click.option("--apart", type=float, default=2.0, show_default=True, metavar="DEG",
               help="Least distance between injected sources.")  # fmt: skip
 @click.option("--away", type=float, default=0.7, show_default=True, metavar="DEG",

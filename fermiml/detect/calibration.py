@@ -6,6 +6,9 @@ MODES = ("photometry", "score")  # with the TS of the photometry, or by the scor
 _EDGE = 1e-4  # scores are kept this far from 0 and 1
 _SATURATION = 200.0  # TS that counts half: brighter sources are all alike, clumps are bright, too
 _SCALE = 10.0
+# Where the photometry says TS < 9: the probability above which it is lowered, and the share of the
+# rest that stays (measured, docs/detect.md).
+_UNCONFIRMED, _REST = 0.4, 0.1
 _LEAST_SLOPE = 1e-3
 _HIGHEST = 6.0  # logit of a probability above which nothing more can be told apart
 
@@ -29,6 +32,16 @@ def probability(score, ts, point):
     # Close to certainty the curve bends, so that nothing is claimed beyond what was measured.
     logit = np.where(logit > 0, _HIGHEST * np.tanh(logit / _HIGHEST), logit)
     return 1 / (1 + np.exp(-logit))
+
+
+def demoted(probability, low):
+    """Probabilities, lowered where `low` says that the photometry does not confirm the network.
+
+    The curve is one for all candidates, and for the few of a high score and no TS it is too high.
+    Probabilities still rise strictly with score and TS.
+    """
+    above = np.maximum(probability - _UNCONFIRMED, 0)
+    return probability - np.where(low, (1 - _REST) * above, 0)
 
 
 def fit(score, ts, matched, real):

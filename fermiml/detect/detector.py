@@ -75,7 +75,7 @@ class SourceDetector:
         found = candidates.find(cube, self.network, self._locate, _LOWEST, self.origin)
         log.debug("%d candidates", len(found.score))
         if self.photometry:
-            from fermiml.detect.photometry import measure
+            from fermiml.detect.photometry import drop_errors_at_bounds, measure
 
             table = measure(cube, found.position, progress=True)
             ts = np.asarray(table["ML_TS"], float)
@@ -83,11 +83,13 @@ class SourceDetector:
             icrs = found.position.icrs
             table, ts = Table({"RAJ2000": icrs.ra, "DEJ2000": icrs.dec}), None
             table["ML_Flags"] = np.zeros(len(table), np.int16)
-        probability = self._probability(found.score, ts)
+        low = np.asarray(table["ML_Flags"] & MLFlag.LOW_TS) > 0
+        probability = self._probability(found.score, ts, low)
         table["ML_Score"] = found.score.astype(np.float32)
         table["ML_Prob"] = probability
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
             pulsar = classify.Classifier.load().pulsar_probability(table)
+            drop_errors_at_bounds(table)
         else:
             pulsar = found.pulsar
         if np.isfinite(pulsar).any():
@@ -100,10 +102,10 @@ class SourceDetector:
         # What shines in from beyond the edge is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
 
-    def _probability(self, score, ts):
+    def _probability(self, score, ts, low):
         if self._point is None:
             return np.asarray(score, float)
-        return calibration.probability(score, ts, self._point)
+        return calibration.demoted(calibration.probability(score, ts, self._point), low)
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])

@@ -15,7 +15,7 @@ from fermiml.catalog.crossmatch import pairs_within
 from fermiml.checkpoint import claim, content_key, kept
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics, sensitivity
-from fermiml.evaluate.sensitivity import Depth
+from fermiml.evaluate.sensitivity import Completeness, Depth
 from fermiml.evaluate.skies import away_from_edge
 from fermiml.simulate import populations, render, truth
 from fermiml.simulate.observation import Observation
@@ -30,6 +30,9 @@ _DENSE = 25  # candidate places for each that is taken
 _MOST = 200_000  # candidate places
 _CELLS = 60  # of the sensitivity map along a side
 _EMPTY = 2  # source-free variants
+ENOUGH = 200  # sources, for thresholds that are good to some 15 %
+_LEAST_ROUNDS, _MOST_ROUNDS = 10, 50
+TOLD_TS = (9, 16, 25, 50, 100)  # at which the completeness is printed
 _library = cache(populations.library)
 
 
@@ -40,7 +43,7 @@ class Settings:
     kind: str = "AGN"  # of CLASSES: spectra like those of their bright sources
     index: float | None = None  # or power laws of this photon index
     flux: tuple | None = None  # lowest and highest, ph cm-2 s-1, 1-100 GeV; by default by TS
-    rounds: int = 10
+    rounds: int | None = None  # by default 10, or more until there are 200 sources
     apart: float = 2.0  # deg between injected sources
     away: float = 0.7  # deg from detected and known ones
     seed: int = 1
@@ -52,7 +55,7 @@ class Settings:
         if self.flux is not None and not 0 < self.flux[0] <= self.flux[1]:
             raise InputError(f"flux {self.flux}: give the lowest, then the highest, above zero")
         for name in ("rounds", "apart", "away"):
-            if not getattr(self, name) > 0:
+            if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{name} {getattr(self, name)}: must be above zero")
         if self.away <= metrics.RADIUS:
             raise InputError(f"away {self.away}: below {metrics.RADIUS} deg, injected sources "
@@ -95,20 +98,40 @@ def inject(cube, detector, folder, settings=None, known=None):
 def _inject(cube, detector, folder, settings, known):
     detected = _kept(folder / "detected.fits", lambda: detector.run(cube))
     run = _Run(cube, detector, settings, detected.positions.icrs, known)
-    parts = []
-    for number in tqdm(range(settings.rounds), "injection", unit="round", disable=None):
-        path = folder / f"round_{number:03d}.fits"
-        parts.append(_kept(path, partial(run.round, number)))
+    parts = _rounds(run, folder, settings.rounds)
     table = vstack([p.table for p in parts], metadata_conflicts="silent")
     sources = SourceCatalog.from_table(table, meta={"SIMULATE": True})
     # In units of the flux of a middling source of TS 25 there, completeness is the same
     # everywhere, and the mix of spectra is in it.
-    fit = sensitivity.fit_completeness(table["S1"] / table["S1_Reference"], table["Found"])
+    curve = Completeness.of(table["S1"] / table["S1_Reference"], table["Found"])
     unit = run.map()
-    maps = {level: unit * sensitivity.value_at(fit, level) for level in LEVELS}
-    summary = _summary(sources, detected, maps, settings)
+    maps = {level: unit * curve.value_at(level)[0] for level in LEVELS}
+    summary = _summary(sources, detected, settings, len(parts))
+    typical = _median(unit.data)
+    summary["median flux at a completeness"] = {
+        str(level): [typical and typical * value for value in curve.value_at(level)]
+        for level in LEVELS
+    }
     summary["false sources expected"] = _false(cube, detector, detected, folder)
     return Injected(sources, detected, maps, summary)
+
+
+def _rounds(run, folder, number):
+    """The catalogs of all rounds; without a number, of as many as bring enough sources."""
+    parts = []
+    with tqdm(desc="injection", unit="round", total=number, disable=None) as bar:
+        while number is None or len(parts) < number:
+            path = folder / f"round_{len(parts):03d}.fits"
+            parts.append(_kept(path, partial(run.round, len(parts))))
+            number = number or enough(len(parts[0]))
+            bar.total = number
+            bar.update()
+    return parts
+
+
+def enough(each):
+    """Rounds that bring enough sources for thresholds, at so many in a round."""
+    return int(np.clip(np.ceil(ENOUGH / max(each, 1)), _LEAST_ROUNDS, _MOST_ROUNDS))
 
 
 def _kept(path, run):
@@ -287,22 +310,24 @@ def with_sources(cube, sources, rng):
     return replace(cube, components=components)
 
 
-def _summary(sources, detected, maps, settings):
+def _summary(sources, detected, settings, rounds):
     table = sources.table
     found = np.asarray(table["Found"], bool)
     flux, ts = (np.asarray(table[name], float) for name in ("S1", "TS_Expected"))
-    fit = sensitivity.fit_completeness(ts, found)
+    by_flux, by_ts = Completeness.of(flux, found), Completeness.of(ts, found)
     return {
         "injected": len(table),
         "found": int(found.sum()),
-        "rounds": settings.rounds,
+        "rounds": rounds,
         "class": settings.kind if settings.index is None else f"power law {settings.index:g}",
         "detections without injection": len(detected),
         "of these lost in a round": float(np.mean(table["Lost"])) if len(table) else 0.0,
         "completeness by flux": sensitivity.in_bins(flux, found, "S1"),
         "completeness by expected TS": sensitivity.in_bins(ts, found, "TS"),
-        "expected TS at a completeness": {str(v): sensitivity.value_at(fit, v) for v in LEVELS},
-        "median flux at a completeness": {str(v): _median(m.data) for v, m in maps.items()},
+        "curve by flux": by_flux.curve(flux, "S1"),
+        "curve by expected TS": by_ts.curve(ts, "TS"),
+        "completeness at an expected TS": {str(v): by_ts.share_at(v) for v in TOLD_TS},
+        "expected TS at a completeness": {str(v): by_ts.value_at(v) for v in LEVELS},
         "median separation": _median(table["Separation"]),
         "median flux found / injected": _median(table["Found_Flux1000"] / table["S1"]),
     }

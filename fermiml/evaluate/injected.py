@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 
+from fermiml.evaluate.inject import ENOUGH
 from fermiml.files import replacing, write_json
 
 
@@ -30,10 +32,14 @@ def draw(result, folder):
     figure = style.new_figure(9, 4)
     axes = figure.subplots(1, 2, sharey=True)
     name = result.summary["class"]
-    performance.plot_shares({name: result.summary["completeness by flux"]}, axes[0], key="S1",
-                            xlabel="flux, 1-100 GeV (ph cm$^{-2}$ s$^{-1}$)")  # fmt: skip
-    performance.plot_shares({name: result.summary["completeness by expected TS"]}, axes[1],
-                            xlabel="expected TS", ylabel="")  # fmt: skip
+    for ax, by, key, xlabel in (
+        (axes[0], "flux", "S1", "flux, 1-100 GeV (ph cm$^{-2}$ s$^{-1}$)"),
+        (axes[1], "expected TS", "TS", "expected TS"),
+    ):
+        performance.plot_curve(result.summary[f"curve by {by}"], ax, key=key)
+        performance.plot_shares({name: result.summary[f"completeness by {by}"]}, ax, key=key,
+                                xlabel=xlabel, joined=False)  # fmt: skip
+    axes[1].set_ylabel("")
     style.save(figure, folder / "completeness.png", overwrite=True)
     figure = style.new_figure(13, 5)
     for number, (level, image) in enumerate(result.sensitivity.items()):
@@ -50,16 +56,31 @@ def describe(result):
     lines = [
         f"injected {summary['injected']} sources ({summary['class']}) in {summary['rounds']} "
         f"rounds, found {summary['found']}",
-        f"{'completeness':<14}{'expected TS':>12}{'median flux (1-100 GeV)':>26}",
+        f"{'expected TS':<14}{'completeness (68 % interval)':>32}",
     ]
-    for level, ts in summary["expected TS at a completeness"].items():
+    for ts, values in summary["completeness at an expected TS"].items():
+        lines.append(f"{ts:<14}{_told(values, '.2f'):>32}")
+    lines.append(f"{'completeness':<14}{'expected TS':>32}{'median flux (1-100 GeV)':>38}")
+    for level, values in summary["expected TS at a completeness"].items():
         flux = summary["median flux at a completeness"][level]
-        known = flux is not None
-        ts, flux = (f"{ts:.1f}", f"{flux:.2e}") if known else ("-", "-")
-        lines.append(f"{float(level):<14.0%}{ts:>12}{flux:>26}")
+        lines.append(f"{float(level):<14.0%}{_told(values, '.1f'):>32}{_told(flux, '.2e'):>38}")
+    if summary["injected"] < ENOUGH:
+        each = max(summary["injected"] // summary["rounds"], 1)
+        lines.append(f"{summary['injected']} sources are few for these numbers: take --rounds "
+                     f"{-(-ENOUGH // each)}")  # fmt: skip
     expected = ", ".join(f"{v:.1f} {k}" for k, v in summary["false sources expected"].items())
     number = summary["detections without injection"]
     lines.append(
         f"without injection: {number} detections, of which expected to be false: {expected}"
     )
     return "\n".join(lines)
+
+
+def _told(values, form):
+    """A number with its interval, as far as they are known."""
+    best, low, high = (np.nan if v is None else v for v in values)
+    if not np.isfinite(best):
+        return "-"
+    if not np.isfinite(low):
+        return f"{best:{form}} (uncertain)"
+    return f"{best:{form}} ({low:{form}} to {high:{form}})"

@@ -13,7 +13,11 @@ from fermiml.simulate.sources import unit_vectors
 _CONE = 1.5  # deg around a place, whose counts are its background
 _CORE = 0.5  # deg around known sources, which are not
 _STEPS = 15
-_PER_BIN = 40  # sources in a bin of completeness
+_POINTS = 50  # of a curve of completeness
+_PER_BIN, _LEAST_IN_BIN, _BINS = 40, 10, 5  # sources in a bin of completeness; bins, if few
+_RESAMPLED = 200  # times, for intervals
+_TOLD = 0.9  # share of these in which a number must exist for its interval to be told
+_INTERVAL = (16, 84)  # percentiles
 
 
 class Depth:
@@ -96,15 +100,59 @@ def value_at(fit, level):
     return float(np.exp((np.log(level / (1 - level)) - fit[0]) / fit[1]))
 
 
+@dataclass(frozen=True)
+class Completeness:
+    """A curve of completeness, and the curves of the same sources drawn again (bootstrap)."""
+
+    best: tuple | None  # as of `fit_completeness`
+    others: list
+
+    @classmethod
+    def of(cls, values, found, seed=0):
+        """From fluxes or TS of sources and whether each was found."""
+        values, found = np.asarray(values, float), np.asarray(found, bool)
+        rng = np.random.default_rng(seed)
+        drawn = rng.integers(len(found), size=(_RESAMPLED, len(found)))
+        others = [fit_completeness(values[rows], found[rows]) for rows in drawn]
+        return cls(fit_completeness(values, found), others)
+
+    def value_at(self, level):
+        """The flux or TS at which a share is found: best, low and high (68 %); NaN if not known."""
+        return self._with_interval(lambda fit: value_at(fit, level))
+
+    def share_at(self, value):
+        """The share that is found at a flux or TS: best, low and high (68 %); NaN if not known."""
+        return self._with_interval(lambda fit: _share_at(fit, value))
+
+    def curve(self, values, key):
+        """Shares from the lowest to the highest of some values, for tables and figures."""
+        steps = np.geomspace(np.min(values), np.max(values), _POINTS) if len(values) else ()
+        return [{key: float(value), "completeness": self.share_at(value)} for value in steps]
+
+    def _with_interval(self, of):
+        some = np.array([of(fit) for fit in self.others], float)
+        some = some[np.isfinite(some)]
+        known = len(some) >= _TOLD * len(self.others) and np.isfinite(of(self.best))
+        interval = np.percentile(some, _INTERVAL) if known else (np.nan, np.nan)
+        return [float(of(self.best)), *map(float, interval)]
+
+
+def _share_at(fit, value):
+    if fit is None or fit[1] <= 0:
+        return np.nan
+    return float(1 / (1 + np.exp(-fit[0] - fit[1] * np.log(value))))
+
+
 def in_bins(values, found, key):
     """Completeness in bins of equal numbers: edges (under `key`), number, share and interval."""
     order = np.argsort(values)
+    size = min(_PER_BIN, max(_LEAST_IN_BIN, len(order) // _BINS))
     return [
         {
             key: [float(values[group[0]]), float(values[group[-1]])],
             "number": len(group),
             "found": metrics.share(found[group]),
         }
-        for group in np.array_split(order, max(1, len(order) // _PER_BIN))
+        for group in np.array_split(order, max(1, len(order) // size))
         if len(group)
     ]

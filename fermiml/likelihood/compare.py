@@ -40,8 +40,9 @@ class Comparison:
         All sources that either found, with the results of the final fit. Columns of its own are
         Found_By (both, ML, traditional), Name_Traditional and TS_Traditional (as traditional
         detection has them), Sep_Both and Sigma_Both (how far the two positions are apart, in deg
-        and in units of their joint error), Sigma_ML and Sigma_Traditional (how far each is from
-        the final position, in units of its own error), and with a second diffuse model TS_Alt.
+        and in units of their joint error), Sigma_Final_ML and Sigma_Final_Traditional (how far
+        each is from the final position, in units of its own error), and with a second diffuse
+        model TS_Alt.
     ml, traditional : SourceCatalog
         The two lists as they were found.
     known : astropy Table or None
@@ -250,7 +251,7 @@ def _taken(column, rows, nothing):
 
 
 def _add_offsets(final, ml, traditional, rows):
-    """Columns Sigma_ML and Sigma_Traditional of the final catalog."""
+    """Columns Sigma_Final_ML and Sigma_Final_Traditional of the final catalog."""
     exact = (np.full(len(final), np.nan),) * 3
     of_ml = np.where(np.arange(len(final)) < len(ml), np.arange(len(final)), -1)
     for name, own, number in (("ML", ml, of_ml), ("Traditional", traditional, rows)):
@@ -260,7 +261,7 @@ def _add_offsets(final, ml, traditional, rows):
         pairs = crossmatch.Pairs(number[has], has, apart, None)
         sigma = np.full(len(final), np.nan)
         sigma[has] = crossmatch.normalised_offset(there, own.ellipses(), here, exact, pairs)
-        final.table[f"Sigma_{name}"] = sigma
+        final.table[f"Sigma_Final_{name}"] = sigma
 
 
 def _judge_again(final, seeds, second, threshold, **options):

@@ -4,7 +4,7 @@ import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.columns import COLUMNS
+from fermiml.catalog.columns import COLUMNS, MLFlag
 from fermiml.catalog.positions import R68, R95
 from fermiml.likelihood.results import REPLACED
 
@@ -29,6 +29,8 @@ _SPECTRA = {
     ),
 }
 _NEGATIVE = ("Index", "IndexS")
+_NORMS = ("Prefactor", "norm")
+_CLOSE = 1e-3  # of the range of a parameter: as good as at its end
 
 
 def ellipse(covariance):
@@ -79,6 +81,8 @@ def _number(value):
 
 def write_spectrum(row, source, ts):
     """Spectrum, fluxes and TS of a source into a row, instead of what it held of these."""
+    if row["ML_Flags"] is not np.ma.masked:
+        row["ML_Flags"] = row["ML_Flags"] & ~MLFlag.AT_BOUND  # of the spectrum before
     for name in REPLACED:
         row[name] = "" if COLUMNS[name].code == "A" else np.nan
     row["TS"], row["TS_Engine"], row["Npred"] = ts, ENGINE, source["npred"]
@@ -98,10 +102,20 @@ def _write_parameters(row, source, kind, scale, columns):
         row[column] = sign * pars[name]["value"]
         error = _number(pars[name]["error"])
         row[f"Unc_{column}"] = error if error > 0 else np.nan
+        if error > 0 and name not in _NORMS and _at_bound(source.spectral_pars[name]):
+            row[f"Unc_{column}"] = np.nan
+            row["ML_Flags"] = int(np.ma.filled(row["ML_Flags"], 0)) | MLFlag.AT_BOUND
     index_error = row["Unc_PL_Index"] if kind == "PowerLaw" else np.nan
     if np.isfinite(index_error):  # where density and index are independent
         row["Pivot_Energy"] = source["pivot_energy"]
         row["PL_Flux_Density"], row["Unc_PL_Flux_Density"] = source["dnde"], source["dnde_err"]
+
+
+def _at_bound(par):
+    """Whether a parameter stands at an end of its range, to which MINUIT only comes close."""
+    low, high = float(par["min"]), float(par["max"])
+    value = float(par["value"])
+    return min(abs(value - low), abs(high - value)) < _CLOSE * (high - low)
 
 
 def write_place(row, source):

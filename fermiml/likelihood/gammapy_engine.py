@@ -8,6 +8,7 @@ it. `tests/test_likelihood.py` checks that gammapy's `Fit` gives the same TS on 
 
 import logging
 import os
+import signal
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -187,8 +188,7 @@ class _Pool:
                 result = self.parts.load(task)
                 yield i, self._kept(task, run_task(task)) if result is None else result
             return
-        # spawn: a fork of a process with threads (BLAS, a network) may hang.
-        with single_threads(), ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        with single_threads(), _workers(jobs) as pool:
             running = {}
             for i, task in tasks:
                 result = self.parts.load(task)
@@ -209,6 +209,13 @@ class _Pool:
     def _kept(self, task, result):
         self.parts.save(task, result)
         return result
+
+
+def _workers(jobs):
+    """Processes that end without a word at Ctrl-C, which this one answers. A fork of a process
+    with threads (BLAS, a network) may hang, so they are spawned."""
+    quietly = signal.SIGINT, signal.SIG_DFL
+    return ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, quietly)
 
 
 @contextmanager

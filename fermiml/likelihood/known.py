@@ -36,9 +36,9 @@ def expected_ts(cube, known):
 def recovered(cube, known, catalogs, radius):
     """A table of the known sources in the data that could be found, the best first.
 
-    For each of `catalogs` (name -> SourceCatalog) it names the source that is this one, with
-    separation (deg) and offset in units of the joint error. Pairs are within `radius` (deg), one to
-    one, in order of TS x exp(-(d/radius)^2).
+    For each of `catalogs` (name -> SourceCatalog) columns Name_, Sep_ and Sigma_Known_ with that
+    name say which source is this one, its separation (deg) and offset in units of the joint error.
+    Pairs are within `radius` (deg), one to one, in order of TS x exp(-(d/radius)^2).
     """
     inside = known[in_data(cube, known)]
     ts = expected_ts(cube, inside)
@@ -57,7 +57,7 @@ def recovered(cube, known, catalogs, radius):
         )
         table[f"Name_{name}"] = np.full(len(table), "", "U18")
         table[f"Name_{name}"][pairs.first] = catalog.table["Source_Name"][pairs.second]
-        for what, values in (("Sep", pairs.separation), ("Sigma", sigma)):
+        for what, values in (("Sep", pairs.separation), ("Sigma_Known", sigma)):
             table[f"{what}_{name}"] = np.full(len(table), np.nan)
             table[f"{what}_{name}"][pairs.first] = values
     return table

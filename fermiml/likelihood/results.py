@@ -63,6 +63,7 @@ def _write_spectrum(row, kind, spectrum):
     half = np.array([1.0, 1.0, 0.5 if kind == "LogParabola" else 1.0])  # beta
     values = spectrum.values * half
     errors = np.sqrt(np.maximum(np.diag(spectrum.covariance), 0)) * half
+    errors[1:][np.array(spectrum.at_bound)] = np.nan
     for name, value, error in zip(PARAMETERS[kind][:3], values, errors, strict=False):
         row[name], row[f"Unc_{name}"] = value, error if error > 0 else np.nan
     if kind == "PLSuperExpCutoff":
@@ -93,8 +94,11 @@ def _flag(table, rows, cube):
     flags = np.ma.filled(table["ML_Flags"], 0).astype(int)
     fitted = np.array(sorted(rows), int)
     bits = _response_bits(cube)
+    flags[fitted] &= ~MLFlag.AT_BOUND  # of the spectrum before
     for number in fitted:
         flags[number] |= bits
+        if any(rows[number]["spectrum"].at_bound):
+            flags[number] |= MLFlag.AT_BOUND
         if not rows[number]["converged"]:
             flags[number] |= MLFlag.NOT_CONVERGED
     position = SourceCatalog(table).positions

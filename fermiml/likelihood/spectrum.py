@@ -27,6 +27,7 @@ class Spectrum:
     covariance: np.ndarray
     exp_index: float
     loss: float = np.nan
+    at_bound: tuple = (False, False)  # whether index and curvature stand at an end of their range
 
     def flux(self, low, high, power=0):
         """Integral of E^power x flux density, and its 1-sigma error."""
@@ -51,6 +52,9 @@ def read(region, source, fit, kind):
     column = region.column(source)
     scale = np.array([region.sources.amplitude[source], 1.0, 1.0])
     shapes = region.sources.shapes
+    shape = slice(INDEX, CURVATURE + 1)
+    value, free = fit.state[column, shape], fit.free[column, shape]
+    at_bound = free & ((value <= region.low[column, shape]) | (value >= region.high[column, shape]))
     return Spectrum(
         kind,
         float(shapes.pivot[source]),
@@ -58,6 +62,7 @@ def read(region, source, fit, kind):
         fit.block(column) * np.outer(scale, scale),
         float(shapes.exp_index[source]),
         fit.loss,
+        tuple(at_bound.tolist()),
     )
 
 

@@ -31,8 +31,9 @@ def plot_completeness_purity(by_name, ax=None, *, purity=0.95):
 
 
 def plot_shares(
-    by_name, ax=None, *, key="TS", value="found", xlabel="oracle TS", ylabel="completeness"
-):
+    by_name, ax=None, *, key="TS", value="found", xlabel="oracle TS", ylabel="completeness",
+    joined=True,
+):  # fmt: skip
     """Shares with their intervals in bins: completeness against oracle TS or flux, and the like.
 
     Parameters
@@ -40,6 +41,8 @@ def plot_shares(
     by_name : dict
         Name -> list of dictionaries with the bin's edges (under `key`) and, under `value`, the
         share, its low and its high end.
+    joined : bool
+        Whether a line joins the bins.
     """
     ax = style.new_axes() if ax is None else ax
     for number, (color, (name, rows)) in enumerate(_coloured(by_name)):
@@ -50,10 +53,26 @@ def plot_shares(
         height, bars = _bars([row[value] for row in rows])
         middle = np.sqrt(low * high) * 1.02**number  # so that bars of several lie side by side
         ax.errorbar(middle, height, yerr=bars, color=color, marker="o",
-                    ms=4, lw=1.2, label=name)  # fmt: skip
+                    ms=4, lw=1.2, ls="-" if joined else "", label=name)  # fmt: skip
     ax.set_xscale("log")
     ax.xaxis.set_minor_formatter("")  # on less than a decade these would overlap
     return _finish(ax, ylim=(0, 1.04), xlabel=xlabel, ylabel=ylabel)
+
+
+def plot_curve(rows, ax=None, *, key="TS", value="completeness"):
+    """A curve with the band of its errors; what is not known is not drawn.
+
+    Parameters
+    ----------
+    rows : list of dict
+        The place (under `key`) and, under `value`, the share, its low and its high end.
+    """
+    ax = style.new_axes() if ax is None else ax
+    x = [row[key] for row in rows]
+    share, low, high = np.array([row[value] for row in rows], float).reshape(-1, 3).T
+    ax.plot(x, share, color=style.GREY, lw=1.4)
+    ax.fill_between(x, low, high, color=style.GREY, alpha=0.35, lw=0)
+    return ax
 
 
 def plot_reliability(by_name, ax=None):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.files import check_new, write_text
+from fermiml.files import check_new, make_folder, write_text
 from fermiml.likelihood.compare import BOTH, ML, TRADITIONAL
 from fermiml.plot import compare as plots
 from fermiml.plot import sky, style
@@ -20,8 +20,8 @@ _OWN = (
     Shown("TS_Traditional", "TS trad.", 1),
     Shown("Sep_Both", "Apart", 3),
     Shown("Sigma_Both", "Apart (sigma)"),
-    Shown("Sigma_ML", "ML off (sigma)"),
-    Shown("Sigma_Traditional", "Trad. off (sigma)"),
+    Shown("Sigma_Final_ML", "ML off (sigma)"),
+    Shown("Sigma_Final_Traditional", "Trad. off (sigma)"),
 )
 _FIGURES = {
     "map": "Counts and sources.",
@@ -34,14 +34,13 @@ _FIGURES = {
 def check_folder(folder, overwrite=False):
     """Make the folder; refuse one that holds a comparison, before the long work begins."""
     folder = Path(folder).expanduser()
-    if folder.exists() and not folder.is_dir():
+    if folder.is_file():
         raise InputError(f"{folder}: is a file; give the name of a folder")
     if not folder.parent.is_dir():
         raise InputError(f"{folder}: the folder {folder.parent} does not exist")
     for name in FILES if folder.is_dir() else ():
         check_new(folder / name, overwrite)
-    folder.mkdir(exist_ok=True)
-    return folder
+    return make_folder(folder)
 
 
 def write(comparison, folder, overwrite=False):

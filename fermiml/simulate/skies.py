@@ -10,7 +10,7 @@ from tqdm import tqdm
 from fermiml import __version__, checkpoint
 from fermiml.catalog.models import to_xml
 from fermiml.errors import InputError
-from fermiml.files import PREFIX, is_folder, move, remove_own, scratch
+from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
 from fermiml.simulate import fields as sky_fields
 from fermiml.simulate import write
 
@@ -74,7 +74,7 @@ def _give_up(output, found):
 @contextmanager
 def _building(folder, output):
     """A temporary folder, whose files go to `folder` only when the block has succeeded."""
-    with scratch(output, folder.name, _FILES) as temporary:
+    with writing(folder), scratch(output, folder.name, _FILES) as temporary:
         yield temporary
         folder.mkdir(exist_ok=True)
         made = [path for path in temporary.iterdir() if not path.name.startswith(PREFIX)]

@@ -40,7 +40,7 @@ def read_list(path):
     if not path.exists():
         raise InputError(f"{path}: no such file (a list of FT1 files)")
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is no text file with one FT1 name a line") from error
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]

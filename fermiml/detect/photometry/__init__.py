@@ -5,5 +5,6 @@ background; no model of the diffuse emission is needed.
 """
 
 from fermiml.detect.photometry.run import measure
+from fermiml.detect.photometry.table import drop_errors_at_bounds
 
-__all__ = ["measure"]
+__all__ = ["drop_errors_at_bounds", "measure"]

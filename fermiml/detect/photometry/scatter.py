@@ -34,7 +34,7 @@ def scatter(fit, probes, vectors):
     total, leak = _information(fit, templates)
     cross = fit.cross_information(templates)
     free = total - np.einsum("ij,ij->j", cross, fit.solve(cross))
-    used = free > _SEEN * np.maximum(total, 0.1 * total.max())
+    used = free > _SEEN * np.maximum(total, 0.1 * total.max(initial=0.0))
     residual, free, leak, places = residual[used], free[used], leak[used], places[used]
     excess = np.minimum(residual**2, _CLIP * free) - free
     scale = (free * leak) ** 2

@@ -23,6 +23,15 @@ class Spectra:
     counts: np.ndarray  # (source, plane): that the spectrum predicts
     log_likelihood: np.ndarray  # relative to no source, without the prior
 
+    @property
+    def at_bound(self):
+        """(source, 2): whether index and bend stand at an end of their range.
+
+        What they would be beyond it, and so their errors, is not known.
+        """
+        low, high = _LIMITS[:, 1:]
+        return (self.parameters[:, 1:] <= low) | (self.parameters[:, 1:] >= high)
+
 
 class Folding:
     """Predicted counts per plane of spectra: photons of the true bins, folded."""

@@ -6,7 +6,7 @@ from astropy.coordinates import FK5
 from astropy.table import Table
 
 from fermiml.catalog import spectra as shapes
-from fermiml.catalog.columns import BAND_EDGES, COLUMNS, N_ML_BANDS
+from fermiml.catalog.columns import BAND_EDGES, COLUMNS, N_ML_BANDS, MLFlag
 from fermiml.catalog.positions import single
 from fermiml.detect.photometry import spectra
 from fermiml.detect.photometry.positions import ellipses
@@ -24,6 +24,7 @@ WORKING = {
     "ML_Shift": "deg",
     "ML_Goodness": "",
 }
+_BOUNDED = ("PL_Index", "LP_Index", "LP_beta")  # the order of ML_At_Bound
 FILLED = (
     "RAJ2000", "DEJ2000", "GLON", "GLAT", "Conf_68_SemiMajor", "Conf_68_SemiMinor",
     "Conf_68_PosAng", "Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng", "Pivot_Energy",
@@ -52,6 +53,7 @@ def empty_table(position):
     for name, unit in WORKING.items():
         table[name] = np.full(len(position), np.nan, "f4")
         table[name].unit = u.Unit(unit) if unit else None
+    table["ML_At_Bound"] = np.zeros((len(position), len(_BOUNDED)), bool)
     put_positions(table, np.arange(len(position)), position)
     return table
 
@@ -76,6 +78,21 @@ def fill(table, result, own, rows):
         if values.dtype.kind == "f":  # an error beyond single precision is no error
             values = np.where(np.abs(values) < np.finfo("f4").max, values, np.nan)
         table[name][rows] = values
+    bound = table["ML_At_Bound"][rows]
+    curved = columns["SpectrumType"] == "LogParabola"
+    bound = np.where(curved, bound[:, 1:].any(axis=1), bound[:, 0])
+    table["ML_Flags"][rows[bound]] |= MLFlag.AT_BOUND
+
+
+def drop_errors_at_bounds(table):
+    """Make the errors of parameters NaN that stand at their bounds, in place.
+
+    The likelihood beyond is not known, so its width there is no error; but the classifier of
+    spectra was trained with these widths and sees them before.
+    """
+    for name, bound in zip(_BOUNDED, np.transpose(table["ML_At_Bound"]), strict=True):
+        table[f"Unc_{name}"][bound] = np.nan
+    table.remove_column("ML_At_Bound")
 
 
 def _spectra(result, own):
@@ -99,6 +116,7 @@ def _spectra(result, own):
         "Npred": power.counts[own].sum(axis=1),
     }
     columns |= _parabola(result, own, pivot)
+    columns["ML_At_Bound"] = np.column_stack([power.at_bound[own, 0], curved.at_bound[own]])
     is_curved = bend > _CURVED
     columns["SpectrumType"] = np.where(is_curved, "LogParabola", "PowerLaw")
     for name, low, energy, unit in (

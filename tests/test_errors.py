@@ -1,0 +1,162 @@
+"""What happens when the system fails: full disks, missing parts, Ctrl-C, terminals in ASCII."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import latfiles as lat
+import pytest
+from catalogs import sample
+from click.testing import CliRunner
+
+from fermiml import SkyCube, SourceCatalog
+from fermiml.cli.base import Command
+from fermiml.cli.main import main
+from fermiml.errors import InputError
+from fermiml.plot import style
+from fermiml.sky import irfs
+
+
+@contextmanager
+def full_disk(size):
+    """No file may grow beyond a size: writing more is an OSError, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def command(error):
+    """A command that ends with an error."""
+
+    @click.command(cls=Command)
+    def fail():
+        raise error
+
+    return CliRunner().invoke(fail, [])
+
+
+@pytest.mark.parametrize("what", ["catalog", "figure"])
+def test_a_full_disk_is_one_line_and_leaves_the_old_output(what, tmp_path):
+    path = tmp_path / ("ml.fits" if what == "catalog" else "ml.png")
+    path.write_bytes(b"old")
+    figure = style.new_figure(4, 4)
+    figure.add_subplot().plot([0, 1])
+    with (
+        full_disk(4000),
+        pytest.raises(InputError, match=f"{path}: cannot be written .File too large"),
+    ):
+        if what == "catalog":
+            sample().write(path, overwrite=True)
+        else:
+            style.save(figure, path, overwrite=True)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_errors_of_the_system_are_one_line():
+    result = command(OSError(28, "No space left on device", "cache/a.json"))
+    assert result.exit_code == 2
+    assert result.output == "fermiml: error: cache/a.json: No space left on device\n"
+
+
+def test_folders_that_cannot_be_made(tmp_path, monkeypatch):
+    """As of a folder that belongs to somebody else."""
+
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    result = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "x")])
+    assert result.exit_code == 2
+    assert result.output == (
+        f"fermiml: error: {tmp_path}/x: this folder cannot be made (Permission denied)\n"
+    )
+
+
+def test_a_missing_file_of_the_installation_is_named(tmp_path, monkeypatch):
+    lat.write_ccube(tmp_path / "cube.fits")
+    gone = Path(irfs.__file__).parent / "P8R3_SOURCE_V3.fits"
+
+    def lost(*_):
+        return gone.open("rb")
+
+    monkeypatch.setattr(irfs, "_read_compact", lost)
+    result = CliRunner().invoke(main, ["info", str(tmp_path / "cube.fits")])
+    assert result.exit_code == 2
+    assert result.output.count("\n") == 1
+    assert str(gone) in result.output and "part of the installation" in result.output
+    assert "LAT data" not in result.output
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    lat.write_ccube(tmp_path / "cube.fits")
+    monkeypatch.setitem(sys.modules, "fermiml.data.irfs", None)
+    with pytest.raises(ImportError):
+        SkyCube.read(tmp_path / "cube.fits")
+    result = CliRunner().invoke(main, ["info", str(tmp_path / "cube.fits")])
+    assert result.exit_code == 2
+    assert "fermiml.data.irfs" in result.output and "part of the installation" in result.output
+
+
+def test_an_interrupt_ends_with_one_line_and_exit_code_130(tmp_path):
+    result = command(KeyboardInterrupt())
+    assert (result.exit_code, result.output) == (130, "fermiml: interrupted\n")
+
+
+def test_a_real_interrupt():
+    code = ("import os, signal, click; from fermiml.cli.base import Command\n"
+            "@click.command(cls=Command)\n"
+            f"def stop(): os.kill(os.getpid(), {int(signal.SIGINT)})\n"
+            "stop([])")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "fermiml: interrupted\n")
+
+
+def test_a_terminal_that_knows_ascii_alone(tmp_path):
+    """What it has no letters for is escaped: a file's name, and the text of a list of files."""
+    path = tmp_path / "Frühjahr_γ.fits"
+    lat.write_ccube(path)
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    for name in (path, tmp_path / "nöchts.fits"):
+        done = subprocess.run(
+            [sys.executable, "-c", "from fermiml.cli.main import main; main()", "info", name],
+            capture_output=True,
+            env=environment,
+        )
+        text = (done.stdout + done.stderr).decode("ascii")
+        assert done.returncode == (0 if name == path else 2)
+        assert "Traceback" not in text
+
+
+def test_infinite_values_are_not_known():
+    """3FGL writes -inf where it has no value, such as an error ellipse."""
+    inf = float("inf")
+    known = SourceCatalog.from_table(
+        {"Source_Name": ["3FGL A", "3FGL B"], "RA": [83.6, 83.7], "DEC": [22.0, 22.1],
+         "Conf_95_SemiMajor": [-inf, 0.05], "Conf_95_SemiMinor": [-inf, 0.05],
+         "Signif_Avg": [-inf, 9.0], "Unc_Flux1000": [inf, 1e-10]}
+    )  # fmt: skip
+    assert not [c for c in ("Conf_95_SemiMajor", "Signif_Avg", "Unc_Flux1000")
+                if known.table[c][0] == known.table[c][0]]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sample().associate(known)
+
+
+@pytest.mark.parametrize("release", ["gll_psc_v08.fit", "gll_psc_v16.fit", "gll_psc_v35.fit"])
+def test_releases_are_associated_without_warnings(release):
+    fermipy = pytest.importorskip("fermipy")
+    known = SourceCatalog.read(f"{fermipy.PACKAGE_DATA}/catalogs/{release}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        found = sample().associate(known)
+    assert found[0]["ASSOC_FGL"]
