@@ -133,6 +133,17 @@ def test_chosen_pixels_are_as_good_as_all():
     assert flux[row, column] == pytest.approx(3e-9, rel=0.35)
 
 
+def test_a_psf_table_that_ends_where_the_counts_do_gives_the_same_map():
+    cube = make_cube(1, width=1.3)
+    (component,) = cube.components
+    expected = [component.background.data]
+    whole, _ = tsmap.SignificanceMaps([component], 2.2)(expected)
+    energy, psf = np.geomspace(EDGES[0], EDGES[-1], 40), component.psf
+    component.psf = type(psf)(energy, psf.rad, psf.at(energy))
+    short, _ = tsmap.SignificanceMaps([component], 2.2)(expected)
+    assert short == pytest.approx(whole, abs=0.1)
+
+
 def test_components_add_up():
     """Two halves of the data, as two components, are worth as much as the whole."""
     cube = make_cube(1, width=1.3)

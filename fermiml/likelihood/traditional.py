@@ -27,7 +27,7 @@ from fermiml.likelihood.tsmap import SignificanceMaps
 log = logging.getLogger(__name__)
 
 _RECORD = ("SECONDS", "CPU_SECS", "ROUNDS")  # of the meta of a result
-_VERSION = 1  # of this method: results of another one are not taken from the cache
+_VERSION = 2  # of this method: results of another one are not taken from the cache
 
 
 @dataclass(frozen=True)
