@@ -161,14 +161,12 @@ def test_wrong_settings_are_named():
         SourceDetector(stub(), localizer="best")
 
 
-def test_data_below_the_bands_are_refused(tmp_path, folder):
+def test_data_below_the_bands_are_refused(tmp_path):
     """100-400 MeV: no band of the networks."""
     edges = np.geomspace(100, 400, 5)
     write_ccube(tmp_path / "low.fits", np.ones((4, 60, 80), np.int32), edges=edges)
     write_bexpmap(tmp_path / "e.fits", nodes=edges)
-    cube = SkyCube.read(
-        tmp_path / "low.fits", exposure=tmp_path / "e.fits", psf=folder / "psf.fits"
-    )
+    cube = SkyCube.read(tmp_path / "low.fits", exposure=tmp_path / "e.fits")
     with pytest.raises(InputError, match="no energy bin lies above 500 MeV"):
         detect(cube)
 

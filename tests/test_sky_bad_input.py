@@ -236,6 +236,24 @@ def test_background_on_another_grid(tmp_path):
         SkyCube.read(path, background=tmp_path / "model.fits")
 
 
+@pytest.mark.parametrize("nodes", [lat.EDGES[3:], lat.EDGES[:-3]])
+def test_psf_that_does_not_cover_the_energies(tmp_path, nodes):
+    path = cube_file(tmp_path)
+    lat.write_gtpsf(tmp_path / "psf.fits", nodes=nodes)
+    expected = (
+        rf"psf.fits\) covers {nodes[0]:.4g}-.* MeV, the counts need 500-5e\+05 MeV; run gtpsf"
+    )
+    with pytest.raises(InputError, match=expected):
+        SkyCube.read(path, psf=tmp_path / "psf.fits")
+
+
+def test_psf_nodes_may_end_in_the_middle_of_the_last_bins(tmp_path):
+    path = cube_file(tmp_path)
+    lat.write_gtpsf(tmp_path / "psf.fits", nodes=np.sqrt(lat.EDGES[:-1] * lat.EDGES[1:]))
+    component = SkyCube.read(path, psf=tmp_path / "psf.fits").components[0]
+    assert "psf.fits" in component.origins["psf"].text
+
+
 def test_options_that_do_not_fit(tmp_path):
     path = cube_file(tmp_path)
     with pytest.raises(InputError, match="width can only be chosen for FT1"):

@@ -3,11 +3,14 @@
 import latfiles as lat
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.coordinates import SkyCoord
+from gammapy.maps import MapAxis
 from numpy.testing import assert_allclose
 
 from fermiml import InputError, SkyCube
 from fermiml.sky import exposure as exposures
+from fermiml.sky import irfs
 
 
 def assert_all_counts_found(cube, total):
@@ -147,6 +150,22 @@ def test_response_follows_the_order_of_preference(tmp_path):
     assert default == header
     assert component.origins["psf"].assumed
     assert "no IRF in the header: P8R3_SOURCE_V3 is assumed" in component.notes
+
+
+def test_a_psf_far_from_the_irf_is_told(tmp_path, caplog):
+    """A Gaussian of 0.5 deg at all energies is no LAT PSF; the table of the IRF itself is."""
+    lat.write_ccube(tmp_path / "cube.fits")
+    lat.write_gtpsf(tmp_path / "psf.fits", sigma=0.5)
+    component = SkyCube.read(tmp_path / "cube.fits", psf=tmp_path / "psf.fits").components[0]
+    (note,) = (note for note in component.notes if "is far from that of" in note)
+    assert "P8R3_SOURCE_V3 FRONT+BACK: its 68 % radius at 3.749e+05 MeV is 0.755 deg" in note
+    assert note in caplog.text
+
+    caplog.clear()
+    axis = MapAxis.from_energy_edges(lat.EDGES * u.MeV, name="energy_true")
+    good = irfs.Response.load("P8R3_SOURCE_V3").psf.to_gammapy(axis)
+    SkyCube.read(tmp_path / "cube.fits", psf=good)
+    assert "is far from" not in caplog.text
 
 
 def test_a_response_that_is_not_there_is_replaced_and_said(tmp_path):

@@ -5,6 +5,7 @@ P8R3_SOURCE_V3 FRONT+BACK. What had to be assumed or estimated is written down.
 """
 
 import dataclasses
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,12 @@ from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
 from fermiml.sky.cube import EnergyDispersion, Origin
 from fermiml.sky.fitsmaps import read_nodes_map
+from fermiml.sky.interpolate import within_reach
 from fermiml.sky.psf import PSF
+
+log = logging.getLogger(__name__)
+_PSF_BEYOND = np.log(1.5)  # in ln E, the most that the middle of a bin may lie beyond a PSF table
+_PSF_FAR = 1.2  # ratio of r68 to that of the IRF; real gtpsf files are within 1.04
 
 
 def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
@@ -27,6 +33,8 @@ def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
         component.exposure = _read_exposure(exposure, component)
         component.origins["exposure"] = Origin(_name(exposure))
         exposure = None
+    if component.psf is not None:
+        check_psf(component)
     missing = [p for p in (component.psf, component.exposure, component.edisp) if p is None]
     if missing or exposure is not None:
         _complete_from_irf(component, exposure, irf, evtype)
@@ -159,6 +167,45 @@ def _dispersion(component, response):
     edges = component.energy_edges
     true_edges = irfs.true_energies(edges)
     return EnergyDispersion(true_edges, response.edisp_matrix(true_edges, edges))
+
+
+def check_psf(component):
+    """Refuse a given PSF that does not cover the bins, and warn of one far from the IRF's."""
+    edges, nodes = component.energy_edges, component.psf.energy
+    energy = np.sqrt(edges[:-1] * edges[1:])
+    if not within_reach(np.log(nodes), np.log(energy), _PSF_BEYOND).all():
+        raise InputError(
+            f"the PSF ({component.origins['psf'].text}) covers {nodes[0]:.4g}-{nodes[-1]:.4g} MeV, "
+            f"the counts need {edges[0]:.4g}-{edges[-1]:.4g} MeV; run gtpsf for these energies"
+        )
+    response = _named_response(component.selection)
+    if response is None:
+        return
+    ours, irf = (p.containment_radius(energy, 0.68) for p in (component.psf, response.psf))
+    worst = np.argmax(np.abs(np.log(ours / irf)))
+    if not 1 / _PSF_FAR < ours[worst] / irf[worst] < _PSF_FAR:
+        _warn(
+            component,
+            f"the PSF ({component.origins['psf'].text}) is far from that of {response.name} "
+            f"{'+'.join(response.types)}: its 68 % radius at {energy[worst]:.4g} MeV is "
+            f"{ours[worst]:.3g} deg instead of {irf[worst]:.3g} deg",
+        )
+
+
+def _named_response(selection):
+    """The response that the header names; None where it names none or there is no table of it."""
+    if selection.irf_name is None:
+        return None
+    try:
+        return irfs.Response.load(selection.irf_name, selection.evtype or irfs.ALL_EVENTS)
+    except InputError:
+        return None
+
+
+def _warn(component, text):
+    """A note that is also said at once."""
+    log.warning("%s: %s", component.name, text)
+    component.notes.append(text)
 
 
 def check_exposure(component, samples=400):
