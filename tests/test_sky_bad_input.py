@@ -270,6 +270,21 @@ def test_options_that_do_not_fit(tmp_path):
         SkyCube.read(cube_file_without_irf(tmp_path), evtype=33)
 
 
+def test_an_unknown_response_is_refused_although_the_header_names_one(tmp_path):
+    path = cube_file(tmp_path)
+    with pytest.raises(InputError, match="unknown IRF 'P9_SOURCE_V1'"):
+        SkyCube.read(path, irf="P9_SOURCE_V1")
+    with pytest.raises(InputError, match="event type 33 is not a sum"):
+        SkyCube.read(path, evtype=33)
+
+
+def test_one_event_type_for_components_of_several(tmp_path):
+    lat.write_ccube(tmp_path / "ccube_00.fits", listed=lat.cuts(evtype=16))
+    lat.write_ccube(tmp_path / "ccube_01.fits", listed=lat.cuts(evtype=32))
+    with pytest.raises(InputError, match="evtype 48 cannot be that of all components"):
+        SkyCube.read(tmp_path, evtype=48)
+
+
 def cube_file_without_irf(folder):
     path = folder / "silent.fits"
     if not path.exists():
