@@ -79,6 +79,14 @@ def test_the_sources_are_found_where_they_are(catalog):
     assert {"SECONDS", "CPU_SECS", "ROUNDS"} <= set(catalog.table.meta)
 
 
+def test_a_flux_that_reaches_far_below_the_data_is_not_known(monkeypatch):
+    monkeypatch.setattr("test_traditional.EDGES", [1e4, 2e4, 5e4, 2e5])
+    table = traditional.detect_traditional(make_cube(1, background=0.1, width=1.5)).table
+    assert len(table) and np.all(np.isfinite(table["PL_Flux_Density"]))
+    for name in ("Flux1000", "Unc_Flux1000", "Energy_Flux100"):
+        assert np.all(np.isnan(table[name]))
+
+
 def test_ts_is_that_of_the_likelihood(cube, catalog):
     """Taking the source away and fitting everything else anew gives the same TS."""
     place = catalog.positions.galactic
