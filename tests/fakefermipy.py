@@ -133,6 +133,7 @@ class Analysis:
         self.fits, self.optimizers = [], []
         self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
         self._fitcache = None
+        self.energies = np.geomspace(1e3, 1e6, 13)  # MeV
 
     like = property(lambda self: self.components[0].like)
 

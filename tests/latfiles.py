@@ -127,15 +127,15 @@ def write_bexpmap(path, value=1e11, *, nodes=EDGES, allsky=True, **grid):
     fits.HDUList([fits.PrimaryHDU(data, header), energies, gti_hdu()]).writeto(path)
 
 
-def write_gtpsf(path, sigma=0.5):
+def write_gtpsf(path, sigma=0.5, nodes=EDGES):
     """gtpsf output: a Gaussian of `sigma` deg at every energy."""
     theta = np.linspace(0, 30, 3001)
     profile = np.exp(-0.5 * (theta / sigma) ** 2) / (2 * np.pi * np.radians(sigma) ** 2)
     psf = fits.BinTableHDU.from_columns(
         [
-            fits.Column("Energy", "1D", array=EDGES),
-            fits.Column("Exposure", "1D", array=np.full(len(EDGES), 1e11)),
-            fits.Column("Psf", "3001D", array=np.tile(profile, (len(EDGES), 1))),
+            fits.Column("Energy", "1D", array=nodes),
+            fits.Column("Exposure", "1D", array=np.full(len(nodes), 1e11)),
+            fits.Column("Psf", "3001D", array=np.tile(profile, (len(nodes), 1))),
         ],
         name="PSF",
     )

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fermiml import InputError, SourceCatalog
+from fermiml.catalog import derive
 from fermiml.catalog.columns import COLUMNS, FLAG_MEANING, MLFlag
 from fermiml.catalog.positions import position_angle, source_names
 
@@ -188,6 +189,16 @@ def test_flux_far_below_the_data_is_not_known():
     ).table
     assert np.all(np.isnan(high["Flux1000"])) and np.all(np.isnan(high["Energy_Flux100"]))
     assert np.isfinite(reach["Flux1000"][0]) and np.isfinite(reach["Energy_Flux100"][0])
+
+
+def test_extrapolated_fluxes_are_forgotten_by_the_same_rule():
+    """Data from 3 GeV tell the flux above 1 GeV, and not that above 100 MeV."""
+    table = sample().table
+    derive.forget_extrapolated(table, {"EMIN": 3000.0})
+    assert [name for name, *_ in derive.integrals({"EMIN": 3000.0})] == ["Flux1000"]
+    assert np.isfinite(table["Flux1000"][0]) and np.all(np.isnan(table["Energy_Flux100"]))
+    assert np.all(np.isnan(table["Unc_Energy_Flux100"]))
+    assert len(derive.integrals({})) == 2
 
 
 def test_unknown_columns_stay_behind_ours():

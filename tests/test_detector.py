@@ -7,7 +7,7 @@ import pytest
 import starfield
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from latfiles import CENTER, cuts, write_bexpmap, write_ccube, write_gtpsf, write_hpx
+from latfiles import CENTER, EDGES, cuts, write_bexpmap, write_ccube, write_gtpsf, write_hpx
 
 from fermiml import InputError, SkyCube, SourceCatalog, SourceDetector
 from fermiml.catalog.columns import MLFlag
@@ -114,6 +114,18 @@ def test_a_selection_circle_makes_no_sources_at_its_rim(sky, tmp_path, read, fol
     assert separations(catalog, known).max() < 0.12
 
 
+def test_fluxes_that_reach_far_below_the_data_are_not_known(sky, tmp_path, folder):
+    """Data from 8.9 GeV have spectra and classes, but no flux from 1 GeV or 100 MeV on."""
+    counts = starfield.binned(*sky[1:])[5:]
+    write_ccube(tmp_path / "high.fits", counts, shape=(180, 180), edges=EDGES[5:])
+    response = {"exposure": folder / "exposure.fits", "psf": folder / "psf.fits"}
+    table = detect(SkyCube.read(tmp_path / "high.fits", **response), photometry=True).table
+    assert len(table)
+    assert np.all(np.isfinite(table["PL_Flux_Density"])) and np.all(table["ML_Class"] != "")
+    for name in ("Flux1000", "Energy_Flux100"):
+        assert np.all(np.isnan(table[name])) and np.all(np.isnan(table[f"Unc_{name}"]))
+
+
 def separations_to(position, catalog):
     """Distance of each row to the nearest position."""
     return catalog.positions.galactic.match_to_catalog_sky(position)[1].deg
@@ -163,14 +175,12 @@ def test_wrong_settings_are_named():
         SourceDetector(stub(), localizer="best")
 
 
-def test_data_below_the_bands_are_refused(tmp_path, folder):
+def test_data_below_the_bands_are_refused(tmp_path):
     """100-400 MeV: no band of the networks."""
     edges = np.geomspace(100, 400, 5)
     write_ccube(tmp_path / "low.fits", np.ones((4, 60, 80), np.int32), edges=edges)
     write_bexpmap(tmp_path / "e.fits", nodes=edges)
-    cube = SkyCube.read(
-        tmp_path / "low.fits", exposure=tmp_path / "e.fits", psf=folder / "psf.fits"
-    )
+    cube = SkyCube.read(tmp_path / "low.fits", exposure=tmp_path / "e.fits")
     with pytest.raises(InputError, match="no energy bin lies above 500 MeV"):
         detect(cube)
 

@@ -277,6 +277,16 @@ def test_the_catalog_says_new_or_known(analysis):
     assert np.all(np.isfinite(table["Unc_Flux1000"]))
 
 
+def test_fluxes_that_reach_far_below_the_data_are_not_known(analysis):
+    """Also when the seeds come from a catalog that does not say where its data began."""
+    gta = analysis()
+    gta.energies = np.geomspace(1e4, 1e6, 9)
+    seeds, done, _ = run(gta)
+    table = outputs.collect(gta, seeds, done)["catalog"].table
+    assert np.all(np.isnan(table["Flux1000"])) and np.all(np.isnan(table["Energy_Flux100"]))
+    assert table.meta["EMIN"] == 1e4
+
+
 def test_every_seed_is_a_peak_with_its_fate(analysis):
     gta = analysis()
     seeds, done, _ = run(gta)

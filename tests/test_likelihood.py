@@ -15,6 +15,7 @@ from fermiml.catalog.columns import MLFlag
 from fermiml.likelihood import background, gammapy_engine, grouping, measure, seeds
 from fermiml.likelihood.datasets import to_datasets
 from fermiml.likelihood.gammapy_engine import fit
+from fermiml.sky.psf import PSF
 
 FOUR = ([98.6, 101.6, 100.0, 100.9], [44.0, 46.1, 43.2, 45.05])
 FLUX = [3e-10, 1e-9, 5e-10, 3e-10]
@@ -201,6 +202,52 @@ def _gammapy_ts(data, sources, number):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return loss(templates[:number] + templates[number + 1 :]) - loss(templates)
+
+
+@pytest.mark.parametrize("nodes", [None, 5])
+def test_gammapy_expects_the_same_counts_whatever_the_psf_table(nodes):
+    """A gtpsf table has its own energies, and may end where the counts do."""
+    from gammapy.modeling.models import PointSpatialModel, PowerLawSpectralModel, SkyModel
+
+    from fermiml.simulate import render
+
+    source = sky.power_laws([100.0], [45.0], [3e-9])
+    data = sky.cube(source, width=6.0)
+    if nodes:
+        energy, psf = np.geomspace(*sky.EDGES[[0, -1]], nodes), data.components[0].psf
+        data.components[0].psf = PSF(energy, psf.rad, psf.at(energy))
+    (dataset,) = to_datasets(data)
+    place = PointSpatialModel(lon_0="100 deg", lat_0="45 deg", frame="galactic")
+    amplitude = f"{source.amplitude[0]} MeV-1 s-1 cm-2"
+    spectrum = PowerLawSpectralModel(index=2.2, amplitude=amplitude, reference="1 GeV")
+    dataset.models = [SkyModel(spectrum, place)]
+    theirs = dataset.npred_signal().data.sum(axis=(1, 2))
+    ours = render.total(sky.observation(width=6.0)[0], source).sum(axis=(1, 2))
+    np.testing.assert_allclose(theirs, ours, rtol=0.04)
+
+
+@pytest.mark.latdata
+def test_gammapy_evaluates_the_real_galactic_centre(latdata):
+    from gammapy.modeling.models import PointSpatialModel, PowerLawSpectralModel, SkyModel
+
+    stem = str(latdata / "real" / "3fhl_gc" / "fermi-3fhl-gc-")
+    data = SkyCube.read(
+        f"{stem}counts-cube.fits.gz",
+        exposure=f"{stem}exposure-cube.fits.gz",
+        psf=f"{stem}psf-cube.fits.gz",
+        background=f"{stem}background-cube.fits.gz",
+    )
+    (dataset,) = to_datasets(data)
+    place = PointSpatialModel(lon_0="0 deg", lat_0="0 deg", frame="galactic")
+    spectrum = PowerLawSpectralModel(
+        index=2.0, amplitude="1e-16 MeV-1 s-1 cm-2", reference="20 GeV"
+    )
+    dataset.models = [SkyModel(spectrum, place)]
+    energy = dataset.counts.geom.axes["energy"].edges.to_value("MeV")
+    exposure = 3.3e11  # cm2 s at the centre, the same within 3 % from 10 to 500 GeV
+    expected = 1e-16 * 2e4**2 * (1 / energy[:-1] - 1 / energy[1:]) * exposure
+    signal = dataset.npred_signal().data.sum(axis=(1, 2))
+    np.testing.assert_allclose(signal, expected, rtol=0.1)
 
 
 def test_a_bright_known_source_outside_the_data_is_part_of_the_model():

@@ -236,6 +236,24 @@ def test_background_on_another_grid(tmp_path):
         SkyCube.read(path, background=tmp_path / "model.fits")
 
 
+@pytest.mark.parametrize("nodes", [lat.EDGES[3:], lat.EDGES[:-3]])
+def test_psf_that_does_not_cover_the_energies(tmp_path, nodes):
+    path = cube_file(tmp_path)
+    lat.write_gtpsf(tmp_path / "psf.fits", nodes=nodes)
+    expected = (
+        rf"psf.fits\) covers {nodes[0]:.4g}-.* MeV, the counts need 500-5e\+05 MeV; run gtpsf"
+    )
+    with pytest.raises(InputError, match=expected):
+        SkyCube.read(path, psf=tmp_path / "psf.fits")
+
+
+def test_psf_nodes_may_end_in_the_middle_of_the_last_bins(tmp_path):
+    path = cube_file(tmp_path)
+    lat.write_gtpsf(tmp_path / "psf.fits", nodes=np.sqrt(lat.EDGES[:-1] * lat.EDGES[1:]))
+    component = SkyCube.read(path, psf=tmp_path / "psf.fits").components[0]
+    assert "psf.fits" in component.origins["psf"].text
+
+
 def test_options_that_do_not_fit(tmp_path):
     path = cube_file(tmp_path)
     with pytest.raises(InputError, match="width can only be chosen for FT1"):
@@ -250,6 +268,21 @@ def test_options_that_do_not_fit(tmp_path):
         SkyCube.read(cube_file_without_irf(tmp_path), irf="P9_SOURCE_V1")
     with pytest.raises(InputError, match="event type 33 is not a sum"):
         SkyCube.read(cube_file_without_irf(tmp_path), evtype=33)
+
+
+def test_an_unknown_response_is_refused_although_the_header_names_one(tmp_path):
+    path = cube_file(tmp_path)
+    with pytest.raises(InputError, match="unknown IRF 'P9_SOURCE_V1'"):
+        SkyCube.read(path, irf="P9_SOURCE_V1")
+    with pytest.raises(InputError, match="event type 33 is not a sum"):
+        SkyCube.read(path, evtype=33)
+
+
+def test_one_event_type_for_components_of_several(tmp_path):
+    lat.write_ccube(tmp_path / "ccube_00.fits", listed=lat.cuts(evtype=16))
+    lat.write_ccube(tmp_path / "ccube_01.fits", listed=lat.cuts(evtype=32))
+    with pytest.raises(InputError, match="evtype 48 cannot be that of all components"):
+        SkyCube.read(tmp_path, evtype=48)
 
 
 def cube_file_without_irf(folder):

@@ -106,7 +106,8 @@ def test_psf_map_can_be_given(dataset):
 def test_the_psf_goes_back_to_gammapy(tmp_path):
     lat.write_ccube(tmp_path / "cube.fits")
     psf = SkyCube.read(tmp_path / "cube.fits").components[0].psf
-    theirs = psf.to_gammapy().containment_radius(0.68, [1, 10] * u.GeV)
+    energy = MapAxis.from_energy_bounds("300 MeV", "30 GeV", nbin=16, name="energy_true")
+    theirs = psf.to_gammapy(energy).containment_radius(0.68, [1, 10] * u.GeV)
     assert_allclose(theirs.to_value("deg"), psf.containment_radius([1e3, 1e4], 0.68), rtol=0.03)
 
 

@@ -3,11 +3,14 @@
 import latfiles as lat
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.coordinates import SkyCoord
+from gammapy.maps import MapAxis
 from numpy.testing import assert_allclose
 
 from fermiml import InputError, SkyCube
 from fermiml.sky import exposure as exposures
+from fermiml.sky import irfs
 
 
 def assert_all_counts_found(cube, total):
@@ -120,7 +123,7 @@ def test_overlapping_good_time_counts_once(tmp_path):
     assert_allclose(merged, [[0, 20], [50, 80]])
 
 
-def test_response_follows_the_order_of_preference(tmp_path):
+def test_response_follows_the_order_of_preference(tmp_path, caplog):
     named = tmp_path / "named.fits"
     lat.write_ccube(named)
     silent = tmp_path / "silent.fits"
@@ -135,18 +138,39 @@ def test_response_follows_the_order_of_preference(tmp_path):
     assert_allclose(given, 0.5 * np.sqrt(-2 * np.log(0.32)), rtol=1e-3)
     assert not component.origins["psf"].assumed
 
-    header, component = psf(named, irf="P8R2_SOURCE_V6", evtype=32)
+    header, component = psf(named)
     assert component.origins["psf"].text == "P8R3_SOURCE_V3 FRONT+BACK, from the header"
-    assert any("ignored" in note for note in component.notes)
+
+    wins, component = psf(named, irf="P8R3_CLEAN_V3", evtype=32)
+    assert component.origins["psf"].text == "P8R3_CLEAN_V3 PSF3, as asked for"
+    assert (component.selection.irf_name, component.selection.evtype) == ("P8R3_CLEAN_V3", 32)
+    assert "--irf P8R3_CLEAN_V3 is taken, although the header says P8R3_SOURCE_V3" in caplog.text
+    assert "--evtype 32 is taken, although the header says 3" in component.notes
 
     asked, component = psf(silent, irf="P8R3_CLEAN_V3", evtype=32)
     assert component.origins["psf"].text == "P8R3_CLEAN_V3 PSF3, as asked for"
-    assert asked < 0.6 * header
+    assert asked == wins < 0.6 * header
 
     default, component = psf(silent)
     assert default == header
     assert component.origins["psf"].assumed
     assert "no IRF in the header: P8R3_SOURCE_V3 is assumed" in component.notes
+
+
+def test_a_psf_far_from_the_irf_is_told(tmp_path, caplog):
+    """A Gaussian of 0.5 deg at all energies is no LAT PSF; the table of the IRF itself is."""
+    lat.write_ccube(tmp_path / "cube.fits")
+    lat.write_gtpsf(tmp_path / "psf.fits", sigma=0.5)
+    component = SkyCube.read(tmp_path / "cube.fits", psf=tmp_path / "psf.fits").components[0]
+    (note,) = (note for note in component.notes if "is far from that of" in note)
+    assert "P8R3_SOURCE_V3 FRONT+BACK: its 68 % radius at 3.749e+05 MeV is 0.755 deg" in note
+    assert note in caplog.text
+
+    caplog.clear()
+    axis = MapAxis.from_energy_edges(lat.EDGES * u.MeV, name="energy_true")
+    good = irfs.Response.load("P8R3_SOURCE_V3").psf.to_gammapy(axis)
+    SkyCube.read(tmp_path / "cube.fits", psf=good)
+    assert "is far from" not in caplog.text
 
 
 def test_a_response_that_is_not_there_is_replaced_and_said(tmp_path):
@@ -209,6 +233,14 @@ def test_fermipy_folder_keeps_components(tmp_path):
         values = [exposures.sample(c.exposure, c.center[None], 1e3)[0, 0] for c in cube.components]
         assert_allclose(values, [1e11, 2e11])
         assert_all_counts_found(cube, psf2.sum() + psf3.sum())
+
+
+def test_event_types_that_chose_events_are_not_those_of_the_header(tmp_path, caplog):
+    """Of PSF2 and PSF3 in the file, PSF0 + PSF3 asked for leaves PSF3."""
+    lat.write_ft1(tmp_path / "ft1.fits", listed=lat.cuts(evtype=48))
+    (component,) = SkyCube.read(tmp_path / "ft1.fits", evtype=4 + 32).components
+    assert component.event_types == ("PSF3",)
+    assert "evtype" not in caplog.text
 
 
 def test_ft1_binning_finds_every_event(tmp_path):

@@ -8,7 +8,7 @@ from astropy.io import fits
 from click.testing import CliRunner
 from numpy.testing import assert_allclose
 
-from fermiml import SkyCube
+from fermiml import InputError, SkyCube
 from fermiml.cli.main import main
 
 pytestmark = pytest.mark.latdata
@@ -123,3 +123,19 @@ def test_exposure_and_background_of_the_galactic_centre(latdata):
     assert not any(origin.assumed for origin in component.origins.values())
     # diffuse emission is most, not all, of what is seen
     assert 0.6 < component.background.data.sum() / cube.total_counts < 1.0
+
+
+def test_the_psf_of_another_analysis_is_refused(latdata):
+    """It begins at 4 GeV, the counts at 100 MeV."""
+    with pytest.raises(InputError, match=r"covers 3981-2.512e\+06 MeV, the counts need 100-"):
+        SkyCube.read(
+            latdata / "real" / "pg1553_100mev" / "ccube_00.fits.gz",
+            psf=latdata / "real" / "gc_clean_psf23" / "psf_00.fits",
+        )
+
+
+@pytest.mark.parametrize("folder", ["gc_clean_psf23", "crab_fermipy"])
+def test_the_psf_of_gtpsf_is_that_of_the_header(latdata, folder):
+    for component in SkyCube.read(latdata / "real" / folder).components:
+        assert "psf_0" in component.origins["psf"].text
+        assert not any("is far from" in note for note in component.notes)

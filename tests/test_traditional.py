@@ -79,6 +79,14 @@ def test_the_sources_are_found_where_they_are(catalog):
     assert {"SECONDS", "CPU_SECS", "ROUNDS"} <= set(catalog.table.meta)
 
 
+def test_a_flux_that_reaches_far_below_the_data_is_not_known(monkeypatch):
+    monkeypatch.setattr("test_traditional.EDGES", [1e4, 2e4, 5e4, 2e5])
+    table = traditional.detect_traditional(make_cube(1, background=0.1, width=1.5)).table
+    assert len(table) and np.all(np.isfinite(table["PL_Flux_Density"]))
+    for name in ("Flux1000", "Unc_Flux1000", "Energy_Flux100"):
+        assert np.all(np.isnan(table[name]))
+
+
 def test_ts_is_that_of_the_likelihood(cube, catalog):
     """Taking the source away and fitting everything else anew gives the same TS."""
     place = catalog.positions.galactic
@@ -131,6 +139,17 @@ def test_chosen_pixels_are_as_good_as_all():
     assert some[~skipped] == pytest.approx(every[~skipped], abs=1e-6)
     row, column = np.unravel_index(np.argmax(every), every.shape)
     assert flux[row, column] == pytest.approx(3e-9, rel=0.35)
+
+
+def test_a_psf_table_that_ends_where_the_counts_do_gives_the_same_map():
+    cube = make_cube(1, width=1.3)
+    (component,) = cube.components
+    expected = [component.background.data]
+    whole, _ = tsmap.SignificanceMaps([component], 2.2)(expected)
+    energy, psf = np.geomspace(EDGES[0], EDGES[-1], 40), component.psf
+    component.psf = type(psf)(energy, psf.rad, psf.at(energy))
+    short, _ = tsmap.SignificanceMaps([component], 2.2)(expected)
+    assert short == pytest.approx(whole, abs=0.1)
 
 
 def test_components_add_up():

@@ -17,7 +17,9 @@ PARAMETERS = {
         "PLEC_Exp_Index",
     ),
 }
-# A flux that reaches further below the data than this factor would be a guess: it stays NaN.
+# Integral fluxes: column, lower energy (MeV), power of the energy, unit. All end at 100 GeV.
+INTEGRALS = (("Flux1000", 1e3, 0, 1.0), ("Energy_Flux100", 1e2, 1, spectra.MEV))
+# A flux that reaches further below the data than this factor would be a guess: it is NaN.
 REACH = 5.0
 
 
@@ -116,9 +118,19 @@ def modern_cutoffs(table):
     return table
 
 
-def reaches(meta, energy):
-    """Whether the data reach far enough down for a flux above `energy`, as far as is known."""
-    return float(meta.get("EMIN", 0)) <= REACH * energy
+def integrals(meta):
+    """Those of INTEGRALS that data from EMIN on can tell; all, where `meta` does not say it.
+
+    Whatever writes a fitted flux asks here, or afterwards calls `forget_extrapolated`.
+    """
+    return [entry for entry in INTEGRALS if float(meta.get("EMIN", 0)) <= REACH * entry[1]]
+
+
+def forget_extrapolated(table, meta):
+    """Make NaN, in place, the integral fluxes that reach too far below the data."""
+    for name in {entry[0] for entry in INTEGRALS} - {entry[0] for entry in integrals(meta)}:
+        for column in {name, f"Unc_{name}"} & set(table.colnames):
+            table[column][:] = np.nan
 
 
 def _fill_fluxes(table):
@@ -135,12 +147,9 @@ def _fill_fluxes(table):
 
 
 def _fill_integrals(table, kind, rows, pars):
-    for name, low, power, unit in (
-        ("Flux1000", 1e3, 0, 1.0),
-        ("Energy_Flux100", 1e2, 1, spectra.MEV),
-    ):
+    for name, low, power, unit in integrals(table.meta):
         unknown = np.isnan(table[name][rows])
-        if not reaches(table.meta, low) or not np.any(unknown):
+        if not np.any(unknown):
             continue
         here, p = rows[unknown], [x[unknown] for x in pars]
         table[name][here] = spectra.row_flux(kind, p, low, 1e5, power) * unit

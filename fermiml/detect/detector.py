@@ -9,6 +9,7 @@ from astropy.table import Table
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.derive import forget_extrapolated
 from fermiml.detect import calibration, candidates, classify
 from fermiml.errors import InputError
 from fermiml.localize import get_localizer
@@ -99,6 +100,7 @@ class SourceDetector:
         table["ML_Model"] = self.network.name
         table["ML_Localizer"] = self.localizer
         table["ML_Flags"] |= _response_flags(cube)
+        forget_extrapolated(table, _header(cube))
         # What shines in from beyond the edge is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
 

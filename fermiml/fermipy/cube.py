@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from fermiml.errors import InputError
+from fermiml.sky import irfs
 from fermiml.sky.cube import SkyCube
 
 
@@ -19,13 +21,13 @@ def _component(component):
     files, config = component.files, component.config
     ccube = Path(files["ccube"])
     psf = ccube.with_name(ccube.name.replace("ccube", "psf"))
-    irf = config["gtlike"]["irfs"]
+    evtype = config["selection"]["evtype"]
     cube = SkyCube.read(
         ccube,
         exposure=files["bexpmap"],
         psf=psf if psf.is_file() else None,
-        irf=None if irf == "CALDB" else irf,
-        evtype=config["selection"]["evtype"],
+        irf=_irf(config["gtlike"]["irfs"], evtype),
+        evtype=evtype,
     )
     read = cube.components[0]
     read.name = component.name
@@ -36,3 +38,11 @@ def _component(component):
     if weights.shape[1:] == read.mask.shape:
         read.mask &= (weights > 0).any(axis=0)
     return read
+
+
+def _irf(name, evtype):
+    """The IRF of the configuration; None, so that the header decides, without a table of it."""
+    try:
+        return irfs.Response.load(name, evtype or irfs.ALL_EVENTS).name
+    except InputError:
+        return None

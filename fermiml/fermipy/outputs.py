@@ -52,6 +52,7 @@ def catalog_of(gta, seeds, localized):
 def filled(gta, seeds, localized):
     """The catalog of all seeds, with what gtlike says of those that are in the model."""
     table = seeds.catalog.table.copy()
+    table.meta.update(EMIN=float(gta.energies[0]), EMAX=float(gta.energies[-1]))
     table["ROI_Status"] = seeds.status.astype("U8")
     table["ROI_Name"] = np.array(
         [name or own if status in (decisions.NEW, decisions.KNOWN) else ""

@@ -60,7 +60,7 @@ def build(name, counts, mask, *, background, true_edges, exposure, dispersion, p
         counts=counts,
         background=WcsNDMap(geom, background),
         exposure=WcsNDMap(true_geom, exposure.reshape(true_geom.data_shape), unit="cm2 s"),
-        psf=psf.to_gammapy(),
+        psf=psf.to_gammapy(true),
         edisp=EDispKernelMap.from_edisp_kernel(kernel),
         mask_safe=WcsNDMap(geom, seen.copy()),
     )

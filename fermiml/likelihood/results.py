@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from fermiml.catalog import spectra
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS, MLFlag
-from fermiml.catalog.derive import PARAMETERS, reaches
+from fermiml.catalog.derive import PARAMETERS, integrals
 from fermiml.catalog.positions import R68, R95
 
 ENGINE = "gammapy"
@@ -46,13 +45,9 @@ def _write_row(table, number, result):
     row["SpectrumType"], row["Pivot_Energy"] = chosen.kind, chosen.pivot
     for kind, spectrum in found.items():
         _write_spectrum(row, kind, spectrum)
-    for name, low, power, unit in (
-        ("Flux1000", 1e3, 0, 1.0),
-        ("Energy_Flux100", 1e2, 1, spectra.MEV),
-    ):
-        if reaches(table.meta, low):
-            flux, error = chosen.flux(low, 1e5, power)
-            row[name], row[f"Unc_{name}"] = flux * unit, error * unit
+    for name, low, power, unit in integrals(table.meta):
+        flux, error = chosen.flux(low, 1e5, power)
+        row[name], row[f"Unc_{name}"] = flux * unit, error * unit
     _write_curvature(row, result["alternatives"])
     if result["place"] is not None:
         _write_place(row, result["place"])

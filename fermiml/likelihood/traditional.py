@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from astropy.table import vstack
+from astropy.table import Table, vstack
 from gammapy.maps import WcsNDMap
 
 from fermiml import __version__
 from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.positions import R68, R95, equatorial
 from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
@@ -26,7 +27,7 @@ from fermiml.likelihood.tsmap import SignificanceMaps
 log = logging.getLogger(__name__)
 
 _RECORD = ("SECONDS", "CPU_SECS", "ROUNDS")  # of the meta of a result
-_VERSION = 1  # of this method: results of another one are not taken from the cache
+_VERSION = 2  # of this method: results of another one are not taken from the cache
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,9 @@ def _catalog(fit, peaks, settings, edges):
         "ML_Model": np.full(len(keep), "traditional"),
         "ML_Localizer": np.full(len(keep), "tsmap"),
     }
-    return SourceCatalog.from_table(table, meta={"EMIN": edges[0], "EMAX": edges[-1]})
+    table = Table(table, meta={"EMIN": edges[0], "EMAX": edges[-1]})
+    forget_extrapolated(table, table.meta)
+    return SourceCatalog.from_table(table)
 
 
 def _path(cache, cube, diffuse, settings):

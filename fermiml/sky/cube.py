@@ -145,7 +145,7 @@ class SkyCube:
         exposure, psf, background : path, gammapy object, or a list with one per component
             gtexpcube2 or gtltcube output; gtpsf output or a PSFMap; expected counts.
         irf, evtype : str, int
-            Response for data whose header names none. ``evtype`` also selects events of FT1.
+            Response to take, whatever the header names. ``evtype`` also selects events of FT1.
         center, width, binsz, emin, emax, zmax, tmin, tmax
             For FT1 only: SkyCoord, deg, deg, MeV, MeV, deg, and mission elapsed time in s.
         """

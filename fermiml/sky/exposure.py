@@ -9,7 +9,7 @@ from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 from fermiml.errors import InputError
 from fermiml.fitsfile import open_fits
 from fermiml.sky.fitsmaps import image_geom
-from fermiml.sky.interpolate import rows_at
+from fermiml.sky.interpolate import rows_at, within_reach
 from fermiml.sky.irfs import open_installed
 
 _NOTHING = 1e-3  # cm2 s; stands for zero, so that logarithms exist
@@ -25,9 +25,7 @@ def sample(exposure, position, energy):
     nodes = np.log(exposure.geom.axes["energy_true"].center.to_value("MeV"))
     log_energy = np.log(np.atleast_1d(energy))
     out = np.exp(rows_at(nodes, np.log(np.maximum(planes, _NOTHING)), log_energy))
-    tolerance = 0.6 * np.diff(nodes).max() if len(nodes) > 1 else np.inf
-    outside = (log_energy < nodes[0] - tolerance) | (log_energy > nodes[-1] + tolerance)
-    out[outside] = np.nan
+    out[~within_reach(nodes, log_energy)] = np.nan
     return (out * exposure.unit.to("cm2 s")).reshape(-1, *position.shape)
 
 

@@ -18,3 +18,15 @@ def rows_at(nodes, rows, wanted):
     high = np.minimum(low + 1, len(nodes) - 1)
     weight = weight.reshape(-1, *[1] * (rows.ndim - 1))
     return (1 - weight) * rows[low] + weight * rows[high]
+
+
+def within_reach(nodes, wanted, most=np.inf):
+    """Which `wanted` values rising nodes cover, or miss by no more than 0.6 of a step and `most`.
+
+    Tables at the middles of bins end half a bin before the data do. A single node has no step:
+    it stands for all.
+    """
+    if len(nodes) == 1:
+        return np.ones(np.shape(wanted), bool)
+    tolerance = min(0.6 * np.diff(nodes).max(), most)
+    return (wanted >= nodes[0] - tolerance) & (wanted <= nodes[-1] + tolerance)

@@ -67,17 +67,24 @@ class PSF:
         lost = self.norm() / PSF(self.energy, self.rad, out).norm()  # between the nodes
         return PSF(self.energy, self.rad, out * lost[:, None])
 
-    def to_gammapy(self):
-        """The same as a gammapy PSFMap, for a MapDataset."""
+    def to_gammapy(self, axis):
+        """The same as a gammapy PSFMap, at the energies of an axis `energy_true`.
+
+        For a MapDataset that must be its own: gammapy makes as many kernels as the PSFMap has
+        energies, counted from the dataset's first, and knows no PSF beyond them. The profiles
+        between the table's nodes lack up to 1 % of the integral, which gammapy would look for out
+        to the last radius.
+        """
         from astropy import units as u
         from gammapy.irf import PSFMap
         from gammapy.maps import Map, MapAxis, WcsGeom
 
         rad = MapAxis.from_nodes(self.rad, unit="deg", name="rad")
-        energy = MapAxis.from_nodes(self.energy, unit="MeV", name="energy_true", interp="log")
-        geom = WcsGeom.create(npix=(2, 1), proj="CAR", binsz=180, axes=[rad, energy])
+        geom = WcsGeom.create(npix=(2, 1), proj="CAR", binsz=180, axes=[rad, axis])
         psf_map = Map.from_geom(geom, unit="sr-1")
-        psf_map.quantity = np.broadcast_to(self.values[:, :, None, None], geom.data_shape) / u.sr
+        energy = axis.center.to_value("MeV")
+        values = PSF(energy, self.rad, self.at(energy)).normalized().values
+        psf_map.quantity = np.broadcast_to(values[:, :, None, None], geom.data_shape) / u.sr
         return PSFMap(psf_map)
 
     @classmethod

@@ -61,12 +61,26 @@ def read_cube(source, **options):
     name = str(source) if isinstance(source, str | Path) else type(source).__name__
     with reading(name):
         kind, components = _read_components(source, options)
+        evtype = _evtype_of_binned(kind, components, options.evtype)
         for number, component in enumerate(components):
-            _finish(component, number, len(components), options)
+            _finish(component, number, len(components), options, evtype)
     return SkyCube(components, kind, name)
 
 
-def _finish(component, number, count, options):
+def _evtype_of_binned(kind, components, evtype):
+    """The user's event type for all components; of events it has chosen some, and says no more."""
+    if evtype is None or "FT1" in kind:
+        return None
+    types = {component.selection.evtype for component in components}
+    if len(types) > 1:
+        raise InputError(
+            f"evtype {evtype} cannot be that of all components: their headers say "
+            f"{', '.join(map(str, types))}; leave it out"
+        )
+    return evtype
+
+
+def _finish(component, number, count, options, evtype):
     check_counts(component)
     background = _part(options.background, number, count, "background")
     if background is not None:
@@ -76,7 +90,7 @@ def _finish(component, number, count, options):
         exposure=_part(options.exposure, number, count, "exposure"),
         psf=_part(options.psf, number, count, "psf"),
         irf=options.irf,
-        evtype=options.evtype,
+        evtype=evtype,
     )
 
 

@@ -1,10 +1,11 @@
 """Find PSF, exposure and energy dispersion for a component, in the order of preference.
 
-What the user gives > the IRF that the header names > the one of `--irf/--evtype` >
+What the user gives > the IRF and event type that the user names > those of the header >
 P8R3_SOURCE_V3 FRONT+BACK. What had to be assumed or estimated is written down.
 """
 
 import dataclasses
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,20 @@ from fermiml.sky import exposure as exposures
 from fermiml.sky import irfs
 from fermiml.sky.cube import EnergyDispersion, Origin
 from fermiml.sky.fitsmaps import read_nodes_map
+from fermiml.sky.interpolate import within_reach
 from fermiml.sky.psf import PSF
+
+log = logging.getLogger(__name__)
+_PSF_BEYOND = np.log(1.5)  # in ln E, the most that the middle of a bin may lie beyond a PSF table
+_PSF_FAR = 1.2  # ratio of r68 to that of the IRF; real gtpsf files are within 1.04
 
 
 def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
-    """Fill in what the component's reader did not find."""
+    """Fill in what the component's reader did not find.
+
+    `irf` and `evtype` are taken in the place of what the header says.
+    """
+    asked = _asked_response(component, irf, evtype)
     if psf is not None:
         component.psf = read_psf(psf, component.center)
         component.origins["psf"] = Origin(_name(psf))
@@ -27,15 +37,35 @@ def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
         component.exposure = _read_exposure(exposure, component)
         component.origins["exposure"] = Origin(_name(exposure))
         exposure = None
+    if component.psf is not None:
+        check_psf(component)
     missing = [p for p in (component.psf, component.exposure, component.edisp) if p is None]
     if missing or exposure is not None:
-        _complete_from_irf(component, exposure, irf, evtype)
+        _complete_from_irf(component, exposure, asked)
     check_exposure(component)
 
 
-def _complete_from_irf(component, livetime_cube, irf, evtype):
+def _asked_response(component, irf, evtype):
+    """The response that the user names, if any; what the header says otherwise is told."""
+    selection = component.selection
+    for what, given, said in (
+        ("irf", irf, selection.irf_name),
+        ("evtype", evtype, selection.evtype),
+    ):
+        if given is not None and said not in (None, given):
+            _warn(component, f"--{what} {given} is taken, although the header says {said}")
+    if evtype is not None:
+        irfs.type_names(evtype)  # refuses what is no sum of types
+        selection = dataclasses.replace(selection, evtype=evtype)
+    if irf is not None:
+        selection = dataclasses.replace(selection, irf=irf)
+    component.selection = selection
+    return None if irf is None else irfs.Response.load(irf, selection.evtype or irfs.ALL_EVENTS)
+
+
+def _complete_from_irf(component, livetime_cube, asked):
     """What nobody gave comes from a response table."""
-    response, origin = _choose_irf(component, irf, evtype)
+    response, origin = _choose_irf(component, asked)
     if component.psf is None:
         component.psf = response.psf
         component.origins["psf"] = origin
@@ -54,20 +84,17 @@ def _name(thing):
     return str(thing) if isinstance(thing, str | Path) else f"the given {type(thing).__name__}"
 
 
-def _choose_irf(component, irf, evtype):
+def _choose_irf(component, asked):
     """The response table, and where its name comes from."""
-    _settle_event_type(component, evtype)
+    _settle_event_type(component)
+    if asked is not None:
+        return asked, _origin(asked, "as asked for")
     selection, named = component.selection, component.selection.irf_name
     if named:
-        if irf and irf != named:
-            component.notes.append(f"--irf {irf} is ignored: the header says {named}")
         response = _load_or_replace(named, selection.evtype)
         if response.name != named:
             component.notes.append(f"no table of {named}: {response.name} is taken")
         return response, _origin(response, "from the header", response.name != named)
-    if irf:
-        response = irfs.Response.load(irf, selection.evtype)
-        return response, _origin(response, "as asked for")
     component.notes.append(f"no IRF in the header: {irfs.DEFAULT_IRF} is assumed")
     response = irfs.Response.load(irfs.DEFAULT_IRF, selection.evtype)
     return response, _origin(response, "assumed", True)
@@ -77,16 +104,11 @@ def _origin(response, where, assumed=False):
     return Origin(f"{response.name} {'+'.join(response.types)}, {where}", assumed)
 
 
-def _settle_event_type(component, evtype):
-    """The header's event type, else the user's, else all events."""
-    known = component.selection.evtype
-    if known is None:
-        selection = dataclasses.replace(component.selection, evtype=evtype or irfs.ALL_EVENTS)
-        component.selection = selection
-        if not evtype:
-            component.notes.append("no event type in the header: FRONT+BACK is assumed")
-    elif evtype and evtype != known:
-        component.notes.append(f"--evtype {evtype} is ignored: the header says {known}")
+def _settle_event_type(component):
+    """All events where neither the header nor the user names a type."""
+    if component.selection.evtype is None:
+        component.selection = dataclasses.replace(component.selection, evtype=irfs.ALL_EVENTS)
+        component.notes.append("no event type in the header: FRONT+BACK is assumed")
 
 
 def _load_or_replace(name, evtype):
@@ -159,6 +181,45 @@ def _dispersion(component, response):
     edges = component.energy_edges
     true_edges = irfs.true_energies(edges)
     return EnergyDispersion(true_edges, response.edisp_matrix(true_edges, edges))
+
+
+def check_psf(component):
+    """Refuse a given PSF that does not cover the bins, and warn of one far from the IRF's."""
+    edges, nodes = component.energy_edges, component.psf.energy
+    energy = np.sqrt(edges[:-1] * edges[1:])
+    if not within_reach(np.log(nodes), np.log(energy), _PSF_BEYOND).all():
+        raise InputError(
+            f"the PSF ({component.origins['psf'].text}) covers {nodes[0]:.4g}-{nodes[-1]:.4g} MeV, "
+            f"the counts need {edges[0]:.4g}-{edges[-1]:.4g} MeV; run gtpsf for these energies"
+        )
+    response = _named_response(component.selection)
+    if response is None:
+        return
+    ours, irf = (p.containment_radius(energy, 0.68) for p in (component.psf, response.psf))
+    worst = np.argmax(np.abs(np.log(ours / irf)))
+    if not 1 / _PSF_FAR < ours[worst] / irf[worst] < _PSF_FAR:
+        _warn(
+            component,
+            f"the PSF ({component.origins['psf'].text}) is far from that of {response.name} "
+            f"{'+'.join(response.types)}: its 68 % radius at {energy[worst]:.4g} MeV is "
+            f"{ours[worst]:.3g} deg instead of {irf[worst]:.3g} deg",
+        )
+
+
+def _named_response(selection):
+    """The response that the header names; None where it names none or there is no table of it."""
+    if selection.irf_name is None:
+        return None
+    try:
+        return irfs.Response.load(selection.irf_name, selection.evtype or irfs.ALL_EVENTS)
+    except InputError:
+        return None
+
+
+def _warn(component, text):
+    """A note that is also said at once."""
+    log.warning("%s: %s", component.name, text)
+    component.notes.append(text)
 
 
 def check_exposure(component, samples=400):

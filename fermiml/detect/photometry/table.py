@@ -7,6 +7,7 @@ from astropy.table import Table
 
 from fermiml.catalog import spectra as shapes
 from fermiml.catalog.columns import BAND_EDGES, COLUMNS, N_ML_BANDS, MLFlag
+from fermiml.catalog.derive import INTEGRALS
 from fermiml.catalog.positions import single
 from fermiml.detect.photometry import spectra
 from fermiml.detect.photometry.positions import ellipses
@@ -119,10 +120,7 @@ def _spectra(result, own):
     columns["ML_At_Bound"] = np.column_stack([power.at_bound[own, 0], curved.at_bound[own]])
     is_curved = bend > _CURVED
     columns["SpectrumType"] = np.where(is_curved, "LogParabola", "PowerLaw")
-    for name, low, energy, unit in (
-        ("Flux1000", 1e3, 0, 1.0),
-        ("Energy_Flux100", 1e2, 1, shapes.MEV),
-    ):
+    for name, low, energy, unit in INTEGRALS:  # all: the classes need them (`SourceDetector`)
         flux, unc = _integral(power, own, low, energy)
         bent, bent_unc = _integral(curved, own, low, energy)
         columns[name] = np.where(is_curved, bent, flux) * unit
