@@ -286,6 +286,15 @@ def test_fluxes_that_reach_far_below_the_data_are_not_known(analysis):
     assert table.meta["EMIN"] == 1e4
 
 
+def test_flags_of_another_response_do_not_stay(analysis):
+    gta = analysis()
+    seeds, done, _ = run(gta)
+    seeds.catalog.table["ML_Flags"] = np.full(len(seeds.catalog), 1 + 4 + 16 + 32, np.int16)
+    table = outputs.filled(gta, seeds, done).table
+    fitted = np.isin(table["ROI_Status"], ("new", "known"))
+    assert np.all(table["ML_Flags"] == np.where(fitted, 1 + 4, 1 + 4 + 16 + 32))
+
+
 def test_every_seed_is_a_peak_with_its_fate(analysis):
     gta = analysis()
     seeds, done, _ = run(gta)

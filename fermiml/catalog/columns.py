@@ -7,7 +7,6 @@ file where UCD1+ allows them.
 
 # ruff: noqa: E501  (a table reads best with one column a line)
 
-import enum
 from typing import NamedTuple
 
 import numpy as np
@@ -17,31 +16,6 @@ BLANK = -32768  # TNULL: an integer that is not known
 BAND_EDGES = np.array([50.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 1e6])  # MeV, 4FGL-DR4
 N_ML_BANDS = 5  # 0.5-1, 1-2, 2-7, 7-20, >20 GeV
 SPECTRUM_TYPES = ("PowerLaw", "LogParabola", "PLSuperExpCutoff")
-
-
-class MLFlag(enum.IntFlag):
-    """The bits of ML_Flags."""
-
-    EDGE = 1
-    LOW_TS = 2
-    BLENDED = 4
-    DIFFUSE = 8
-    RESPONSE_ASSUMED = 16
-    EXPOSURE_ESTIMATED = 32
-    SECOND_DIFFUSE = 64
-    NOT_CONVERGED = 128
-
-
-FLAG_MEANING = {
-    MLFlag.EDGE: "near the edge of the data",
-    MLFlag.LOW_TS: "the photometry says TS < 9",
-    MLFlag.BLENDED: "blended: a neighbour closer than the PSF core",
-    MLFlag.DIFFUSE: "in an extended source or on a diffuse clump",
-    MLFlag.RESPONSE_ASSUMED: "the instrument response was assumed",
-    MLFlag.EXPOSURE_ESTIMATED: "the exposure was estimated",
-    MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
-    MLFlag.NOT_CONVERGED: "the likelihood fit did not converge",
-}
 
 
 class Column(NamedTuple):

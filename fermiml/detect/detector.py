@@ -7,8 +7,8 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
+from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.columns import MLFlag
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.detect import calibration, candidates, classify
 from fermiml.errors import InputError
@@ -97,7 +97,7 @@ class SourceDetector:
             table["ML_Prob_FAKE"] = 1 - probability
         table["ML_Model"] = self.network.name
         table["ML_Localizer"] = self.localizer
-        table["ML_Flags"] |= _response_flags(cube)
+        table["ML_Flags"] |= flags.of_response(cube)
         forget_extrapolated(table, _header(cube))
         # What shines in from beyond the edge is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
@@ -109,17 +109,6 @@ class SourceDetector:
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])
-
-
-def _response_flags(cube):
-    """Bits for a response that was assumed, and an exposure that was estimated."""
-    origins = [o for component in cube.components for o in component.origins.items()]
-    flags = 0
-    if any(part != "exposure" and origin.assumed for part, origin in origins):
-        flags |= MLFlag.RESPONSE_ASSUMED
-    if any(part == "exposure" and origin.assumed for part, origin in origins):
-        flags |= MLFlag.EXPOSURE_ESTIMATED
-    return np.int16(flags)
 
 
 def _header(cube):
