@@ -19,7 +19,7 @@ from astropy.coordinates import SkyCoord
 from machine import machine
 
 from fermiml import SourceDetector
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag
 from fermiml.detect.photometry import measure
 from fermiml.evaluate import metrics
 from fermiml.evaluate.skies import fields_of, read_sky

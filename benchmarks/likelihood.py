@@ -22,7 +22,7 @@ from machine import machine
 from scipy import stats
 
 from fermiml import SkyCube, SourceCatalog
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood import gammapy_engine
 from fermiml.plot import style
 from fermiml.simulate import config, fields, render

@@ -8,8 +8,8 @@ from astropy.table import Table
 from catalogs import sample
 
 from fermiml import SourceCatalog
-from fermiml.catalog.columns import MLFlag
 from fermiml.catalog.crossmatch import Pairs, best, one_to_one
+from fermiml.catalog.flags import MLFlag
 
 
 def scattered(n, seed, **columns):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fermiml import InputError, SourceCatalog
 from fermiml.catalog import derive
-from fermiml.catalog.columns import COLUMNS, FLAG_MEANING, MLFlag
+from fermiml.catalog.columns import COLUMNS
+from fermiml.catalog.flags import FLAG_MEANING, MLFlag
 from fermiml.catalog.positions import position_angle, source_names
 
 DR4 = list(COLUMNS)[:79]

@@ -6,7 +6,7 @@ import smallskies as sky
 from click.testing import CliRunner
 
 from fermiml import InputError, SourceCatalog
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag
 from fermiml.cli.main import main
 from fermiml.likelihood import traditional
 from fermiml.likelihood.compare import compare, false_rate, union

@@ -8,7 +8,7 @@ from astropy.coordinates import SkyCoord, concatenate
 from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 
 from fermiml import SourceCatalog
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag
 from fermiml.catalog.positions import R68, R95
 from fermiml.detect.photometry import drop_errors_at_bounds, measure
 from fermiml.detect.photometry.planes import merged_bins

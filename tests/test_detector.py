@@ -10,7 +10,7 @@ from astropy.coordinates import SkyCoord
 from latfiles import CENTER, EDGES, cuts, write_bexpmap, write_ccube, write_gtpsf, write_hpx
 
 from fermiml import InputError, SkyCube, SourceCatalog, SourceDetector
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag
 from fermiml.cli.detect import count
 from fermiml.detect import calibration
 from fermiml.networks.pretrained import Pretrained

@@ -6,7 +6,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 from fermiml import InputError, SourceCatalog
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag
 from fermiml.fermipy import decisions, options, outputs, seeding
 from fermiml.fermipy.comparison import side_by_side
 from fermiml.likelihood import fermipy_engine as engine
@@ -285,6 +285,15 @@ def test_fluxes_that_reach_far_below_the_data_are_not_known(analysis):
     table = outputs.collect(gta, seeds, done)["catalog"].table
     assert np.all(np.isnan(table["Flux1000"])) and np.all(np.isnan(table["Energy_Flux100"]))
     assert table.meta["EMIN"] == 1e4
+
+
+def test_flags_of_another_response_do_not_stay(analysis):
+    gta = analysis()
+    seeds, done, _ = run(gta)
+    seeds.catalog.table["ML_Flags"] = np.full(len(seeds.catalog), 1 + 4 + 16 + 32, np.int16)
+    table = outputs.filled(gta, seeds, done).table
+    fitted = np.isin(table["ROI_Status"], ("new", "known"))
+    assert np.all(table["ML_Flags"] == np.where(fitted, 1 + 4, 1 + 4 + 16 + 32))
 
 
 def test_every_seed_is_a_peak_with_its_fate(analysis):

@@ -11,10 +11,12 @@ from gammapy.maps import WcsNDMap
 from scipy import stats
 
 from fermiml import InputError, SkyCube, SourceCatalog
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog import flags
+from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood import background, gammapy_engine, grouping, measure, seeds
 from fermiml.likelihood.datasets import to_datasets
 from fermiml.likelihood.gammapy_engine import fit
+from fermiml.sky.cube import Origin
 from fermiml.sky.psf import PSF
 
 FOUR = ([98.6, 101.6, 100.0, 100.9], [44.0, 46.1, 43.2, 45.05])
@@ -275,6 +277,34 @@ def test_rows_outside_the_data_stay_and_close_ones_are_flagged(caplog):
     assert np.all(found.table["ML_Flags"][:2] & MLFlag.BLENDED)
     assert np.isnan(found.table["TS"][2]) and found.table["TS_Engine"][2] == ""
     assert found.table["Flux1000"][2] == pytest.approx(7e-9)
+
+
+def test_a_fit_decides_its_own_flags_anew_and_keeps_the_others():
+    """Two sources 0.3 deg apart, farther than the PSF core, with the response given."""
+    pair = sky.power_laws([100.0, 100.0], [45.0, 45.3], [5e-10, 4e-10])
+    kept = MLFlag.EDGE | MLFlag.LOW_TS | MLFlag.DIFFUSE | MLFlag.SECOND_DIFFUSE
+    seeds = sky.seeds(pair, shapes=True)
+    seeds.table["ML_Flags"] = np.full(2, flags.FITTED | kept, np.int16)
+    data = sky.cube(pair, width=5.0)
+    assert 0.2 < flags.psf_core(data) < 0.25
+    found = fit(seeds, data, bands=False, **FIXED)
+    assert list(found.table["ML_Flags"]) == [kept, kept]
+
+    data.components[0].origins = {"psf": Origin("an IRF", True), "exposure": Origin("GTI", True)}
+    assumed = MLFlag.RESPONSE_ASSUMED | MLFlag.EXPOSURE_ESTIMATED
+    again = fit(found, data, bands=False, **FIXED)
+    assert list(again.table["ML_Flags"]) == [kept | assumed] * 2
+
+
+def test_the_psf_core_is_that_of_the_data(sources):
+    """39 % of the PSF at 2 GeV, or at the lowest energy above, of the sharpest component."""
+    sharp, all_events = (sky.component(sources, evtype=e, name=str(e)) for e in (32, 3))
+    high = sky.component(sources, edges=(1e4, 3e4, 1e5))
+    core = {}
+    for name, parts in (("both", [sharp, all_events]), ("sharp", [sharp]), ("high", [high])):
+        core[name] = flags.psf_core(SkyCube(parts, "test"))
+    assert core["both"] == core["sharp"] == pytest.approx(0.14, rel=0.05)
+    assert core["high"] == pytest.approx(0.078, rel=0.05)
 
 
 def test_a_fit_that_does_not_converge_is_flagged_and_the_rest_written(sources, monkeypatch):

@@ -8,8 +8,8 @@ from astropy.coordinates import FK5, SkyCoord
 from astropy.table import Table, vstack
 
 from fermiml.catalog import associate, crossmatch, fitsio, models, regions
-from fermiml.catalog.columns import MLFlag
 from fermiml.catalog.conform import conform
+from fermiml.catalog.flags import MLFlag
 from fermiml.catalog.positions import R68, R95, decimal, with_systematics
 from fermiml.errors import InputError
 from fermiml.files import replacing

@@ -7,7 +7,6 @@ file where UCD1+ allows them.
 
 # ruff: noqa: E501  (a table reads best with one column a line)
 
-import enum
 from typing import NamedTuple
 
 import numpy as np
@@ -17,33 +16,6 @@ BLANK = -32768  # TNULL: an integer that is not known
 BAND_EDGES = np.array([50.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 1e6])  # MeV, 4FGL-DR4
 N_ML_BANDS = 5  # 0.5-1, 1-2, 2-7, 7-20, >20 GeV
 SPECTRUM_TYPES = ("PowerLaw", "LogParabola", "PLSuperExpCutoff")
-
-
-class MLFlag(enum.IntFlag):
-    """The bits of ML_Flags."""
-
-    EDGE = 1
-    LOW_TS = 2
-    BLENDED = 4
-    DIFFUSE = 8
-    RESPONSE_ASSUMED = 16
-    EXPOSURE_ESTIMATED = 32
-    SECOND_DIFFUSE = 64
-    NOT_CONVERGED = 128
-    AT_BOUND = 1024
-
-
-FLAG_MEANING = {
-    MLFlag.EDGE: "near the edge of the data",
-    MLFlag.LOW_TS: "the photometry says TS < 9",
-    MLFlag.BLENDED: "blended: a neighbour closer than the PSF core",
-    MLFlag.DIFFUSE: "in an extended source or on a diffuse clump",
-    MLFlag.RESPONSE_ASSUMED: "the instrument response was assumed",
-    MLFlag.EXPOSURE_ESTIMATED: "the exposure was estimated",
-    MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
-    MLFlag.NOT_CONVERGED: "the likelihood fit did not converge",
-    MLFlag.AT_BOUND: "a parameter of the spectrum stands at its bound",
-}
 
 
 class Column(NamedTuple):
@@ -174,7 +146,7 @@ _LINES = (
     ("Unc_ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of ML_Flux_Band", (N_ML_BANDS,)),
     ("ML_Model", "24A", "", "", "meta.id", "The network that found the source"),
     ("ML_Localizer", "12A", "", "", "meta.id", "What turned the network's map into a position"),
-    ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 128 fit 1024 end"),
+    ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 1024 end 2048 fit"),
     ("TS", "E", "", "F10.3", "stat.likelihood", "Test statistic of the likelihood fit"),
     ("TS_Engine", "8A", "", "", "meta.software", "What fitted TS: gammapy or fermipy"),
 )  # fmt: skip

@@ -16,8 +16,8 @@ from fermiml.catalog.columns import (
     BLANK,
     COLUMNS,
     EXTNAME,
-    FLAG_MEANING,
 )
+from fermiml.catalog.flags import FLAG_MEANING
 from fermiml.catalog.positions import ERPOSABS, ERPOSFAC
 from fermiml.errors import InputError
 from fermiml.fitsfile import open_fits, reading

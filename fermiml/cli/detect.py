@@ -45,7 +45,7 @@ def count(catalog):
     """The number of rows, of real sources among them, and of those that photometry doubts."""
     import numpy as np
 
-    from fermiml.catalog.columns import MLFlag
+    from fermiml.catalog.flags import MLFlag
 
     number = len(catalog)
     real = float(catalog.table["ML_Prob"].sum()) if number else 0.0

@@ -7,8 +7,8 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
+from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.columns import MLFlag
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.detect import calibration, candidates, classify
 from fermiml.errors import InputError
@@ -84,7 +84,7 @@ class SourceDetector:
             icrs = found.position.icrs
             table, ts = Table({"RAJ2000": icrs.ra, "DEJ2000": icrs.dec}), None
             table["ML_Flags"] = np.zeros(len(table), np.int16)
-        low = np.asarray(table["ML_Flags"] & MLFlag.LOW_TS) > 0
+        low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
         probability = self._probability(found.score, ts, low)
         table["ML_Score"] = found.score.astype(np.float32)
         table["ML_Prob"] = probability
@@ -99,7 +99,7 @@ class SourceDetector:
             table["ML_Prob_FAKE"] = 1 - probability
         table["ML_Model"] = self.network.name
         table["ML_Localizer"] = self.localizer
-        table["ML_Flags"] |= _response_flags(cube)
+        table["ML_Flags"] |= flags.of_response(cube)
         forget_extrapolated(table, _header(cube))
         # What shines in from beyond the edge is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
@@ -111,17 +111,6 @@ class SourceDetector:
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])
-
-
-def _response_flags(cube):
-    """Bits for a response that was assumed, and an exposure that was estimated."""
-    origins = [o for component in cube.components for o in component.origins.items()]
-    flags = 0
-    if any(part != "exposure" and origin.assumed for part, origin in origins):
-        flags |= MLFlag.RESPONSE_ASSUMED
-    if any(part == "exposure" and origin.assumed for part, origin in origins):
-        flags |= MLFlag.EXPOSURE_ESTIMATED
-    return np.int16(flags)
 
 
 def _header(cube):

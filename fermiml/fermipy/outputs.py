@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fermiml.catalog import flags
 from fermiml.catalog.associate import association_columns
 from fermiml.fermipy import decisions
 from fermiml.likelihood import fermipy_rows as rows
@@ -69,6 +70,8 @@ def filled(gta, seeds, localized):
         if not new:
             for column in association_columns(name):
                 table[column][row] = name
+    # The response is fermipy's, and what did not converge is not in the model.
+    flags.decide_again(table, sorted(sources), 0, flags.FITTED & ~flags.MLFlag.BLENDED)
     return rows.derived(table, sources, extended=seeds.catalog.extended, gti=seeds.catalog.gti)
 
 

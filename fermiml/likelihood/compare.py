@@ -11,7 +11,7 @@ from gammapy.maps import HpxNDMap, WcsNDMap
 
 from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, parts
 from fermiml.likelihood import traditional as traditional_detection

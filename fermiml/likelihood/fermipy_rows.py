@@ -4,7 +4,8 @@ import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.columns import COLUMNS, MLFlag
+from fermiml.catalog.columns import COLUMNS
+from fermiml.catalog.flags import MLFlag
 from fermiml.catalog.positions import R68, R95
 from fermiml.likelihood.results import REPLACED
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS, MLFlag
+from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS
 from fermiml.catalog.derive import PARAMETERS, integrals
+from fermiml.catalog.flags import MLFlag
 from fermiml.catalog.positions import R68, R95
 
 ENGINE = "gammapy"
@@ -85,38 +87,13 @@ def _write_place(row, place):
 
 
 def _flag(table, rows, cube):
-    """Bits of ML_Flags that a fit knows of."""
-    flags = np.ma.filled(table["ML_Flags"], 0).astype(int)
+    """Bits of ML_Flags that a fit decides."""
     fitted = np.array(sorted(rows), int)
-    bits = _response_bits(cube)
-    flags[fitted] &= ~MLFlag.AT_BOUND  # of the spectrum before
-    for number in fitted:
-        flags[number] |= bits
-        if any(rows[number]["spectrum"].at_bound):
-            flags[number] |= MLFlag.AT_BOUND
-        if not rows[number]["converged"]:
-            flags[number] |= MLFlag.NOT_CONVERGED
-    position = SourceCatalog(table).positions
-    if len(fitted) > 1:
-        _, distance, _ = position[fitted].match_to_catalog_sky(position[fitted], nthneighbor=2)
-        flags[fitted[distance.deg < core_radius(cube)]] |= MLFlag.BLENDED
-    for number in fitted:
-        table["ML_Flags"][number] = flags[number]
-
-
-def _response_bits(cube):
-    bits = 0
-    for component in cube.components:
-        if any(o.assumed for name, o in component.origins.items() if name != "exposure"):
-            bits |= MLFlag.RESPONSE_ASSUMED
-        if "exposure" in component.origins and component.origins["exposure"].assumed:
-            bits |= MLFlag.EXPOSURE_ESTIMATED
-    return int(bits)
-
-
-def core_radius(cube):
-    """The 68 % radius (deg) of the PSF at 3 GeV, or at the lowest energy above it."""
-    return min(
-        float(c.psf.containment_radius(np.array([max(3e3, c.energy_edges[0])]), 0.68)[0])
-        for c in cube.components
-    )
+    decided = np.full(len(fitted), int(flags.of_response(cube)))
+    decided[flags.blended(SourceCatalog(table).positions[fitted], cube)] |= MLFlag.BLENDED
+    for bit, holds in (
+        (MLFlag.NOT_CONVERGED, lambda row: not row["converged"]),
+        (MLFlag.AT_BOUND, lambda row: any(row["spectrum"].at_bound)),
+    ):
+        decided[np.array([holds(rows[number]) for number in fitted], bool)] |= bit
+    flags.decide_again(table, fitted, decided)

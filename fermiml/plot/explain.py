@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from fermiml.catalog.columns import FLAG_MEANING, MLFlag
+from fermiml.catalog.flags import FLAG_MEANING, MLFlag
 from fermiml.plot import style
 from fermiml.plot.spectrum import plot_spectrum
 

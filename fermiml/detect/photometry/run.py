@@ -5,10 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag, blended
 from fermiml.detect.photometry.pixels import SkyPixels
 from fermiml.detect.photometry.planes import make_planes
 from fermiml.detect.photometry.region_fit import fit_region
@@ -21,8 +20,6 @@ _AROUND = 3.0  # deg around a region, from where sources are fitted along
 _RIM = 0.5  # deg, within which a source is near the edge of the data
 _LOW_TS = 9.0
 _EXTENDED = 25.0  # TS of a disk over a point
-_CORE_ENERGY = 2000.0  # MeV, at which the PSF's core tells whether two sources are blended
-_CORE = 0.39  # share of the PSF within its core (1 sigma of a Gaussian)
 
 
 def measure(cube, positions, progress=False):
@@ -102,11 +99,8 @@ def _flag(table, cube, numbers):
     """Flags that need all sources at once."""
     _flag_extended(table, numbers)
     table["ML_Flags"][numbers[table["ML_TS"][numbers] < _LOW_TS]] |= MLFlag.LOW_TS
-    core = min(float(c.psf.containment_radius(_CORE_ENERGY, _CORE)[0]) for c in cube.components)
     place = SkyCoord(table["RAJ2000"][numbers], table["DEJ2000"][numbers], unit="deg", frame="fk5")
-    tree = cKDTree(unit_vectors(place))
-    pairs = tree.query_pairs(np.radians(core), output_type="ndarray")
-    table["ML_Flags"][numbers[np.unique(pairs)]] |= MLFlag.BLENDED
+    table["ML_Flags"][numbers[blended(place, cube)]] |= MLFlag.BLENDED
 
 
 def _flag_extended(table, numbers):

@@ -6,8 +6,9 @@ from astropy.coordinates import FK5
 from astropy.table import Table
 
 from fermiml.catalog import spectra as shapes
-from fermiml.catalog.columns import BAND_EDGES, COLUMNS, N_ML_BANDS, MLFlag
+from fermiml.catalog.columns import BAND_EDGES, COLUMNS, N_ML_BANDS
 from fermiml.catalog.derive import INTEGRALS
+from fermiml.catalog.flags import MLFlag
 from fermiml.catalog.positions import single
 from fermiml.detect.photometry import spectra
 from fermiml.detect.photometry.positions import ellipses
