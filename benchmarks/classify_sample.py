@@ -27,9 +27,9 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table, vstack
 
 from fermiml import SkyCube, SourceCatalog
-from fermiml.detect.photometry import measure
-from fermiml.simulate import config, fields, skies, splits
-from fermiml.simulate.sources import Sources, concatenate
+from fermiml.model.sources import Sources, concatenate
+from fermiml.photometry.measure import measure
+from fermiml.simulate import fields, skies, sky_settings, splits
 
 SETS = {  # split, years, fields by zone, seed
     "train": ("train", 14, {"high": 8, "middle": 6, "plane": 6}, 700),
@@ -48,7 +48,7 @@ HALF = 3  # pixels on each side of a source in its patch
 def configuration(name):
     """The checked configuration of a set."""
     split, years, number, seed = SETS[name]
-    return config.check(
+    return sky_settings.check(
         {
             "seed": seed,
             "sky": {

@@ -17,11 +17,11 @@ from real_data import CASES
 from simulate_reality import read
 
 from fermiml import SourceCatalog, SourceDetector
-from fermiml.likelihood.compare import compare
-from fermiml.plot import compare as plots
+from fermiml.compare.comparison import compare
+from fermiml.model import from_catalog
+from fermiml.plot import comparison_figures as plots
 from fermiml.plot import sky, style
-from fermiml.report import comparison
-from fermiml.simulate import catalogs
+from fermiml.report import comparison_folder
 
 NAMES = ("pg1553_100mev", "j2024_ft1", "gc_clean_psf23")
 GALAXY = "gll_iem_v07_allsky_1p5deg_fixed.fits"
@@ -34,7 +34,7 @@ def main():
     parser.add_argument("--cache", type=Path, default=Path("compare-cache"))
     options = parser.parse_args()
     data = Path(os.environ["FERMIML_TEST_DATA"])
-    known = SourceCatalog.read(catalogs.find("4FGL-DR4"))
+    known = SourceCatalog.read(from_catalog.find("4FGL-DR4"))
     detector = SourceDetector.from_pretrained()
     print(machine(seed=0))
     for case in (c.data for c in CASES if c.data.name in NAMES):
@@ -45,9 +45,9 @@ def main():
             read(case, data), detector=detector, galdiff=diffuse / GALAXY,
             iso=diffuse / case.isotropic, known=known, cache=folder / "cache",
         )  # fmt: skip
-        comparison.write(result, folder, overwrite=True)
+        comparison_folder.write(result, folder, overwrite=True)
         print(f"\n{case.name}")
-        for what, text in comparison.summary(result):
+        for what, text in comparison_folder.summary(result):
             print(f"  {what + ':':<28}{text}", flush=True)
         figure = style.new_figure(7, 6)
         plots.plot_map(result, figure.add_subplot(projection=sky.projection(result.cube)))

@@ -21,7 +21,7 @@ from scipy.stats import poisson
 from sklearn.cluster import DBSCAN
 
 from fermiml import SourceCatalog
-from fermiml.evaluate import benchmark, report, run
+from fermiml.evaluate import benchmark, run, tables
 from fermiml.evaluate.methods import method
 from fermiml.plot.sky import significance
 
@@ -116,7 +116,7 @@ def main():
         judged = run.judge_all(methods, label, options.skies / label, deadline=deadline)
         results[label] = run.score(methods, judged)
     print(machine(600))
-    print(report.markdown(results))
+    print(tables.markdown(results))
 
 
 if __name__ == "__main__":

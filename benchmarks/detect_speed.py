@@ -50,8 +50,8 @@ def main():
     start = time.perf_counter()
     from fermiml import SourceDetector
     from fermiml.detect.candidates import BATCH
-    from fermiml.detect.features import PLANES
-    from fermiml.evaluate.skies import read_sky
+    from fermiml.features.patch_features import PLANES
+    from fermiml.simulate.read_fields import read_sky
     from fermiml.sky.patches import SIZE
 
     network = SourceDetector.from_pretrained(options.model).network

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from machine import machine
 
-from fermiml.evaluate import report, run
+from fermiml.evaluate import run, tables
 from fermiml.evaluate.methods import method
 from fermiml.files import write_json, write_text
 
@@ -53,13 +53,13 @@ def main():
         folder = options.skies / label.partition(">")[0]
         judged = run.judge_all(methods, label, folder, cached=options.cached, deadline=deadline)
         results[label] = run.score(methods, judged)
-    text = f"{machine(600)}\n\n{report.markdown(results)}"
+    text = f"{machine(600)}\n\n{tables.markdown(results)}"
     print(text)
     if options.output:
         write_text(options.output.with_suffix(".md"), text, overwrite=True)
         record = {"machine": machine(600), "sets": results}
         write_json(options.output.with_suffix(".json"), record, overwrite=True)
-        report.draw(results, options.output.parent, options.output.name)
+        tables.draw(results, options.output.parent, options.output.name)
 
 
 if __name__ == "__main__":

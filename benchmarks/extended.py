@@ -20,10 +20,10 @@ from machine import machine
 
 from fermiml import SourceDetector
 from fermiml.catalog.flags import MLFlag
-from fermiml.detect.photometry import measure
 from fermiml.evaluate import metrics
-from fermiml.evaluate.skies import fields_of, read_sky
-from fermiml.simulate import fields, models
+from fermiml.photometry.measure import measure
+from fermiml.simulate import diffuse_models, fields
+from fermiml.simulate.read_fields import fields_of, read_sky
 
 SCATTER = 0.05  # deg
 SIZES = (0.0, 0.1, 0.2, 0.5, 9.0)  # deg: radius of a disk, 68 % radius of a Gaussian
@@ -33,7 +33,7 @@ def clumps_of(folder):
     """The gas clumps of a field: the first thing that its random numbers decided."""
     config = yaml.safe_load((folder / "field.yaml").read_text())["config"]
     rng = np.random.default_rng([config["seed"], int(folder.name.rpartition("_")[2])])
-    clumps = models.galactic(fields.diffuse_settings(config, rng), rng)[1]
+    clumps = diffuse_models.galactic(fields.diffuse_settings(config, rng), rng)[1]
     return SkyCoord(clumps.lon, clumps.lat, unit="deg", frame="galactic"), clumps.size
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/fermipy_ml_seed.py DIR [--seed 1]
 
-Prints the tables of docs/fermipy.md. DIR is filled by `fermiml.fermipy.simulated`.
+Prints the tables of docs/fermipy.md. DIR is filled by `fermiml.fermipy.example`.
 """
 
 import argparse
@@ -77,9 +77,9 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     from fermiml import SourceCatalog
-    from fermiml.fermipy import GTAnalysis, simulated
+    from fermiml.fermipy import GTAnalysis, example
 
-    config = simulated.make(given.folder, given.seed)
+    config = example.make(given.folder, given.seed)
     gta = GTAnalysis(str(config), logging={"verbosity": 2})
     clock = {}
     for step in (gta.setup, gta.optimize):

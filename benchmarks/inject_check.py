@@ -19,10 +19,11 @@ from gammapy.maps import WcsNDMap
 from machine import machine
 
 from fermiml import SourceCatalog
-from fermiml.evaluate import metrics, sensitivity
-from fermiml.evaluate.inject import CLASSES
-from fermiml.evaluate.skies import away_from_edge, read_sky
+from fermiml.evaluate import metrics
+from fermiml.inject import sensitivity
+from fermiml.inject.injection import CLASSES
 from fermiml.plot import performance, style
+from fermiml.simulate.read_fields import read_sky
 
 
 def check(field, folder):
@@ -37,7 +38,7 @@ def check(field, folder):
     truth = sky.truth.table
     position = sky.truth.positions
     use = np.isin(np.asarray(truth["CLASS1"], str), CLASSES["AGN"])
-    use &= away_from_edge(sky.cube.components[0], position)
+    use &= sky.cube.components[0].away_from_edge(position)
     ratio = np.asarray(truth["S1"], float) / half.interp_by_coord(position.galactic)
     predicted = 1 / (1 + ratio ** -fit[1])
     match = metrics.match(detected, position, np.full(len(position), np.inf))

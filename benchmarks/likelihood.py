@@ -24,10 +24,11 @@ from scipy import stats
 from fermiml import SkyCube, SourceCatalog
 from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood import gammapy_engine
+from fermiml.model import point_sources
+from fermiml.model.from_catalog import sources_of
+from fermiml.model.sources import Shapes, Sources
 from fermiml.plot import style
-from fermiml.simulate import config, fields, render
-from fermiml.simulate.catalogs import sources_of
-from fermiml.simulate.sources import Shapes, Sources
+from fermiml.simulate import fields, sky_settings
 from fermiml.sky.cube import Component, EnergyDispersion, Origin
 
 SEED = 7
@@ -39,7 +40,7 @@ ZONES = {"high": [(100, 45), (60, 60), (230, -50), (300, 40), (130, -62), (200, 
 
 def prepare(center, width=14.0, seed=SEED, preset="nominal"):
     """The field of a population, its bright sources, the generator of what is drawn later."""
-    settings = config.check(
+    settings = sky_settings.check(
         {
             "seed": seed,
             "sky": {"centers": [list(center)], "width": width},
@@ -119,7 +120,7 @@ def isolated(cache):
         shapes = Shapes(np.full(row.size, 1000.0), index, 0 * index, 0 * index)
         flux = 10 ** rng.uniform(-9.9, -8.7, row.size)
         sources = Sources.points(lon, lat, flux, shapes, "bll")
-        field = replace(empty, sources=render.total(empty.observation, sources))
+        field = replace(empty, sources=point_sources.total(empty.observation, sources))
         truth = fields.true_catalog([field], sources)
         _fit(path, field, truth, rng)
 
@@ -143,7 +144,7 @@ def _scatter(field, true):
     """
     everything = field.expected.reshape(len(field.expected), -1)
     out = np.full(len(true), np.nan)
-    for i, pixels, s in render.windows(field.observation, sources_of(true)):
+    for i, pixels, s in point_sources.windows(field.observation, sources_of(true)):
         both = everything[:, pixels]
         logs = np.log1p(s / np.maximum(both - s, 1e-12))
         out[i] = np.sqrt(np.sum(both * logs**2) / np.sum(2 * (both * logs - s)))
@@ -223,7 +224,7 @@ def noise(cache):
 
 def false(cache):
     """Maxima of TS maps of source-free skies as seeds of a full fit."""
-    from fermiml.likelihood.traditional import detect_traditional
+    from fermiml.traditional.search import detect_traditional
 
     for number in range(10):
         path = cache / f"false_{number:02d}.npz"

@@ -19,7 +19,7 @@ from machine import machine
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from fermiml.evaluate import benchmark, methods, metrics, segmentation
-from fermiml.evaluate.skies import fields_of, read_sky
+from fermiml.simulate.read_fields import fields_of, read_sky
 
 BINS = ((25, 64), (64, np.inf))  # oracle TS
 CUTS = np.linspace(0.02, 0.98, 49)

@@ -20,8 +20,8 @@ from astropy.table import Table, vstack
 from machine import machine
 
 from fermiml import SkyCube, SourceCatalog
-from fermiml.catalog.positions import R68, R95
-from fermiml.detect.photometry import measure
+from fermiml.catalog.ellipses import R68, R95
+from fermiml.photometry.measure import measure
 
 SCATTER = 0.05  # deg
 LEAST = 9.0  # oracle TS of a candidate

@@ -13,18 +13,18 @@ from machine import machine
 
 from fermiml import SourceDetector
 from fermiml.detect.explain import explain
-from fermiml.detect.views import Views
 from fermiml.evaluate import metrics
-from fermiml.evaluate.skies import away_from_edge, read_sky
+from fermiml.features.views import Views
 from fermiml.networks import pretrained
 from fermiml.plot import style
-from fermiml.plot.explain import plot_explanation
+from fermiml.plot.explanation import plot_explanation
 from fermiml.plot.overview import plot_overview
+from fermiml.simulate.read_fields import read_sky
 
 
 def chosen(catalog, sky):
     """Rows of a clear source in the middle of the field, and of a false one."""
-    inside = away_from_edge(sky.cube.components[0], catalog.positions, margin=3.0)
+    inside = sky.cube.components[0].away_from_edge(catalog.positions, margin=3.0)
     real = metrics.match(catalog.positions, sky.truth.positions, sky.ts) >= 0
     ts = np.nan_to_num(np.asarray(catalog.table["ML_TS"], float))
     clear = np.flatnonzero(inside & real)[np.argmin(np.abs(np.log(ts[inside & real] / 150)))]

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from fermiml.evaluate import benchmark, metrics
 from fermiml.evaluate.methods import Network
-from fermiml.evaluate.skies import fields_of, read_sky
 from fermiml.likelihood import gammapy_engine
+from fermiml.simulate.read_fields import fields_of, read_sky
 
 ZONES = (*metrics.ZONES, None)
 BRIGHT = 50  # oracle TS, above which fluxes are compared

@@ -24,11 +24,10 @@ from astropy.coordinates import SkyCoord
 from machine import machine
 
 from fermiml import SourceCatalog, SourceDetector
-from fermiml.evaluate.skies import away_from_edge
 from fermiml.files import write_text
+from fermiml.model import convolve, diffuse, from_catalog, point_sources
+from fermiml.model.observation import Observation
 from fermiml.plot import sky, style
-from fermiml.simulate import catalogs, diffuse, planes, render
-from fermiml.simulate.observation import Observation
 from fermiml.sky.bands import EDGES
 
 DETECTABLE = 25.0
@@ -80,8 +79,8 @@ CASES = (
 
 def known_sources(case, folder, cube):
     """Positions of the catalog's sources in the data, and the Asimov TS of each there."""
-    path = catalogs.find(case.catalog) if "/" not in case.catalog else _existing(folder, case)
-    sources, _ = catalogs.own_sources(path)
+    path = from_catalog.find(case.catalog) if "/" not in case.catalog else _existing(folder, case)
+    sources, _ = from_catalog.own_sources(path)
     position = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic")
     near = position.separation(cube.center).deg < _radius(cube) + 5
     sources, position = sources[near], position[near]
@@ -90,11 +89,11 @@ def known_sources(case, folder, cube):
     total = np.zeros(len(sources))
     for component in cube.components:
         observation = Observation.like(component)
-        expected = planes.expect(observation, model) + planes.expect(observation, flat)
-        expected += render.total(observation, sources)
-        ts, _ = render.oracle(observation, sources, expected)
+        expected = convolve.expect(observation, model) + convolve.expect(observation, flat)
+        expected += point_sources.total(observation, sources)
+        ts, _ = point_sources.oracle(observation, sources, expected)
         total += ts[:, component.energy_edges[:-1] > 0.95 * EDGES[0]].sum(axis=1)
-    inside = away_from_edge(cube.components[0], position)
+    inside = cube.components[0].away_from_edge(position)
     return position[inside], total[inside]
 
 
@@ -114,7 +113,7 @@ def _radius(cube):
 
 def compare(case, catalog, cube, position, ts):
     """How detections and catalog go together."""
-    inside = away_from_edge(cube.components[0], catalog.positions)
+    inside = cube.components[0].away_from_edge(catalog.positions)
     detected = catalog.positions[inside].galactic
     return {
         "detections": len(detected),
@@ -181,7 +180,7 @@ def main():
         catalog = detector.run(cube)
         seconds = time.perf_counter() - start
         if case.catalog == "4FGL-DR4":
-            catalog = catalog.associate(SourceCatalog.read(catalogs.find(case.catalog)))
+            catalog = catalog.associate(SourceCatalog.read(from_catalog.find(case.catalog)))
         position, ts = known_sources(case, folder, cube)
         results[case.data.name] = compare(case, catalog, cube, position, ts) | {"seconds": seconds}
         print(case.data.name, json.dumps(results[case.data.name]), flush=True)

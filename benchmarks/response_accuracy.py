@@ -11,10 +11,10 @@ import numpy as np
 from machine import machine
 
 from fermiml import SkyCube
-from fermiml.sky import exposure as exposures
-from fermiml.sky import irfs
-from fermiml.sky.fitsmaps import read_nodes_map
-from fermiml.sky.response import read_psf
+from fermiml.fitsmaps import read_nodes_map
+from fermiml.response import exposure as exposures
+from fermiml.response.installed import load_response
+from fermiml.sky.read.complete import read_psf
 
 GTPSF = [
     ("3fhl_gc/fermi-3fhl-gc-psf-cube.fits.gz", "P8R2_SOURCE_V6", 3),
@@ -37,14 +37,14 @@ def compare_psf(folder):
     """Ratio of containment radii, ours over gtpsf's, above 4 GeV."""
     print("\ncontainment radius over that of gtpsf, smallest and largest above 4 GeV")
     for file, name, evtype in GTPSF:
-        gtpsf, response = read_psf(folder / file, None), irfs.Response.load(name, evtype)
+        gtpsf, response = read_psf(folder / file, None), load_response(name, evtype)
         energy = gtpsf.energy[gtpsf.energy > 3.9e3]
         for fraction in (0.68, 0.95):
             ratio = response.psf.containment_radius(energy, fraction)
             ratio /= gtpsf.containment_radius(energy, fraction)
             label = f"{name} {'+'.join(response.types)}"
             print(f"{label:<32} r{fraction * 100:.0f}  {ratio.min():.3f} - {ratio.max():.3f}")
-    r68 = irfs.Response.load("P8R3_SOURCE_V3").psf.containment_radius([1e3, 1e4], 0.68)
+    r68 = load_response("P8R3_SOURCE_V3").psf.containment_radius([1e3, 1e4], 0.68)
     print(f"P8R3_SOURCE_V3 FRONT+BACK r68: {r68[0]:.3f} deg at 1 GeV, {r68[1]:.4f} at 10 GeV")
 
 
@@ -76,10 +76,10 @@ def draw(folder, output):
     sums = {"FRONT+BACK": 3, "PSF0": 4, "PSF1": 8, "PSF2": 16, "PSF3": 32}
     for ax, fraction in zip(axes, (0.68, 0.95), strict=True):
         for number, (label, evtype) in enumerate(sums.items()):
-            psf = irfs.Response.load("P8R3_CLEAN_V3", evtype).psf
+            psf = load_response("P8R3_CLEAN_V3", evtype).psf
             radius = psf.containment_radius(energy, fraction)
             ax.loglog(energy / 1e3, radius, color=f"C{number}", label=f"P8R3_CLEAN_V3 {label}")
-        old = irfs.Response.load("P8R2_SOURCE_V6").psf
+        old = load_response("P8R2_SOURCE_V6").psf
         radius = old.containment_radius(energy, fraction)
         ax.loglog(energy / 1e3, radius, "k--", lw=1, label="P8R2_SOURCE_V6 FRONT+BACK")
         for (file, *_), color in zip(GTPSF[:3], ("k", "C3", "C4"), strict=True):

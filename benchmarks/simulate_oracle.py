@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from fermiml.simulate import catalogs, config, fields, render
+from fermiml.model import from_catalog, point_sources
+from fermiml.simulate import fields, sky_settings
 
 CENTERS = {"|b| = 60": (100.0, 60.0), "|b| = 30": (200.0, -30.0), "|b| = 12": (70.0, 12.0),
            "|b| = 0": (80.0, 0.0)}  # fmt: skip
@@ -21,7 +22,7 @@ TYPES = {"FRONT+BACK": [3], "PSF0-3": [4, 8, 16, 32]}
 
 def compare(center, types):
     """Oracle TS and catalog TS of the 4FGL-DR4 sources of a field."""
-    settings = config.check(
+    settings = sky_settings.check(
         {
             "sky": {"centers": [list(center)], "width": 20},
             "energy": {"min": 100, "max": 1e6, "bins_per_decade": 6},
@@ -32,8 +33,8 @@ def compare(center, types):
     setup = fields.prepare(settings)
     ((_, geom),) = fields.geometries(settings)
     seen, bright = fields.simulate_field(setup, geom, np.random.default_rng(1))
-    ts = sum(render.oracle(f.observation, bright, f.expected)[0].sum(axis=1) for f in seen)
-    with fits.open(catalogs.find("4FGL-DR4")) as hdus:
+    ts = sum(point_sources.oracle(f.observation, bright, f.expected)[0].sum(axis=1) for f in seen)
+    with fits.open(from_catalog.find("4FGL-DR4")) as hdus:
         table = hdus[1].data
         bands = table["Sqrt_TS_Band"][:, 1:].astype(float)
         known = np.square(np.where(np.abs(bands) < 1e4, bands, 0)).sum(axis=1)

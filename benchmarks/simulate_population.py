@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fermiml.simulate import catalogs, diffuse, populations
+from fermiml.model import diffuse, from_catalog
+from fermiml.simulate import populations
 from fermiml.simulate.populations import PRESETS
 
 SKIES = 10
@@ -31,7 +32,7 @@ def main():
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     shapes = populations.library("4FGL-DR4")
-    catalog = catalogs.own_sources(catalogs.find("4FGL-DR4"))[0]
+    catalog = from_catalog.own_sources(from_catalog.find("4FGL-DR4"))[0]
     curves = {"4FGL-DR4": catalog}
     print(f"{'|b|':<8}{'sky':<10}" + "".join(f"{f:>9.0e}" for f in FLUXES))
     drawn = {

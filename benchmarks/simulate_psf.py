@@ -15,7 +15,7 @@ import numpy as np
 import simulate_reality as reality
 from astropy.coordinates import SkyCoord
 
-from fermiml.simulate import catalogs
+from fermiml.model import from_catalog
 
 BRIGHT = {
     "j2024_ft1": ("4FGL J2017.4+0602", "4FGL J2025.2+0317", "4FGL J2023.6-0123"),
@@ -44,7 +44,7 @@ CASES = (
 
 def rings(component, parts, norms, source):
     """Observed less everything else, expected of the source, and all expected, by ring."""
-    own, names = catalogs.own_sources(catalogs.find("4FGL-DR4"))
+    own, names = from_catalog.own_sources(from_catalog.find("4FGL-DR4"))
     own = own[names == source]
     center = SkyCoord(own.lon, own.lat, unit="deg", frame="galactic")[0]
     away = component.pixel_positions().separation(center).deg

@@ -16,11 +16,11 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.simulate import catalogs, diffuse, planes, render
-from fermiml.simulate.observation import Observation
-from fermiml.sky import exposure, irfs
+from fermiml.model import convolve, diffuse, from_catalog, point_sources
+from fermiml.model.observation import Observation
+from fermiml.response import exposure, irfs
+from fermiml.response.caldb import read_caldb
 from fermiml.sky.bands import assign_bins
-from fermiml.sky.caldb import read_caldb
 from fermiml.sky.cube import SkyCube
 
 VARIABLE = 24.725  # 4FGL-DR4: variable at 99 % confidence
@@ -96,23 +96,23 @@ def templates(case, folder, inclined=False):
         component.psf = psf_there(component, folder / "caldb")
     observation = Observation.like(component, irf=case.irf)
     parts = {
-        "galactic": planes.expect(observation, galactic(folder).intensity),
-        "isotropic": planes.expect(
+        "galactic": convolve.expect(observation, galactic(folder).intensity),
+        "isotropic": convolve.expect(
             observation, diffuse.isotropic_file(folder / "diffuse" / case.isotropic).intensity
         ),
     }
     sources, variable, names = _catalog(observation)
     variable |= np.isin(names, case.apart)
-    parts["sources"] = render.total(observation, sources[~variable])
+    parts["sources"] = point_sources.total(observation, sources[~variable])
     for i in np.flatnonzero(variable):
-        parts[names[i]] = render.total(observation, sources[[i]])
+        parts[names[i]] = point_sources.total(observation, sources[[i]])
     return component, observation, parts
 
 
 def _catalog(observation):
     """4FGL-DR4 around the field; which of them are bright, variable and within it."""
-    path = catalogs.find("4FGL-DR4")
-    sources, names = catalogs.own_sources(path)
+    path = from_catalog.find("4FGL-DR4")
+    sources, names = from_catalog.own_sources(path)
     table = SourceCatalog.read(path).table
     index = dict(zip(table["Source_Name"], table["Variability_Index"], strict=True))
     index = np.array([index[name] for name in names], float)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fermiml.detect.features import Evidence
-from fermiml.simulate import config as configs
-from fermiml.simulate.dataset import TrainingSet
-from fermiml.simulate.store import store
+from fermiml.features.patch_features import Evidence
+from fermiml.simulate import sky_settings as configs
+from fermiml.train.training_fields import store
+from fermiml.train.training_patches import TrainingSet
 
 CONFIG = {
     "seed": 3,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fermiml.simulate import config, fields, skies, splits
+from fermiml.simulate import fields, skies, sky_settings, splits
 
 WIDTH = 20.0  # deg
 # About five bins per decade, with the edges of the network bands among them.
@@ -90,7 +90,7 @@ class SkySet:
         }  # fmt: skip
         for section, values in self.changes.items():
             settings[section] = {**settings[section], **values}
-        return config.check(settings)
+        return sky_settings.check(settings)
 
 
 SETS = {

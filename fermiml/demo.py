@@ -3,14 +3,14 @@
 from importlib import resources
 
 from fermiml.catalog.export import export
+from fermiml.compare.comparison import ML, TRADITIONAL, compare
 from fermiml.detect.detector import SourceDetector
-from fermiml.evaluate.skies import read_sky
 from fermiml.files import check_new
-from fermiml.likelihood.compare import ML, TRADITIONAL, compare
 from fermiml.plot import style
 from fermiml.plot.overview import plot_overview
-from fermiml.report import comparison as report
-from fermiml.simulate import config as configs
+from fermiml.report import comparison_folder as report
+from fermiml.simulate import sky_settings as configs
+from fermiml.simulate.read_fields import read_sky
 from fermiml.simulate.skies import simulate
 
 CONFIG = "simulate-demo.yaml"

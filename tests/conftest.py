@@ -6,14 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-
-DEMO = {
-    "seed": 2,
-    "sky": {"centers": [[30, 58]], "width": 6},
-    "energy": {"min": 1000, "max": 1e6, "bins_per_decade": 3},
-    "population": {"spectra": "parametric"},
-    "wrong": {"model": "none"},
-}
+from makers import demonstrations
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +29,9 @@ def latdata():
 @pytest.fixture(scope="session")
 def demo_settings():
     """A field that is smaller than that of `fermiml demo`."""
-    from fermiml.simulate import config
+    from fermiml.simulate import sky_settings
 
-    return config.check(DEMO)
+    return sky_settings.check(demonstrations.DEMO)
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,10 @@ import shutil
 from pathlib import Path
 
 import click
-import conftest
 import pytest
-import trainingfields
 import yaml
 from click.testing import CliRunner
+from makers import demonstrations, trainingfields
 
 from fermiml import SkyCube, demo
 from fermiml.cli.main import main
@@ -79,7 +78,9 @@ def shown(demonstration, tmp_path_factory):
     shutil.copytree(demonstration[0], folder)
     cube = SkyCube.read(folder / "sky" / "counts.fits", background=folder / "sky/background.fits")
     to_datasets(cube)[0].write(folder / "dataset.fits.gz")
-    (folder / "simulate-demo.yaml").write_text(yaml.safe_dump(conftest.DEMO), encoding="utf-8")
+    (folder / "simulate-demo.yaml").write_text(
+        yaml.safe_dump(demonstrations.DEMO), encoding="utf-8"
+    )
     (folder / "training").mkdir()
     trainingfields.write_field(folder / "training" / "field_00000.npz")
     return folder

@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import latfiles as lat
 import pytest
-from catalogs import sample
 from click.testing import CliRunner
+from makers import latfiles as lat
+from makers.catalogs import sample
 
 from fermiml import SkyCube, SourceCatalog
 from fermiml.cli.base import Command
 from fermiml.cli.main import main
 from fermiml.errors import InputError
 from fermiml.plot import style
-from fermiml.sky import irfs
+from fermiml.response import irfs
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import smallskies as sky
+from makers import smallskies as sky
 
 from fermiml.likelihood.datasets import to_datasets
 

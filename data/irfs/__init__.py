@@ -1,1 +1,1 @@
-"""Compact LAT response tables; see docs/response.md and fermiml.sky.caldb."""
+"""Compact LAT response tables; see docs/response.md and fermiml.response.caldb."""

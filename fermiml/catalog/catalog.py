@@ -7,10 +7,11 @@ import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 from astropy.table import Table, vstack
 
-from fermiml.catalog import associate, crossmatch, fitsio, models, regions
+from fermiml.catalog import associate, crossmatch, fitsio, sky_regions, spectral_models
 from fermiml.catalog.conform import conform
+from fermiml.catalog.ellipses import R68, R95, with_systematics
 from fermiml.catalog.flags import MLFlag
-from fermiml.catalog.positions import R68, R95, decimal, with_systematics
+from fermiml.catalog.positions import decimal
 from fermiml.errors import InputError
 from fermiml.files import replacing
 
@@ -273,14 +274,14 @@ class SourceCatalog:
 
     def to_models(self):
         """The sources as gammapy `Models`."""
-        return models.to_models(self.table)
+        return spectral_models.to_models(self.table)
 
     def to_regions(self, colour="class"):
         """The sources as `regions.Regions`: error ellipses at 95 %, in FK5.
 
         Coloured by "class", or by "match": whether a known source is associated.
         """
-        return regions.to_regions(self.table, colour)
+        return sky_regions.to_regions(self.table, colour)
 
 
 def _degrees(angle):

@@ -10,7 +10,8 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import search_around_sky
 
-from fermiml.catalog.positions import containment, covariance, shifted
+from fermiml.catalog.ellipses import containment, covariance
+from fermiml.catalog.positions import shifted
 
 POLE = 80.0  # deg of Galactic latitude: beyond, a shift in longitude does not move far
 

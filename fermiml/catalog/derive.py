@@ -4,7 +4,7 @@ import numpy as np
 from astropy.table import Column
 
 from fermiml.catalog import spectra
-from fermiml.catalog.positions import R68, R95, position_angle
+from fermiml.catalog.ellipses import R68, R95, position_angle
 
 # Columns of a spectrum's parameters: amplitude, index, curvature, index of the exponential.
 PARAMETERS = {

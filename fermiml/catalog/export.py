@@ -8,9 +8,9 @@ from astropy.table import MaskedColumn, Table
 from astropy.units import UnitsWarning
 
 from fermiml.catalog.columns import COLUMNS, cell_names
-from fermiml.catalog.models import to_xml, to_yaml
 from fermiml.catalog.positions import decimal
-from fermiml.catalog.regions import to_ds9
+from fermiml.catalog.sky_regions import to_ds9
+from fermiml.catalog.spectral_models import to_xml, to_yaml
 from fermiml.errors import InputError
 from fermiml.files import write_text
 

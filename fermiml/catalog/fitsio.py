@@ -17,8 +17,8 @@ from fermiml.catalog.columns import (
     COLUMNS,
     EXTNAME,
 )
+from fermiml.catalog.ellipses import ERPOSABS, ERPOSFAC
 from fermiml.catalog.flags import FLAG_MEANING
-from fermiml.catalog.positions import ERPOSABS, ERPOSFAC
 from fermiml.errors import InputError
 from fermiml.fitsfile import open_fits, reading
 from fermiml.sky.selection import MJDREF

@@ -1,4 +1,4 @@
-"""Positions, names and error ellipses: arrays in, arrays out, angles in degrees."""
+"""Positions and names of sources: arrays in, arrays out, angles in degrees."""
 
 from collections import Counter
 
@@ -7,18 +7,6 @@ import numpy as np
 from astropy.coordinates import FK5, Galactic, SkyCoord
 
 PREFIX = "FNN"
-
-
-def containment(level):
-    """Radius, in sigma, that holds a share `level` of a two-dimensional Gaussian."""
-    return np.sqrt(-2 * np.log1p(-np.asarray(level, dtype=float)))
-
-
-R68, R95 = containment(0.68), containment(0.95)  # the ratio, 1.6215, is that of 4FGL
-
-# 4FGL-DR4's systematic error of a position: conf95 -> hypot(ERPOSFAC conf95, ERPOSABS)
-ERPOSFAC = 1.075
-ERPOSABS = 0.0079167  # deg
 
 
 def single(angle, period=None):
@@ -83,33 +71,6 @@ def _letters(n):
         n, digit = divmod(n - 1, 26)
         text = chr(ord("A") + digit) + text
     return text
-
-
-def position_angle(angle):
-    """A position angle of an axis, in (-90, 90] as 4FGL has it."""
-    return 90.0 - np.remainder(90.0 - np.asarray(angle, float), 180.0)
-
-
-def covariance(major, minor, posang, direction):
-    """Covariances (n, 2, 2) of 1-sigma ellipses, in axes along and across a direction.
-
-    Both `posang` (of the long axis) and `direction` are from north to east.
-    """
-    phi = np.radians(np.asarray(posang, float) - direction)
-    along, across = np.cos(phi), np.sin(phi)
-    a2, b2 = np.square(major), np.square(minor)
-    c01 = (a2 - b2) * along * across
-    c00 = a2 * along**2 + b2 * across**2
-    c11 = a2 * across**2 + b2 * along**2
-    return np.moveaxis(np.array([[c00, c01], [c01, c11]]), (0, 1), (-2, -1))
-
-
-def with_systematics(semi_axis, factor=ERPOSFAC, absolute=ERPOSABS, scale=1.0):
-    """Semi-axes widened by the systematic error that 4FGL found in its own positions.
-
-    `absolute` is for the 95 % axis; `scale` is the ratio of the axis to the 95 % one.
-    """
-    return np.hypot(factor * np.asarray(semi_axis), absolute * scale)
 
 
 def shifted(coord, degrees):

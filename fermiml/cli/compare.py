@@ -46,12 +46,12 @@ def compare(
     interruption (in the folder's cache) is not done again.
     """  # fmt: skip
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.report import comparison as report
+    from fermiml.report import comparison_folder as report
 
     folder = report.check_folder(output, overwrite)
     found, others = (SourceCatalog.read(c) if c else None for c in (catalog, known))
     cube = read_counts(counts, **options)
-    from fermiml.likelihood.compare import compare as run
+    from fermiml.compare.comparison import compare as run
 
     second = background_alt[0] if len(background_alt) == 1 else list(background_alt) or None
     result = run(

@@ -21,7 +21,7 @@ def demo(output, jobs, overwrite):
     from pathlib import Path
 
     from fermiml import demo as demonstration
-    from fermiml.report.comparison import summary
+    from fermiml.report.comparison_folder import summary
 
     result = demonstration.run(output, jobs=jobs, overwrite=overwrite)
     click.echo(demonstration.table(result) + "\n")

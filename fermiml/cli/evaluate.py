@@ -24,8 +24,8 @@ def evaluate(config, output, catalogs, cached, overwrite):
     """
     from pathlib import Path
 
-    from fermiml.evaluate import config as configs
-    from fermiml.evaluate.evaluate import evaluate as run
+    from fermiml.evaluate import plan as configs
+    from fermiml.evaluate.evaluation import evaluate as run
 
     settings = configs.read(config)
     settings["catalogs"] |= {_name(path): Path(path) for path in catalogs}

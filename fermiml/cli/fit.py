@@ -55,7 +55,7 @@ def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, *
 
 def _with_fermipy(sources, counts, options):
     from fermiml.errors import InputError
-    from fermiml.fermipy.fit import fit
+    from fermiml.fermipy.catalog_fit import fit
 
     given = [f"--{name}" for name, value in options.items() if value]
     if given:

@@ -38,9 +38,9 @@ def inject(counts, output, kind, index, flux, rounds, apart, away, known, model,
     on where it was when the command is repeated.
     """
     from fermiml import SourceCatalog, SourceDetector
-    from fermiml.evaluate import injected
-    from fermiml.evaluate.inject import Settings
-    from fermiml.evaluate.inject import inject as run
+    from fermiml.inject import injection_outputs
+    from fermiml.inject.injection import Settings
+    from fermiml.inject.injection import inject as run
     from fermiml.networks.pretrained import DEFAULT
 
     settings = Settings(kind, index, _fluxes(flux), rounds, apart, away, seed).check()
@@ -49,8 +49,8 @@ def inject(counts, output, kind, index, flux, rounds, apart, away, known, model,
     given = {"localizer": localizer, "threshold": threshold, "photometry": photometry}
     detector = SourceDetector.from_pretrained(model or DEFAULT, **given)
     result = run(cube, detector, output, settings, positions)
-    injected.write(result, output)
-    click.echo(injected.describe(result))
+    injection_outputs.write(result, output)
+    click.echo(injection_outputs.describe(result))
 
 
 def _fluxes(text):

@@ -47,8 +47,8 @@ def plot(catalog, counts, source, model, names, output, overwrite, **options):
 
 def _figure(cube, sources, number, network, names):
     from fermiml.detect.explain import explain
-    from fermiml.detect.views import Views
-    from fermiml.plot.explain import plot_explanation
+    from fermiml.features.views import Views
+    from fermiml.plot.explanation import plot_explanation
     from fermiml.plot.overview import plot_overview
 
     if number is None:

@@ -25,7 +25,7 @@ def report(catalog, counts, known, title, output, overwrite, **options):
 
     from fermiml.catalog.catalog import SourceCatalog
     from fermiml.files import check_new, write_text
-    from fermiml.report.catalog import page
+    from fermiml.report.catalog_page import page
 
     check_new(output, overwrite, inputs=[catalog, counts])
     sources = SourceCatalog.read(catalog)

@@ -16,11 +16,11 @@ def simulate(config, output, overwrite):
     background_wrong.fits, truth.fits and sources.xml; a single one is written to -o itself.
     A run that was interrupted goes on where it was when the command is repeated.
     """
-    from fermiml.simulate import config as configs
+    from fermiml.simulate import sky_settings as configs
 
     settings = configs.read(config)
     if settings["training"] is not None:
-        from fermiml.simulate.store import store
+        from fermiml.train.training_fields import store
 
         made, kind = store(settings, output, overwrite=overwrite), "training field"
     else:

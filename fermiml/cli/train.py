@@ -16,9 +16,9 @@ def train(config, output, start):
     checkpoint is written: the same command again goes on where the training was interrupted.
     With `selection.skies`, calibration and threshold are fixed on these simulated skies.
     """
-    from fermiml.evaluate.operating import calibrate
-    from fermiml.networks import recipe
-    from fermiml.networks.training import train as run
+    from fermiml.train import recipe
+    from fermiml.train.calibrate import calibrate
+    from fermiml.train.trainer import train as run
 
     settings = recipe.read(config)
     run(settings, output, start)

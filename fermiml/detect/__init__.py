@@ -1,1 +1,1 @@
-"""From a cube to candidates, and from candidates to sources."""
+"""From a cube to candidates, and from candidates to a catalog."""

@@ -7,9 +7,9 @@ from astropy.coordinates import SkyCoord
 from scipy.ndimage import binary_dilation
 from tqdm import tqdm
 
-from fermiml.ahead import ahead
 from fermiml.detect.merge import merge
-from fermiml.detect.views import Views
+from fermiml.features.views import Views
+from fermiml.prefetch import ahead
 
 BATCH = 8  # patches that go through the network together
 _AHEAD = 2  # batches that are prepared meanwhile

@@ -76,7 +76,8 @@ class SourceDetector:
         found = candidates.find(cube, self.network, self._locate, _LOWEST, self.origin)
         log.debug("%d candidates", len(found.score))
         if self.photometry:
-            from fermiml.detect.photometry import drop_errors_at_bounds, measure
+            from fermiml.photometry.measure import measure
+            from fermiml.photometry.table import drop_errors_at_bounds
 
             table = measure(cube, found.position, progress=True)
             ts = np.asarray(table["ML_TS"], float)

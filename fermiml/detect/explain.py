@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fermiml.detect.candidates import BATCH
-from fermiml.detect.features import CHANNELS, SPECTRA
+from fermiml.features.patch_features import CHANNELS, SPECTRA
 from fermiml.sky.bands import BANDS
 
 REACH = 25  # pixels around the source that are looked at
@@ -48,7 +48,7 @@ def explain(position, views, network):
     Parameters
     ----------
     position : SkyCoord
-    views : fermiml.detect.views.Views
+    views : fermiml.features.views.Views
     network : fermiml.networks.pretrained.Pretrained
 
     Returns

@@ -11,8 +11,7 @@ from astropy.coordinates import SkyCoord
 from fermiml import checkpoint
 from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.evaluate import metrics, numbers, published, segmentation
-from fermiml.evaluate.skies import area, away_from_edge
+from fermiml.evaluate import counts_in_cells, metrics, panes2021, segmentation
 
 _TS_EDGES = (9, 16, 25, 36, 64, 100, 200, 400, 1000)  # bins of oracle TS
 _ENOUGH = 10  # sources in a bin of which a completeness is quoted
@@ -65,17 +64,14 @@ def judge(catalog, sky, spent=None, pixels=None):
     comparison = metrics.Comparison.of(
         detected,
         np.nan_to_num(np.asarray(catalog.table[column], float), nan=-1.0),
-        away_from_edge(component, detected),
+        component.away_from_edge(detected),
         true,
         sky.ts,
-        away_from_edge(component, true),
+        component.away_from_edge(true),
     )
-    chance = metrics.chance_rate(
-        detected, lambda position: away_from_edge(component, position), true, sky.ts
-    )
-    return Judged(
-        sky.name, catalog, sky.truth, comparison, chance, area(component), spent or {}, pixels
-    )
+    chance = metrics.chance_rate(detected, component.away_from_edge, true, sky.ts)
+    area = component.area_away_from_edge()
+    return Judged(sky.name, catalog, sky.truth, comparison, chance, area, spent or {}, pixels)
 
 
 def summary(judged, default=None):
@@ -105,8 +101,8 @@ def summary(judged, default=None):
         "classes, TS > 64": matched.classes(64.0, _false_classes(judged, threshold)),
         "classes by TS": matched.classes_by_ts(_CLASS_EDGES),
         "reliability": reliability(judged),
-        "numbers of sources": numbers.by_cell([j.comparison for j in judged], threshold),
-        "S1 at 90 %, as published": published.flux_limits(judged, threshold),
+        "numbers of sources": counts_in_cells.by_cell([j.comparison for j in judged], threshold),
+        "S1 at 90 %, as published": panes2021.flux_limits(judged, threshold),
         "pixels": segmentation.summary([j.pixels for j in judged if j.pixels]),
         "seconds a field": _median(judged, "seconds"),
         "CPU seconds a field": _median(judged, "cpu_seconds"),

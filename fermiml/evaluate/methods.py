@@ -14,7 +14,7 @@ from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
 from fermiml.evaluate import benchmark, segmentation
 from fermiml.files import read_json, write_json
-from fermiml.likelihood.traditional import detect_traditional, is_cached
+from fermiml.traditional.search import detect_traditional, is_cached
 
 TRADITIONAL = {"traditional": "background", "traditional-wrong": "background_wrong"}
 _SIGMA = 5.0  # at which traditional detection is meant to be used

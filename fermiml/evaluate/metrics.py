@@ -12,13 +12,13 @@ from astropy.stats import binom_conf_interval
 from sklearn.isotonic import isotonic_regression
 
 from fermiml.catalog.crossmatch import Pairs, normalised_offset, one_to_one, pairs_within, take
-from fermiml.catalog.positions import containment, shifted
+from fermiml.catalog.ellipses import containment
+from fermiml.catalog.positions import shifted
 
 RADIUS = 0.3  # deg
 MATCHABLE = 9.0  # oracle TS of a true source that a detection may be
 DETECTABLE = 25.0  # oracle TS of a true source that should be found
 REAL = 4.0  # oracle TS of a true source that makes a detection real
-MARGIN = 0.5  # deg from the edge of the data
 PURITY = 0.95
 ZONES = {"|b|>20": (20.0, 90.0), "|b| 10-20": (10.0, 20.0), "|b|<10": (0.0, 10.0)}
 HALVES = {"|b|>20": (20.0, 90.0), "|b|<20": (0.0, 20.0)}  # as Panes et al. (2021) divide the sky

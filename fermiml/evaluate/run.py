@@ -6,7 +6,7 @@ import time
 
 from fermiml.evaluate import benchmark
 from fermiml.evaluate.methods import is_empty
-from fermiml.evaluate.skies import fields_of, read_sky
+from fermiml.simulate.read_fields import fields_of, read_sky
 
 log = logging.getLogger(__name__)
 

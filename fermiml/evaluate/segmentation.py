@@ -3,7 +3,7 @@
 import numpy as np
 
 from fermiml.detect.candidates import BATCH
-from fermiml.detect.views import Views
+from fermiml.features.views import Views
 from fermiml.networks import targets
 from fermiml.sky.patches import PIXEL
 

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from fermiml.errors import InputError
+from fermiml.fermipy import engine
 from fermiml.fermipy.mlseed import MLSeed
 from fermiml.fermipy.options import ML_SEED, check_section
-from fermiml.likelihood import fermipy_engine
 from fermiml.yamlfile import read_yaml
 
 try:
-    fermipy_engine.require()
+    engine.require()
 except InputError as missing:
     raise ImportError(str(missing)) from None  # what a script expects of an import
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from fermiml.catalog import flags
 from fermiml.catalog.associate import association_columns
-from fermiml.fermipy import decisions
-from fermiml.likelihood import fermipy_rows as rows
+from fermiml.fermipy import decisions, rows
 
 
 def collect(gta, seeds, localized):

@@ -6,9 +6,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.fermipy import decisions
-from fermiml.likelihood import fermipy_engine as engine
-from fermiml.likelihood import fermipy_rows as rows
+from fermiml.fermipy import decisions, engine, rows
 
 # Norm of a spectrum, and its reference energy, by fermipy's name of the shape.
 _NORMS = {

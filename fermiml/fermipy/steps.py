@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fermiml.errors import FermimlError, InputError
+from fermiml.fermipy import engine
 from fermiml.fermipy.options import check_section
-from fermiml.likelihood import fermipy_engine
-from fermiml.sky.fermipy_folder import is_config
+from fermiml.sky.read.fermipy_folder import is_config
 from fermiml.yamlfile import read_yaml
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def run(path, steps):
     """Run the steps; returns the analysis and the result of each step by name."""
     path = Path(path).expanduser()
     read_config(path)
-    fermipy_engine.require()
+    engine.require()
     from fermiml.fermipy.analysis import GTAnalysis
 
     with _one_line(path, "the configuration"):

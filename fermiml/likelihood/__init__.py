@@ -1,1 +1,1 @@
-"""A likelihood for sources: fits, traditional detection, and the comparison of both."""
+"""A likelihood for sources: TS, positions, spectra."""

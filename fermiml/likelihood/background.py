@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.simulate import diffuse, planes
+from fermiml.model import convolve, diffuse
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Diffuse:
         """Galactic and isotropic plane, (2, bin, pixel)."""
         terms = (_galactic(self.galdiff), _isotropic(self.iso, component, observation.response))
         bins = len(component.energy_edges) - 1
-        expected = [planes.expect(observation, term.intensity) for term in terms]
+        expected = [convolve.expect(observation, term.intensity) for term in terms]
         return np.array(expected).reshape(2, bins, -1)
 
 

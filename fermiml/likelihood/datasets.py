@@ -9,7 +9,7 @@ from gammapy.maps import MapAxis, WcsNDMap
 from fermiml.errors import InputError
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut
-from fermiml.sky.psf import PSF
+from fermiml.response.psf import PSF
 
 _CONTAINED = 0.98  # of the PSF at the lowest energy; its tail would make kernels of 60 deg
 

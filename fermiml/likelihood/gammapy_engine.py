@@ -3,7 +3,8 @@
 The statistic is gammapy's `cash`, the maps and the models are gammapy's. The minimum is found by
 our own Newton method on templates of the sources: gammapy evaluates every source on the whole
 map again whenever a parameter changes, and spreads a point source over the four pixels around
-it. `tests/test_likelihood.py` checks that gammapy's `Fit` gives the same TS on the same templates.
+it. `tests/likelihood/test_gammapy_engine.py` checks that gammapy's `Fit` gives the same TS on the
+same templates.
 """
 
 import logging
@@ -19,11 +20,12 @@ from tqdm import tqdm
 
 from fermiml.errors import InputError
 from fermiml.likelihood import background as backgrounds
-from fermiml.likelihood import cut, grouping, measure, results, seeds
-from fermiml.likelihood.measure import Settings
+from fermiml.likelihood import cut, grouping, measurement, results, seeds
+from fermiml.likelihood.measurement import Settings
 from fermiml.likelihood.parts import held
 from fermiml.likelihood.region import Region
-from fermiml.simulate import render
+from fermiml.model import point_sources
+from fermiml.sky.cutout import Cutter
 
 log = logging.getLogger(__name__)
 _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
@@ -85,7 +87,7 @@ def _rows(catalog, cube, known, model, settings, pool):
             len(catalog) - len(wanted), len(catalog),
         )  # fmt: skip
     found = grouping.groups(sources, wanted, _margin(cube))
-    cutters = [cut.Cutter(component) for component in cube.components]
+    cutters = [Cutter(component) for component in cube.components]
 
     def tasks(first):
         return (_task(cutters, model, sources, group, settings, first) for group in found)
@@ -142,8 +144,8 @@ def run_task(task):
     """Fit a region: what its core sources are about for a first task, else the results."""
     region = build(task)
     if not task.first:
-        return measure.measure(region, task.core, task.near, task.inner, task.settings)
-    measure.first(region, task.core, task.inner, task.settings)
+        return measurement.measure(region, task.core, task.near, task.inner, task.settings)
+    measurement.first(region, task.core, task.inner, task.settings)
     norm = region.state[region.planes :, 0]
     amplitude = region.sources.amplitude * np.maximum(norm, _LEAST_NORM)
     present = replace(region.present(), amplitude=amplitude)
@@ -160,7 +162,7 @@ def build(task):
     """The likelihood of a task's region."""
     cuts = [cut.cut_for_fit(component, task.background) for component in task.components]
     outside = task.sources[np.arange(len(task.inner), len(task.sources))]
-    frozen = [render.total(c.observation, outside).reshape(c.counts.shape) for c in cuts]
+    frozen = [point_sources.total(c.observation, outside).reshape(c.counts.shape) for c in cuts]
     return Region(cuts, task.sources[task.inner], frozen)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml.simulate.sources import unit_vectors
+from fermiml.sky.sphere import unit_vectors
 
 _WIDEST = 6.0  # deg, along the longer side of a group
 _MOST = 20  # sources of a group

@@ -10,7 +10,7 @@ from fermiml import __version__
 from fermiml.checkpoint import Pieces, content_key
 from fermiml.files import write_text
 from fermiml.likelihood.position import Place
-from fermiml.likelihood.spectrum import Spectrum
+from fermiml.likelihood.spectral_shapes import Spectrum
 
 
 class Parts:

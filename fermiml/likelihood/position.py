@@ -7,7 +7,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import FK5, SkyCoord
 
-from fermiml.catalog.positions import position_angle
+from fermiml.catalog.ellipses import position_angle
 from fermiml.likelihood.region import NORM
 
 _RING = 2.0  # sigma: the ellipse is that of the surface where -2 ln L has risen by 4, as in 4FGL

@@ -8,8 +8,8 @@ import numpy as np
 
 from fermiml.likelihood.fold import Folding
 from fermiml.likelihood.poisson import Minimum, Poisson, minimise
-from fermiml.simulate import render
-from fermiml.simulate.sources import Shapes
+from fermiml.model import point_sources
+from fermiml.model.sources import Shapes
 
 NORM, INDEX, CURVATURE = 0, 1, 2  # the parameters of a column; a background has a tilt for index
 _SOURCE_BOUNDS = ((0.0, 1e9), (0.0, 5.0), (-0.5, 3.0))
@@ -21,7 +21,7 @@ _NOTHING = 1e-30  # counts below which a bin's image is not worth dividing by
 class Cut:
     """What a region has of one component, pixels in a row."""
 
-    observation: object  # fermiml.simulate.observation.Observation
+    observation: object  # fermiml.model.observation.Observation
     counts: np.ndarray  # (bin, pixel)
     planes: np.ndarray  # (background, bin, pixel), expected counts
     used: np.ndarray  # (pixel,), those in the fit
@@ -118,7 +118,7 @@ class Region:
             bins = slice(first, first + len(rows))
             first = bins.stop
             expected = cut.observation.photons(sources) @ cut.observation.dispersion
-            for i, pixels, values in render.windows(cut.observation, sources):
+            for i, pixels, values in point_sources.windows(cut.observation, sources):
                 worth = expected[i] > _NOTHING
                 values = values / np.where(worth, expected[i], np.inf)[:, None]
                 where = rows[:, pixels]

@@ -6,8 +6,8 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS
 from fermiml.catalog.derive import PARAMETERS, integrals
+from fermiml.catalog.ellipses import R68, R95
 from fermiml.catalog.flags import MLFlag
-from fermiml.catalog.positions import R68, R95
 
 ENGINE = "gammapy"
 # Columns that a fit makes anew; what they held before no longer belongs to the source.

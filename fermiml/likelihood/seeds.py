@@ -5,9 +5,9 @@ import logging
 
 import numpy as np
 
-from fermiml.catalog.models import START_FLUX, START_INDEX, START_PIVOT
-from fermiml.simulate.catalogs import sources_of
-from fermiml.simulate.sources import Shapes, concatenate
+from fermiml.catalog.spectral_models import START_FLUX, START_INDEX, START_PIVOT
+from fermiml.model.from_catalog import sources_of
+from fermiml.model.sources import Shapes, concatenate
 
 log = logging.getLogger(__name__)
 LEAST = 1e-12  # flux 1-100 GeV below which a start would be lost in rounding errors

@@ -25,4 +25,5 @@ def get_localizer(name):
     """The localizer of a name."""
     if name not in NAMES:
         raise InputError(f"unknown localizer {name!r}: known are {', '.join(NAMES)}")
-    return import_module(f"{__name__}.{name}").locate
+    module = {"log": "laplacian"}.get(name, name)
+    return import_module(f"{__name__}.{module}").locate

@@ -9,7 +9,8 @@ from fermiml.errors import InputError
 # What TensorFlow says of its build and of absent GPUs tells a user nothing.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-KINDS = ("unek", "centroid", "best")
+# Kind -> module.
+KINDS = {"unek": "unek", "centroid": "centroidnet", "best": "heatmap"}
 
 
 def kind(name):
@@ -17,7 +18,7 @@ def kind(name):
     if name not in KINDS:
         raise InputError(f"network '{name}' is not known; known are {', '.join(KINDS)}")
     _start_backend()
-    return import_module(f"fermiml.networks.{name}")
+    return import_module(f"fermiml.networks.{KINDS[name]}")
 
 
 @cache

@@ -10,7 +10,7 @@ import yaml
 from fermiml import networks
 from fermiml.errors import InputError
 from fermiml.files import write_text
-from fermiml.networks import arrays, turning
+from fermiml.networks import arrays, rotations
 from fermiml.yamlfile import read_yaml
 
 DEFAULT = "lat-best"
@@ -28,7 +28,7 @@ class Pretrained:
 
     def maps(self, planes):
         """Maps for a localizer from evidence (batch, y, x, plane)."""
-        return self.kind.to_maps(turning.predict(self.model, planes, self.card.get("turns", 1)))
+        return self.kind.to_maps(rotations.predict(self.model, planes, self.card.get("turns", 1)))
 
 
 def names():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fermiml.detect.features import CHANNELS, PLANES
+from fermiml.features.patch_features import CHANNELS, PLANES
 from fermiml.sky.bands import BANDS
 
 WIDTHS = (20, 48, 96, 160)

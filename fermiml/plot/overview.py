@@ -5,10 +5,10 @@ from gammapy.maps import WcsNDMap
 from tqdm import tqdm
 
 from fermiml.detect.candidates import BATCH
-from fermiml.detect.views import Views
+from fermiml.features.views import Views
 from fermiml.plot import sky, style
-from fermiml.sky.canvas import canvas
-from fermiml.sky.tiling import unit_vectors
+from fermiml.sky.display_geom import canvas
+from fermiml.sky.sphere import vectors_of
 
 _HALF = 9.5  # deg from its centre, within which a patch has its own sky
 
@@ -54,7 +54,7 @@ def heatmap(cube, network):
     position = geom.get_coord().skycoord
     on_sky = np.isfinite(position.spherical.lon.value)
     position = position[on_sky].transform_to(views.geoms[0].frame)
-    vectors, values = unit_vectors(position), np.full(on_sky.sum(), np.nan)
+    vectors, values = vectors_of(position), np.full(on_sky.sum(), np.nan)
     numbers = range(0, len(views), BATCH)
     for first in tqdm(numbers, "heatmap", unit="batch", disable=None, delay=2):
         some = [views[i] for i in range(first, min(first + BATCH, len(views)))]
@@ -70,7 +70,7 @@ def heatmap(cube, network):
 def _put(patch, probability, position, vectors, values):
     """The values of a patch at those positions that are its own."""
     near = np.flatnonzero(
-        vectors @ unit_vectors(patch.geom.center_skydir) > np.cos(np.radians(_HALF))
+        vectors @ vectors_of(patch.geom.center_skydir) > np.cos(np.radians(_HALF))
     )
     x, y = patch.geom.coord_to_pix(position[near])
     column, row = np.round(x).astype(int), np.round(y).astype(int)

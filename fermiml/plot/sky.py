@@ -6,10 +6,10 @@ from gammapy.maps import HpxNDMap, WcsNDMap
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
-from fermiml.catalog.positions import R95
+from fermiml.catalog.ellipses import R95
 from fermiml.errors import InputError
 from fermiml.plot import style
-from fermiml.sky.canvas import canvas
+from fermiml.sky.display_geom import canvas
 
 KINDS = {"counts": "counts per deg$^2$", "significance": "significance (sigma)"}
 _SMOOTH = 0.12  # deg

@@ -18,7 +18,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from fermiml.catalog.columns import BAND_EDGES, COLUMNS
-from fermiml.catalog.positions import R95
+from fermiml.catalog.ellipses import R95
 from fermiml.catalog.spectra import MEV
 
 _STEPS = 32  # squares of the grid that tells the page where on the sky a pixel is

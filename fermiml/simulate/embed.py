@@ -11,8 +11,8 @@ import healpy
 import numpy as np
 from astropy.io import fits
 
-from fermiml.simulate import gas
-from fermiml.simulate.diffuse import (
+from fermiml.fitsmaps import read_nodes_map
+from fermiml.model.diffuse import (
     _UNIT,
     _nodes,
     _sample,
@@ -21,7 +21,7 @@ from fermiml.simulate.diffuse import (
     isotropic_file,
     read_healpix,
 )
-from fermiml.sky.fitsmaps import read_nodes_map
+from fermiml.simulate import gas
 
 NSIDE = 64
 NODES = np.geomspace(50.0, 800e3, 19)  # MeV

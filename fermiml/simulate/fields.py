@@ -8,14 +8,15 @@ from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom, MapAxis, WcsGeom
 
 from fermiml.errors import InputError
-from fermiml.simulate import catalogs, models, planes, populations, render, splits, truth, write
-from fermiml.simulate.observation import Observation
+from fermiml.fitsmaps import open_fits, read_nodes_map
+from fermiml.model import convolve, from_catalog, point_sources
+from fermiml.model.observation import Observation
+from fermiml.model.sources import POINT, Sources, concatenate
+from fermiml.response import exposure as exposures
+from fermiml.response.installed import load_response
+from fermiml.simulate import diffuse_models, lat_files, populations, splits, truth
 from fermiml.simulate.populations import PRESETS
-from fermiml.simulate.sources import POINT, Sources, concatenate
-from fermiml.sky import exposure as exposures
-from fermiml.sky import irfs
 from fermiml.sky.bands import assign_bins
-from fermiml.sky.fitsmaps import open_fits, read_nodes_map
 from fermiml.sky.selection import Selection
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,13 @@ class Field:
 def prepare(config):
     """Read what the fields share: response, exposure, GTI, spectra."""
     settings = config["observation"]
-    responses = tuple(irfs.Response.load(settings["irf"], t) for t in settings["event_types"])
+    responses = tuple(load_response(settings["irf"], t) for t in settings["event_types"])
     maps, gti = _exposures(settings, responses)
     population = config["population"]
-    path = catalogs.find(population["sources"]) if population["sources"] else None
+    path = from_catalog.find(population["sources"]) if population["sources"] else None
     if population["sources"] and path is None:
         raise InputError(f"population.sources: no catalog {population['sources']!r} is installed")
-    own = catalogs.own_sources(path)[0] if path else None
+    own = from_catalog.own_sources(path)[0] if path else None
     shapes = populations.library(population["spectra"]) if own is None else {}
     return Setup(config, responses, maps, gti, shapes, own)
 
@@ -78,7 +79,7 @@ def _exposures(settings, responses):
     """All-sky exposure maps, and the good time intervals that go with them."""
     given = settings["livetime_cube"] or settings["exposure"]
     if given is None:
-        gti = write.survey_gti((settings["years"] or 14.0) * write.GOOD_TIME)
+        gti = lat_files.survey_gti((settings["years"] or 14.0) * lat_files.GOOD_TIME)
         good_time = np.sum(gti[:, 1] - gti[:, 0])
         return tuple(exposures.estimate(good_time, r) for r in responses), gti
     with open_fits(given) as hdus:
@@ -174,19 +175,19 @@ def simulate_field(setup, geom, rng):
     Returns (fields, bright sources): the bright ones are those that matter one by one.
     """
     config = setup.config
-    diffuse, clumps = models.galactic(diffuse_settings(config, rng), rng)
+    diffuse, clumps = diffuse_models.galactic(diffuse_settings(config, rng), rng)
     fields, bright, faint = [], None, None
     for i in range(len(setup.responses)):
         observation, selection = observe(setup, geom, i)
         if bright is None:
             drawn = draw_sources(setup, rng, *observation.pixels.center)
-        galactic = planes.expect(observation, diffuse.intensity, progress="diffuse emission")
-        galactic += render.total(observation, clumps.within(*_reach(observation)))
+        galactic = convolve.expect(observation, diffuse.intensity, progress="diffuse emission")
+        galactic += point_sources.total(observation, clumps.within(*_reach(observation)))
         published, lowered = isotropic(setup, observation)
         if bright is None:
             bright, faint = bright_and_faint(observation, drawn, galactic + published)
-        crowd = planes.expect(observation, faint=faint, progress="faint sources")
-        counts = render.total(observation, bright, "sources")
+        crowd = convolve.expect(observation, faint=faint, progress="faint sources")
+        counts = point_sources.total(observation, bright, "sources")
         fields.append(Field(observation, selection, galactic, published, lowered, crowd, counts))
     return fields, bright
 
@@ -202,7 +203,7 @@ def diffuse_settings(config, rng):
 
 def bright_and_faint(observation, sources, background):
     """Sources that are drawn one by one, and those that are a crowd."""
-    worth = render.estimate_ts(observation, sources, background)
+    worth = point_sources.estimate_ts(observation, sources, background)
     matters = (worth > _MATTERS) & (sources.flux1000 > _NEVER) | (sources.form != POINT)
     return sources[matters], sources[~matters]
 
@@ -221,7 +222,7 @@ def observe(setup, geom, number):
         response,
         dispersion=setup.config["observation"]["energy_dispersion"],
     )
-    release, evclass = write.event_class(response.name)
+    release, evclass = lat_files.event_class(response.name)
     center, radius = observation.pixels.center
     selection = Selection(
         evclass=evclass,
@@ -237,11 +238,11 @@ def observe(setup, geom, number):
 
 def isotropic(setup, observation):
     """Expected counts of the published isotropic spectrum, and of the lowered one."""
-    term = models.isotropic(setup.config["diffuse"], observation.response)
+    term = diffuse_models.isotropic(setup.config["diffuse"], observation.response)
     if term is None:
         zero = np.zeros((len(observation.edges) - 1, *observation.pixels.shape))
         return zero, zero
-    published = planes.expect(observation, term.intensity)
+    published = convolve.expect(observation, term.intensity)
     population = setup.config["population"]
     if setup.own is not None or population["preset"] == "none":
         return published, published
@@ -252,7 +253,7 @@ def isotropic(setup, observation):
         term.nodes,
         population["faintest"],
     )
-    lowered = planes.expect(observation, term.lowered(term.nodes, mean).intensity)
+    lowered = convolve.expect(observation, term.lowered(term.nodes, mean).intensity)
     return published, lowered
 
 
@@ -261,7 +262,7 @@ def true_catalog(fields, sources):
     counts = np.zeros((len(sources), 5))
     ts = np.zeros((len(sources), len(fields[0].observation.edges) - 1))
     for f in fields:
-        by_bin, events = render.oracle(f.observation, sources, f.expected, "oracle TS")
+        by_bin, events = point_sources.oracle(f.observation, sources, f.expected, "oracle TS")
         ts += by_bin
         counts += events @ (assign_bins(f.observation.edges)[:, None] == np.arange(5))
     first = fields[0]
@@ -284,13 +285,13 @@ def wrong_background(setup, fields, counts, rng):
 
     The true sources are in the model of the fit: they are not to blame for the difference.
     """
-    diffuse, clumps = models.galactic(setup.config["wrong"], rng)
+    diffuse, clumps = diffuse_models.galactic(setup.config["wrong"], rng)
     parts, fixed = [], []
     for f in fields:
-        galactic = planes.expect(f.observation, diffuse.intensity)
-        galactic += render.total(f.observation, clumps.within(*_reach(f.observation)))
-        term = models.isotropic(setup.config["wrong"], f.observation.response)
-        isotropic = planes.expect(f.observation, term.intensity) if term else 0 * galactic
+        galactic = convolve.expect(f.observation, diffuse.intensity)
+        galactic += point_sources.total(f.observation, clumps.within(*_reach(f.observation)))
+        term = diffuse_models.isotropic(setup.config["wrong"], f.observation.response)
+        isotropic = convolve.expect(f.observation, term.intensity) if term else 0 * galactic
         parts.append((galactic, isotropic))
         fixed.append(f.sources)
     norms = _fit_norms(counts, parts, fixed)

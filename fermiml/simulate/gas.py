@@ -11,7 +11,7 @@ import healpy
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.simulate.diffuse import Diffuse, Template, embedded_spectra, read_healpix
+from fermiml.model.diffuse import Diffuse, Template, embedded_spectra, read_healpix
 
 HI_MAPS = {"HI4PI": "h1_nh_HI4PI", "LAB": "h1_nh_LAB", "DL": "h1_nh_DL"}
 DUST_MAPS = {"SFD": "dust_ebv_SFD", "Planck": "dust_ebv_Planck13"}

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fermiml.simulate import catalogs
-from fermiml.simulate.sources import DISK, GAUSS, Shapes, Sources, concatenate, unit_vectors
+from fermiml.model import from_catalog
+from fermiml.model.sources import DISK, GAUSS, Shapes, Sources, concatenate
+from fermiml.sky.sphere import unit_vectors
 
 FULL_SKY = 41252.96  # deg2
 NORM_FLUX = 1e-9  # where the densities are normalised
@@ -177,8 +178,8 @@ def parametric_shapes(size=400):
 
 def library(catalog="auto"):
     """Spectral shapes by class: of a catalog's bright sources, or the parametric ones."""
-    path = catalogs.find(catalog)
-    return parametric_shapes() if path is None else catalogs.bright_shapes(path)
+    path = from_catalog.find(catalog)
+    return parametric_shapes() if path is None else from_catalog.bright_shapes(path)
 
 
 def draw(population, shapes, rng, center=None, radius=180.0, faintest=FAINTEST):

@@ -8,11 +8,11 @@ from gammapy.maps import WcsGeom
 from tqdm import tqdm
 
 from fermiml import __version__, checkpoint
-from fermiml.catalog.models import to_xml
+from fermiml.catalog.spectral_models import to_xml
 from fermiml.errors import InputError
 from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
 from fermiml.simulate import fields as sky_fields
-from fermiml.simulate import write
+from fermiml.simulate import lat_files
 
 _LAST = "truth.fits"  # written last: a folder that has it is complete
 _MAPS = ("counts", "background", "background_wrong", "bexpmap", "psf")
@@ -89,9 +89,9 @@ def _write_field(setup, geom, rng, folder):
     several = len(fields) > 1
     for i, (f, observed, other) in enumerate(zip(fields, counts, wrong, strict=True)):
         end = f"_{i:02d}.fits" if several else ".fits"
-        write.counts(folder / f"counts{end}", observed, geom, f.selection)
-        write.counts(folder / f"background{end}", f.background, geom, f.selection)
-        write.counts(folder / f"background_wrong{end}", other, geom, f.selection)
+        lat_files.counts(folder / f"counts{end}", observed, geom, f.selection)
+        lat_files.counts(folder / f"background{end}", f.background, geom, f.selection)
+        lat_files.counts(folder / f"background_wrong{end}", other, geom, f.selection)
         _write_response(f, folder, end)
     catalog = sky_fields.true_catalog(fields, bright)
     catalog.write(folder / _LAST)
@@ -108,7 +108,7 @@ def _write_response(field, folder, end):
     geom = WcsGeom.create(binsz=2, proj="CAR", frame="galactic", width=(360, 180))
     position = geom.get_coord().skycoord
     values = observation.exposure(np.ravel(position.l.deg), np.ravel(position.b.deg), nodes)
-    write.exposure(
+    lat_files.exposure(
         folder / f"bexpmap{end}", values.reshape(-1, *geom.data_shape), nodes, geom, selection
     )
     psf = observation.psf
@@ -116,4 +116,4 @@ def _write_response(field, folder, end):
     table = type(psf)(psf.energy[keep], psf.rad, psf.values[keep])
     center = observation.pixels.center[0]
     here = observation.exposure(center.l.deg[None], center.b.deg[None], table.energy)
-    write.psf(folder / f"psf{end}", table, here[:, 0])
+    lat_files.psf(folder / f"psf{end}", table, here[:, 0])

@@ -7,7 +7,7 @@ from astropy.table import Table
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.positions import equatorial
 from fermiml.catalog.spectra import MEV
-from fermiml.simulate.sources import FORM_NAMES, POINT
+from fermiml.model.sources import FORM_NAMES, POINT
 
 PREFIX = "SIM"
 _FLUX = "ph cm-2 s-1"

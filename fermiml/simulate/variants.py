@@ -8,8 +8,8 @@ from dataclasses import replace
 import healpy
 import numpy as np
 
-from fermiml.simulate.diffuse import Diffuse, Template
-from fermiml.simulate.sources import GAUSS, Shapes, Sources
+from fermiml.model.diffuse import Diffuse, Template
+from fermiml.model.sources import GAUSS, Shapes, Sources
 
 NODES = np.geomspace(30.0, 2e6, 25)  # MeV
 _STRUCTURE_NSIDE = 512

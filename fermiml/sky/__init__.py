@@ -1,1 +1,1 @@
-"""What the LAT saw: counts, their selection, and the instrument response."""
+"""What the LAT saw: counts and their selection, cut into the patches that networks look at."""

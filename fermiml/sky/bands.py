@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fermiml.sky import exposure as exposures
+from fermiml.response import exposure as exposures
 
 # MeV; the last band is open above (after Panes et al. 2021)
 EDGES = np.array([500.0, 1000.0, 2000.0, 7000.0, 20000.0])
@@ -38,7 +38,7 @@ class BandedCounts:
     bands: tuple
     counts: np.ndarray  # (band, pixels...)
     remainder: float  # counts outside all bands
-    psf: tuple  # a fermiml.sky.psf.PSF with one energy per band, None where there is no bin
+    psf: tuple  # a fermiml.response.psf.PSF with one energy per band, None where there is no bin
 
 
 def assign_bins(edges):

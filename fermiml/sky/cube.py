@@ -4,12 +4,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from fermiml.errors import InputError
-from fermiml.sky.fitsmaps import image_geom
-from fermiml.sky.irfs import ALL_EVENTS, type_names
+from fermiml.fitsmaps import image_geom
+from fermiml.response.irfs import ALL_EVENTS, type_names
 from fermiml.sky.selection import Selection
+
+EDGE_MARGIN = 0.5  # deg from the edge of the data, within which sources are not judged
+_STEPS = 24  # directions in which the edge of the data is looked for
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Component:
     counts: object  # gammapy WcsNDMap or HpxNDMap; one axis `energy` in MeV
     selection: Selection = field(default_factory=Selection)
     mask: np.ndarray | None = None  # pixels that were observed
-    psf: object = None  # fermiml.sky.psf.PSF
+    psf: object = None  # fermiml.response.psf.PSF
     exposure: object = None  # gammapy map with the axis `energy_true`
     edisp: EnergyDispersion | None = None
     background: object = None  # expected counts, same geometry as `counts`
@@ -124,6 +128,22 @@ class Component:
             coords = self.geom.pix_to_coord(np.unravel_index(pixels, self.mask.shape)[::-1])
         return SkyCoord(*coords, frame=self.geom.frame)
 
+    def away_from_edge(self, position, margin=EDGE_MARGIN):
+        """Which positions have observed pixels all around them, out to `margin` (deg)."""
+        inside = self.observed(position)
+        for angle in np.arange(_STEPS) * 360 / _STEPS:
+            around = position.directional_offset_by(angle * u.deg, margin * u.deg)
+            inside &= self.observed(around)
+        return inside
+
+    def area_away_from_edge(self, margin=EDGE_MARGIN, samples=4000):
+        """Solid angle (deg2) of what is farther than `margin` from the edge of the data."""
+        observed = np.flatnonzero(self.mask)
+        some = observed[:: max(1, len(observed) // samples)]
+        counts = self.away_from_edge(self.positions_of(some), margin)
+        pixels = self.pixel_areas().ravel()
+        return float(pixels[observed].sum() * pixels[some][counts].sum() / pixels[some].sum())
+
 
 @dataclass
 class SkyCube:
@@ -149,7 +169,7 @@ class SkyCube:
         center, width, binsz, emin, emax, zmax, tmin, tmax
             For FT1 only: SkyCoord, deg, deg, MeV, MeV, deg, and mission elapsed time in s.
         """
-        from fermiml.sky.readers import read_cube
+        from fermiml.sky.read.dispatch import read_cube
 
         return read_cube(source, **options)
 

@@ -3,9 +3,9 @@
 import numpy as np
 from astropy.time import Time, TimeDelta
 
-from fermiml.sky import exposure as exposures
+from fermiml.response import exposure as exposures
+from fermiml.response.irfs import EVENT_CLASSES
 from fermiml.sky.bands import group_bands
-from fermiml.sky.irfs import EVENT_CLASSES
 from fermiml.sky.patches import PIXEL
 from fermiml.sky.selection import MJDREF
 

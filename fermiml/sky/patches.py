@@ -16,14 +16,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsGeom
 
-from fermiml.sky.areasplit import AreaSplitter
-from fermiml.sky.tiling import (
-    SinglePlane,
-    SphereTiling,
-    WindowTiling,
-    to_frame,
-    unit_vectors,
-)
+from fermiml.sky.resample import AreaSplitter
+from fermiml.sky.sphere import to_frame, vectors_of
+from fermiml.sky.tiling import SinglePlane, SphereTiling, WindowTiling
 
 PIXEL = 0.1  # deg, of the patches of all data but coarse ones
 _LARGEST = 0.5  # deg, of the patches of the coarsest data
@@ -175,7 +170,7 @@ def _tangent_tiling(banded, size, overlap, pixel, origin):
 def _observed_vectors(component, frame):
     """Directions of the observed pixels: of their centres and of four points near their rims."""
     position, size = _observed_blocks(component)
-    center = unit_vectors(position)
+    center = vectors_of(position)
     tetrahedron = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
     reach = np.radians(0.6 * size)
     vectors = np.concatenate([center, *(center + reach * corner for corner in tetrahedron)])

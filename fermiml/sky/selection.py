@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from fermiml.errors import InputError
-from fermiml.sky import irfs
+from fermiml.response import irfs
 
 # MJD (TT) of mission elapsed time 0, 2001-01-01 UTC: whole days and the rest
 MJDREF = (51910, 0.00074287037037037)

@@ -7,10 +7,10 @@ are its own (`owned`): every piece of sky belongs to one patch, away from its bo
 from itertools import pairwise
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from gammapy.maps import WcsGeom
+
+from fermiml.sky.sphere import triad
 
 
 class WindowTiling:
@@ -95,9 +95,9 @@ class SphereTiling:
         row = np.searchsorted(first, tile, side="right") - 1
         lon = 2 * np.pi * (tile - first[row]) / self._counts[row]
         lat = np.radians(row * self._spacing - 90)
-        center, _, up = (v @ self._rotation for v in _triad(lon, lat))
+        center, _, up = (v @ self._rotation for v in triad(lon, lat))
         lon, lat = np.arctan2(center[1], center[0]), np.arcsin(np.clip(center[2], -1, 1))
-        _, east, north = _triad(lon, lat)
+        _, east, north = triad(lon, lat)
         angle = np.arctan2(up @ east, up @ north)
         where = np.degrees(lon), np.degrees(lat)
         return tangent_geom(*where, angle, self._frame, self._size, self._pixel)
@@ -124,16 +124,9 @@ class SinglePlane:
         return np.ones(self.geoms[0].data_shape, bool)
 
 
-def _triad(lon, lat):
-    """Unit vectors of a direction (radians), and of east and north there."""
-    center = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
-    return center, east, np.cross(center, east)
-
-
 def _rotation(origin):
     """Matrix that turns vectors so that `origin` becomes (1, 0, 0) and its north (0, 0, 1)."""
-    return np.array(_triad(origin.spherical.lon.rad, origin.spherical.lat.rad))
+    return np.array(triad(origin.spherical.lon.rad, origin.spherical.lat.rad))
 
 
 def _square(wcs, size):
@@ -165,7 +158,7 @@ def pixel_side(geom):
 
 def plane_axes(geom):
     """Unit vectors of a tangent plane: its centre, the way of rising x, the way of rising y."""
-    center, east, north = _triad(*np.radians(geom.wcs.wcs.crval))
+    center, east, north = triad(*np.radians(geom.wcs.wcs.crval))
     matrix = geom.wcs.pixel_scale_matrix / pixel_side(geom)
     x = matrix[0, 0] * east + matrix[1, 0] * north
     return center, x, matrix[0, 1] * east + matrix[1, 1] * north
@@ -179,18 +172,3 @@ def pixel_vectors(geom, samples=1):
     offset = np.radians(pixel_side(geom)) * steps
     vectors = center + offset[None, :, None] * x + offset[:, None, None] * y
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def unit_vectors(position):
-    """Cartesian unit vectors (..., 3) of a SkyCoord, in its own frame."""
-    return np.moveaxis(position.cartesian.xyz.value, 0, -1)
-
-
-def to_frame(vectors, frame, target):
-    """Unit vectors in another celestial frame."""
-    if frame == target:
-        return vectors
-    position = SkyCoord(
-        *np.moveaxis(vectors, -1, 0) * u.one, representation_type="cartesian", frame=frame
-    )
-    return unit_vectors(position.transform_to(target))

@@ -1,0 +1,221 @@
+"""Catalog rows as spectral models: gammapy's, and the XML of gtlike and fermipy."""
+
+import logging
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import yaml
+from astropy.coordinates import FK5, SkyCoord
+
+from fermiml.catalog.derive import PARAMETERS
+from fermiml.catalog.ellipses import R95, covariance
+from fermiml.catalog.positions import decimal
+
+log = logging.getLogger(__name__)
+
+# What a source without a fitted spectrum starts with: 1e-10 ph/cm2/s above 1 GeV.
+START_FLUX, START_INDEX, START_PIVOT = 1e-10, 2.2, 1000.0
+
+
+class Spectrum(NamedTuple):
+    """A source's spectrum: 4FGL's type, pivot (MeV), values and errors as in PARAMETERS."""
+
+    kind: str
+    pivot: float
+    values: list
+    errors: list
+
+
+def spectra_of(table):
+    """The spectra of the point sources with their rows; without a fit, a starting value.
+
+    Rows that name an extended source are left out: their shape is a template of 4FGL's.
+    """
+    kept, started, extended = [], [], []
+    for row in table:
+        if row["Extended_Source_Name"]:
+            extended.append(row["Source_Name"])
+            continue
+        spectrum = _fitted(row)
+        if spectrum is None:
+            started.append(row["Source_Name"])
+            spectrum = _start(row)
+        kept.append((row, spectrum))
+    for names, what in (
+        (extended, "extended, left out"),
+        (started, "no spectrum known, given a starting value"),
+    ):
+        if names:
+            log.warning("%d of the sources: %s (%s)", len(names), what, ", ".join(names[:5]))
+    return kept
+
+
+def _fitted(row):
+    names = PARAMETERS[row["SpectrumType"]]
+    pivot, *values = decimal([row[name] for name in ("Pivot_Energy", *names)]).tolist()
+    errors = decimal([row[f"Unc_{name}"] for name in names]).tolist()
+    good = np.all(np.isfinite((pivot, *values))) and pivot > 0 and values[0] > 0
+    return Spectrum(str(row["SpectrumType"]), pivot, values, errors) if good else None
+
+
+def _start(row):
+    flux, index = decimal([row["Flux1000"], row["PL_Index"]]).tolist()
+    flux = flux if flux > 0 else START_FLUX
+    index = index if index > 1 else START_INDEX
+    density = flux * (index - 1) / START_PIVOT
+    return Spectrum("PowerLaw", START_PIVOT, [density, index], [np.nan, np.nan])
+
+
+# --- gammapy ---------------------------------------------------------------------------------
+
+_GAMMAPY = {
+    "PowerLaw": ("PowerLawSpectralModel", ("amplitude", "index")),
+    "LogParabola": ("LogParabolaSpectralModel", ("amplitude", "alpha", "beta")),
+    "PLSuperExpCutoff": (
+        "SuperExpCutoffPowerLaw4FGLDR3SpectralModel",
+        ("amplitude", "index_1", "expfactor", "index_2"),
+    ),
+}
+
+
+def to_models(table):
+    """Point sources as gammapy `Models`, positions in ICRS."""
+    from gammapy.modeling.models import Models
+
+    return Models(list(_sky_models(table)))
+
+
+def to_yaml(table):
+    """The text of a file that gammapy's `Models.read` takes.
+
+    Written model by model: `Models` would make a covariance matrix of all parameters, 10 GB
+    for a catalog as large as 4FGL.
+    """
+    components = [model.to_dict() for model in _sky_models(table)]
+    return yaml.safe_dump({"components": components}, sort_keys=False)
+
+
+def _sky_models(table):
+    from gammapy.modeling.models import PointSpatialModel, SkyModel
+
+    for row, spectrum in spectra_of(table):
+        icrs = SkyCoord(*decimal([row["RAJ2000"], row["DEJ2000"]]), unit="deg", frame=FK5).icrs
+        spatial = PointSpatialModel(lon_0=icrs.ra, lat_0=icrs.dec, frame="icrs")
+        spatial.lon_0.error, spatial.lat_0.error = _position_errors(row)
+        yield SkyModel(_gammapy_spectrum(spectrum), spatial, name=str(row["Source_Name"]))
+
+
+def _gammapy_spectrum(spectrum):
+    import astropy.units as u
+    from gammapy.modeling.models import Model
+
+    tag, names = _GAMMAPY[spectrum.kind]
+    units = ("cm-2 s-1 MeV-1", *[""] * (len(names) - 1))
+    pars = {n: v * u.Unit(q) for n, v, q in zip(names, spectrum.values, units, strict=True)}
+    model = Model.create(tag, "spectral", reference=spectrum.pivot * u.MeV, **pars)
+    for name, error in zip(names, spectrum.errors, strict=True):
+        model.parameters[name].error = float(np.nan_to_num(error))
+    return model
+
+
+def _position_errors(row):
+    """1-sigma errors of right ascension (in its own degrees) and declination."""
+    ellipse = [float(row[f"Conf_95_{n}"]) for n in ("SemiMajor", "SemiMinor", "PosAng")]
+    if not np.all(np.isfinite(ellipse[:2])):
+        return 0.0, 0.0
+    north_east = covariance(ellipse[0] / R95, ellipse[1] / R95, np.nan_to_num(ellipse[2]), 0.0)
+    lat, lon = np.sqrt(np.diag(north_east))
+    return float(lon / max(np.cos(np.radians(float(row["DEJ2000"]))), 1e-6)), float(lat)
+
+
+# --- XML -------------------------------------------------------------------------------------
+
+
+class _Parameter(NamedTuple):
+    name: str
+    least: float
+    most: float
+    free: bool
+    sign: int = 1
+
+
+# gtlike's function and parameters, in the order of PARAMETERS; the first is the flux density.
+# With 1e-5 to 1e5 for that, NEWMINUIT was seen to abort where many faint sources are free.
+_GTLIKE = {
+    "PowerLaw": (
+        "PowerLaw",
+        "Scale",
+        (_Parameter("Prefactor", 1e-4, 1e4, True), _Parameter("Index", 0, 5, True, -1)),
+    ),
+    "LogParabola": (
+        "LogParabola",
+        "Eb",
+        (
+            _Parameter("norm", 1e-4, 1e4, True),
+            _Parameter("alpha", 0, 5, True),
+            _Parameter("beta", -1, 2, True),
+        ),
+    ),
+    "PLSuperExpCutoff": (
+        "PLSuperExpCutoff4",
+        "Scale",
+        (
+            _Parameter("Prefactor", 1e-4, 1e4, True),
+            _Parameter("IndexS", 0, 5, True, -1),
+            _Parameter("ExpfactorS", -1, 5, True),
+            _Parameter("Index2", 0, 2, False),
+        ),
+    ),
+}
+
+
+def to_xml(table):
+    """The text of a source library that gtlike and fermipy read."""
+    library = ET.Element("source_library", title="fermiml")
+    for row, spectrum in spectra_of(table):
+        source = ET.SubElement(library, "source", name=str(row["Source_Name"]), type="PointSource")
+        function, scale_name, parameters = _GTLIKE[spectrum.kind]
+        node = ET.SubElement(source, "spectrum", type=function)
+        for parameter, value, error in zip(
+            parameters, spectrum.values, spectrum.errors, strict=True
+        ):
+            _xml_fitted(node, parameter, value, error)
+        pivot = spectrum.pivot
+        _xml_fixed(node, scale_name, pivot, min(1.0, pivot / 2), max(1e7, pivot * 2))
+        ra, dec = decimal([row["RAJ2000"], row["DEJ2000"]])
+        spatial = ET.SubElement(source, "spatialModel", type="SkyDirFunction")
+        _xml_fixed(spatial, "RA", ra, 0.0, 360.0)
+        _xml_fixed(spatial, "DEC", dec, -90.0, 90.0)
+    ET.indent(library)
+    return ET.tostring(library, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _xml_fitted(node, parameter, value, error):
+    """A parameter; the flux density gets a scale, so that the fit sees a number near 1."""
+    density = parameter.name in ("Prefactor", "norm")
+    scale = 10.0 ** np.floor(np.log10(value) + 1e-6) if density else float(parameter.sign)
+    value, error = value / (scale if density else 1), error / abs(scale)
+    attributes = {
+        "free": str(int(parameter.free)),
+        "max": f"{max(parameter.most, value * 1.1):g}",
+        "min": f"{min(parameter.least, value * 1.1):g}",
+        "name": parameter.name,
+        "scale": f"{scale:g}",
+        "value": f"{value:.7g}",
+    }
+    if np.isfinite(error):
+        attributes["error"] = f"{error:.4g}"
+    ET.SubElement(node, "parameter", attributes)
+
+
+def _xml_fixed(node, name, value, least, most):
+    attributes = {
+        "free": "0",
+        "max": f"{most:g}",
+        "min": f"{least:g}",
+        "name": name,
+        "scale": "1",
+        "value": f"{value:.7g}",
+    }
+    ET.SubElement(node, "parameter", attributes)

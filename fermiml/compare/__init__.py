@@ -1,0 +1,1 @@
+"""A network and traditional detection on the same data."""

@@ -1,0 +1,156 @@
+"""Evidence: what a network sees of a patch, whatever the exposure, event type and binning.
+
+For every band: the variance-stabilised counts, the stabilised local background, the
+significance of a PSF matched filter, and the observed share. Then the square root of the
+counts-only TS of a point source, all bands together, for a hard and a soft spectrum, and
+whether the background was given by the user.
+"""
+
+import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
+
+from fermiml.features.local_background import SmoothBackground
+from fermiml.sky.bands import BANDS
+from fermiml.sky.patches import PIXEL
+
+CHANNELS = ("counts", "background", "filter", "covered")  # of every band
+SPECTRA = (1.8, 2.5)  # photon indices of the joint TS
+PLANES = len(CHANNELS) * len(BANDS) + len(SPECTRA) + 1
+CLIP = 30.0  # sigma, at which significances are cut
+_REACH = 32  # pixels, to which the PSF kernels go
+_STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
+_TOP = 1e5  # MeV, where the open last band is taken to end
+_AREA = np.array([0.75, 0.92, 1.0, 1.0, 1.0])  # effective area of the bands over its largest
+_FLOOR = 0.02  # counts within the PSF, to which the expected background is raised
+_NEWTON = 5
+_TINY = 1e-30
+
+
+class Evidence:
+    """Makes the evidence of patches that share their PSFs.
+
+    Parameters
+    ----------
+    psf : list of lists of `fermiml.response.psf.PSF` or None
+        For each component and band a PSF with one energy; None for a band that is not there.
+    size : int
+        Pixels along a side of a patch, a multiple of 4.
+    share : array (component, band), optional
+        The components' relative exposures.
+    pixel : float
+        Side of a pixel in deg.
+    """
+
+    def __init__(self, psf, size, share=None, pixel=PIXEL):
+        self._size = size
+        self._share = np.ones((len(psf), len(BANDS))) if share is None else np.asarray(share)
+        self._padded = next_fast_len(size + _REACH, real=True)
+        kernels = np.array([[_kernel(p, self._padded, pixel) for p in bands] for bands in psf])
+        self._kernel = rfft2(kernels.astype(np.float32), axes=(-2, -1))
+        self._square = np.sum(np.square(kernels), axis=(-2, -1))
+        self._background = SmoothBackground(size)
+
+    def __call__(self, counts, coverage, covered, model=None):
+        """The planes (`PLANES`, y, x).
+
+        Parameters
+        ----------
+        counts : array (component, band, y, x)
+        coverage : array (component, y, x)
+            The observed share of each pixel.
+        covered : array (band,)
+            The share of each band that the data have.
+        model : array (component, band, y, x), optional
+            Expected background counts, right up to a smooth factor.
+        """
+        covered = np.asarray(covered, np.float32)
+        present = (covered > 0)[:, None, None]
+        seen = np.broadcast_to(coverage[:, None], counts.shape)
+        expected = self._background(counts, seen if model is None else model * seen)
+        found, background = self._filtered(counts, expected, seen)
+        significance = 2 * (np.sqrt(found + _STABLE) - np.sqrt(background + _STABLE))
+        observed = covered[:, None, None] * coverage.mean(axis=0)
+        bands = (
+            2 * np.sqrt(counts.sum(axis=0) + _STABLE),
+            2 * np.sqrt(expected.sum(axis=0) + _STABLE),
+            np.clip(significance, -CLIP, CLIP),
+            observed,
+        )
+        planes = [np.where(present, plane, 0) for plane in bands]
+        joint = [
+            joint_significance(found * present, background, _relative_counts(index) * covered)
+            for index in SPECTRA
+        ]
+        given = np.full((1, self._size, self._size), model is not None)
+        return np.concatenate([*planes, joint, given], dtype=np.float32)
+
+    def _filtered(self, counts, expected, seen):
+        """Counts and background within the PSF, in units in which both are Poisson-like.
+
+        The components' filters are weighted with exposure over background, as is best for
+        faint sources; the scale makes variance and mean of the background the same.
+        """
+        level = expected.sum(axis=(-2, -1)) / np.maximum(seen.sum(axis=(-2, -1)), 1)
+        weight = self._share / (level + 1e-3)
+        weight = weight / np.maximum(weight.max(axis=0), _TINY)
+        variance = np.sum(np.square(weight) * self._square * (level + _TINY), axis=0)
+        mean = np.maximum(np.sum(weight * (level + _TINY), axis=0), _TINY)
+        scale = np.maximum(variance / mean, _TINY)
+        kernel = self._kernel * (weight / scale)[..., None, None].astype(np.float32)
+        return tuple(np.maximum(self._convolve(x, kernel), 0) for x in (counts, expected))
+
+    def _convolve(self, planes, kernel):
+        """Sum over components of the planes folded with their kernels."""
+        shape = self._padded, self._padded
+        spectrum = np.sum(rfft2(planes, shape, axes=(-2, -1)) * kernel, axis=0)
+        return irfft2(spectrum, shape, axes=(-2, -1))[..., : self._size, : self._size]
+
+
+def joint_significance(counts, background, relative):
+    """Root of the largest TS of a source with these relative counts in the bands, signed.
+
+    Parameters
+    ----------
+    counts, background : array (band, y, x)
+        Counts within the PSF.
+    relative : array (band,)
+        Counts of the source in the bands, up to a factor.
+    """
+    relative = np.asarray(relative, np.float32)[:, None, None] / max(np.sum(relative), _TINY)
+    background = np.maximum(background, _FLOOR)
+    ratio = relative / background
+    slope = np.sum((counts - background) * ratio, axis=0)
+    noise = np.sqrt(np.sum(background * np.square(ratio), axis=0)) + _TINY
+    # The slope of the likelihood is convex and falls: Newton's steps from 0 never go too far.
+    amplitude = np.zeros_like(slope)
+    for _ in range(_NEWTON):
+        inverse = ratio / (1 + amplitude * ratio)
+        first = np.sum(counts * inverse, axis=0) - 1
+        second = np.sum(counts * np.square(inverse), axis=0)
+        amplitude = np.maximum(amplitude + first / np.maximum(second, _TINY), 0)
+    gain = np.sum(counts * np.log1p(amplitude * ratio), axis=0) - amplitude
+    signed = np.where(slope > 0, np.sqrt(np.maximum(2 * gain, 0)), slope / noise)
+    return np.clip(signed, -CLIP, CLIP)
+
+
+def _relative_counts(index):
+    low = np.array([edges[0] for edges in BANDS])
+    high = np.minimum([edges[1] for edges in BANDS], _TOP)
+    return _AREA * (low ** (1 - index) - high ** (1 - index))
+
+
+def _kernel(psf, size, pixel):
+    """The PSF on the grid of the patches, centred on pixel (0, 0), with a sum of one."""
+    steps = np.fft.fftfreq(size, 1 / size)
+    if psf is None:
+        kernel = np.zeros((size, size))
+        kernel[0, 0] = 1.0
+        return kernel
+    offset = (np.arange(5) - 2) / 5  # points within a pixel
+    fine = (steps[:, None] + offset).ravel() * pixel
+    distance = np.hypot(fine[:, None], fine[None, :])
+    logs = np.log(np.maximum(psf.values[0], _TINY))
+    values = np.exp(np.interp(distance, psf.rad, logs))
+    kernel = values.reshape(size, 5, size, 5).mean(axis=(1, 3))
+    kernel[np.hypot(steps[:, None], steps) > _REACH] = 0.0
+    return kernel / kernel.sum()

@@ -1,0 +1,101 @@
+"""What a network is shown of a cube: the evidence, patch by patch."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fermiml.errors import InputError
+from fermiml.features.patch_features import Evidence
+from fermiml.response import exposure as exposures
+from fermiml.sky.bands import BANDS
+from fermiml.sky.patches import Patches
+
+
+@dataclass(frozen=True)
+class View:
+    """One patch as a network sees it."""
+
+    patch: object  # fermiml.sky.patches.Patch
+    model: np.ndarray | None  # (component, band, y, x): background, if one was given
+    planes: np.ndarray  # evidence (y, x, plane)
+
+
+class Views:
+    """The views of a cube's patches, made one at a time.
+
+    Parameters
+    ----------
+    cube : fermiml.SkyCube
+    origin : SkyCoord, optional
+        Where the tiling has a patch centre.
+    """
+
+    def __init__(self, cube, origin=None):
+        banded = cube.bands()
+        covered = np.array([[band.covered for band in b.bands] for b in banded])
+        if not covered.any():
+            edges = cube.components[0].energy_edges
+            raise InputError(
+                f"{cube.source or 'the counts'}: no energy bin lies above {BANDS[0][0]:.0f} MeV, "
+                f"where the networks look ({edges[0]:.4g}-{edges[-1]:.4g} MeV)"
+            )
+        self._patches = Patches(banded, origin=origin)
+        self.geoms, self.pixel = self._patches.geoms, self._patches.pixel
+        self._covered = covered.max(axis=0)
+        share = _shares(cube, banded) * covered
+        size = self.geoms[0].data_shape[0]
+        self._evidence = Evidence(self._patches.psf, size, share=share, pixel=self.pixel)
+        self._models = _background_patches(cube, origin)
+
+    def __len__(self):
+        return len(self._patches)
+
+    def __getitem__(self, number):
+        patch = self._patches[number]
+        model = None if self._models is None else self._models[number].counts
+        return View(patch, model, self._planes(patch, model, patch.counts))
+
+    def evidence(self, view, counts):
+        """What a view would show if its counts (component, band, y, x) were others."""
+        return self._planes(view.patch, view.model, counts)
+
+    def _planes(self, patch, model, counts):
+        planes = self._evidence(counts, patch.coverage, self._covered, model)
+        return np.moveaxis(planes, 0, -1)
+
+    def deepest(self, position):
+        """Number of the patch deepest inside which a SkyCoord lies, and its pixel (x, y) there.
+
+        The candidate of that patch is the one that becomes the source.
+        """
+        pixels = [np.ravel(geom.coord_to_pix(position)) for geom in self.geoms]
+        sizes = np.array([geom.data_shape[0] for geom in self.geoms])
+        depth = np.array(
+            [
+                np.min([*pixel, *(size - 1 - pixel)])
+                for pixel, size in zip(pixels, sizes, strict=True)
+            ]
+        )
+        number = int(np.argmax(np.nan_to_num(depth, nan=-np.inf)))
+        if not depth[number] > 0:
+            raise InputError("the source lies outside of the data")
+        return number, tuple(map(float, pixels[number]))
+
+
+def _shares(cube, banded):
+    """(component, band): exposure of each component over the largest in that band."""
+    shares = np.ones((len(banded), len(BANDS)))
+    if len(banded) == 1:
+        return shares
+    for row, component in zip(shares, cube.components, strict=True):
+        energy = [low * np.sqrt(2) for low, _ in BANDS]
+        row[:] = exposures.sample(component.exposure, cube.center[None], energy)[:, 0]
+    return np.nan_to_num(shares / np.fmax.reduce(shares), nan=1.0)
+
+
+def _background_patches(cube, origin):
+    """Patches of the background model, cut like those of the counts; None without a model."""
+    if any(component.background is None for component in cube.components):
+        return None
+    expected = [replace(c, counts=c.background) for c in cube.components]
+    return replace(cube, components=expected).patches(origin=origin)

@@ -1,0 +1,123 @@
+"""`ml_seed` beside `find_sources`: the same start, the same final fit, one table."""
+
+import time
+
+import numpy as np
+from astropy.table import Table
+
+from fermiml.fermipy import engine, outputs, rows, workflow
+
+MATCH = 0.3  # deg, within which two sources are the same
+
+
+def compare(gta, prefix, config, say):
+    """Both searches from one saved state; the analysis ends as `ml_seed` leaves it.
+
+    Returns the result of `ml_seed` with the table as `compare`.
+    """
+    start, end = (str(outputs.file_name(gta, prefix, f"ml_seed_{n}")) for n in ("start", "end"))
+    gta.write_roi(start)
+    began = time.process_time()
+    result = workflow.run(gta, prefix, config, say)
+    used = {"time": sum(result["time"].values()), "cpu": time.process_time() - began}
+    network = {**_side(gta, [s.name for s in result["sources"]], config), **used}
+    network["prob"] = {peak["name"]: peak["ml_prob"] for peak in result["peaks"]}
+    freedom = engine.parameters(gta)
+    gta.write_roi(end)
+
+    gta.load_roi(start)
+    try:
+        traditional = _find_sources(gta, prefix, config, say)
+    finally:
+        gta.load_roi(end)
+    engine.restore_freedom(gta, freedom)
+    result["sources"] = [gta.roi[name] for name in network["names"]]
+    result["compare"] = table = side_by_side(network, traditional)
+    say(_summary(table))
+    if config["write_fits"]:
+        table.write(outputs.file_name(gta, prefix, "ml_seed_compare.fits"), overwrite=True)
+    return result
+
+
+def _find_sources(gta, prefix, config, say):
+    """The traditional search with the same threshold and spectrum, refitted as ml_seed does."""
+    began = time.time(), time.process_time()
+    options = {"sqrt_ts_threshold": config["sqrt_ts_threshold"]}
+    if config["model"]:
+        options["model"] = config["model"]
+    if config["search_skydir"] is not None:
+        options["search_skydir"] = config["search_skydir"]
+        options["search_minmax_radius"] = config["search_minmax_radius"]
+    found = gta.find_sources(prefix=prefix, **options)
+    names = [source.name for source in found["sources"]]
+    try:
+        engine.refit(gta, names, config["free_radius"], config["free_params"] or None)
+    except engine.FitFailed as error:
+        say(f"The refit of find_sources' list failed: {error}")
+    used = {"time": time.time() - began[0], "cpu": time.process_time() - began[1]}
+    return {**_side(gta, names, config), **used}
+
+
+def _side(gta, names, config):
+    """Positions, TS and fluxes of one search's sources."""
+    sources = [gta.roi[name] for name in names]
+    return {
+        "names": names,
+        "position": rows.places(sources)[0],
+        "ts": np.array([engine.reoptimized_ts(gta, n, config["free_radius"]) for n in names]),
+        "flux": np.array([source["flux1000"] for source in sources], float),
+        "loglike": -float(gta.like()),
+    }
+
+
+def side_by_side(network, traditional):
+    """One row for each source: what both found first, then what only one did."""
+    pairs = matched(network["position"], traditional["position"])
+    alone = [(i, None) for i in _others(network, [a for a, _ in pairs])]
+    alone += [(None, j) for j in _others(traditional, [b for _, b in pairs])]
+    order = [*sorted(pairs, key=lambda p: -network["ts"][p[0]]), *alone]
+    table = Table({"found_by": ["both"] * len(pairs) + [_by(*p) for p in alone]}, dtype=["U12"])
+    for prefix, side, column in (("ml", network, 0), ("fs", traditional, 1)):
+        chosen = [pair[column] for pair in order]
+        table[f"{prefix}_name"] = [side["names"][i] if i is not None else "" for i in chosen]
+        for key in ("ts", "flux"):
+            table[f"{prefix}_{key}"] = [side[key][i] if i is not None else np.nan for i in chosen]
+        place = [side["position"][i] if i is not None else None for i in chosen]
+        table[f"{prefix}_ra"] = [p.ra.deg if p is not None else np.nan for p in place]
+        table[f"{prefix}_dec"] = [p.dec.deg if p is not None else np.nan for p in place]
+        for key in ("time", "cpu", "loglike"):
+            table.meta[f"{key[:4]}_{prefix}".upper()] = side[key]
+    table["ml_prob"] = [network["prob"].get(name, np.nan) for name in table["ml_name"]]
+    table["separation"] = [
+        network["position"][i].separation(traditional["position"][j]).deg
+        if i is not None and j is not None else np.nan
+        for i, j in order
+    ]  # fmt: skip
+    for name, unit in (("separation", "deg"), ("ml_flux", "cm-2 s-1"), ("fs_flux", "cm-2 s-1")):
+        table[name].unit = unit
+    return table
+
+
+def matched(position, other, radius=MATCH):
+    """Pairs of rows within `radius` (deg), one to one, closest first."""
+    from fermiml.catalog import crossmatch
+
+    pairs = crossmatch.best(crossmatch.pairs_within(position, other, radius))
+    return list(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
+
+
+def _others(side, taken):
+    return [i for i in np.argsort(-side["ts"]) if i not in taken]
+
+
+def _by(mine, _theirs):
+    return "find_sources" if mine is None else "ml_seed"
+
+
+def _summary(table):
+    count = {by: int(np.sum(table["found_by"] == by)) for by in ("both", "ml_seed", "find_sources")}
+    return (
+        f"Found by both {count['both']}, only by ml_seed {count['ml_seed']}, only by find_sources "
+        f"{count['find_sources']}; {table.meta['TIME_ML']:.0f} s and {table.meta['TIME_FS']:.0f} s,"
+        f" log-likelihood {table.meta['LOGL_ML']:.1f} and {table.meta['LOGL_FS']:.1f}"
+    )

@@ -1,0 +1,1 @@
+"""Artificial sources in the user's own data."""

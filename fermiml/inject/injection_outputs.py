@@ -1,0 +1,86 @@
+"""The results of an injection as files, figures and text."""
+
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from fermiml.files import replacing, write_json
+from fermiml.inject.injection import ENOUGH
+
+
+def write(result, folder):
+    """Write the table, the maps, the summary and the figures of an `Injected` to a folder."""
+    folder = Path(folder)
+    result.sources.write(folder / "injected.fits", overwrite=True)
+    write_json(folder / "summary.json", result.summary, overwrite=True)
+    hdus = [fits.PrimaryHDU()]
+    for level, image in result.sensitivity.items():
+        hdu = fits.ImageHDU(image.data.astype("f4"), image.geom.to_header(), f"S1_{level:.0%}"[:-1])
+        hdu.header["BUNIT"] = "cm-2 s-1"
+        hdu.header["COMMENT"] = f"photon flux, 1-100 GeV, at which {level:.0%} are found"
+        hdus.append(hdu)
+    with replacing(folder / "sensitivity.fits", overwrite=True) as temporary:
+        fits.HDUList(hdus).writeto(temporary)
+    draw(result, folder)
+
+
+def draw(result, folder):
+    """completeness.png and sensitivity.png."""
+    from fermiml.plot import performance, sky, style
+
+    figure = style.new_figure(9, 4)
+    axes = figure.subplots(1, 2, sharey=True)
+    name = result.summary["class"]
+    for ax, by, key, xlabel in (
+        (axes[0], "flux", "S1", "flux, 1-100 GeV (ph cm$^{-2}$ s$^{-1}$)"),
+        (axes[1], "expected TS", "TS", "expected TS"),
+    ):
+        performance.plot_curve(result.summary[f"curve by {by}"], ax, key=key)
+        performance.plot_shares({name: result.summary[f"completeness by {by}"]}, ax, key=key,
+                                xlabel=xlabel, joined=False)  # fmt: skip
+    axes[1].set_ylabel("")
+    style.save(figure, folder / "completeness.png", overwrite=True)
+    figure = style.new_figure(13, 5)
+    for number, (level, image) in enumerate(result.sensitivity.items()):
+        ax = figure.add_subplot(1, len(result.sensitivity), number + 1, projection=image.geom.wcs)
+        sky.plot_image(image, ax, cmap="viridis_r", label="ph cm$^{-2}$ s$^{-1}$, 1-100 GeV")
+        sky.plot_sources(result.detected, ax, color="white")
+        ax.set_title(f"flux at {level:.0%} completeness")
+    style.save(figure, folder / "sensitivity.png", overwrite=True)
+
+
+def describe(result):
+    """A few lines for the terminal."""
+    summary = result.summary
+    lines = [
+        f"injected {summary['injected']} sources ({summary['class']}) in {summary['rounds']} "
+        f"rounds, found {summary['found']}",
+        f"{'expected TS':<14}{'completeness (68 % interval)':>32}",
+    ]
+    for ts, values in summary["completeness at an expected TS"].items():
+        lines.append(f"{ts:<14}{_told(values, '.2f'):>32}")
+    lines.append(f"{'completeness':<14}{'expected TS':>32}{'median flux (1-100 GeV)':>38}")
+    for level, values in summary["expected TS at a completeness"].items():
+        flux = summary["median flux at a completeness"][level]
+        lines.append(f"{float(level):<14.0%}{_told(values, '.1f'):>32}{_told(flux, '.2e'):>38}")
+    if summary["injected"] < ENOUGH:
+        each = max(summary["injected"] // summary["rounds"], 1)
+        lines.append(f"{summary['injected']} sources are few for these numbers: take --rounds "
+                     f"{-(-ENOUGH // each)}")  # fmt: skip
+    expected = ", ".join(f"{v:.1f} {k}" for k, v in summary["false sources expected"].items())
+    number = summary["detections without injection"]
+    lines.append(
+        f"without injection: {number} detections, of which expected to be false: {expected}"
+    )
+    return "\n".join(lines)
+
+
+def _told(values, form):
+    """A number with its interval, as far as they are known."""
+    best, low, high = (np.nan if v is None else v for v in values)
+    if not np.isfinite(best):
+        return "-"
+    if not np.isfinite(low):
+        return f"{best:{form}} (uncertain)"
+    return f"{best:{form}} ({low:{form}} to {high:{form}})"

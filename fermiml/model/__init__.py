@@ -1,0 +1,1 @@
+"""The forward model: sources, diffuse emission, and the counts expected of them."""

@@ -1,0 +1,118 @@
+"""What a catalog in 4FGL columns gives a simulation: spectral shapes, or its own sources."""
+
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.errors import InputError
+from fermiml.model.sources import DISK, GAUSS, POINT, Shapes, Sources
+
+# File names of the releases within an installed fermipy.
+KNOWN = {"4FGL-DR4": "gll_psc_v35.fit", "FL16Y": "gll_psc_v40.fit"}
+BRIGHT = {"bll": 25.0, "fsrq": 25.0, "PSR": 15.0, "MSP": 15.0}  # least Signif_Avg
+
+
+def find(name):
+    """The path of a release in an installed fermipy, or of a file; None where there is none.
+
+    `auto` is 4FGL-DR4 if fermipy is installed; `parametric` is no catalog at all.
+    """
+    if name == "parametric":
+        return None
+    release = KNOWN.get("4FGL-DR4" if name == "auto" else name)
+    if release is None:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise InputError(
+                f"catalog {name!r}: no such file; known names are auto, parametric, "
+                f"{', '.join(KNOWN)} (the releases need an installed fermipy)"
+            )
+        return path
+    fermipy = util.find_spec("fermipy")
+    if fermipy is None:
+        if name == "auto":
+            return None
+        raise InputError(f"catalog {name!r} comes with fermipy, which is not installed")
+    return Path(fermipy.origin).parent / "data" / "catalogs" / release
+
+
+def bright_shapes(path):
+    """Spectral shapes of bright sources by class, from a catalog in 4FGL columns.
+
+    All of a class are taken in one form (blazars: log-parabola, pulsars: cutoff), also
+    where the catalog prefers a power law: so the form does not give the class away, nor
+    does the shape tell how bright a source was when it was fitted.
+    """
+    table = SourceCatalog.read(path).table
+    classes = np.char.lower(np.asarray(table["CLASS1"], str))
+    shapes = {}
+    for name, least in BRIGHT.items():
+        form = "LogParabola" if name in ("bll", "fsrq") else "PLSuperExpCutoff"
+        rows = table[(classes == name.lower()) & (table["Signif_Avg"] > least)]
+        found, amplitude = _spectra(rows, np.full(len(rows), form))
+        shapes[name] = found[np.isfinite(amplitude)]
+        if not len(shapes[name]):
+            raise InputError(f"{path}: no bright source of class {name} to take a spectrum from")
+    return shapes
+
+
+def own_sources(path):
+    """The sources of a catalog file, with their own spectra and extensions, and their names."""
+    catalog = SourceCatalog.read(path)
+    sources = sources_of(catalog)
+    known = np.isfinite(sources.amplitude)
+    return sources[known], np.asarray(catalog.table["Source_Name"], str)[known]
+
+
+def sources_of(catalog):
+    """All rows of a catalog as `Sources`; the amplitude is NaN where no spectrum is known."""
+    table = catalog.table
+    shapes, amplitude = _spectra(table, np.asarray(table["SpectrumType"], str))
+    kind, size = _extensions(catalog)
+    return Sources(
+        np.array(table["GLON"], float),
+        np.array(table["GLAT"], float),
+        amplitude,
+        shapes,
+        np.asarray(table["CLASS1"], "U6"),
+        kind,
+        size,
+    )
+
+
+def _spectra(table, form):
+    """Rows in the common form of `Shapes`, and their amplitudes; NaN where anything is."""
+    parabola, cutoff = form == "LogParabola", form == "PLSuperExpCutoff"
+
+    def choose(power_law, log_parabola, with_cutoff):
+        columns = [
+            np.asarray(table[c], float) if isinstance(c, str) else np.full(len(table), c)
+            for c in (log_parabola, with_cutoff, power_law)
+        ]
+        return np.select([parabola, cutoff], columns[:2], columns[2])
+
+    shapes = Shapes(
+        np.asarray(table["Pivot_Energy"], float),
+        choose("PL_Index", "LP_Index", "PLEC_IndexS"),
+        choose(0.0, "LP_beta", "PLEC_ExpfactorS") * np.where(parabola, 2, 1),
+        choose(0.0, 0.0, "PLEC_Exp_Index"),
+    )
+    amplitude = choose("PL_Flux_Density", "LP_Flux_Density", "PLEC_Flux_Density")
+    known = np.isfinite(shapes.pivot + shapes.index + shapes.curvature + shapes.exp_index)
+    return shapes, np.where(known, amplitude, np.nan)
+
+
+def _extensions(catalog):
+    """Form and size of every source; templates that are images become disks of their size."""
+    names = np.asarray(catalog.table["Extended_Source_Name"], str)
+    kind, size = np.full(len(names), POINT), np.zeros(len(names))
+    if catalog.extended is None:
+        return kind, size
+    rows = {str(row["Source_Name"]).strip(): row for row in catalog.extended}
+    for i in np.flatnonzero(np.isin(names, list(rows))):
+        row = rows[names[i]]
+        kind[i] = GAUSS if str(row["Spatial_Function"]).strip() == "RadialGauss" else DISK
+        size[i] = np.sqrt(row["Model_SemiMajor"] * row["Model_SemiMinor"])
+    return kind, size

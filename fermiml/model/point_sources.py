@@ -1,0 +1,157 @@
+"""Expected counts of single sources, at their exact places, and what they are worth."""
+
+import numpy as np
+from tqdm import tqdm
+
+from fermiml.model.sources import DISK, POINT
+from fermiml.sky.sphere import unit_vectors
+
+_TINY = 1e-30
+_STEP = 0.02  # deg between the points at which a pixel near a source is sampled
+_LOST_SHARE, _LOST_COUNTS = 0.005, 0.05  # what may be moved from outside a window into it
+_POINTS = 3000  # that fill an extended source
+_GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
+
+
+def windows(observation, sources, progress=None):
+    """For each source its number, pixels and expected counts there (counts bin, pixel).
+
+    A source whose window touches no pixel is left out. `progress` names the progress bar.
+    """
+    if not len(sources):
+        return
+    photons = observation.photons(sources)
+    vectors = unit_vectors(sources.lon, sources.lat)
+    numbers = range(len(sources))
+    if progress:
+        numbers = tqdm(numbers, progress, unit="source", disable=None, leave=False)
+    for i in numbers:
+        matrix = photons[i][:, None] * observation.dispersion
+        profiles = matrix.T @ observation.true_profiles  # counts per sr
+        if sources.form[i] != POINT:
+            profiles = _spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
+        pixels, values = _window(
+            observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i]
+        )
+        if len(pixels):
+            yield i, pixels, values
+
+
+def total(observation, sources, progress=None):
+    """Summed expected counts of sources, (counts bin, pixels...)."""
+    bins = len(observation.edges) - 1
+    out = np.zeros((bins, observation.pixels.area.size))
+    for _, pixels, values in windows(observation, sources, progress):
+        out[:, pixels] += values
+    return out.reshape(bins, *observation.pixels.shape)
+
+
+def estimate_ts(observation, sources, background):
+    """About the Asimov TS of sources on a background (expected counts) and nothing else.
+
+    In each bin a source's counts stand against the background within the PSF's effective
+    area. Quick, and right to some tens of percent.
+    """
+    if not len(sources):
+        return np.zeros(0)
+    pixels = observation.pixels
+    index = pixels.nearest_index(unit_vectors(sources.lon, sources.lat))
+    density = background.reshape(len(background), -1)[:, index] / pixels.area[index]
+    s = (observation.photons(sources) @ observation.dispersion).T
+    return asimov(s, within_psf(observation, density)).sum(axis=0)
+
+
+def within_psf(observation, density):
+    """Background within the PSF's effective area, the inverse of the integral of its square.
+
+    `density` (bin, place) is in counts per sr.
+    """
+    energy = np.sqrt(observation.edges[:-1] * observation.edges[1:])
+    rad = np.radians(observation.psf.rad)
+    square = 2 * np.pi * np.sin(rad) * observation.psf.at(energy) ** 2
+    area = 1 / np.sum(0.5 * (square[:, 1:] + square[:, :-1]) * np.diff(rad), axis=1)
+    least = np.median(observation.pixels.area)
+    return np.maximum(density * np.maximum(area, least)[:, None], 1e-9)
+
+
+def asimov(s, b):
+    """Asimov TS of expected counts s on a background b, element by element."""
+    return 2 * ((s + b) * np.log1p(s / b) - s)
+
+
+def oracle(observation, sources, expected, progress=None):
+    """Asimov TS of every source and its counts, both by native bin (source, counts bin).
+
+    2 sum[(s + b) ln(1 + s / b) - s] over pixels, with b all that is expected less the source
+    itself. `expected` is the sum of everything, the sources included.
+    """
+    bins = len(observation.edges) - 1
+    everything = expected.reshape(bins, -1)
+    observed = np.ones(everything.shape[1], bool)
+    if observation.mask is not None:
+        observed = observation.mask.ravel()
+    ts, counts = np.zeros((len(sources), bins)), np.zeros((len(sources), bins))
+    for i, pixels, s in windows(observation, sources, progress):
+        s = s[:, observed[pixels]]
+        b = np.maximum(everything[:, pixels[observed[pixels]]] - s, 1e-12)
+        ts[i] = asimov(s, b).sum(axis=1)
+        counts[i] = s.sum(axis=1)
+    return ts, counts
+
+
+def _window(observation, vector, expected, profiles, size):
+    """Pixels around a source, and its counts there, bin by bin out to its own radius."""
+    rad, pixels = observation.psf.rad, observation.pixels
+    radii, held = _radii(rad, profiles, expected)
+    found, distance = pixels.near(vector, radii.max() + pixels.side)
+    if not len(found):
+        return found, None
+    logs = np.log(np.maximum(profiles, _TINY))
+    values = np.zeros((len(profiles), len(found)))
+    reach = np.searchsorted(distance, radii + pixels.side)
+    for row, log, n in zip(values, logs, reach, strict=True):
+        row[:n] = np.exp(np.interp(distance[:n], rad, log))
+    # The PSF changes within the pixels next to the source: sample these finely.
+    close = slice(0, np.searchsorted(distance, 3.5 * pixels.side + size))
+    if close.stop:
+        points = pixels.sample_distances(found[close], vector, max(_STEP, size / 4))
+        for row, log in zip(values, logs, strict=True):
+            row[close] = np.exp(np.interp(points, rad, log)).mean(axis=1)
+    return found, values / held[:, None] * pixels.area[found]
+
+
+def _radii(rad, profiles, expected):
+    """Radius (deg) per bin beyond which little is left, and the share of counts within it."""
+    outside = _outside(rad, profiles)
+    most = 0.1 * expected
+    allowed = np.minimum(np.maximum(_LOST_SHARE * expected, _LOST_COUNTS), most)
+    number = np.clip(np.sum(outside > allowed[:, None], axis=1), 1, outside.shape[1] - 1)
+    left = np.take_along_axis(outside, number[:, None], axis=1)[:, 0]
+    return rad[number], 1 - left / np.maximum(outside[:, 0], _TINY)
+
+
+def _outside(rad, profiles):
+    """Counts beyond each radius."""
+    theta = np.radians(rad)
+    ring = 2 * np.pi * np.sin(theta) * profiles
+    steps = 0.5 * (ring[:, 1:] + ring[:, :-1]) * np.diff(theta)
+    return np.cumsum(steps[:, ::-1], axis=1)[:, ::-1]
+
+
+def _spread(rad, profiles, form, size):
+    """Profiles of a disk or Gaussian, with the sums that they had.
+
+    They are means over points that fill the source evenly, in a sunflower's order.
+    """
+    number = np.arange(_POINTS) + 0.5
+    share = number / _POINTS
+    if form == DISK:
+        radius = size * np.sqrt(share)
+    else:
+        radius = size / _GAUSS_68 * np.sqrt(-2 * np.log(1 - share))
+    points = radius * np.exp(1j * number * np.pi * (3 - np.sqrt(5)))
+    distance = np.abs(rad[:, None] - points)
+    logs = np.log(np.maximum(profiles, _TINY))
+    spread = np.array([np.exp(np.interp(distance, rad, log)).mean(axis=1) for log in logs])
+    before, after = _outside(rad, profiles)[:, :1], _outside(rad, spread)[:, :1]
+    return spread * before / np.maximum(after, _TINY)

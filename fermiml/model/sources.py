@@ -1,0 +1,129 @@
+"""Sources as arrays: where they are, how large, how bright at which energy."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from fermiml.catalog.spectra import shape
+from fermiml.sky.sphere import unit_vectors
+
+FLUX_BAND = (1e3, 1e5)  # MeV, the band of S1 (4FGL's Flux1000)
+POINT, DISK, GAUSS = 0, 1, 2  # values of `form`
+FORM_NAMES = {DISK: "RadialDisk", GAUSS: "RadialGauss"}
+_CHUNK = 50_000  # sources whose spectra are integrated at once, to bound the memory
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Spectral shapes in the one form that holds all of 4FGL's.
+
+    It is 4FGL's PLSuperExpCutoff4; with `exp_index` zero it is a log-parabola with
+    beta = curvature / 2, and with `curvature` zero too a power law.
+    """
+
+    pivot: np.ndarray  # MeV
+    index: np.ndarray  # photon index at the pivot energy
+    curvature: np.ndarray
+    exp_index: np.ndarray
+
+    def __len__(self):
+        return len(self.pivot)
+
+    def __getitem__(self, rows):
+        return type(self)(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
+
+    def density(self, energy):
+        """Flux density over that at the pivot energy, shape (shape, energy)."""
+        columns = (self.pivot, self.index, self.curvature, self.exp_index)
+        return shape("PLSuperExpCutoff", energy, *(c[:, None] for c in columns))
+
+    def photons(self, edges):
+        """Integrals between energy edges (MeV) of spectra with density 1 at the pivot.
+
+        Simpson's rule in ln E with as many nodes as keep the error below 1e-3.
+        """
+        edges = np.asarray(edges, float)
+        parts = np.maximum(1, np.ceil(np.log10(edges[1:] / edges[:-1]) * 8)).astype(int)
+        out = np.empty((len(self), len(parts)))
+        for i, (low, high, n) in enumerate(zip(edges[:-1], edges[1:], parts, strict=True)):
+            energy = np.geomspace(low, high, 2 * n + 1)
+            weight = np.full(2 * n + 1, 2.0)
+            weight[1::2] = 4.0
+            weight[[0, -1]] = 1.0
+            weight *= energy * np.log(high / low) / (6 * n)
+            for start in range(0, len(self), _CHUNK):
+                rows = slice(start, start + _CHUNK)
+                out[rows, i] = self[rows].density(energy) @ weight
+        return out
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Any number of sources; every field is an array with one value for each."""
+
+    lon: np.ndarray  # Galactic, deg
+    lat: np.ndarray
+    amplitude: np.ndarray  # ph cm-2 MeV-1 s-1 at the pivot energy
+    shapes: Shapes
+    class1: np.ndarray  # 4FGL's words: bll, fsrq, PSR, MSP ...
+    form: np.ndarray  # POINT, DISK or GAUSS
+    size: np.ndarray  # deg: radius of a disk, 68 % radius of a Gaussian
+
+    @classmethod
+    def points(cls, lon, lat, flux, shapes, class1):
+        """Point sources with fluxes from 1 to 100 GeV (ph cm-2 s-1)."""
+        amplitude = flux / shapes.photons(FLUX_BAND)[:, 0] if len(flux) else np.zeros(0)
+        names = np.broadcast_to(np.asarray(class1, "U6"), len(flux))
+        zero = np.zeros(len(flux))
+        return cls(lon, lat, amplitude, shapes, names, zero.astype(int), zero)
+
+    @classmethod
+    def empty(cls):
+        """No source."""
+        none = np.zeros(0)
+        return cls.points(none, none, none, Shapes(none, none, none, none), "")
+
+    def __len__(self):
+        return len(self.lon)
+
+    def __getitem__(self, rows):
+        """The sources of a mask or a list of numbers."""
+        return type(self)(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
+
+    def flux(self, edges=FLUX_BAND):
+        """Photon fluxes (ph cm-2 s-1) between energy edges (MeV), (source, bin)."""
+        return self.amplitude[:, None] * self.shapes.photons(edges)
+
+    @property
+    def flux1000(self):
+        """S1, the photon flux from 1 to 100 GeV."""
+        return self.flux()[:, 0]
+
+    def extended_to(self, form, size):
+        """The same sources as disks or Gaussians."""
+        return dataclasses.replace(self, form=np.asarray(form, int), size=np.asarray(size, float))
+
+    def within(self, position, radius):
+        """Those closer than `radius` (deg) to a SkyCoord, with their own size added."""
+        center = unit_vectors(position.galactic.l.deg, position.galactic.b.deg)
+        chord = np.linalg.norm(unit_vectors(self.lon, self.lat) - center, axis=-1)
+        return self[2 * np.degrees(np.arcsin(np.minimum(chord / 2, 1))) < radius + self.size]
+
+
+def concatenate(parts):
+    """Several `Sources` as one."""
+    parts = list(parts) or [Sources.empty()]
+    columns = {}
+    for field in dataclasses.fields(Sources):
+        values = [getattr(part, field.name) for part in parts]
+        if field.name == "shapes":
+            columns["shapes"] = Shapes(
+                *(
+                    np.concatenate([getattr(v, f.name) for v in values])
+                    for f in dataclasses.fields(Shapes)
+                )
+            )
+        else:
+            columns[field.name] = np.concatenate(values)
+    return Sources(**columns)

@@ -1,0 +1,219 @@
+"""Planes: groups of native energy bins of one component, with their response and PSF."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from fermiml.catalog.columns import BAND_EDGES
+from fermiml.errors import InputError
+from fermiml.response import exposure as exposures
+from fermiml.sky.bands import assign_bins, photons
+
+# MeV; native bins are merged towards these edges: those of 4FGL's and the networks' bands
+# among them, and no wider than the PSF's change with energy allows.
+_EDGES = np.array([30, 50, 75, 100, 170, 300, 500, 700, 1e3, 1.4e3, 2e3, 3e3, 4.5e3, 7e3,
+                   1e4, 2e4, 3e4, 1e5, 3.3e6])  # fmt: skip
+INDICES = np.array([1.4, 1.8, 2.2, 2.6, 3.0, 3.6])  # spectra for which PSF profiles are made
+DISKS = (0.2, 0.4, 0.8)  # deg, radii with which extension is tested
+_NODES = 1500  # of a profile
+_HELD = 0.95  # share of the PSF within the reach of a template
+_LONGEST = 8.0  # deg, that a template reaches at most
+_MERGED = 0.3  # of r68: the size up to which pixels may be merged
+_SAMPLED = 0.85  # of r68: the size from which a pixel is sampled at several points
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Bins of one component that are fitted together."""
+
+    component: int
+    bins: slice
+    edges: tuple  # MeV
+    reach: float  # deg, of the templates
+    r68: float  # deg
+    share: np.ndarray  # (true bin,): probability to find a photon of a true bin here
+    profiles: object  # Table with a row for each of INDICES, sr^-1
+    slopes: object  # the same of the derivative, sr^-1 deg^-1
+    shapes: object  # Table of a point and of DISKS, for the index 2.2
+    samples: int  # points along a pixel's side at which the PSF is sampled
+
+    @property
+    def shape_reach(self):
+        """deg, of the templates of disks."""
+        return self.reach + DISKS[-1]
+
+    @property
+    def catalog_band(self):
+        """Number of the 4FGL band that most photons come from."""
+        low, high = np.clip(BAND_EDGES[:-1], *self.edges), np.clip(BAND_EDGES[1:], *self.edges)
+        return int(np.argmax(photons(low, high)))
+
+    @property
+    def network_band(self):
+        """Number of the networks' band, -1 below the first."""
+        return int(assign_bins(np.array(self.edges))[0])
+
+
+@dataclass(frozen=True)
+class Response:
+    """What turns a spectrum into photons of a component: true bins and exposure."""
+
+    true_edges: np.ndarray
+    exposure_map: object
+
+    @property
+    def energy(self):
+        """Middle of the true bins (MeV)."""
+        return np.sqrt(self.true_edges[:-1] * self.true_edges[1:])
+
+    def exposure(self, position):
+        """cm2 s at true energies and positions, (position, true bin); held beyond the table."""
+        values = exposures.sample(self.exposure_map, position, self.energy)
+        return _held(values).T
+
+
+def make_planes(cube):
+    """(planes, responses) of a cube; one response for each component."""
+    planes, responses = [], []
+    for number, component in enumerate(cube.components):
+        _check(component)
+        response, dispersion = _response(component)
+        responses.append(response)
+        weight = np.median(response.exposure(component.center[None]), axis=0)
+        for bins in merged_bins(component.energy_edges):
+            share = dispersion[:, bins].sum(axis=1)
+            planes.append(_plane(number, component, bins, response, share, weight))
+    return planes, responses
+
+
+def merged_bins(edges):
+    """Slices of native bins that are fitted as one."""
+    low, high = edges[0] * 1.001, edges[-1] * 0.999
+    inside = _EDGES[(low < _EDGES) & (high > _EDGES)]
+    cuts = {int(np.argmin(np.abs(np.log(edges / e)))) for e in inside}
+    cuts = np.array(sorted(cuts | {0, len(edges) - 1}))
+    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
+
+
+def _check(component):
+    for part in ("psf", "exposure", "mask"):
+        if getattr(component, part) is None:
+            raise InputError(
+                f"component {component.name!r} has no {part}, which photometry needs: "
+                "read the data with SkyCube.read, which completes them"
+            )
+
+
+def _response(component):
+    """True bins no wider than an eighth of a decade, and (true bin, native bin) dispersion."""
+    edges = component.energy_edges
+    if component.edisp is None:
+        true_edges, matrix = edges, np.eye(len(edges) - 1)
+    else:
+        true_edges, matrix = np.asarray(component.edisp.true_edges, float), component.edisp.matrix
+    parts = np.ceil(np.diff(np.log10(true_edges)) * 8 - 1e-6).astype(int)
+    fine = [np.geomspace(a, b, n + 1)[:-1]
+            for a, b, n in zip(true_edges[:-1], true_edges[1:], parts, strict=True)]  # fmt: skip
+    fine = np.append(np.concatenate(fine), true_edges[-1])
+    return Response(fine, component.exposure), np.repeat(np.asarray(matrix), parts, axis=0)
+
+
+def _plane(number, component, bins, response, share, exposure):
+    edges = component.energy_edges
+    psf = component.psf.normalized()
+    energy, widths = response.energy, np.diff(np.log(response.true_edges))
+    tables = psf.at(energy)
+    spectra = energy[:, None] ** (1 - INDICES) * (widths * share * exposure)[:, None]
+    spectra /= spectra.sum(axis=0)
+    means = type(psf)(INDICES, psf.rad, spectra.T @ tables)
+    typical = means.mean(INDICES[2:3], [1.0])
+    r68, reach = (float(typical.containment_radius(typical.energy, f)[0]) for f in (0.68, _HELD))
+    size = component.pixel_size
+    samples = 1
+    while size / samples > _SAMPLED * r68 and samples < 8:
+        samples *= 2
+    reach = float(np.clip(reach, 2 * size, max(_LONGEST, 2 * size)))
+    side = max(size / samples, merge_factor(size, r68) * size)
+    means, point = means.smeared(_window(side)), typical.smeared(_window(side))
+    disks = [point.smeared(radius * np.sqrt((np.arange(8) + 0.5) / 8)) for radius in DISKS]
+    values = np.concatenate([p.values for p in (point, *disks)])
+    rows = np.arange(len(values))
+    return Plane(
+        component=number,
+        bins=bins,
+        edges=(float(edges[bins.start]), float(edges[bins.stop])),
+        reach=reach,
+        r68=r68,
+        share=share,
+        profiles=Table.of(means, 1.1 * reach),
+        slopes=Table.slopes_of(means, 1.1 * reach),
+        shapes=Table.of(type(psf)(rows, psf.rad, values), reach + 1.1 * DISKS[-1]),
+        samples=samples,
+    )
+
+
+def merge_factor(size, r68):
+    """How many pixels of a side (deg) are merged along each side, a power of two."""
+    return 2 ** max(0, int(np.floor(np.log2(max(_MERGED * r68 / size, 1)))))
+
+
+def _window(side):
+    """Distances (deg) of evenly spread points in a square pixel from its centre."""
+    steps = (np.arange(4) + 0.5) / 8 * side
+    return np.sort(np.hypot(*np.meshgrid(steps, steps)).ravel())[::2]
+
+
+class Table:
+    """Rows of a radial function at nodes uniform in sqrt(separation), for quick look-up."""
+
+    def __init__(self, values, reach):
+        self._values = np.hstack([values, np.zeros((len(values), 1))])  # a node above the last
+        self._last = values.shape[1] - 1
+        self._per_root = self._last / np.sqrt(reach)
+
+    @classmethod
+    def of(cls, psf, reach):
+        """Profiles of a PSF."""
+        return cls(_profiles(psf, _nodes(reach)), reach)
+
+    @classmethod
+    def slopes_of(cls, psf, reach):
+        """Their derivatives (deg^-1)."""
+        rad = _nodes(reach)
+        slopes = np.gradient(_profiles(psf, rad), rad, axis=1)
+        slopes[:, 0] = 0.0
+        return cls(slopes, reach)
+
+    def __len__(self):
+        return len(self._values)
+
+    def place(self, separation):
+        """Where separations (deg) lie between the nodes; for `at`."""
+        place = np.minimum(np.sqrt(separation) * self._per_root, self._last)
+        node = place.astype(int)
+        return node, place - node
+
+    def at(self, row, node, weight):
+        """Values of rows at places."""
+        flat, start = self._values.ravel(), row * self._values.shape[1] + node
+        return (1 - weight) * flat[start] + weight * flat[start + 1]
+
+
+def _nodes(reach):
+    return np.linspace(0, np.sqrt(reach), _NODES) ** 2
+
+
+def _profiles(psf, rad):
+    logs = np.log(np.maximum(psf.values, 1e-30))
+    return np.exp([np.interp(rad, psf.rad, row) for row in logs])
+
+
+def _held(values):
+    """Rows (energies) that the exposure map does not reach get those of the nearest that it
+    does."""
+    known = np.flatnonzero(np.isfinite(values).any(axis=1))
+    if not len(known):
+        return np.zeros_like(values)
+    nearest = known[np.argmin(np.abs(np.arange(len(values))[:, None] - known), axis=1)]
+    return np.nan_to_num(values[nearest])

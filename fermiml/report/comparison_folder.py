@@ -1,0 +1,159 @@
+"""The folder of a comparison: tables, figures, and the page."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.compare.comparison import BOTH, ML, TRADITIONAL
+from fermiml.errors import InputError
+from fermiml.files import check_new, make_folder, write_text
+from fermiml.plot import comparison_figures as plots
+from fermiml.plot import sky, style
+from fermiml.report.catalog_page import facts_of_data
+from fermiml.report.page import SHOWN, Shown, build
+
+FILES = ("compare.fits", "compare.txt", "ml.fits", "traditional.fits", "known.txt", "compare.html",
+         "map.png", "ts.png", "cumulative.png", "known.png")  # fmt: skip
+_OWN = (
+    Shown("Found_By", "Found by"),
+    Shown("TS_Alt", "TS alt.", 1),
+    Shown("TS_Traditional", "TS trad.", 1),
+    Shown("Sep_Both", "Apart", 3),
+    Shown("Sigma_Both", "Apart (sigma)"),
+    Shown("Sigma_Final_ML", "ML off (sigma)"),
+    Shown("Sigma_Final_Traditional", "Trad. off (sigma)"),
+)
+_FIGURES = {
+    "map": "Counts and sources.",
+    "ts": "What each detection said of its sources, against the TS of the final fit.",
+    "cumulative": "Sources above a TS of the final fit.",
+    "known": "Known sources by the TS that they should have, and those that each found.",
+}
+
+
+def check_folder(folder, overwrite=False):
+    """Make the folder; refuse one that holds a comparison, before the long work begins."""
+    folder = Path(folder).expanduser()
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; give the name of a folder")
+    if not folder.parent.is_dir():
+        raise InputError(f"{folder}: the folder {folder.parent} does not exist")
+    for name in FILES if folder.is_dir() else ():
+        check_new(folder / name, overwrite)
+    return make_folder(folder)
+
+
+def write(comparison, folder, overwrite=False):
+    """Write everything into a folder."""
+    folder = check_folder(folder, overwrite)
+    comparison.catalog.write(folder / "compare.fits", overwrite=overwrite)
+    comparison.ml.write(folder / "ml.fits", overwrite=overwrite)
+    comparison.traditional.write(folder / "traditional.fits", overwrite=overwrite)
+    write_text(folder / "compare.txt", as_text(comparison), overwrite)
+    if comparison.known is not None:
+        write_text(folder / "known.txt", _lines(_rounded(comparison.known)), overwrite)
+    made = figures(comparison)
+    for name, figure in made.items():
+        style.save(figure, folder / f"{name}.png", overwrite)
+    write_text(folder / "compare.html", page(comparison, made), overwrite)
+
+
+def figures(comparison):
+    """The figures by name."""
+    made = {name: style.new_figure(7, 6 if name == "map" else 4.5) for name in _FIGURES}
+    projection = sky.projection(comparison.cube)
+    plots.plot_map(comparison, made["map"].add_subplot(projection=projection))
+    plots.plot_ts(comparison, made["ts"].add_subplot())
+    plots.plot_cumulative(comparison, made["cumulative"].add_subplot())
+    if comparison.known is None:
+        del made["known"]
+    else:
+        plots.plot_known(comparison, made["known"].add_subplot())
+    return made
+
+
+def page(comparison, made=None):
+    """The self-contained HTML page (a text)."""
+    made = figures(comparison) if made is None else made
+    return build(
+        comparison.cube,
+        comparison.catalog,
+        title="A network and traditional detection on the same data",
+        shown=_columns(),
+        groups=comparison.catalog.table["Found_By"],
+        colours=plots.COLOURS,
+        facts=facts_of_data(comparison.cube) + summary(comparison),
+        figures=[(_FIGURES[name], figure) for name, figure in made.items()],
+        known=_known_positions(comparison),
+    )
+
+
+def _columns():
+    """Who found it stands beside the name, the rest behind TS."""
+    ts = next(i for i, s in enumerate(SHOWN) if s.name == "TS")
+    rest = [s for s in SHOWN[ts + 1 :] if s.name != "Signif_Avg"]
+    return (SHOWN[0], _OWN[0], *SHOWN[1 : ts + 1], *_OWN[1:], *rest)
+
+
+def _known_positions(comparison):
+    from fermiml.catalog.catalog import SourceCatalog
+
+    if comparison.known is None:
+        return None
+    return SourceCatalog.from_table(comparison.known["Source_Name", "RAJ2000", "DEJ2000"])
+
+
+def summary(comparison):
+    """What came out, as (what, text)."""
+    threshold = f"TS > {comparison.threshold:g}"
+    lines = [("background", comparison.background)]
+    for which, words in ((BOTH, "found by both"), (ML, "only by the network"),
+                         (TRADITIONAL, "only traditionally")):  # fmt: skip
+        rows = comparison.found_by(which)
+        text = f"{rows.sum()}, {np.sum(rows & comparison.detected)} of them with {threshold}"
+        if comparison.survives is not None:
+            text += f", {np.sum(rows & comparison.survives)} with the second diffuse model, too"
+        lines.append((words, text))
+    if comparison.alternative:
+        lines.append(("second diffuse model", comparison.alternative))
+    if comparison.known is not None:
+        lines.append(_known_line(comparison, threshold))
+    false = comparison.expected_false
+    text = "" if np.isnan(false["ML"]) else f"{false['ML']:.1f} of the network's list; "
+    text += f"from noise alone, in {comparison.area:.0f} deg2, {false['traditional']:.1f} of the "
+    lines.append(("expected to be false",
+                  f"{text}traditional list and {false['noise']:.2f} with {threshold}"))  # fmt: skip
+    times = [f"{name} {'given' if np.isnan(s) else f'{s:.1f} s'}"
+             for name, s in comparison.seconds.items()]  # fmt: skip
+    lines.append(("wall time", ", ".join(times)))
+    return lines
+
+
+def _known_line(comparison, threshold):
+    known = comparison.known
+    bright = np.asarray(known["TS_Expected"], float) > comparison.threshold
+    found = [
+        f"{np.sum(np.asarray(known[f'Name_{which}'])[bright] != '')} by {words}"
+        for which, words in ((ML, "the network"), (TRADITIONAL, "traditional detection"))
+    ]
+    return f"known, expected {threshold}", f"{bright.sum()}, found {' and '.join(found)}"
+
+
+def as_text(comparison):
+    """Summary and table, for the eye."""
+    table = comparison.catalog.sort("TS", reverse=True).table
+    table = table[[s.name for s in _columns() if s.name in table.colnames]]
+    lines = [f"{what + ':':<28}{text}" for what, text in summary(comparison)]
+    return "\n".join([*lines, "", _lines(_rounded(table))])
+
+
+def _rounded(table):
+    table = table.copy()
+    for name in table.colnames:
+        if table[name].dtype.kind == "f":
+            table[name].info.format = ".3e" if "Flux" in name else ".3f"
+    return table
+
+
+def _lines(table):
+    return "\n".join(table.pformat(max_lines=-1, max_width=-1, show_unit=True)) + "\n"

@@ -1,0 +1,1 @@
+"""What the instrument does: effective area, PSF, energy dispersion, exposure."""

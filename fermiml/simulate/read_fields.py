@@ -1,0 +1,76 @@
+"""Simulated fields, read back with their truth."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.errors import InputError
+from fermiml.sky.cube import SkyCube
+
+_TRUTH = ("truth.fits", "*/truth.fits")  # of a single field, of several
+
+
+@dataclass(frozen=True)
+class Sky:
+    """A simulated field and what is truly there."""
+
+    name: str
+    cube: SkyCube
+    truth: SourceCatalog
+    ts: np.ndarray  # oracle TS at the energies of the cube
+
+
+def fields_of(folder):
+    """The folders of the fields that `fermiml simulate` made."""
+    folder = Path(folder).expanduser()
+    fields = sorted(p.parent for pattern in _TRUTH for p in folder.glob(pattern))
+    if not fields:
+        raise InputError(f"{folder}: no simulated fields (truth.fits) in there")
+    return fields
+
+
+def read_sky(folder, background="background", lowest=None):
+    """The cube and the truth of a folder of `fermiml simulate`.
+
+    Without a response beside the counts, that of their header is taken. `lowest` (MeV) leaves
+    out the bins below it.
+    """
+    folder = Path(folder)
+    counts = sorted(folder.glob("counts*.fits"))
+    if not counts:
+        raise InputError(f"{folder}: holds no counts of fermiml simulate")
+    given = {
+        option: found
+        for option, stem in (("exposure", "bexpmap"), ("psf", "psf"), ("background", background))
+        if (found := [p.with_name(p.name.replace("counts", stem, 1)) for p in counts])[0].is_file()
+    }
+    parts = [
+        SkyCube.read(path, **{option: paths[i] for option, paths in given.items()})
+        for i, path in enumerate(counts)
+    ]
+    cube = replace(parts[0], components=[c for part in parts for c in part.components])
+    truth = SourceCatalog.read(folder / "truth.fits")
+    ts = np.asarray(truth.table["TS_Oracle"], float)
+    if lowest is not None:
+        edges = cube.components[0].energy_edges
+        ts = np.asarray(truth.table["TS_Oracle_Bin"], float)[:, _bins_above(edges, lowest)].sum(1)
+        cube = replace(cube, components=[_above(c, lowest) for c in cube.components])
+    return Sky(folder.name, cube, truth, ts)
+
+
+def _bins_above(edges, lowest):
+    return slice(int(np.searchsorted(edges, 0.999 * lowest)), len(edges) - 1)
+
+
+def _above(component, lowest):
+    """A component without its bins below an energy (MeV)."""
+    bins = _bins_above(component.energy_edges, lowest)
+    edisp = component.edisp
+    return replace(
+        component,
+        counts=component.counts.slice_by_idx({"energy": bins}),
+        background=component.background and component.background.slice_by_idx({"energy": bins}),
+        edisp=replace(edisp, matrix=edisp.matrix[:, bins]),
+    )

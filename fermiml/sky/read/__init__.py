@@ -1,0 +1,1 @@
+"""From files and objects to a SkyCube; one file per kind of input."""

@@ -1,0 +1,192 @@
+"""From whatever an analyst has to a SkyCube: find out what it is, read it, complete it."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits, reading
+from fermiml.fitsmaps import image_geom
+from fermiml.sky.cube import SkyCube, check_counts
+from fermiml.sky.read import events, fermipy_folder, gammapy_data
+from fermiml.sky.read.complete import complete
+from fermiml.sky.read.gtbin import read_counts_hdus
+from fermiml.yamlfile import read_yaml
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What `SkyCube.read` takes besides the source."""
+
+    exposure: object = None
+    psf: object = None
+    background: object = None
+    irf: str | None = None
+    evtype: int | None = None
+    center: object = None
+    width: float | None = None
+    binsz: float | None = None
+    emin: float | None = None
+    emax: float | None = None
+    zmax: float | None = None
+    tmin: float | None = None
+    tmax: float | None = None
+
+    _for_events = ("center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax")
+
+    def __post_init__(self):
+        for name, largest in (("width", 360), ("binsz", 10), ("emin", 3e6), ("zmax", 180)):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= largest:
+                raise InputError(f"{name} is {value:g}: between 0 and {largest:g} was expected")
+
+    def refuse_event_options(self, source):
+        """A cube is binned already: cutting it anew would silently do nothing."""
+        given = [name for name in self._for_events if getattr(self, name) is not None]
+        if given:
+            raise InputError(
+                f"{source}: {', '.join(given)} can only be chosen for FT1 events; "
+                "these data are binned already"
+            )
+
+
+def read_cube(source, **options):
+    """The work of `SkyCube.read`."""
+    unknown = set(options) - {f.name for f in fields(ReadOptions)}
+    if unknown:
+        known = ", ".join(f.name for f in fields(ReadOptions))
+        raise InputError(f"unknown option {', '.join(sorted(unknown))}: known are {known}")
+    options = ReadOptions(**options)
+    name = str(source) if isinstance(source, str | Path) else type(source).__name__
+    with reading(name):
+        kind, components = _read_components(source, options)
+        evtype = _evtype_of_binned(kind, components, options.evtype)
+        for number, component in enumerate(components):
+            _finish(component, number, len(components), options, evtype)
+    return SkyCube(components, kind, name)
+
+
+def _evtype_of_binned(kind, components, evtype):
+    """The user's event type for all components; of events it has chosen some, and says no more."""
+    if evtype is None or "FT1" in kind:
+        return None
+    types = {component.selection.evtype for component in components}
+    if len(types) > 1:
+        raise InputError(
+            f"evtype {evtype} cannot be that of all components: their headers say "
+            f"{', '.join(map(str, types))}; leave it out"
+        )
+    return evtype
+
+
+def _finish(component, number, count, options, evtype):
+    check_counts(component)
+    background = _part(options.background, number, count, "background")
+    if background is not None:
+        component.background = _read_background(background, component)
+    complete(
+        component,
+        exposure=_part(options.exposure, number, count, "exposure"),
+        psf=_part(options.psf, number, count, "psf"),
+        irf=options.irf,
+        evtype=evtype,
+    )
+
+
+def with_background(cube, background):
+    """The cube with other expected counts: one file or map, or a list with one per component."""
+    components = []
+    for number, component in enumerate(cube.components):
+        given = _part(background, number, len(cube.components), "background")
+        with reading(given if isinstance(given, str | Path) else cube.source):
+            read = _read_background(given, component)
+        components.append(replace(component, background=read))
+    return replace(cube, components=components)
+
+
+def is_expected_counts(path):
+    """Whether a FITS file holds counts; else it may be an intensity at energy nodes (MapCube)."""
+    with open_fits(path) as hdus:
+        return "ENERGIES" not in {hdu.name.upper() for hdu in hdus}
+
+
+def _part(given, number, count, what):
+    """One file for all components, or a list with one each."""
+    if not isinstance(given, list | tuple):
+        return given
+    if len(given) != count:
+        raise InputError(f"{len(given)} files for {what}, but there are {count} components")
+    return given[number]
+
+
+def _read_components(source, options):
+    """What kind of data it is, and its components without response."""
+    if not isinstance(source, str | Path):
+        options.refuse_event_options(type(source).__name__)
+        return gammapy_data.components_of(source)
+    if str(source).startswith("@"):
+        return events.read_events(events.read_list(str(source)[1:]), options)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.is_dir():
+        options.refuse_event_options(path)
+        return fermipy_folder.read_folder(path)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        options.refuse_event_options(path)
+        return _read_yaml(path)
+    return _read_fits(path, options)
+
+
+def _read_yaml(path):
+    """A fermipy configuration or gammapy's list of datasets."""
+    content = read_yaml(path)
+    if isinstance(content, dict) and "datasets" in content:
+        return gammapy_data.read_datasets(path)
+    if fermipy_folder.is_config(content):
+        return fermipy_folder.read_config(path, content)
+    raise InputError(
+        f"{path}: is neither a fermipy configuration (binning, selection) nor gammapy datasets"
+    )
+
+
+def _read_fits(path, options):
+    with open_fits(path) as hdus:
+        names = {hdu.name.upper() for hdu in hdus}
+        if "EVENTS" in names:
+            return events.read_events([path], options)
+        options.refuse_event_options(path)
+        if gammapy_data.is_dataset_file(names):
+            return gammapy_data.read_dataset_file(path)
+        if gammapy_data.is_map_file(hdus):
+            return gammapy_data.read_map_file(path)
+        return read_counts_hdus(hdus, path.name)
+
+
+def _read_background(background, component):
+    """Expected counts on the grid of the counts."""
+    if not hasattr(background, "geom"):
+        with open_fits(background) as hdus:
+            _, (read,) = read_counts_hdus(hdus, str(background))
+        background, name = read.counts, str(background)
+    else:
+        name = "the given background"
+    if background.data.shape != component.counts.data.shape or not _same_sky(background, component):
+        raise InputError(
+            f"{name}: the background is on another grid than the counts "
+            f"({background.data.shape} against {component.counts.data.shape})"
+        )
+    if not np.all(np.isfinite(background.data)) or background.data.min() < 0:
+        raise InputError(f"{name}: the background holds NaN or negative values")
+    return background
+
+
+def _same_sky(background, component):
+    edges = background.geom.axes["energy"].edges.to_value("MeV")
+    ours, theirs = (
+        geom.get_coord().skycoord.ravel()[[0, -1]]
+        for geom in (component.geom, image_geom(background.geom))
+    )
+    same_sky = np.nan_to_num(ours.separation(theirs).deg) < 1e-3
+    return np.allclose(edges, component.energy_edges, rtol=1e-2) and np.all(same_sky)

@@ -1,0 +1,236 @@
+"""FT1 event lists, binned on reading."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from gammapy.maps import HpxGeom, HpxNDMap, WcsGeom, WcsNDMap
+from scipy.spatial import ConvexHull, Delaunay
+from tqdm import tqdm
+
+from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits
+from fermiml.fitsmaps import edges_axis
+from fermiml.response.irfs import type_names
+from fermiml.sky.bands import EDGES
+from fermiml.sky.cube import Component
+from fermiml.sky.selection import Selection, merge_gti
+
+BINS_PER_DECADE = 8
+PIXEL = 0.1  # deg, that of the networks
+WIDEST_IMAGE = 60.0  # deg; wider fields become HEALPix maps
+ALL_SKY_NSIDE = 512
+_COLUMNS = ("RA", "DEC", "ENERGY", "TIME", "ZENITH_ANGLE", "EVENT_TYPE")
+
+
+@dataclasses.dataclass(frozen=True)
+class Events:
+    """The columns that matter, of one or several files."""
+
+    position: SkyCoord
+    energy: np.ndarray  # MeV
+    selection: Selection
+
+
+def read_list(path):
+    """File names of an `@list.txt`, relative to the list."""
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise InputError(f"{path}: no such file (a list of FT1 files)")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is no text file with one FT1 name a line") from error
+    names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not names:
+        raise InputError(f"{path}: the list names no file")
+    return [path.parent / name for name in names]
+
+
+def read_events(paths, options):
+    """Bin the events of one or more FT1 files: (kind, [component])."""
+    parts = [_read_file(path, options) for path in tqdm(paths, "FT1", disable=_quiet(paths))]
+    selection, notes = _joint_selection([p.selection for p in parts], paths)
+    energy = np.concatenate([p.energy for p in parts])
+    position = SkyCoord(
+        np.concatenate([p.position.ra.deg for p in parts]) * u.deg,
+        np.concatenate([p.position.dec.deg for p in parts]) * u.deg,
+    ).galactic
+    if not len(energy):
+        raise InputError(f"{paths[0]}: no event is left by the cuts")
+    center, width = _field(position, selection, options)
+    edges = _energy_edges(energy, selection, options)
+    cut = selection.energy or (0, np.inf)
+    if (options.emin or cut[0]) < cut[0] or (options.emax or 0) > cut[1]:
+        notes.append(
+            f"the events were cut to {cut[0]:g}-{cut[1]:g} MeV: nothing is binned outside, where "
+            "empty bins would speak against every source"
+        )
+    counts = _bin(position, energy, center, width, edges, options)
+    outside = len(energy) - counts.data.sum()
+    if outside:
+        notes.append(
+            f"{outside:.0f} of {len(energy)} events are outside the binned field or energies"
+        )
+    component = Component(Path(paths[0]).name, counts, selection, notes=notes)
+    if not selection.circles and not component.is_healpix:
+        component.mask = _hull(component.geom, position)
+        notes.append("no circle in the header: the field is the convex hull of the events")
+    kind = "FT1 event list" if len(paths) == 1 else f"{len(paths)} FT1 event lists"
+    return kind, [component]
+
+
+def _quiet(paths):
+    """No progress bar for one file; None lets tqdm ask whether this is a terminal."""
+    return True if len(paths) == 1 else None
+
+
+def _read_file(path, options):
+    with open_fits(path) as hdus:
+        if "EVENTS" not in hdus:
+            raise InputError("is no FT1 file (no HDU EVENTS)")
+        columns = hdus["EVENTS"].columns.names
+        missing = set(_COLUMNS) - set(columns)
+        if missing:
+            raise InputError(f"the EVENTS table has no column {', '.join(sorted(missing))}")
+        table = hdus["EVENTS"].data
+        selection = Selection.from_hdus(hdus)
+        keep, selection = _cut(table, selection, options)
+        position = SkyCoord(
+            table["RA"][keep].astype(float) * u.deg, table["DEC"][keep].astype(float) * u.deg
+        )
+        energy = table["ENERGY"][keep].astype(float)
+    if not np.all(np.isfinite(energy)) or np.any(energy <= 0):
+        raise InputError(f"{path}: event energies are not all positive numbers")
+    return Events(position, energy, selection)
+
+
+def _cut(table, selection, options):
+    """Which events stay, and the selection after the cuts."""
+    keep = np.ones(len(table), bool)
+    if options.zmax is not None:
+        keep &= table["ZENITH_ANGLE"] <= options.zmax
+        zmin, zmax = selection.zenith or (0.0, 180.0)
+        selection = dataclasses.replace(selection, zenith=(zmin, min(zmax, options.zmax)))
+    if options.tmin is not None or options.tmax is not None:
+        start = -np.inf if options.tmin is None else options.tmin
+        stop = np.inf if options.tmax is None else options.tmax
+        keep &= (table["TIME"] >= start) & (table["TIME"] <= stop)
+        selection = dataclasses.replace(selection, gti=_cut_gti(selection.gti, start, stop))
+    if options.evtype is not None:
+        type_names(options.evtype)  # refuses a sum that crosses partitions
+        keep &= (_bits(table["EVENT_TYPE"]) & options.evtype) > 0
+        evtype = options.evtype & (selection.evtype or options.evtype)
+        selection = dataclasses.replace(selection, evtype=evtype or options.evtype)
+    return keep, selection
+
+
+def _bits(column):
+    """A 32X bit column as integers; bit 0 stands last in the file."""
+    if column.dtype != bool:
+        return np.asarray(column, np.int64)
+    return column[:, ::-1] @ (1 << np.arange(column.shape[1], dtype=np.int64))
+
+
+def _cut_gti(gti, start, stop):
+    return None if gti is None else merge_gti(np.clip(gti, start, stop))
+
+
+def _joint_selection(selections, paths):
+    """One selection for all files; what differs between them must be compatible."""
+    first, notes = selections[0], []
+    for selection, path in zip(selections[1:], paths[1:], strict=True):
+        for key in ("evclass", "evtype", "release"):
+            if getattr(selection, key) != getattr(first, key):
+                raise InputError(
+                    f"{path}: {key} is {getattr(selection, key)}, that of {paths[0]} is "
+                    f"{getattr(first, key)}; read them apart"
+                )
+        if str(selection.circles) != str(first.circles):
+            raise InputError(f"{path}: its selection circle differs from that of {paths[0]}")
+    energies = [s.energy for s in selections if s.energy]
+    energy = (max(e[0] for e in energies), min(e[1] for e in energies)) if energies else None
+    gtis = [s.gti for s in selections if s.gti is not None]
+    gti = merge_gti(np.concatenate(gtis)) if len(gtis) == len(selections) else None
+    if gti is None:
+        notes.append("not every file has a GTI table: no good time is known")
+    return dataclasses.replace(first, energy=energy, gti=gti), notes
+
+
+def _field(position, selection, options):
+    """Centre and full width (deg) of the field to bin."""
+    circle = selection.circles[0] if selection.circles else None
+    if options.center is not None:
+        center, radius = options.center, circle[1] if circle else 10.0
+    else:
+        center, radius = circle or _extent(position)
+    return center.galactic, options.width or 2 * radius
+
+
+def _extent(position):
+    """Mean direction of the events and the radius that holds them all."""
+    x = position.cartesian.xyz.value.mean(axis=1)
+    center = SkyCoord(*x, representation_type="cartesian", frame="galactic")
+    center = SkyCoord(center.spherical.lon, center.spherical.lat, frame="galactic")
+    return center, min(float(position.separation(center).deg.max()), 180.0)
+
+
+def _hull(geom, position):
+    """Pixels within the convex hull of the events: what was observed, if nothing says so."""
+    x, y = geom.coord_to_pix(position)
+    inside = np.isfinite(x) & np.isfinite(y)
+    points = np.column_stack([x[inside], y[inside]])
+    if len(np.unique(points, axis=0)) < 4:
+        return np.ones(geom.data_shape, bool)
+    triangles = Delaunay(points[ConvexHull(points).vertices])
+    pixels = np.stack(np.meshgrid(*(np.arange(n) for n in geom.data_shape[::-1])), axis=-1)
+    return triangles.find_simplex(pixels) >= 0
+
+
+def _energy_edges(energy, selection, options):
+    """About eight bins a decade, with the edges of the network bands among the edges."""
+    least, most = selection.energy or (0.0, np.inf)
+    low, high = selection.energy or (energy.min(), energy.max() * 1.001)
+    low, high = max(options.emin or low, least), min(options.emax or high, most)
+    if not 0 < low < high:
+        raise InputError(f"the energies run from {low:g} to {high:g} MeV: nothing to bin")
+    inner = [e for e in EDGES if 1.05 * low < e < high / 1.05]
+    pieces = []
+    for start, stop in zip([low, *inner], [*inner, high], strict=True):
+        count = max(1, round(np.log10(stop / start) * BINS_PER_DECADE))
+        pieces.append(np.geomspace(start, stop, count, endpoint=False))
+    return np.append(np.concatenate(pieces), high)
+
+
+def _bin(position, energy, center, width, edges, options):
+    axis = edges_axis(edges)
+    if width > WIDEST_IMAGE:
+        geom, counts_class = _healpix_geom(center, width, axis), HpxNDMap
+    else:
+        binsz = options.binsz or PIXEL
+        geom = WcsGeom.create(
+            skydir=center,
+            npix=int(np.ceil(width / binsz - 1e-6)),  # no event of the circle is left outside
+            binsz=binsz,
+            proj="ZEA",  # equal areas, and hardly any shear across such a field
+            frame="galactic",
+            axes=[axis],
+        )
+        counts_class = WcsNDMap
+    counts = counts_class(geom, dtype=np.float32)
+    inside = (energy >= edges[0]) & (energy <= edges[-1])
+    # The uppermost edge belongs to the last bin.
+    energy = np.minimum(energy[inside], np.nextafter(edges[-1], 0)) * u.MeV
+    counts.fill_by_coord({"skycoord": position[inside], "energy": energy})
+    return counts
+
+
+def _healpix_geom(center, width, axis):
+    region = None
+    if width < 360:
+        region = f"DISK_INC({center.l.deg},{center.b.deg},{width / 2},4)"  # with the rim
+    return HpxGeom.create(
+        nside=ALL_SKY_NSIDE, nest=False, frame="galactic", region=region, axes=[axis]
+    )

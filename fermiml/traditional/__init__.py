@@ -1,0 +1,1 @@
+"""Traditional detection: iterated TS maps, the baseline of every comparison."""

@@ -1,0 +1,103 @@
+"""Operating points: calibration and threshold of a network, fixed on the selection skies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from tqdm import tqdm
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.detect import calibration
+from fermiml.detect.detector import SourceDetector
+from fermiml.errors import InputError
+from fermiml.evaluate import metrics
+from fermiml.networks import pretrained
+from fermiml.simulate.read_fields import fields_of, read_sky
+
+
+@dataclass(frozen=True)
+class Sample:
+    """All candidates of one simulated field, and what is truly there."""
+
+    position: SkyCoord
+    counts: np.ndarray  # far enough from the edge
+    score: np.ndarray
+    ts: np.ndarray
+    real: np.ndarray  # a source of TS > 4 within the 99 % ellipse
+    matched: np.ndarray  # with a source of TS > 9
+    true: SkyCoord
+    true_ts: np.ndarray
+    true_counts: np.ndarray
+
+    @classmethod
+    def of(cls, sky, detector):
+        """What a detector proposes in a field."""
+        table = detector.propose(sky.cube)
+        catalog, true = SourceCatalog.from_table(table), sky.truth.positions
+        component = sky.cube.components[0]
+        return cls(
+            catalog.positions,
+            component.away_from_edge(catalog.positions),
+            np.asarray(table["ML_Score"], float),
+            np.asarray(table["ML_TS"], float),
+            metrics.is_real(catalog.positions, catalog.ellipses(), true, sky.ts),
+            metrics.match(catalog.positions, true, sky.ts) >= 0,
+            true,
+            sky.ts,
+            component.away_from_edge(true),
+        )
+
+
+def calibrate(folder, skies, localizer=None):
+    """Fix the operating point of the network in a folder, and note it in its model.yaml.
+
+    Parameters
+    ----------
+    folder : path
+        What `fermiml train` made.
+    skies : path
+        Fields with truth that `fermiml simulate` made; neither trained on nor tested on.
+    localizer : str, optional
+    """
+    fields = fields_of(skies)
+    network = pretrained.load(str(folder))
+    detector = SourceDetector(network, localizer=localizer, threshold=0.0)
+    samples = [
+        Sample.of(read_sky(field, background="none"), detector)
+        for field in tqdm(fields, f"calibration of {detector.localizer}", disable=None)
+    ]
+    points = {mode: _point(samples, mode) for mode in calibration.MODES}
+    pretrained.note(folder, operating={detector.localizer: points})
+    return points
+
+
+def _point(samples, mode):
+    """Calibration, threshold and completeness in one mode."""
+    used = [np.flatnonzero(s.counts) for s in samples]
+    score, ts, real, matched = (
+        np.concatenate([getattr(s, name)[u] for s, u in zip(samples, used, strict=True)])
+        for name in ("score", "ts", "real", "matched")
+    )
+    if not (0 < real.sum() < len(real) and 0 < matched.sum() < len(matched)):
+        raise InputError("the selection skies hold no real or no false candidates: take more")
+    with_ts = mode == "photometry"
+    point = calibration.fit(score, ts if with_ts else None, matched, real)
+    probabilities = [
+        calibration.probability(s.score, s.ts if with_ts else None, point) for s in samples
+    ]
+    thresholds = metrics.thresholds_of(probabilities)
+    tally = metrics.Tally.joined(
+        [
+            metrics.Comparison.of(
+                s.position, p, s.counts, s.true, s.true_ts, s.true_counts
+            ).tally(thresholds)
+            for s, p in zip(samples, probabilities, strict=True)
+        ]
+    )  # fmt: skip
+    column = tally.at_purity()
+    return {
+        **point,
+        "threshold": 0.99 if column is None else float(thresholds[column]),
+        "completeness": 0.0 if column is None else float(tally.completeness()[column]),
+        "sources": int(tally.true.sum()),
+    }

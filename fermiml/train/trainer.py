@@ -1,0 +1,179 @@
+"""Training: patches made on the fly, checkpoints after every epoch, resumed where it stopped."""
+
+import csv
+import io
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+from tqdm import tqdm
+
+from fermiml import networks
+from fermiml.checkpoint import claim, load
+from fermiml.files import write_text
+from fermiml.networks import arrays, pretrained
+from fermiml.prefetch import ahead
+from fermiml.train.recipe import loss_options
+
+log = logging.getLogger(__name__)
+_AHEAD = 6  # batches that are made before they are needed
+_RESULTS = ("checkpoint.npz", "curve.csv", "model.yaml", "weights.npz")
+_REMEDY = "remove the other training"
+_CLIP = 5.0  # norm at which gradients are cut
+
+
+def train(recipe, output, start=None):
+    """Train a network as a recipe says; returns the folder with the result.
+
+    Parameters
+    ----------
+    recipe : dict
+        From `fermiml.train.recipe`.
+    output : path
+        Gets the checkpoint, the curve, and in the end the weights as `from_pretrained` reads them.
+    start : str, optional
+        A shipped network, or a folder, whose weights are trained on.
+    """
+    text = yaml.safe_dump(recipe, sort_keys=False)
+    with claim(output, text, record="recipe.yaml", results=_RESULTS, remedy=_REMEDY) as output:
+        return _train(recipe, output, start)
+
+
+def _train(recipe, output, start):
+    model, optimizer = _compiled(recipe)
+    checkpoint, curve = output / "checkpoint.npz", output / "curve.csv"
+    everything = [*model.variables, *optimizer.variables]
+    done = load(checkpoint, lambda path: int(arrays.load(path, everything)["epoch"])) or 0
+    if done:
+        log.info("%s: goes on after epoch %d", output, done)
+    elif start is not None:
+        pretrained.load_weights(model, recipe, start)
+    data = _Batches(recipe, "training")
+    check = _Batches(recipe, "selection") if recipe["selection"]["fields"] else None
+    rows = _read_curve(curve, done)
+    for epoch in range(done, int(recipe["training"]["epochs"])):
+        row = _epoch(model, optimizer, recipe, data, epoch)
+        row |= _measure(model, check) if check else {}
+        rows.append({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
+        _write_curve(curve, rows)
+        arrays.save(checkpoint, everything, epoch=epoch + 1)
+    pretrained.save(model, recipe, output)
+    pretrained.note(output, trained=_seen(output, start))
+    return output
+
+
+def _seen(output, start):
+    """How many patches the network has seen, and where its training began."""
+    with (output / "curve.csv").open(newline="", encoding="utf-8") as stream:
+        patches = sum(int(row["patches"]) for row in csv.DictReader(stream))
+    if start is None:
+        return {"patches": patches}
+    before = pretrained.card(start).get("trained", {}).get("patches", 0)
+    return {"patches": patches, "from": Path(start).name, "patches before": before}
+
+
+def _compiled(recipe):
+    import keras
+
+    keras.utils.set_random_seed(recipe["seed"])
+    training = recipe["training"]
+    kind = networks.kind(recipe["network"])
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(training["precision"])
+    try:
+        model = kind.build(**pretrained.architecture(recipe))
+    finally:
+        keras.config.set_dtype_policy(before)
+    optimizer = keras.optimizers.AdamW(
+        training["rate"], weight_decay=training["weight_decay"], global_clipnorm=_CLIP
+    )
+    loss = kind.make_losses(loss_options(recipe), **recipe["architecture"])
+    model.compile(optimizer, loss)
+    optimizer.build(model.trainable_variables)
+    return model, optimizer
+
+
+def _epoch(model, optimizer, recipe, data, epoch):
+    """Train for one epoch; the mean losses, rate and time."""
+    rate = rates(recipe["training"], len(data))
+    began, sums = time.monotonic(), {}
+    batches = ahead((data.batch(epoch, i) for i in range(len(data))), _AHEAD)
+    for step, batch in enumerate(tqdm(batches, f"epoch {epoch + 1}", len(data), disable=None)):
+        optimizer.learning_rate = rate(epoch * len(data) + step)
+        losses = model.train_on_batch(*batch, return_dict=True)
+        sums = {name: sums.get(name, 0.0) + float(value) for name, value in losses.items()}
+        model.reset_metrics()
+    means = {name: value / len(data) for name, value in sums.items()}
+    seconds = round(time.monotonic() - began, 1)
+    log.info("epoch %d: loss %.4f in %.0f s", epoch + 1, means["loss"], seconds)
+    return {"epoch": epoch + 1, "patches": data.size, "seconds": seconds, **means}
+
+
+def rates(training, steps):
+    """Learning rate of each step: rises, stays, and falls linearly to zero in the end."""
+    total = training["epochs"] * steps
+    falling = max(training["decay"] * total, 1)
+
+    def rate(step):
+        up = min(1.0, (step + 1) / max(training["warmup"], 1))
+        return training["rate"] * up * min(1.0, (total - step) / falling)
+
+    return rate
+
+
+def _measure(model, check):
+    """Losses on skies that were not trained on; always the same patches."""
+    rows = []
+    for number in range(len(check)):
+        rows.append(model.test_on_batch(*check.batch(0, number), return_dict=True))
+        model.reset_metrics()
+    return {f"selection_{key}": float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
+class _Batches:
+    """Batches of evidence and targets."""
+
+    def __init__(self, recipe, section):
+        from fermiml.features.patch_features import Evidence
+        from fermiml.train.training_patches import TrainingSet
+
+        seed = [recipe["seed"], ("training", "selection").index(section)]
+        self._set = TrainingSet(recipe[section]["fields"], seed=seed, evidence=Evidence)
+        self._recipe = recipe
+        self._batch = int(recipe["training"]["batch"])
+        self.size = int(recipe[section]["patches"])
+
+    def __len__(self):
+        return max(1, self.size // self._batch)
+
+    def batch(self, epoch, number):
+        """(evidence, targets) of a batch of an epoch."""
+        first = epoch * self.size + number * self._batch
+        examples = [self._example(first + i, epoch) for i in range(self._batch)]
+        evidence, made = zip(*examples, strict=True)
+        targets = {key: np.array([m[key] for m in made], np.float32) for key in made[0]}
+        return np.array(evidence), targets
+
+    def _example(self, number, epoch):
+        planes, patch = self._set.example(number, epoch)
+        kind = networks.kind(self._recipe["network"])
+        targets = kind.make_targets(patch, **self._recipe["architecture"])
+        return np.moveaxis(planes, 0, -1), targets
+
+
+def _read_curve(path, done):
+    """Rows of the training curve up to the epoch of the checkpoint; later ones are made again."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [row for row in csv.DictReader(stream) if int(row["epoch"]) <= done]
+
+
+def _write_curve(path, rows):
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, stream.getvalue(), overwrite=True)

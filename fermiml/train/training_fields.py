@@ -1,0 +1,140 @@
+"""Fields for training: expected counts of sources and of diffuse models, stored apart.
+
+A field is a square of sky on the networks' grid, seen by one event type. Its planes are
+those of the five network bands, in half precision with a scale for each plane.
+"""
+
+import zipfile
+
+import numpy as np
+from gammapy.maps import WcsGeom
+from tqdm import tqdm
+
+from fermiml import checkpoint
+from fermiml.errors import InputError
+from fermiml.files import replacing
+from fermiml.model import convolve, point_sources
+from fermiml.simulate import diffuse_models, fields, skies, splits
+from fermiml.sky.bands import assign_bins, define_bands, photons
+from fermiml.sky.patches import PIXEL
+
+SIZE = 256  # pixels along a side
+_PULSARS = ("PSR", "MSP")
+BANDS = 5
+
+
+def store(config, output, overwrite=False):
+    """Store all training fields of a configuration; those that are there already stay."""
+    split = config["sky"]["split"]
+    if split is None:
+        raise InputError("training needs sky.split (train, selection or test) and sky.fields")
+    with skies.claim(config, output, overwrite) as output:
+        return _store(config, split, output)
+
+
+def _store(config, split, output):
+    rng = np.random.default_rng([config["seed"], 98])
+    centers = splits.centers(split, int(config["sky"]["fields"]), rng, SIZE * PIXEL / 2)
+    setup, paths = None, []
+    for number, center in enumerate(tqdm(centers, "fields", unit="field", disable=None)):
+        path = output / f"field_{number:05d}.npz"
+        paths.append(path)
+        if checkpoint.load(path, _complete) is None:
+            setup = setup or fields.prepare(config)
+            rng = np.random.default_rng([config["seed"], number])
+            arrays = _field(setup, center, rng)
+            with replacing(path) as temporary:
+                np.savez(temporary, **arrays)
+    return paths
+
+
+def _complete(path):
+    """The path of a field, if the list of its arrays, which is written last, is there."""
+    with zipfile.ZipFile(path):
+        return path
+
+
+def _field(setup, center, rng):
+    """The arrays of one field."""
+    geom = _geometry(setup.config, center)
+    component = int(rng.integers(len(setup.responses)))
+    observation, _ = fields.observe(setup, geom, component)
+    models_wanted = range(int(setup.config["training"]["models"]))
+    galactic = [_galactic(setup, observation, rng) for _ in models_wanted]
+    published, lowered = fields.isotropic(setup, observation)
+    drawn = fields.draw_sources(setup, rng, *observation.pixels.center)
+    bright, crowd = fields.bright_and_faint(observation, drawn, galactic[0] + published)
+    sources = point_sources.total(observation, bright)
+    faint = convolve.expect(observation, faint=crowd)
+    everything = galactic[0] + lowered + faint + sources
+    arrays = {"psf": _band_psf(observation), "rad": observation.psf.rad}
+    grouped = {
+        "sources": sources,
+        "faint": faint,
+        "isotropic": lowered,
+        "galactic": np.array(galactic),
+    }
+    member = _membership(observation.edges)
+    for name, values in grouped.items():
+        arrays |= _packed(name, np.einsum("...eyx,eb->...byx", values, member))
+    arrays |= _truth(observation, bright, everything, member)
+    arrays["covered"] = np.array([b.covered for b in define_bands(observation.edges)])
+    arrays["center"] = np.array([center.l.deg, center.b.deg])
+    arrays["evtype"] = np.array(setup.config["observation"]["event_types"][component])
+    return arrays
+
+
+def _geometry(config, center):
+    axis = fields.energy_axis(config["energy"])
+    return WcsGeom.create(
+        skydir=center, npix=SIZE, binsz=PIXEL, proj="TAN", frame="galactic", axes=[axis]
+    )
+
+
+def _galactic(setup, observation, rng):
+    """Expected counts of a random variant of one of the split's diffuse models."""
+    model, clumps = diffuse_models.galactic(fields.diffuse_settings(setup.config, rng), rng)
+    center, radius = observation.pixels.center
+    near = clumps.within(center, radius + 3)
+    return convolve.expect(observation, model.intensity) + point_sources.total(observation, near)
+
+
+def _membership(edges):
+    """(native bin, band) matrix of ones and zeros."""
+    return (assign_bins(edges)[:, None] == np.arange(BANDS)).astype(float)
+
+
+def _band_psf(observation):
+    """PSF of each band (band, rad): the mean over its native bins, as of real cubes."""
+    edges = observation.edges
+    energy = np.sqrt(edges[:-1] * edges[1:])
+    center = observation.pixels.center[0]
+    exposure = observation.exposure(center.l.deg[None], center.b.deg[None], energy)[:, 0]
+    weight = photons(edges[:-1], edges[1:]) * exposure
+    member = _membership(edges) * weight[:, None]
+    member = member / np.maximum(member.sum(axis=0), 1e-300)
+    return (member.T @ observation.psf.at(energy)).astype(np.float32)
+
+
+def _packed(name, values):
+    """Half-precision planes and the scale of each."""
+    scale = np.maximum(values.max(axis=(-2, -1)), 1e-30)
+    packed = (values / scale[..., None, None]).astype(np.float16)
+    return {name: packed, f"{name}_scale": scale.astype(np.float32)}
+
+
+def _truth(observation, sources, everything, member):
+    """Pixel positions, fluxes, classes, and TS and counts by band of the sources inside."""
+    ts, counts = point_sources.oracle(observation, sources, everything)
+    image = observation.geom.to_image()
+    x, y = image.coord_to_pix((sources.lon, sources.lat))
+    inside = (x > -0.5) & (y > -0.5) & (x < SIZE - 0.5) & (y < SIZE - 0.5)
+    return {
+        "x": x[inside].astype(np.float32),
+        "y": y[inside].astype(np.float32),
+        "flux": sources.flux1000[inside].astype(np.float32),
+        "pulsar": np.isin(sources.class1[inside], _PULSARS),
+        "extended": sources.size[inside].astype(np.float32),
+        "ts": (ts @ member)[inside].astype(np.float32),
+        "npred": (counts @ member)[inside].astype(np.float32),
+    }

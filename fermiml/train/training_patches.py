@@ -1,0 +1,237 @@
+"""Training patches, made anew every time: no epoch sees the same patch twice.
+
+From a stored field are drawn: a place, one of eight orientations, an exposure, a mix of
+the diffuse models with other norms and colours, absent and partly covered bands, coarse
+pixels, a rim of the data, a background that a user might give, and the counts. A seed, an
+epoch and a number make one and the same patch again.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from fermiml.errors import InputError
+from fermiml.response.psf import PSF
+from fermiml.sky.patches import PIXEL
+
+BANDS = 5
+_PLANES = ("sources", "faint", "isotropic", "galactic")
+
+
+@dataclass(frozen=True)
+class Randomisation:
+    """What is drawn on the fly; the defaults are for training."""
+
+    exposure: tuple = (0.006, 1.15)  # over that of the stored fields (1 month to 16 of 14 years)
+    short: float = 0.3  # share of patches with exposures even in their logarithm
+    galactic: float = 0.15  # standard deviation of ln(norm) of each diffuse model
+    isotropic: float = 0.15
+    colour: float = 0.05  # the same of each band, all diffuse emission alike
+    absent: float = 0.25  # probability that bands are missing at one end of the energies
+    partial: float = 0.15  # probability that the first or last band is partly covered
+    rim: float = 0.15  # probability that a part of the patch is outside the data
+    coarse: float = 0.06  # probability of native pixels of 0.2 or 0.3 deg
+    given: float = 0.25  # probability that a (more or less wrong) background is given
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One training example; pixel positions count from the centre of pixel (0, 0)."""
+
+    counts: np.ndarray  # (band, y, x)
+    expected: np.ndarray  # (band, y, x)
+    coverage: np.ndarray  # (y, x)
+    covered: np.ndarray  # (band,)
+    x: np.ndarray
+    y: np.ndarray
+    ts: np.ndarray  # oracle TS in the bands that are there
+    flux: np.ndarray  # 1-100 GeV
+    pulsar: np.ndarray
+    extended: np.ndarray  # deg, 0 for points
+    npred: np.ndarray  # (source, band)
+    background: np.ndarray | None  # (band, y, x), what a user might give
+    coarse: int  # native pixels along whose side counts were spread evenly
+    field: int
+
+
+class TrainingSet:
+    """Patches from a folder of stored fields.
+
+    Parameters
+    ----------
+    folder : path or list of paths
+        What `fermiml simulate` made of configurations with a section `training`.
+    size : int
+        Pixels along a side of a patch.
+    seed : int or list of int
+        Seed of everything that is drawn.
+    randomisation : Randomisation
+    evidence : callable, optional
+        Called as ``evidence(psf, size)`` once per field; gives a function of
+        (counts, coverage, covered, model), e.g. `fermiml.features.patch_features.Evidence`.
+    """
+
+    def __init__(self, folder, size=128, seed=0, randomisation=None, evidence=None):
+        folders = [folder] if isinstance(folder, str | Path) else folder
+        self.paths = [path for f in folders for path in sorted(Path(f).glob("field_*.npz"))]
+        if not self.paths:
+            names = ", ".join(str(f) for f in folders)
+            raise InputError(f"{names}: no training fields (field_*.npz) in there")
+        self.size, self.seed = size, seed
+        self.randomisation = randomisation or Randomisation()
+        self._evidence = evidence
+        self._filters = lru_cache(maxsize=512)(self._make_filter)
+        self._load = lru_cache(maxsize=512)(_load)  # 4 MB a field
+
+    def __len__(self):
+        return len(self.paths)
+
+    def patch(self, number, epoch=0):
+        """The patch of a number and an epoch, from field `number` modulo their count."""
+        rng = np.random.default_rng([*np.atleast_1d(self.seed), epoch, number])
+        field = number % len(self)
+        return _draw(self._load(self.paths[field]), field, self.size, self.randomisation, rng)
+
+    def example(self, number, epoch=0):
+        """(evidence, patch)."""
+        patch = self.patch(number, epoch)
+        make = self._filters(patch.field, patch.coarse)
+        background = None if patch.background is None else patch.background[None]
+        planes = make(patch.counts[None], patch.coverage[None], patch.covered, background)
+        return planes, patch
+
+    def psf(self, field):
+        """The PSFs of a field's bands, None where it has none."""
+        stored = self._load(self.paths[field])
+        rad, values = stored["rad"].astype(float), stored["psf"].astype(float)
+        return [PSF(np.ones(1), rad, v[None]) if v.any() else None for v in values]
+
+    def _make_filter(self, field, coarse):
+        psf = self.psf(field)
+        if coarse > 1:
+            step = (np.arange(4) - 1.5) / 4 * coarse * PIXEL
+            window = np.hypot(step[:, None], step).ravel()
+            psf = [p and p.smeared(window) for p in psf]
+        return self._evidence([psf], self.size)
+
+
+def _load(path):
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _draw(field, number, size, options, rng):
+    corner = rng.integers(0, field["sources"].shape[-1] - size + 1, 2)
+    window = tuple(slice(c, c + size) for c in corner)
+    parts = {name: _cut(field, name, window) for name in _PLANES}
+    covered = _cover(field["covered"], options, rng)
+    scale = rng.uniform(*options.exposure)
+    if rng.random() < options.short:
+        scale = np.exp(rng.uniform(*np.log(options.exposure)))
+    # The diffuse counts were drawn with the whole band; a part of it has a part of them.
+    share = scale * np.divide(
+        covered, field["covered"], out=np.zeros(BANDS), where=field["covered"] > 0
+    )
+    share = share[:, None, None]
+    expected = share * (parts["sources"] + parts["faint"] + _mix(parts, options, rng))
+    background = share * _guess(parts, rng) if rng.random() < options.given else None
+    turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+    expected = _turn(expected, turn, flip)
+    coverage = _rim(size, rng) if rng.random() < options.rim else np.ones((size, size))
+    coarse = int(rng.integers(2, 4)) if rng.random() < options.coarse else 1
+    counts = _coarsened(rng.poisson(expected) * coverage, coarse, rng)
+    x, y = field["x"] - corner[1], field["y"] - corner[0]
+    inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
+    x, y = _turn_points(x[inside], y[inside], size, turn, flip)
+    return Patch(
+        counts=counts.astype(np.float32),
+        expected=expected,
+        coverage=coverage.astype(np.float32),
+        covered=covered,
+        x=x,
+        y=y,
+        ts=field["ts"][inside] @ share[:, 0, 0],
+        npred=field["npred"][inside] * share[:, 0, 0],
+        flux=field["flux"][inside],
+        pulsar=field["pulsar"][inside],
+        extended=field["extended"][inside],
+        background=None if background is None else _turn(background, turn, flip),
+        coarse=coarse,
+        field=number,
+    )
+
+
+def _cut(field, name, window):
+    """Planes of a window in single precision."""
+    scale = field[f"{name}_scale"][..., None, None]
+    return field[name][(..., *window)].astype(np.float32) * scale
+
+
+def _mix(parts, options, rng):
+    """A mix of the diffuse models, each with its own norm, times a colour for each band."""
+    models = parts["galactic"]
+    weight = rng.dirichlet(np.ones(len(models)))
+    weight = weight * np.exp(rng.normal(0, options.galactic, len(models)))
+    isotropic = parts["isotropic"] * np.exp(rng.normal(0, options.isotropic))
+    colour = np.exp(rng.normal(0, options.colour, BANDS)).astype(np.float32)
+    return colour[:, None, None] * (np.tensordot(weight, models, 1) + isotropic)
+
+
+def _guess(parts, rng):
+    """The diffuse emission as another model has it, without any colour or norm fitted."""
+    models = parts["galactic"]
+    return np.tensordot(rng.dirichlet(np.ones(len(models))), models, 1) + parts["isotropic"]
+
+
+def _rim(size, rng):
+    """One inside a selection circle or a straight edge, zero outside; the middle stays."""
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    angle = rng.uniform(0, 2 * np.pi)
+    depth = x * np.cos(angle) + y * np.sin(angle)
+    reach = rng.uniform(0, size / 2)
+    if rng.random() < 0.5:
+        return depth < reach
+    radius = rng.uniform(30, 300)
+    across = y * np.cos(angle) - x * np.sin(angle)
+    return np.hypot(depth - reach + radius, across) < radius
+
+
+def _coarsened(counts, factor, rng):
+    """Counts of coarse pixels, spread evenly over them."""
+    if factor == 1:
+        return counts
+    size = counts.shape[-1]
+    edges = np.arange(-int(rng.integers(factor)), size + factor, factor)
+    cell = np.searchsorted(edges, np.arange(size), side="right")
+    member = (cell[:, None] == np.unique(cell)).astype(float)
+    mean = member / member.sum(axis=0)
+    return (member @ mean.T) @ counts @ (member @ mean.T)
+
+
+def _cover(covered, options, rng):
+    """Share of each band that the data have, after bands were taken away."""
+    covered = np.array(covered, float)
+    present = np.flatnonzero(covered)
+    if rng.random() < options.absent and len(present) > 2:
+        number = int(rng.integers(1, len(present) - 1))
+        gone = present[:number] if rng.random() < 0.7 else present[-number:]
+        covered[gone] = 0.0
+    present = np.flatnonzero(covered)
+    if rng.random() < options.partial:
+        end = present[0] if rng.random() < 0.7 else present[-1]
+        covered[end] *= rng.uniform(0.2, 0.9)
+    return covered
+
+
+def _turn(planes, turn, flip):
+    planes = np.rot90(planes, turn, axes=(-2, -1))
+    return np.ascontiguousarray(planes[..., ::-1] if flip else planes)
+
+
+def _turn_points(x, y, size, turn, flip):
+    """Where points come to lie when `_turn` moves the image; x runs along the last axis."""
+    for _ in range(turn):
+        x, y = y, size - 1 - x
+    return (size - 1 - x, y) if flip else (x, y)

@@ -1,0 +1,81 @@
+"""The command line: quick help, versions, and `fermiml info`."""
+
+import json
+import subprocess
+import sys
+
+from click.testing import CliRunner
+from makers import latfiles as lat
+
+from fermiml.cli.main import main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from fermiml.cli.main import main; main(['--help'], standalone_mode=False);"
+        "print([m for m in ('numpy', 'astropy', 'gammapy', 'keras', 'scipy') if m in sys.modules])"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "info" in output.stdout
+    assert output.stdout.strip().endswith("[]")
+
+
+def test_version_names_what_matters():
+    output = run("--version").output
+    for name in ("fermiml", "numpy", "astropy", "gammapy", "healpy", "python"):
+        assert name in output
+
+
+def test_info_at_a_glance(tmp_path):
+    center = lat.CENTER.icrs
+    listed = lat.cuts(evtype=48, circle=(center.ra.deg, center.dec.deg, 2.0))
+    lat.write_ccube(tmp_path / "cube.fits", listed=listed)
+    output = run("info", tmp_path / "cube.fits").output
+    for text in (
+        "gtbin counts cube", "500 MeV - 500 GeV, 12 bins", "SOURCE (128, P8R3)",
+        "PSF2+PSF3 (48)", "0 - 90 deg", "circle of 2 deg", "2008-08-04",
+        "P8R3_SOURCE_V3 PSF2+PSF3, from the header", "in masked pixels",
+        "! no exposure given: estimated",
+    ):  # fmt: skip
+        assert text in output, text
+
+
+def test_info_says_what_is_missing(tmp_path):
+    lat.write_ccube(tmp_path / "cube.fits", listed=[])
+    output = run("info", tmp_path / "cube.fits").output
+    for text in (
+        "event class        not in the header", "no circle in the header",
+        "! no event type in the header: FRONT+BACK is assumed",
+        "! no IRF in the header: P8R3_SOURCE_V3 is assumed",
+        "! no zenith cut in the header",
+    ):  # fmt: skip
+        assert text in output, text
+
+
+def test_info_takes_the_response_and_event_options(tmp_path):
+    lat.write_ccube(tmp_path / "cube.fits")
+    lat.write_bexpmap(tmp_path / "bexpmap.fits", 2e11)
+    output = run("info", tmp_path / "cube.fits", "--exposure", tmp_path / "bexpmap.fits").output
+    assert "bexpmap.fits; 2e+11 cm2 s at the centre, 1 GeV" in output
+    lat.write_ft1(tmp_path / "ft1.fits")
+    result = run(
+        "info", tmp_path / "ft1.fits", "--center", "gal:30,45", "--width", 4, "--emin", 2000,
+        "--evtype", 32, "--json",
+    )  # fmt: skip
+    (facts,) = json.loads(result.output)["components"]
+    assert facts["energy"]["edges_mev"][0] == 2000
+    assert facts["event type"]["bits"] == 32
+    assert facts["observed"]["deg2"] < 17
+
+
+def test_a_position_that_is_none(tmp_path):
+    lat.write_ft1(tmp_path / "ft1.fits")
+    result = run("info", tmp_path / "ft1.fits", "--center", "somewhere")
+    assert result.exit_code == 2
+    assert "write RA,DEC in deg, or gal:L,B" in result.output

@@ -1,0 +1,127 @@
+"""`fermiml plot` and what it shows: the views of a network, saliency, spectra."""
+
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from click.testing import CliRunner
+from makers import smallskies as small
+from makers.matchedfilter import MatchedFilter
+
+from fermiml import SourceCatalog
+from fermiml.catalog.columns import BAND_EDGES
+from fermiml.cli.main import main
+from fermiml.detect.explain import explain
+from fermiml.errors import InputError
+from fermiml.features.views import Views
+from fermiml.networks import pretrained
+from fermiml.plot import overview, style
+from fermiml.plot.explanation import plot_explanation
+from fermiml.plot.spectrum import plot_spectrum
+
+HARD = small.power_laws([100.0, 102.0], [45.0, 45.0], [3e-10, 3e-10], index=1.6)
+
+
+@pytest.fixture(scope="module")
+def cube():
+    """Two sources that are hard: their photons are above 2 GeV."""
+    cube = small.cube(HARD, seed=2)
+    cube.components[0].background = None
+    return cube
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    return small.seeds(HARD, shapes=True)
+
+
+@pytest.fixture(scope="module")
+def explanation(cube, catalog):
+    return explain(catalog.positions[0], Views(cube), MatchedFilter())
+
+
+def test_the_score_rests_on_the_photons_of_the_source(explanation):
+    middle = len(explanation.saliency) // 2
+    assert explanation.score > 0.9
+    assert explanation.saliency[middle, middle] > 0.5 * explanation.score
+    assert explanation.saliency[middle, middle] > explanation.saliency[0, 0] + 0.3
+
+
+def test_a_band_that_the_data_lack_has_no_share_in_it(explanation):
+    """The cube begins at 1 GeV; the hard source is seen by its bands above 2 GeV."""
+    assert np.isnan(explanation.without[0])
+    assert explanation.without[1] > explanation.without[2:4].min()
+
+
+def test_offsets_are_those_on_the_sky(explanation, catalog):
+    """Two degrees of longitude at 45 deg of latitude: 1.41 deg to the left."""
+    dx, dy = explanation.offset(catalog.positions)
+    assert (dx[0], dy[0]) == (pytest.approx(0, abs=1e-6), pytest.approx(0, abs=1e-6))
+    assert np.hypot(dx[1], dy[1]) == pytest.approx(np.sqrt(2), rel=0.02)
+    left, right, bottom, top = explanation.extent
+    assert right - left == pytest.approx(0.1 * explanation.heatmap.shape[1])
+    assert top - bottom == pytest.approx(0.1 * explanation.heatmap.shape[0])
+
+
+def test_the_figure_of_a_source_names_it(explanation, catalog):
+    figure = plot_explanation(explanation, catalog, 0)
+    assert catalog.table["Source_Name"][0] in figure.get_suptitle()
+    titles = " ".join(ax.get_title() for ax in figure.axes)
+    for text in ("0.5-1 GeV: no data", "2-7 GeV: score without it", "heatmap", "saliency"):
+        assert text in titles, text
+
+
+def test_the_heatmap_is_brightest_where_the_sources_are(cube, catalog):
+    image = overview.heatmap(cube, MatchedFilter())
+    values = image.get_by_coord(catalog.positions.galactic)
+    assert np.all(values > 0.5)
+    assert np.nanmedian(image.data) < 0.05
+    assert np.isfinite(image.data).all()
+
+
+def test_a_source_outside_of_the_data_is_refused(cube):
+    with pytest.raises(InputError, match="outside of the data"):
+        Views(cube).deepest(SkyCoord(200, 0, unit="deg", frame="galactic"))
+
+
+@pytest.fixture
+def files(cube, catalog, tmp_path, monkeypatch):
+    catalog.write(tmp_path / "ml.fits")
+    monkeypatch.setattr(pretrained, "load", lambda name: MatchedFilter())
+    monkeypatch.setattr("fermiml.cli.plot.read_counts", lambda counts, **options: cube)
+    return str(tmp_path / "ml.fits"), str(tmp_path / "counts.fits")
+
+
+def test_the_command_draws_all_sources_or_one(files, tmp_path, catalog):
+    run = CliRunner().invoke
+    assert run(main, ["plot", *files], catch_exceptions=False).output.strip().endswith("ml.png")
+    assert run(main, ["plot", *files]).exit_code == 2  # it exists already
+    name = catalog.table["Source_Name"][0]
+    short = name.split()[1]
+    output = str(tmp_path / "one.png")
+    result = run(main, ["plot", *files, "--source", short, "-o", output], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert (tmp_path / "one.png").stat().st_size > 50_000
+    result = run(main, ["plot", *files, "--source", "J0000.0+0000"])
+    assert result.exit_code == 2
+    assert f"no source 'J0000.0+0000' among 2 (such as {name}" in result.output
+
+
+def test_a_spectrum_shows_its_bands_and_limits():
+    """Points lie on the curve of the model; a band of TS < 1 is an arrow."""
+    table = small.seeds(HARD[[0]], shapes=True).table
+    flux = HARD.flux(BAND_EDGES)[0]
+    table["Flux_Band"][0] = flux
+    table["Unc_Flux_Band"][0] = np.stack([-0.2 * flux, 0.2 * flux], axis=-1)
+    table["Unc_Flux_Band"][0, 0] = np.nan, flux[0]
+    ax = plot_spectrum(table[0], style.new_figure(4, 4).add_subplot())
+    curve, points = ax.lines[0].get_data(), ax.containers[0][0].get_data()
+    assert len(points[0]) == 7
+    on_curve = np.exp(np.interp(np.log(points[0]), np.log(curve[0]), np.log(curve[1])))
+    assert points[1] == pytest.approx(on_curve, rel=0.15)
+    assert len(ax.texts) == 1
+
+
+def test_a_row_without_a_spectrum_can_be_drawn():
+    row = SourceCatalog.from_table({"RAJ2000": [1.0], "DEJ2000": [2.0]}).table[0]
+    ax = plot_spectrum(row, style.new_figure(4, 4).add_subplot())
+    assert [text.get_text() for text in ax.texts] == ["no fluxes known"]

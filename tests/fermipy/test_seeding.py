@@ -1,0 +1,365 @@
+"""What becomes of seeds in a fermipy analysis: the decisions, and what failures leave behind."""
+
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from makers import fakefermipy
+
+from fermiml import InputError, SourceCatalog
+from fermiml.catalog.flags import MLFlag
+from fermiml.fermipy import decisions, engine, options, outputs, rows, seeding
+from fermiml.fermipy.find_sources_comparison import side_by_side
+
+DEFAULTS = {key: value[0] for key, value in options.ML_SEED.items()}
+
+
+def places(*pairs):
+    return SkyCoord(list(pairs), unit="deg")
+
+
+def circles(*radii):
+    return np.array(radii), np.array(radii), np.zeros(len(radii))
+
+
+# --- decisions
+
+
+def test_coincidence_follows_the_ellipse_and_not_only_the_distance():
+    seed, shape = places((10.0, 0.0)), (np.array([0.2]), np.array([0.02]), np.array([90.0]))
+    along, across = places((10.4, 0.0)), places((10.0, 0.4))
+    exact = circles(np.nan)
+    assert decisions.coincident(seed, shape, along, exact, 0.99, 0.05)[0] == 0
+    assert decisions.coincident(seed, shape, across, exact, 0.99, 0.05)[0] == -1
+
+
+def test_coincidence_adds_both_errors_and_takes_the_nearest_in_sigma():
+    seed = places((10.0, 0.0))
+    there = places((10.3, 0.0), (9.8, 0.0), (10.3, 0.1))
+    mine = circles(0.01)
+    assert decisions.coincident(seed, mine, there, circles(0.01, 0.01, 0.01))[0] == -1
+    assert decisions.coincident(seed, mine, there, circles(0.3, 0.01, 0.01))[0] == 0
+    assert decisions.coincident(seed, mine, there, circles(0.3, 0.1, 0.3))[0] == 0
+
+
+def test_a_bright_source_a_little_off_its_tiny_ellipse_is_known():
+    seed, there = places((83.63, 22.01)), places((83.63, 22.07))
+    tiny = circles(0.003)
+    assert decisions.coincident(seed, tiny, there, tiny, 0.99, 0.1)[0] == 0
+    assert decisions.coincident(seed, tiny, there, tiny, 0.99, 0.0)[0] == -1
+
+
+def test_coincidence_of_nothing():
+    nothing = SkyCoord([], [], unit="deg")
+    none = (np.zeros(0),) * 3
+    assert list(decisions.coincident(nothing, none, places((1, 1)), circles(0.1))) == []
+    assert list(decisions.coincident(places((1, 1)), circles(0.1), nothing, none)) == [-1]
+
+
+def test_status_before_the_fit():
+    position = places((0, 0), (0.1, 0), (5, 0), (0, 3), (0, 3.1))
+    known = np.array([-1, -1, -1, 4, -1])
+    status = decisions.first_status(
+        position, [0.6, 0.9, 0.9, 0.9, 0.9], known,
+        inside=np.array([True, True, False, False, True]), min_separation=0.2,
+    )  # fmt: skip
+    # The more probable of two close seeds stays; a known source keeps nobody out.
+    assert list(status) == ["close", "waiting", "outside", "known", "waiting"]
+
+
+def test_batches_come_in_descending_probability():
+    rows_ = decisions.by_probability([0.5, 0.9, 0.7, 0.8, 0.6], np.array([1, 1, 1, 0, 1], bool))
+    assert list(rows_) == [1, 2, 4, 0]
+    assert [list(b) for b in decisions.batches(rows_, 3, 5)] == [[1, 2, 4], [0]]
+    assert [list(b) for b in decisions.batches(rows_, 2, 1)] == [[1, 2]]
+    assert decisions.batches(rows_[:0], 3, 5) == []
+
+
+@pytest.mark.parametrize("ts, kept", [(25.1, True), (24.9, False), (np.nan, False), (-1, False)])
+def test_threshold(ts, kept):
+    assert decisions.keeps(ts, 5.0) == kept
+
+
+def test_search_region():
+    away = np.array([0.1, 1.0, 3.0])
+    assert list(decisions.in_annulus(away, [None, 1.0])) == [True, True, False]
+    assert list(decisions.in_annulus(away, [0.5, None])) == [False, True, True]
+
+
+# --- options
+
+
+def test_a_misspelt_option_is_named_with_the_allowed_ones():
+    with pytest.raises(InputError, match=r"ml_seed\.sqrt_ts_treshold.*sqrt_ts_threshold"):
+        options.check_section({"sqrt_ts_treshold": 4})
+    with pytest.raises(InputError, match=r"bogus.*search_skydir"):
+        options.check_arguments({"bogus": 1})
+    options.check_arguments({"search_skydir": None, "loglevel": 10, "threshold": 0.5})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"threshold": 1.5},
+        {"max_iter": 0},
+        {"min_separation": -1},
+        {"free_radius": "wide"},
+        {"localize": 1},
+        {"compare": "pgwave"},
+        {"model": "PowerLaw"},
+    ],
+)
+def test_values_that_make_no_sense(wrong):
+    with pytest.raises(InputError, match=f"ml_seed.{next(iter(wrong))}"):
+        options.check_section(wrong)
+
+
+def test_an_empty_section():
+    options.check_section({})
+    with pytest.raises(InputError, match="ml_seed: expected options, not None"):
+        options.check_section(None)
+
+
+def test_options_are_in_fermipys_form():
+    for default, text, kind in options.ML_SEED.values():
+        assert text.endswith(".") and isinstance(kind, type)
+        assert default is None or type(default) is kind
+
+
+# --- seeds in an analysis
+
+NAMES = [f"S{i}" for i in range(6)]
+
+
+def catalog(count=6):
+    ra = 10.0 + np.arange(count)
+    return SourceCatalog.from_table(
+        {
+            "Source_Name": NAMES[:count], "RAJ2000": ra, "DEJ2000": np.zeros(count),
+            "ML_Prob": np.linspace(0.95, 0.7, count), "Conf_95_SemiMajor": np.full(count, 0.1),
+            "Conf_95_SemiMinor": np.full(count, 0.05), "Conf_95_PosAng": np.zeros(count),
+            "SpectrumType": ["PowerLaw"] * count, "Pivot_Energy": np.full(count, 2e3),
+            "PL_Flux_Density": np.full(count, 1e-13), "PL_Index": np.full(count, 2.0),
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def analysis(monkeypatch):
+    fakefermipy.install(monkeypatch)
+
+    def make(ts=None, **options_):
+        real = dict(zip(NAMES, [400, 100, 9, 60, 50, 28], strict=True)) if ts is None else ts
+        known = fakefermipy.Source("4FGL J0100.0+0000", SkyCoord(15.0, 0.02, unit="deg"))
+        return fakefermipy.Analysis(real, [known], **options_)
+
+    return make
+
+
+def run(gta, **settings):
+    said = []
+    config = {**DEFAULTS, "sources_per_iter": 2, **settings}
+    seeds = seeding.sort_out(catalog(), gta, config)
+    seeding.add_all(gta, seeds, config, said.append)
+    done = seeding.localize_all(gta, seeds, said.append)
+    seeding.finish(gta, seeds, config, said.append)
+    return seeds, done, said
+
+
+def test_seeds_are_added_kept_and_dropped(analysis):
+    gta = analysis()
+    seeds, _, _ = run(gta)
+    # S5 is the known source's; S2 is too faint.
+    assert list(seeds.status) == ["new", "new", "rejected", "new", "new", "known"]
+    assert seeds.sources[5] == "4FGL J0100.0+0000"
+    assert "TS 9.0" in seeds.reason[2]
+    assert gta.consistent()
+    assert {s.name for s in gta.roi.sources} == {
+        "S0", "S1", "S3", "S4", "4FGL J0100.0+0000", "galdiff"
+    }  # fmt: skip
+
+
+def test_the_first_batch_is_the_most_probable_and_the_galaxy_is_fitted_along(analysis):
+    gta = analysis()
+    run(gta)
+    assert gta.fits[0] == {"S0", "S1", "galdiff"}
+    assert gta.fits[1] == {"S0", "S1", "S2", "S3", "galdiff"}
+
+
+def test_the_final_fit_frees_everything_new_and_the_neighbours(analysis):
+    gta = analysis()
+    run(gta, free_radius=1.05)
+    assert gta.fits[-1] == {"S0", "S1", "S3", "S4", "4FGL J0100.0+0000", "galdiff"}
+
+
+def test_a_source_that_falls_below_the_threshold_in_the_end_goes(analysis):
+    # The TS with everything else fitted again is 0.8 of the one without.
+    gta = analysis(ts=dict(zip(NAMES, [400, 28, 100, 60, 50, 28], strict=True)))
+    seeds, _, _ = run(gta)
+    assert seeds.status[1] == "rejected" and not gta.roi.has_source("S1")
+    assert gta.consistent()
+
+
+def test_a_seed_that_breaks_a_fit_does_not_take_its_neighbours_along(analysis):
+    gta = analysis(fits_fail_with=["S1"])
+    seeds, _, _ = run(gta)
+    assert list(seeds.status) == ["new", "failed", "rejected", "new", "new", "known"]
+    assert "did not converge (status 102" in seeds.reason[1]
+    assert gta.consistent() and not gta.roi.has_source("S1")
+
+
+def test_minuit_comes_in_where_newton_makes_things_worse(analysis):
+    gta = analysis()
+    engine.fit_norms(gta, [], 1.0)
+    assert gta.optimizers == ["NEWTON"]
+    gta.newton_fails = True
+    engine.fit_norms(gta, [], 1.0)
+    assert gta.optimizers == ["NEWTON", "NEWTON", None]
+
+
+def test_a_half_added_seed_leaves_nothing_behind(analysis):
+    gta = analysis(half_added=["S0"])
+    seeds, _, _ = run(gta)
+    assert seeds.status[0] == "failed" and "Source map cannot be made" in seeds.reason[0]
+    assert gta.consistent() and not gta.roi.has_source("S0")
+    assert seeds.status[1] == "new"
+
+
+def test_a_source_lost_by_its_localisation_is_put_back(analysis):
+    gta = analysis(lost=["S0"])
+    seeds, done, said = run(gta)
+    assert seeds.status[0] == "new" and gta.consistent() and gta.roi.has_source("S0")
+    assert done == [1, 3, 4]
+    assert "out of bounds" in seeds.reason[0]
+    assert any("S0" in text and "stays where the network found it" in text for text in said)
+
+
+def test_what_was_not_reached_is_told(analysis):
+    seeds, _, _ = run(analysis(), max_iter=1)
+    assert list(seeds.status[2:5]) == ["waiting"] * 3
+    assert seeds.reason[2] == "max_iter was reached"
+
+
+def test_freedom_is_restored_by_name(analysis):
+    gta = analysis()
+    gta.free_source("4FGL J0100.0+0000")
+    state = engine.parameters(gta)
+    run(gta)
+    engine.restore_freedom(gta, state)
+    assert {s.name for s in gta.roi.sources if s.norm.free} == {"4FGL J0100.0+0000"}
+
+
+def test_no_seeds(analysis):
+    gta = analysis()
+    seeds = seeding.sort_out(SourceCatalog(), gta, DEFAULTS)
+    seeding.add_all(gta, seeds, DEFAULTS, print)
+    seeding.finish(gta, seeds, DEFAULTS, print)
+    result = outputs.collect(gta, seeds, [])
+    assert result["sources"] == [] and len(result["catalog"]) == 0
+    assert {"ROI_Status", "ROI_Name", "TS"} <= set(result["catalog"].table.colnames)
+
+
+# --- results
+
+
+def test_the_catalog_says_new_or_known(analysis):
+    gta = analysis()
+    seeds, done, _ = run(gta)
+    table = outputs.collect(gta, seeds, done)["catalog"].table
+    assert list(table["ROI_Status"]) == ["new"] * 4 + ["known"]
+    assert table["ASSOC_4FGL"][-1] == table["ROI_Name"][-1] == "4FGL J0100.0+0000"
+    assert table["TS"][0] == pytest.approx(320) and table["TS"][-1] == 99
+    assert set(table["TS_Engine"]) == {"fermipy"}
+    assert table["PL_Index"][0] == pytest.approx(2.2)
+    assert table["Pivot_Energy"][0] == 2e3  # where density and index are independent
+    assert table["PL_Flux_Density"][0] == pytest.approx(1e-13)
+    assert np.all(np.isfinite(table["Unc_Flux1000"]))
+
+
+def test_fluxes_that_reach_far_below_the_data_are_not_known(analysis):
+    """Also when the seeds come from a catalog that does not say where its data began."""
+    gta = analysis()
+    gta.energies = np.geomspace(1e4, 1e6, 9)
+    seeds, done, _ = run(gta)
+    table = outputs.collect(gta, seeds, done)["catalog"].table
+    assert np.all(np.isnan(table["Flux1000"])) and np.all(np.isnan(table["Energy_Flux100"]))
+    assert table.meta["EMIN"] == 1e4
+
+
+def test_flags_of_another_response_do_not_stay(analysis):
+    gta = analysis()
+    seeds, done, _ = run(gta)
+    seeds.catalog.table["ML_Flags"] = np.full(len(seeds.catalog), 1 + 4 + 16 + 32, np.int16)
+    table = outputs.filled(gta, seeds, done).table
+    fitted = np.isin(table["ROI_Status"], ("new", "known"))
+    assert np.all(table["ML_Flags"] == np.where(fitted, 1 + 4, 1 + 4 + 16 + 32))
+
+
+def test_every_seed_is_a_peak_with_its_fate(analysis):
+    gta = analysis()
+    seeds, done, _ = run(gta)
+    result = outputs.collect(gta, seeds, done)
+    assert [p["name"] for p in result["peaks"]] == NAMES
+    assert [p["status"] for p in result["peaks"]].count("new") == len(result["sources"]) == 4
+    assert result["sources"][0] is gta.roi["S0"]
+
+
+@pytest.mark.parametrize("angle", [0.0, 30.0, 90.0, 150.0])
+def test_ellipse_of_a_covariance(angle):
+    turn = np.radians(angle)  # north to east; the covariance is (east, north)
+    axes = np.array([[np.sin(turn), np.cos(turn)], [np.cos(turn), -np.sin(turn)]])
+    covariance = axes.T @ np.diag([0.2**2, 0.05**2]) @ axes
+    major, minor, found = rows.ellipse(covariance)
+    assert (major, minor) == pytest.approx((0.2, 0.05))
+    assert np.cos(np.radians(2 * (found - angle))) == pytest.approx(1)
+
+
+def test_a_seed_starts_at_the_flux_of_the_photometry():
+    row = catalog().table[0]
+    given = seeding.properties(row, None)
+    assert given["SpectrumType"] == "PowerLaw" and given["Index"] == 2.0
+    assert given["Prefactor"] == pytest.approx(4e-13)  # at 1 GeV, a factor of 2 below the pivot
+    curved = seeding.properties(row, {"SpectrumType": "LogParabola", "Eb": 4000.0, "alpha": 2.5})
+    assert curved["norm"] == pytest.approx(0.25e-13) and "Index" not in curved
+    row["PL_Flux_Density"] = np.nan
+    assert seeding.properties(row, None)["Prefactor"] == 1e-13
+
+
+def test_comparison_of_two_searches():
+    network = {
+        "names": ["A", "B", "C"], "position": places((1, 0), (2, 0), (3, 0)),
+        "ts": np.array([30.0, 90.0, 40.0]), "flux": np.ones(3), "time": 3.0, "cpu": 2.0,
+        "loglike": -10.0, "prob": {"A": 0.9},
+    }  # fmt: skip
+    traditional = {
+        "names": ["X", "Y"], "position": places((2.1, 0), (7, 0)),
+        "ts": np.array([88.0, 26.0]), "flux": np.ones(2), "time": 9.0, "cpu": 8.0, "loglike": -12.0,
+    }  # fmt: skip
+    table = side_by_side(network, traditional)
+    assert list(table["found_by"]) == ["both", "ml_seed", "ml_seed", "find_sources"]
+    assert list(table["ml_name"]) == ["B", "C", "A", ""]
+    assert list(table["fs_name"]) == ["X", "", "", "Y"]
+    assert table["separation"][0] == pytest.approx(0.1, rel=1e-3)
+    assert np.isnan(table["ml_ts"][3]) and np.isnan(table["separation"][1])
+    assert (table.meta["TIME_ML"], table.meta["LOGL_FS"]) == (3.0, -12.0)
+
+
+def test_comparison_of_nothing():
+    empty = {
+        "names": [], "position": SkyCoord([], [], unit="deg"), "ts": np.zeros(0),
+        "flux": np.zeros(0), "time": 1.0, "cpu": 1.0, "loglike": 0.0, "prob": {},
+    }  # fmt: skip
+    assert len(side_by_side(empty, empty)) == 0
+
+
+@pytest.mark.parametrize("index", [2.2, 4.999])
+def test_an_index_that_gtlike_left_at_its_bound_is_flagged_and_has_no_error(index):
+    source = fakefermipy.Source("S", SkyCoord(15.0, 0.02, unit="deg"))
+    source.params["Index"]["value"] = -index
+    source.spectral_pars["Index"]["value"] = index
+    table = catalog().table.copy()
+    for number, before in ((0, MLFlag.EDGE), (1, MLFlag.EDGE | MLFlag.AT_BOUND)):
+        table["ML_Flags"][number] = before
+        rows.write_spectrum(table[number], source, 30.0)
+        bound = index > 4
+        assert np.isnan(table["Unc_PL_Index"][number]) == bound
+        assert table["ML_Flags"][number] == MLFlag.EDGE | bound * MLFlag.AT_BOUND

@@ -1,0 +1,1 @@
+"""Small data made in memory or on disk, shared by the tests."""
