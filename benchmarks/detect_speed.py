@@ -1,4 +1,4 @@
-"""How fast detection is: evidence and network alone, and with photometry; peak memory.
+"""How fast detection is: features and network alone, and with photometry; peak memory.
 
     fermiml simulate config/simulate-allsky.yaml -o SKY
     python benchmarks/detect_speed.py SKY [--model NAME] [--only network|all] [--radii 5 10 20 40]
@@ -50,12 +50,12 @@ def main():
     start = time.perf_counter()
     from fermiml import SourceDetector
     from fermiml.detect.candidates import BATCH
-    from fermiml.features.patch_features import PLANES
+    from fermiml.features.patch_features import N_FEATURES
     from fermiml.simulate.read_fields import read_sky
     from fermiml.sky.patches import SIZE
 
     network = SourceDetector.from_pretrained(options.model).network
-    network.maps(np.zeros((BATCH, SIZE, SIZE, PLANES), np.float32))
+    network.maps(np.zeros((BATCH, SIZE, SIZE, N_FEATURES), np.float32))
     built = time.perf_counter()
     cube = read_sky(options.sky, background="none").cube
     print(f"start-up {built - start:.1f} s, reading {time.perf_counter() - built:.1f} s")

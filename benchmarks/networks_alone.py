@@ -74,12 +74,12 @@ def report(name, judged):
               f"ROC area {area:.3f}, balanced accuracy {balanced(chosen):.3f}")  # fmt: skip
 
 
-def report_pixels(network, folders):
+def report_pixels(finder, folders):
     """Print how well a network paints the discs of sources, if it does."""
-    if not segmentation.is_segmentation(network):
+    if not finder.paints_discs:
         return
     skies = (read_sky(folder, background="none") for folder in folders)
-    pixels = segmentation.summary([segmentation.count_pixels(network, sky) for sky in skies])
+    pixels = segmentation.summary([segmentation.count_pixels(finder, sky) for sky in skies])
     for threshold, precision, recall in zip(
         *(pixels[key] for key in ("threshold", "precision", "recall")), strict=True
     ):
@@ -101,8 +101,9 @@ def main():
         detector = methods.detector(name, photometry=False, threshold=0.0)
         folders = fields_of(options.skies)
         report(name, [judge(folder, detector) for folder in folders])
-        if detector.localizer == detector.network.kind.LOCALIZER:  # pixels do not depend on it
-            report_pixels(detector.network, folders)
+        finder = detector.finder
+        if finder.localizer == finder.network.architecture.LOCALIZER:  # else the same pixels
+            report_pixels(finder, folders)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training patches a second: fields are simulated, then patches drawn with their evidence.
+"""Training patches a second: fields are simulated, then patches drawn with their features.
 
 python benchmarks/simulate_speed.py [-o docs/figures]
 """
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fermiml.features.patch_features import Evidence
 from fermiml.simulate import sky_settings as configs
 from fermiml.train.training_fields import store
 from fermiml.train.training_patches import TrainingSet
@@ -38,18 +37,18 @@ def measure(training, number=200):
 
 
 def plot(training, path):
-    """The evidence of one patch: rows are bands, columns kinds; circles are true sources."""
+    """The features of one patch: rows are bands, columns kinds; circles are true sources."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    evidence, patch = training.example(1)
+    features, patch = training.example(1)
     figure, axes = plt.subplots(3, 5, figsize=(13, 8))
     for kind, row in zip(("counts", "background", "filter"), axes, strict=True):
         offset = ("counts", "background", "filter").index(kind) * 5
         for band, axis in enumerate(row):
-            axis.imshow(evidence[offset + band], origin="lower")
+            axis.imshow(features[offset + band], origin="lower")
             seen = patch.ts > 25
             axis.scatter(patch.x[seen], patch.y[seen], s=60, facecolors="none", edgecolors="w")
             axis.set_title(f"{kind}, band {band + 1}", fontsize=9)
@@ -70,9 +69,9 @@ def main():
         seconds = (time.perf_counter() - start) / len(paths)
         print(f"one stored field of 25.6 deg, 3 diffuse models: {seconds:.1f} s, "
               f"{paths[0].stat().st_size / 1e6:.1f} MB")  # fmt: skip
-        training = TrainingSet(Path(folder) / "training", size=SIZE, evidence=Evidence)
+        training = TrainingSet(Path(folder) / "training", size=SIZE)
         for workers, rate in zip((1, WORKERS), measure(training), strict=True):
-            print(f"patches of {SIZE}x{SIZE} with evidence, {workers} threads: {rate:.0f} a second")
+            print(f"patches of {SIZE}x{SIZE} with features, {workers} threads: {rate:.0f} a second")
         counts = [training.patch(i).counts.sum() for i in range(20)]
         print(f"counts of a patch: {np.min(counts):.0f} to {np.max(counts):.0f}")
         if options.output:

@@ -41,7 +41,7 @@ def run(folder, jobs=1, overwrite=False):
     )
     report.write(result, folder, overwrite)
     export(result.catalog, "ds9", folder / "sources.reg", overwrite, colour="match")
-    figure = plot_overview(sky.cube, result.catalog, detector.network)
+    figure = plot_overview(sky.cube, result.catalog, detector.finder)
     style.save(figure, folder / "overview.png", overwrite)
     return result
 

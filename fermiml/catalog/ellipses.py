@@ -40,3 +40,24 @@ def with_systematics(semi_axis, factor=ERPOSFAC, absolute=ERPOSABS, scale=1.0):
     `absolute` is for the 95 % axis; `scale` is the ratio of the axis to the 95 % one.
     """
     return np.hypot(factor * np.asarray(semi_axis), absolute * scale)
+
+
+def semi_axes(covariance):
+    """Semi-axes (major, minor) at 1 sigma and position angle of covariances (..., 2, 2) of
+    offsets to the east and north; NaN where a covariance is not known."""
+    covariance = np.asarray(covariance, float)
+    known = np.isfinite(covariance).all(axis=(-2, -1))
+    values, vectors = np.linalg.eigh(np.where(known[..., None, None], covariance, 0.0))
+    minor, major = np.moveaxis(np.sqrt(np.maximum(values, 0)), -1, 0)
+    angle = position_angle(np.degrees(np.arctan2(vectors[..., 0, 1], vectors[..., 1, 1])))
+    return tuple(np.where(known, axis, np.nan) for axis in (major, minor, angle))
+
+
+def error_columns(major, minor, angle):
+    """A catalog's columns of the 68 % and 95 % ellipses, of 1-sigma semi-axes."""
+    columns = {}
+    for percent, factor in ((68, R68), (95, R95)):
+        columns[f"Conf_{percent}_SemiMajor"] = factor * np.asarray(major)
+        columns[f"Conf_{percent}_SemiMinor"] = factor * np.asarray(minor)
+        columns[f"Conf_{percent}_PosAng"] = np.asarray(angle)
+    return columns

@@ -9,7 +9,7 @@ from fermiml.cli.base import Command
 @click.argument("name", required=False)
 def models(name):
     """List the networks, or show the card of one: training, operating points, performance."""
-    from fermiml.networks import kind, pretrained
+    from fermiml.networks import get_architecture, pretrained
 
     if name:
         click.echo(pretrained.describe(name))
@@ -17,6 +17,6 @@ def models(name):
     for each in pretrained.names():
         card = pretrained.card(each)
         mark = " (default)" if each == pretrained.DEFAULT else ""
-        click.echo(f"{each:<14}{kind(card['network']).SUMMARY}{mark}")
+        click.echo(f"{each:<14}{get_architecture(card['network']).SUMMARY}{mark}")
         for line in pretrained.headline(card):
             click.echo(f"{'':<14}{line}")

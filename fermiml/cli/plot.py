@@ -38,28 +38,29 @@ def plot(catalog, counts, source, model, names, output, overwrite, **options):
         stem = Path(catalog).name.removesuffix(".gz").rpartition(".")[0]
         output = Path(catalog).with_name(f"{stem}{name.replace(' ', '_')}.png")
     check_new(output, overwrite, inputs=[catalog, counts])
-    network = _network(model, sources)
+    finder = _finder(model, sources)
     cube = read_counts(counts, **options)
-    figure = _figure(cube, sources, number, network, names)
+    figure = _figure(cube, sources, number, finder, names)
     style.save(figure, output, overwrite)
     click.echo(str(output))
 
 
-def _figure(cube, sources, number, network, names):
+def _figure(cube, sources, number, finder, names):
     from fermiml.detect.explain import explain
     from fermiml.features.views import Views
     from fermiml.plot.explanation import plot_explanation
     from fermiml.plot.overview import plot_overview
 
     if number is None:
-        return plot_overview(cube, sources, network, names=names)
-    explanation = explain(sources.positions[number], Views(cube), network)
+        return plot_overview(cube, sources, finder, names=names)
+    explanation = explain(sources.positions[number], Views(cube), finder)
     return plot_explanation(explanation, sources, number)
 
 
-def _network(model, sources):
+def _finder(model, sources):
     """The network that is asked for, else that of the catalog, else the default one."""
+    from fermiml.detect.finder import DEFAULT, FINDERS, load_finder
     from fermiml.networks import pretrained
 
-    known = set(sources.table["ML_Model"]) & set(pretrained.names())
-    return pretrained.load(model or min(known, default=pretrained.DEFAULT))
+    known = set(sources.table["ML_Model"]) & {*pretrained.names(), *FINDERS.names()}
+    return load_finder(model or min(known, default=DEFAULT))

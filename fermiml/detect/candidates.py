@@ -1,6 +1,6 @@
 """From a cube to candidates: positions with a score, before any photometry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -11,7 +11,6 @@ from fermiml.detect.merge import merge
 from fermiml.features.views import Views
 from fermiml.prefetch import ahead
 
-BATCH = 8  # patches that go through the network together
 _AHEAD = 2  # batches that are prepared meanwhile
 _SAME = 1.5  # pixels between candidates of different patches that are one source
 _MARGIN = 3  # pixels beyond the sky that a patch owns, from which candidates are taken
@@ -19,66 +18,95 @@ _MARGIN = 3  # pixels beyond the sky that a patch owns, from which candidates ar
 
 @dataclass(frozen=True)
 class Candidates:
-    """Where sources may be."""
+    """Where sources may be; NaN stands for what the finder does not tell."""
 
     position: SkyCoord
-    score: np.ndarray  # of the localizer, between 0 and 1
-    pulsar: np.ndarray  # probability that it is a pulsar; NaN where the network tells no classes
+    score: np.ndarray  # of the finder, between 0 and 1
+    pulsar: np.ndarray  # probability that it is a pulsar
+    covariance: np.ndarray  # (n, 2, 2) of the position to the east and north, deg squared
+    extent: np.ndarray  # radius in deg
+
+    def __len__(self):
+        return len(self.score)
+
+    def __getitem__(self, rows):
+        return Candidates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def find(cube, network, locate, lowest, origin=None):
-    """Candidates of a score of at least `lowest` in all of the observed sky.
+def find(cube, finder, origin=None):
+    """Candidates in all of the observed sky.
 
     Parameters
     ----------
     cube : fermiml.SkyCube
-    network : fermiml.networks.pretrained.Pretrained
-    locate : callable
-        A localizer, (maps, threshold) -> (x, y, score).
-    lowest : float
+    finder : fermiml.detect.finder.Finder
     origin : SkyCoord, optional
         Where the tiling has a patch centre.
+
+    Returns
+    -------
+    Candidates
     """
     views = Views(cube, origin)
-    batches = ahead(_batches(views), _AHEAD)
-    found = []
+    found, patch, depth = [], [], []
     with tqdm(total=len(views), desc="patches", disable=None, delay=2) as bar:
-        for numbers, planes, owned in batches:
-            maps = network.maps(planes)
-            for i, (number, mine) in enumerate(zip(numbers, owned, strict=True)):
-                own = {name: m[i] for name, m in maps.items()}
-                here = locate(own, lowest)
-                found.append(_on_sky(views.geoms[number], number, *here, mine, own.get("pulsar")))
+        for numbers, seen, features in ahead(views.batches(), _AHEAD):
+            detections = finder.find(features)
+            for number, view, here in zip(numbers, seen, detections, strict=False):
+                own = here[_is_own(here, view.patch)]
+                found.append(_on_sky(own, view.patch.geom, views.pixel))
+                patch.append(np.full(len(own), number))
+                depth.append(_depth(own, view.patch))
             bar.update(len(numbers))
-    return _merged(found, views)
+    candidates = _joined(found)
+    patch, depth = np.concatenate(patch), np.concatenate(depth)
+    keep = merge(candidates.position, candidates.score, patch, depth, _SAME * views.pixel)
+    return candidates[keep]
 
 
-def _batches(views):
-    """(numbers, evidence, owned) of batches of patches; the last one is filled up with copies,
-    so that the network always sees the same shape."""
-    for first in range(0, len(views), BATCH):
-        numbers = list(range(first, min(first + BATCH, len(views))))
-        seen = [views[number] for number in numbers]
-        planes = [view.planes for view in seen] + [seen[-1].planes] * (BATCH - len(seen))
-        yield numbers, np.array(planes), [view.patch.owned for view in seen]
+def _is_own(detections, patch):
+    """Which detections lie in or just beyond the sky that a patch owns."""
+    size = len(patch.owned)
+    row, column = (np.clip(np.round(v).astype(int), 0, size - 1)
+                   for v in (detections.y, detections.x))  # fmt: skip
+    return binary_dilation(patch.owned, iterations=_MARGIN)[row, column]
 
 
-def _on_sky(geom, number, x, y, score, owned, pulsar):
-    """Longitude, latitude (deg), score, probability of a pulsar, patch and depth (pixels) of
-    what is in a patch's own sky."""
-    size = geom.data_shape[0]
-    row, column = (np.clip(np.round(v).astype(int), 0, size - 1) for v in (y, x))
-    mine = binary_dilation(owned, iterations=_MARGIN)[row, column]
-    kind = np.full(len(x), np.nan) if pulsar is None else pulsar[row, column]
-    x, y, score, kind = x[mine], y[mine], score[mine], kind[mine]
-    lon, lat = geom.pix_to_coord((x, y))
-    depth = np.minimum.reduce([x, y, size - 1 - x, size - 1 - y]) + 0.5
-    return lon.to_value("deg"), lat.to_value("deg"), score, kind, np.full(len(x), number), depth
+def _depth(detections, patch):
+    """Distance (pixels) to the border of the patch."""
+    end = len(patch.owned) - 1
+    x, y = detections.x, detections.y
+    return np.minimum.reduce([x, y, end - x, end - y]) + 0.5
 
 
-def _merged(found, views):
-    columns = (np.concatenate(column) for column in zip(*found, strict=True))
-    lon, lat, score, pulsar, patch, depth = columns
-    position = SkyCoord(lon, lat, unit="deg", frame=views.geoms[0].frame)
-    keep = merge(position, score, patch, depth, _SAME * views.pixel)
-    return Candidates(position[keep], score[keep], pulsar[keep])
+def _on_sky(detections, geom, pixel):
+    """The detections of a patch with pixels of `pixel` deg, on the sky."""
+    x, y, unknown = detections.x, detections.y, np.full(len(detections), np.nan)
+    position = SkyCoord(*geom.pix_to_coord((x, y)), frame=geom.frame)
+    covariance = np.full((len(x), 2, 2), np.nan)
+    if detections.covariance is not None and len(x):
+        covariance = _turned(detections.covariance, position, geom, x, y)
+    pulsar = unknown if detections.pulsar is None else detections.pulsar
+    extent = unknown if detections.extent is None else pixel * detections.extent
+    return Candidates(position, detections.score, pulsar, covariance, extent)
+
+
+def _turned(covariance, position, geom, x, y):
+    """Covariances in pixels as those to the east and north of the positions, in deg."""
+    here = position.icrs
+    steps = [SkyCoord(*geom.pix_to_coord((x + dx, y + dy)), frame=geom.frame).icrs
+             for dx, dy in ((1, 0), (0, 1))]  # fmt: skip
+    offsets = [[angle.deg for angle in here.spherical_offsets_to(there)] for there in steps]
+    jacobian = np.moveaxis(np.array(offsets), -1, 0).transpose(0, 2, 1)
+    return jacobian @ covariance @ jacobian.transpose(0, 2, 1)
+
+
+def _joined(parts):
+    """The candidates of all patches together."""
+    lon, lat = (
+        np.concatenate([getattr(part.position.spherical, axis).deg for part in parts])
+        for axis in ("lon", "lat")
+    )
+    others = ([getattr(part, field.name) for part in parts] for field in fields(Candidates)[1:])
+    position = SkyCoord(lon, lat, unit="deg", frame=parts[0].position.frame.name)
+    return Candidates(position, *map(np.concatenate, others))

@@ -1,7 +1,6 @@
 """SourceDetector: from a cube to a catalog."""
 
 import logging
-from functools import partial
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -10,14 +9,13 @@ from astropy.table import Table
 from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
+from fermiml.catalog.ellipses import error_columns, semi_axes
 from fermiml.detect import calibration, candidates, classify
+from fermiml.detect.finder import DEFAULT, load_finder
 from fermiml.errors import InputError
-from fermiml.localize import get_localizer
-from fermiml.networks import pretrained
 from fermiml.sky.cube import SkyCube
 
 log = logging.getLogger(__name__)
-_LOWEST = 0.15  # score below which nothing is looked at
 
 
 class SourceDetector:
@@ -25,10 +23,8 @@ class SourceDetector:
 
     Parameters
     ----------
-    network : fermiml.networks.pretrained.Pretrained
+    finder : fermiml.detect.finder.Finder
         See `from_pretrained`.
-    localizer : str, optional
-        kmeans, log, dbscan, centroid or peaks; by default the network's own.
     threshold : float, optional
         Least ML_Prob; by default the one for a purity of 95 % on the selection skies.
     photometry : bool
@@ -37,28 +33,36 @@ class SourceDetector:
         Where the tiling of the sky has a patch centre.
     """
 
-    def __init__(self, network, *, localizer=None, threshold=None, photometry=True, origin=None):
+    def __init__(self, finder, *, threshold=None, photometry=True, origin=None):
         if threshold is not None and not 0 <= threshold < 1:
             raise InputError(f"threshold {threshold}: give a probability between 0 and 1")
-        self.network = network
-        self.localizer = localizer or network.kind.LOCALIZER
-        self._locate = partial(get_localizer(self.localizer), radius=network.kind.RADIUS)
-        modes = network.card.get("operating", {}).get(self.localizer, {})
-        self._point = modes.get("photometry" if photometry else "score")
+        self.finder = finder
+        self._point = finder.operating.get("photometry" if photometry else "score")
         if self._point is None:
-            log.warning(
-                "%s with localizer %s was never calibrated: ML_Prob is the localizer's score",
-                network.name,
-                self.localizer,
-            )
+            log.warning("%s was never calibrated: ML_Prob is its score", _name(finder))
         self.threshold = self._default_threshold() if threshold is None else threshold
         self.photometry = photometry
         self.origin = origin
 
     @classmethod
-    def from_pretrained(cls, name=pretrained.DEFAULT, **settings):
-        """A detector with a shipped network, or with one from a folder of `fermiml train`."""
-        return cls(pretrained.load(name), **settings)
+    def from_pretrained(cls, name=DEFAULT, *, localizer=None, **settings):
+        """A detector with a network by name.
+
+        Parameters
+        ----------
+        name : str
+            A shipped network, one that another package offers, or the folder of
+            `fermiml train`.
+        localizer : str, optional
+            kmeans, log, dbscan, centroid, peaks, or another package's; by default the network's
+            own.
+        **settings
+            Those of the constructor.
+        """
+        return cls(load_finder(name, localizer), **settings)
+
+    def __repr__(self):
+        return f"<SourceDetector: {_name(self.finder)}, ML_Prob >= {self.threshold:.3g}>"
 
     def run(self, data):
         """Detect sources in a SkyCube, or in anything that `SkyCube.read` takes.
@@ -73,8 +77,8 @@ class SourceDetector:
 
     def propose(self, cube):
         """The table of all candidates in a SkyCube, also the improbable ones."""
-        found = candidates.find(cube, self.network, self._locate, _LOWEST, self.origin)
-        log.debug("%d candidates", len(found.score))
+        found = candidates.find(cube, self.finder, self.origin)
+        log.debug("%d candidates", len(found))
         if self.photometry:
             from fermiml.photometry.measure import measure
             from fermiml.photometry.table import drop_errors_at_bounds
@@ -82,9 +86,7 @@ class SourceDetector:
             table = measure(cube, found.position, progress=True)
             ts = np.asarray(table["ML_TS"], float)
         else:
-            icrs = found.position.icrs
-            table, ts = Table({"RAJ2000": icrs.ra, "DEJ2000": icrs.dec}), None
-            table["ML_Flags"] = np.zeros(len(table), np.int16)
+            table, ts = _positions(found), None
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
         probability = self._probability(found.score, ts, low)
         table["ML_Score"] = found.score.astype(np.float32)
@@ -98,8 +100,8 @@ class SourceDetector:
             classify.add_classes(table, pulsar)
         else:
             table["ML_Prob_FAKE"] = 1 - probability
-        table["ML_Model"] = self.network.name
-        table["ML_Localizer"] = self.localizer
+        table["ML_Model"] = self.finder.name
+        table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)
         forget_extrapolated(table, _header(cube))
         # What shines in from beyond the edge is no source of these data.
@@ -112,6 +114,22 @@ class SourceDetector:
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])
+
+
+def _name(finder):
+    """The finder in a message."""
+    return f"{finder.name} with localizer {finder.localizer}" if finder.localizer else finder.name
+
+
+def _positions(found):
+    """A table of candidates that are not measured: positions, with an error where it is known."""
+    icrs = found.position.icrs
+    table = Table({"RAJ2000": icrs.ra, "DEJ2000": icrs.dec})
+    table["ML_Flags"] = np.zeros(len(table), np.int16)
+    if np.isfinite(found.covariance).any():
+        for name, values in error_columns(*semi_axes(found.covariance)).items():
+            table[name] = values
+    return table
 
 
 def _header(cube):

@@ -1,6 +1,6 @@
 """What a network saw around a source, and which photons made up its mind.
 
-Saliency is by occlusion: photons are replaced by the smooth background, the evidence is made
+Saliency is by occlusion: photons are replaced by the smooth background, the features are made
 anew, and the score of the source falls by more or less.
 """
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from fermiml.detect.candidates import BATCH
-from fermiml.features.patch_features import CHANNELS, SPECTRA
+from fermiml.detect.finder import heatmap_of
+from fermiml.features.patch_features import CHANNELS, SPECTRA, unstabilised
+from fermiml.features.views import BATCH, batch_of
 from fermiml.sky.bands import BANDS
 
 REACH = 25  # pixels around the source that are looked at
@@ -42,14 +43,15 @@ class Explanation:
         return (x - self.pixel[0]) * self.side, (y - self.pixel[1]) * self.side
 
 
-def explain(position, views, network):
+def explain(position, views, finder):
     """What a network saw around a position, and why it thought so.
 
     Parameters
     ----------
     position : SkyCoord
     views : fermiml.features.views.Views
-    network : fermiml.networks.pretrained.Pretrained
+    finder : fermiml.detect.finder.Finder
+        One that has a heatmap.
 
     Returns
     -------
@@ -57,14 +59,14 @@ def explain(position, views, network):
     """
     number, pixel = views.deepest(position)
     view = views[number]
-    heatmap = network.maps(np.array([view.planes] * BATCH))["probability"][0]
+    heatmap = heatmap_of(finder, batch_of([view.features]))[0]
     window, borders = _window(pixel, len(heatmap))
-    bands, joint = _channels(view.planes)
+    bands, joint = _channels(view.features)
     present = bands[CHANNELS.index("covered")].any(axis=(1, 2))
     places, place_borders = _places(pixel)
     discs = [(place, _DISC, slice(None)) for place in places]
     discs += [(pixel, _BAND_DISC, band) for band in np.flatnonzero(present)]
-    scores = _scores_without(discs, pixel, view, views, network)
+    scores = _scores_without(discs, pixel, view, views, finder)
     score = _score(heatmap, pixel)
     without = np.full(len(BANDS), np.nan)
     without[present] = scores[len(places) :]
@@ -96,12 +98,12 @@ def _window(pixel, size):
     return (slice(starts[1], stops[1]), slice(starts[0], stops[0])), tuple(borders)
 
 
-def _channels(planes):
-    """Evidence (y, x, plane) as (channel, band, y, x), and the joint significances."""
-    planes = np.moveaxis(planes, -1, 0)
+def _channels(features):
+    """Features (y, x, feature) as (channel, band, y, x), and the joint significances."""
+    features = np.moveaxis(features, -1, 0)
     number = len(CHANNELS) * len(BANDS)
-    bands = planes[:number].reshape(len(CHANNELS), len(BANDS), *planes.shape[1:])
-    return bands, planes[number : number + len(SPECTRA)]
+    bands = features[:number].reshape(len(CHANNELS), len(BANDS), *features.shape[1:])
+    return bands, features[number : number + len(SPECTRA)]
 
 
 def _places(pixel):
@@ -111,15 +113,14 @@ def _places(pixel):
     return [(pixel[0] + dx, pixel[1] + dy) for dy in steps for dx in steps], (-half, half) * 2
 
 
-def _scores_without(discs, pixel, view, views, network):
+def _scores_without(discs, pixel, view, views, finder):
     """The score of the source when bands in a disc (place, radius, bands) show background only."""
     scores = []
     with tqdm(total=len(discs), desc="occlusion", disable=None, delay=2) as bar:
         for first in range(0, len(discs), BATCH):
             some = discs[first : first + BATCH]
-            planes = [views.evidence(view, _emptied(view, *disc)) for disc in some]
-            planes += [planes[-1]] * (BATCH - len(some))
-            maps = network.maps(np.array(planes))["probability"]
+            features = [views.features(view, _emptied(view, *disc)) for disc in some]
+            maps = heatmap_of(finder, batch_of(features))
             scores += [_score(heatmap, pixel) for heatmap in maps[: len(some)]]
             bar.update(len(some))
     return np.array(scores)
@@ -128,11 +129,11 @@ def _scores_without(discs, pixel, view, views, network):
 def _emptied(view, place, radius, bands):
     """The counts of a view with the smooth background in place of a disc's photons."""
     counts = view.patch.counts.copy()
-    expected = np.square(_channels(view.planes)[0][CHANNELS.index("background")] / 2) - 0.375
+    expected = unstabilised(_channels(view.features)[0][CHANNELS.index("background")])
     share = counts.sum(axis=(2, 3)) / np.maximum(counts.sum(axis=(0, 2, 3)), 1)
     y, x = np.indices(counts.shape[2:])
     disc = np.hypot(x - place[0], y - place[1]) <= radius
-    empty = share[:, :, None, None] * np.maximum(expected, 0)
+    empty = share[:, :, None, None] * expected
     counts[:, bands, disc] = empty[:, bands, disc]
     return counts
 

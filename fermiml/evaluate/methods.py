@@ -51,11 +51,10 @@ class Network:
         self.background = background
         self._detector = detector(name)
         self.default, self._detector.threshold = self._detector.threshold, _LOWEST
-        card = self._detector.network.card
-        point = card.get("operating", {}).get(self._detector.localizer)
-        digest = content_key(card["sha256"], point)[:12]
+        self._finder = finder = self._detector.finder
+        digest = content_key(finder.identity, finder.operating)[:12]
         shown = "" if background == "none" else f"-{background}"
-        found_by = f"{self._detector.network.name}-{self._detector.localizer}"
+        found_by = "-".join(filter(None, (finder.name, finder.localizer)))
         self._cache = cache / f"{found_by}{shown}-{digest}"
 
     def has(self, sky, name):
@@ -68,13 +67,13 @@ class Network:
 
     def pixels(self, sky, name, cached=False):
         """Of a segmenting network, how good its map is; kept like the catalog."""
-        network, path = self._detector.network, self._cache / f"{name}_pixels.json"
-        if not segmentation.is_segmentation(network):
+        path = self._cache / f"{name}_pixels.json"
+        if not getattr(self._finder, "paints_discs", False):
             return None
         if cached and not path.is_file():
             return None
         write = partial(write_json, overwrite=True)
-        return kept(path, lambda: segmentation.count_pixels(network, sky), write, read_json)
+        return kept(path, lambda: segmentation.count_pixels(self._finder, sky), write, read_json)
 
 
 def detector(name, **settings):

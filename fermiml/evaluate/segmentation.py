@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fermiml.detect.candidates import BATCH
 from fermiml.features.views import Views
 from fermiml.networks import targets
 from fermiml.sky.patches import PIXEL
@@ -10,12 +9,7 @@ from fermiml.sky.patches import PIXEL
 THRESHOLDS = np.round(np.arange(0.05, 1.0, 0.05), 2)
 
 
-def is_segmentation(network):
-    """Whether a network is trained to paint discs around sources."""
-    return network.kind.RADIUS == targets.DISC
-
-
-def count_pixels(network, sky):
+def count_pixels(finder, sky):
     """Pixels of a simulated sky that are painted, that should be, and that are both.
 
     As in training, pixels of sources of oracle TS > 16 should be; those near fainter sources
@@ -28,11 +22,8 @@ def count_pixels(network, sky):
     """
     views = Views(sky.cube)
     painted, right, true = np.zeros(len(THRESHOLDS), int), np.zeros(len(THRESHOLDS), int), 0
-    for first in range(0, len(views), BATCH):
-        some = [views[i] for i in range(first, min(first + BATCH, len(views)))]
-        planes = [view.planes for view in some] + [some[-1].planes] * (BATCH - len(some))
-        maps = network.maps(np.array(planes))["probability"]
-        for view, probability in zip(some, maps, strict=False):
+    for _, seen, features in views.batches():
+        for view, probability in zip(seen, finder.heatmap(features), strict=False):
             disc, counted = _discs(view.patch, sky)
             above = counted & (probability >= THRESHOLDS[:, None, None])
             painted += above.sum(axis=(1, 2))

@@ -1,7 +1,7 @@
-"""Evidence: what a network sees of a patch, whatever the exposure, event type and binning.
+"""The features of a patch: what a network is shown, whatever the exposure, event type and binning.
 
 For every band: the variance-stabilised counts, the stabilised local background, the
-significance of a PSF matched filter, and the observed share. Then the square root of the
+significance of a PSF matched filter, and the observed fraction. Then the square root of the
 counts-only TS of a point source, all bands together, for a hard and a soft spectrum, and
 whether the background was given by the user.
 """
@@ -15,7 +15,7 @@ from fermiml.sky.patches import PIXEL
 
 CHANNELS = ("counts", "background", "filter", "covered")  # of every band
 SPECTRA = (1.8, 2.5)  # photon indices of the joint TS
-PLANES = len(CHANNELS) * len(BANDS) + len(SPECTRA) + 1
+N_FEATURES = len(CHANNELS) * len(BANDS) + len(SPECTRA) + 1
 CLIP = 30.0  # sigma, at which significances are cut
 _REACH = 32  # pixels, to which the PSF kernels go
 _STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
@@ -26,8 +26,18 @@ _NEWTON = 5
 _TINY = 1e-30
 
 
-class Evidence:
-    """Makes the evidence of patches that share their PSFs.
+def stabilised(counts):
+    """Counts scaled so that Poisson noise has unit variance (Anscombe's root)."""
+    return 2 * np.sqrt(counts + _STABLE)
+
+
+def unstabilised(values):
+    """The counts of stabilised ones, at least 0."""
+    return np.maximum(np.square(values / 2) - _STABLE, 0)
+
+
+class PatchFeatures:
+    """Makes the features of patches that share their PSFs.
 
     Parameters
     ----------
@@ -51,15 +61,15 @@ class Evidence:
         self._background = SmoothBackground(size)
 
     def __call__(self, counts, coverage, covered, model=None):
-        """The planes (`PLANES`, y, x).
+        """The features (`N_FEATURES`, y, x).
 
         Parameters
         ----------
         counts : array (component, band, y, x)
         coverage : array (component, y, x)
-            The observed share of each pixel.
+            The observed fraction of each pixel.
         covered : array (band,)
-            The share of each band that the data have.
+            The fraction of each band that the data have.
         model : array (component, band, y, x), optional
             Expected background counts, right up to a smooth factor.
         """
@@ -71,8 +81,8 @@ class Evidence:
         significance = 2 * (np.sqrt(found + _STABLE) - np.sqrt(background + _STABLE))
         observed = covered[:, None, None] * coverage.mean(axis=0)
         bands = (
-            2 * np.sqrt(counts.sum(axis=0) + _STABLE),
-            2 * np.sqrt(expected.sum(axis=0) + _STABLE),
+            stabilised(counts.sum(axis=0)),
+            stabilised(expected.sum(axis=0)),
             np.clip(significance, -CLIP, CLIP),
             observed,
         )

@@ -1,14 +1,22 @@
-"""What a network is shown of a cube: the evidence, patch by patch."""
+"""What a network is shown of a cube: the features, patch by patch."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.features.patch_features import Evidence
+from fermiml.features.patch_features import PatchFeatures
 from fermiml.response import exposure as exposures
 from fermiml.sky.bands import BANDS
 from fermiml.sky.patches import Patches
+
+BATCH = 8  # patches that go through a network together
+
+
+def batch_of(features):
+    """Features of up to `BATCH` patches as one array, filled up with copies of the last one, so
+    that a network always sees the same shape and is built for it once."""
+    return np.array([*features, *[features[-1]] * (BATCH - len(features))])
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,7 @@ class View:
 
     patch: object  # fermiml.sky.patches.Patch
     model: np.ndarray | None  # (component, band, y, x): background, if one was given
-    planes: np.ndarray  # evidence (y, x, plane)
+    features: np.ndarray  # (y, x, feature)
 
 
 class Views:
@@ -44,7 +52,7 @@ class Views:
         self._covered = covered.max(axis=0)
         share = _shares(cube, banded) * covered
         size = self.geoms[0].data_shape[0]
-        self._evidence = Evidence(self._patches.psf, size, share=share, pixel=self.pixel)
+        self._features = PatchFeatures(self._patches.psf, size, share=share, pixel=self.pixel)
         self._models = _background_patches(cube, origin)
 
     def __len__(self):
@@ -53,15 +61,22 @@ class Views:
     def __getitem__(self, number):
         patch = self._patches[number]
         model = None if self._models is None else self._models[number].counts
-        return View(patch, model, self._planes(patch, model, patch.counts))
+        return View(patch, model, self._features_of(patch, model, patch.counts))
 
-    def evidence(self, view, counts):
+    def batches(self):
+        """(numbers, views, features) of `BATCH` patches at a time; see `batch_of`."""
+        for first in range(0, len(self), BATCH):
+            numbers = range(first, min(first + BATCH, len(self)))
+            views = [self[number] for number in numbers]
+            yield numbers, views, batch_of([view.features for view in views])
+
+    def features(self, view, counts):
         """What a view would show if its counts (component, band, y, x) were others."""
-        return self._planes(view.patch, view.model, counts)
+        return self._features_of(view.patch, view.model, counts)
 
-    def _planes(self, patch, model, counts):
-        planes = self._evidence(counts, patch.coverage, self._covered, model)
-        return np.moveaxis(planes, 0, -1)
+    def _features_of(self, patch, model, counts):
+        features = self._features(counts, patch.coverage, self._covered, model)
+        return np.moveaxis(features, 0, -1)
 
     def deepest(self, position):
         """Number of the patch deepest inside which a SkyCoord lies, and its pixel (x, y) there.

@@ -5,7 +5,7 @@ from astropy.coordinates import FK5, SkyCoord
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import COLUMNS
-from fermiml.catalog.ellipses import R68, R95
+from fermiml.catalog.ellipses import R68, R95, error_columns, semi_axes
 from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood.results import REPLACED
 
@@ -34,16 +34,6 @@ _NORMS = ("Prefactor", "norm")
 _CLOSE = 1e-3  # of the range of a parameter: as good as at its end
 
 
-def ellipse(covariance):
-    """Axes (1 sigma) and position angle, north to east (deg), of a covariance (east, north)."""
-    covariance = np.asarray(covariance, float)
-    if covariance.shape != (2, 2) or not np.all(np.isfinite(covariance)):
-        return np.nan, np.nan, np.nan
-    variances, axes = np.linalg.eigh(covariance)
-    minor, major = np.sqrt(np.maximum(variances, 0))
-    return major, minor, float(np.degrees(np.arctan2(*axes[:, 1])) % 180)
-
-
 def places(sources):
     """Positions and 1-sigma ellipses (as crossmatch takes them) of fermipy sources.
 
@@ -57,7 +47,7 @@ def places(sources):
 
 
 def _place(source):
-    major, minor, angle = ellipse(source["pos_cel_cov"])
+    major, minor, angle = _axes(source["pos_cel_cov"])
     known = source["catalog"] if "catalog" in source.data else {}
     if not np.isfinite(major):
         major, minor = (
@@ -71,6 +61,12 @@ def _place(source):
     if size > 0:
         major, minor = (np.hypot(np.nan_to_num(a), size) for a in (major, minor))
     return major, minor, np.nan_to_num(angle)
+
+
+def _axes(covariance):
+    """1-sigma semi-axes and position angle of what fermipy has for a covariance."""
+    covariance = np.asarray(covariance, float)
+    return semi_axes(covariance if covariance.shape == (2, 2) else np.full((2, 2), np.nan))
 
 
 def _number(value):
@@ -124,11 +120,8 @@ def write_place(row, source):
     place = source.skydir.transform_to(FK5())
     row["RAJ2000"], row["DEJ2000"] = place.ra.deg, place.dec.deg
     row["GLON"], row["GLAT"] = place.galactic.l.deg, place.galactic.b.deg
-    major, minor, angle = ellipse(source["pos_cel_cov"])
-    for percent, radius in ((68, R68), (95, R95)):
-        row[f"Conf_{percent}_SemiMajor"] = major * radius
-        row[f"Conf_{percent}_SemiMinor"] = minor * radius
-        row[f"Conf_{percent}_PosAng"] = angle
+    for name, value in error_columns(*_axes(source["pos_cel_cov"])).items():
+        row[name] = value
 
 
 def derived(table, sources, *, extended=None, gti=None):

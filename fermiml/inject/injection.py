@@ -149,8 +149,7 @@ def _fingerprint(cube, detector, settings, known):
     return {
         "settings": chosen,
         "data": content_key(data, away),
-        "network": detector.network.card["sha256"][:20],
-        "localizer": detector.localizer,
+        "network": detector.finder.identity,
         "threshold": detector.threshold,
         "photometry": detector.photometry,
     }

@@ -7,7 +7,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import FK5, SkyCoord
 
-from fermiml.catalog.ellipses import position_angle
+from fermiml.catalog.ellipses import semi_axes
 from fermiml.likelihood.region import NORM
 
 _RING = 2.0  # sigma: the ellipse is that of the surface where -2 ln L has risen by 4, as in 4FGL
@@ -28,10 +28,7 @@ class Place:
 
     def ellipse(self):
         """Semi-major and semi-minor axis at 1 sigma (deg), position angle from north to east."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        minor, major = np.sqrt(np.maximum(values, 0))
-        angle = np.degrees(np.arctan2(vectors[0, 1], vectors[1, 1]))
-        return major, minor, float(position_angle(angle))
+        return tuple(map(float, semi_axes(self.covariance)))
 
 
 def locate(region, source, ts):

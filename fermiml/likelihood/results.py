@@ -6,7 +6,7 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS
 from fermiml.catalog.derive import PARAMETERS, integrals
-from fermiml.catalog.ellipses import R68, R95
+from fermiml.catalog.ellipses import error_columns
 from fermiml.catalog.flags import MLFlag
 
 ENGINE = "gammapy"
@@ -79,11 +79,8 @@ def _write_place(row, place):
         row[name] = np.nan
     row["RAJ2000"], row["DEJ2000"] = np.remainder(place.ra, 360.0), place.dec
     if np.all(np.isfinite(place.covariance)):
-        major, minor, angle = place.ellipse()
-        for percent, radius in ((68, R68), (95, R95)):
-            row[f"Conf_{percent}_SemiMajor"] = major * radius
-            row[f"Conf_{percent}_SemiMinor"] = minor * radius
-            row[f"Conf_{percent}_PosAng"] = angle
+        for name, value in error_columns(*place.ellipse()).items():
+            row[name] = value
 
 
 def _flag(table, rows, cube):

@@ -1,24 +1,85 @@
-"""Networks that find sources in the evidence of a patch; one file for each kind."""
+"""Networks that find sources in the features of a patch; one file for each architecture.
+
+What an architecture is, and how another package adds one: `Architecture`.
+"""
 
 import os
 from functools import cache
-from importlib import import_module
+from typing import Protocol
 
-from fermiml.errors import InputError
+from fermiml.registry import Registry
 
 # What TensorFlow says of its build and of absent GPUs tells a user nothing.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Kind -> module.
-KINDS = {"unek": "unek", "centroid": "centroidnet", "best": "heatmap"}
+ARCHITECTURES = Registry(
+    "fermiml.architectures",
+    "network",
+    {
+        "unek": "fermiml.networks.unek",
+        "centroid": "fermiml.networks.centroidnet",
+        "heatmap": "fermiml.networks.heatmap",
+    },
+)
+_OLD_NAMES = {"best": "heatmap"}  # of fermiml 0.1; recipes and model folders still say so
 
 
-def kind(name):
-    """The module of a kind of network: build, make_targets, make_losses, to_maps."""
-    if name not in KINDS:
-        raise InputError(f"network '{name}' is not known; known are {', '.join(KINDS)}")
+class Architecture(Protocol):
+    """A kind of network that `fermiml train` can build and train, and what its answers mean.
+
+    A module with these names is one. Another package offers its own as an entry point of the group
+    ``fermiml.architectures``.
+
+    Attributes
+    ----------
+    SUMMARY : str
+        One line for `fermiml models`.
+    LOCALIZER : str
+        The localizer that its maps are made for.
+    RADIUS : float
+        Radius (pixels) at which the blobs in its map of probability fall to half their height.
+    OPTIONS : dict
+        The options of the network and their defaults: the section ``architecture`` of a recipe.
+    VECTORS : tuple of str
+        Outputs whose two channels are (dx, dy), and so turn when the sky is turned.
+    """
+
+    SUMMARY: str
+    LOCALIZER: str
+    RADIUS: float
+    OPTIONS: dict
+    VECTORS: tuple
+
+    def check(self, options):
+        """Raise InputError where the values of options (all keys are there) make no network."""
+
+    def build(self, **options):
+        """A keras.Model from features (batch, y, x, plane) to named outputs (batch, y, x, channel).
+
+        Each output is the layer of that name; what lies before is the trunk, which a training
+        can take over from another network (`fermiml train --from`).
+        """
+
+    def make_targets(self, patch, **options):
+        """The targets of a training patch: output name -> (y, x, channel), the last a weight."""
+
+    def make_losses(self, loss=None, **options):
+        """Output name -> loss; `loss` has the name and the options of that of pixels."""
+
+    def to_maps(self, outputs):
+        """Maps (batch, [channel,] y, x) that localizers take, of outputs by name."""
+
+
+def canonical(name):
+    """The name of today of an architecture."""
+    return _OLD_NAMES.get(name, name)
+
+
+def get_architecture(name):
+    """The architecture of a name."""
+    architecture = ARCHITECTURES.load(canonical(name))
     _start_backend()
-    return import_module(f"fermiml.networks.{KINDS[name]}")
+    return architecture
 
 
 @cache

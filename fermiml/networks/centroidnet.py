@@ -5,9 +5,14 @@ import numpy as np
 from fermiml.networks import losses, targets, unet
 
 SUMMARY = "CentroidNet: discs around sources and vectors to their centres"
+OPTIONS = unet.OPTIONS
+VECTORS = ("vector",)
 LOCALIZER = "centroid"
 RADIUS = targets.DISC
 _REACH = 3.5  # pixels, out to which vectors are learned
+
+
+check = unet.check
 
 
 def build(**options):

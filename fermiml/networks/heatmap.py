@@ -5,6 +5,8 @@ import numpy as np
 from fermiml.networks import losses, targets, unet
 
 SUMMARY = "centre heatmap, sub-pixel offsets and strengths"
+OPTIONS = unet.OPTIONS
+VECTORS = ("offset",)
 LOCALIZER = "peaks"
 SIGMA = 1.1  # pixels, of the Gaussian around each centre
 RADIUS = 1.18 * SIGMA  # where the Gaussian falls to half of its height
@@ -12,6 +14,9 @@ POSITIVE = 10.0  # oracle TS
 FAINT = 4.0
 _SURE = 20.0  # oracle TS from which a source counts fully; just above POSITIVE it counts half
 _REACH = 1.6  # pixels around a centre where offset and strength are learned
+
+
+check = unet.check
 
 
 def build(**options):

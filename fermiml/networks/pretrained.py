@@ -14,7 +14,6 @@ from fermiml.networks import arrays, rotations
 from fermiml.yamlfile import read_yaml
 
 DEFAULT = "lat-best"
-_UNET = ("widths", "encoder", "decoder")  # what the U-Net of two networks must have in common
 
 
 @dataclass(frozen=True)
@@ -22,13 +21,14 @@ class Pretrained:
     """A network ready for use, and what is known about it."""
 
     name: str
-    kind: object  # module of fermiml.networks
+    architecture: object  # see fermiml.networks.Architecture
     model: object  # keras.Model
     card: dict
 
-    def maps(self, planes):
-        """Maps for a localizer from evidence (batch, y, x, plane)."""
-        return self.kind.to_maps(rotations.predict(self.model, planes, self.card.get("turns", 1)))
+    def maps(self, features):
+        """Maps for a localizer from features (batch, y, x, plane)."""
+        turns, vectors = self.card.get("turns", 1), self.architecture.VECTORS
+        return self.architecture.to_maps(rotations.predict(self.model, features, turns, vectors))
 
 
 def names():
@@ -54,10 +54,10 @@ def load(name=DEFAULT):
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != content["sha256"]:
         raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 is another)")
-    kind = networks.kind(content["network"])
-    model = kind.build(**architecture(content))
+    architecture = networks.get_architecture(content["network"])
+    model = architecture.build(**options(content))
     arrays.load(weights, model.variables)
-    return Pretrained(folder.name, kind, model, content)
+    return Pretrained(folder.name, architecture, model, content)
 
 
 def save(model, recipe, folder):
@@ -86,27 +86,36 @@ def note(folder, **facts):
 def load_weights(model, recipe, name):
     """Start a training with the weights of another network.
 
-    A network of another kind gives its U-Net, and the heads start anew; so the one U-Net that was
-    trained longest can serve all kinds. One that told no classes gives all but that head.
+    The trunk is taken over, so that the one that was trained longest can serve all kinds; and the
+    heads of a network of the same kind, as far as both have them.
     """
-    other, path = card(name), locate(name) / "weights.npz"
-    if any(other["architecture"].get(key) != recipe["architecture"].get(key) for key in _UNET):
+    content = card(name)
+    other = load(name).model
+    if [v.shape for v in _trunk(other)] != [v.shape for v in _trunk(model)]:
         raise InputError(f"{name}: has another architecture than the recipe")
-    if other["network"] != recipe["network"]:
-        heads = len(model.outputs)
-    else:
-        classes = architecture(recipe).get("classes", False)
-        heads = int(classes and not other["architecture"].get("classes"))
-    new = 2 * heads  # a kernel and a bias each, the last variables
-    arrays.load(path, model.variables[: len(model.variables) - new])
+    pairs = list(zip(_trunk(model), _trunk(other), strict=True))
+    if networks.canonical(content["network"]) == networks.canonical(recipe["network"]):
+        for head in set(model.output_names) & set(other.output_names):
+            pairs += zip(_head(model, head), _head(other, head), strict=True)
+    for mine, theirs in pairs:
+        mine.assign(theirs)
 
 
-def architecture(recipe):
-    """Arguments of the network's `build`."""
-    options = dict(recipe["architecture"])
-    if recipe["network"] != "unek":
-        options.pop("classes", None)
-    return options
+def _trunk(model):
+    """Variables before the heads."""
+    heads = {id(v) for name in model.output_names for v in _head(model, name)}
+    return [v for v in model.variables if id(v) not in heads]
+
+
+def _head(model, name):
+    return model.get_layer(name).variables
+
+
+def options(content):
+    """Options of the network that a recipe or a model folder describes, all of them."""
+    known = networks.get_architecture(content["network"]).OPTIONS
+    given = {key: value for key, value in content["architecture"].items() if key in known}
+    return {**known, **given}
 
 
 def headline(card):
@@ -129,6 +138,11 @@ def describe(name):
     """The card of a network as text."""
     content = card(name)
     return yaml.safe_dump(content, sort_keys=False, width=100).rstrip()
+
+
+def is_known(name):
+    """Whether a name is a shipped network, or a folder with one."""
+    return name in names() or (Path(name).expanduser() / "model.yaml").is_file()
 
 
 def locate(name):

@@ -2,11 +2,21 @@
 
 import numpy as np
 
+from fermiml.errors import InputError
 from fermiml.networks import losses, targets, unet
 
 SUMMARY = "U-Net segmentation: discs around sources"
+OPTIONS = {**unet.OPTIONS, "classes": False}  # classes: tell AGN from PSR, too
+VECTORS = ()
 LOCALIZER = "kmeans"
 RADIUS = targets.DISC
+
+
+def check(options):
+    """Raise InputError where options make no network."""
+    unet.check(options)
+    if not isinstance(options["classes"], bool):
+        raise InputError(f"architecture.classes: {options['classes']!r} is neither true nor false")
 
 
 def build(classes=False, **options):

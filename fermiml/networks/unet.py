@@ -2,16 +2,35 @@
 
 import numpy as np
 
-from fermiml.features.patch_features import CHANNELS, PLANES
+from fermiml.errors import InputError
+from fermiml.features.patch_features import CHANNELS, N_FEATURES
 from fermiml.sky.bands import BANDS
 
-WIDTHS = (20, 48, 96, 160)
-ENCODER = (1, 2, 2, 2)  # convolutions at each scale on the way down
-DECODER = (1, 1, 1)  # and on the way up
+OPTIONS = {
+    "widths": [20, 48, 96, 160],  # channels at each scale
+    "encoder": [1, 2, 2, 2],  # convolutions at each scale on the way down
+    "decoder": [1, 1, 1],  # and on the way up
+    "raw": False,  # ablation: counts and what part is observed, no other features
+}
 
 
-def features(inputs, widths=WIDTHS, encoder=ENCODER, decoder=DECODER, raw=False):
-    """Feature maps at full resolution from the evidence (batch, y, x, plane).
+def check(options):
+    """Raise InputError where options make no U-Net."""
+    for key in ("widths", "encoder", "decoder"):
+        value = options[key]
+        if not isinstance(value, list) or not all(type(v) is int and v > 0 for v in value):
+            raise InputError(f"architecture.{key}: {value!r} is no list of positive integers")
+    scales = len(options["widths"])
+    if len(options["encoder"]) != scales or len(options["decoder"]) != scales - 1:
+        raise InputError(
+            f"architecture: {scales} widths need {scales} encoder and {scales - 1} decoder counts"
+        )
+    if not 2 <= scales <= 5:
+        raise InputError("architecture.widths: between 2 and 5 scales")
+
+
+def trunk(inputs, widths, encoder, decoder, raw):
+    """Maps at full resolution from features (batch, y, x, plane).
 
     With `raw` (an ablation) only counts and the observed share of each band are looked at.
     """
@@ -33,20 +52,20 @@ def features(inputs, widths=WIDTHS, encoder=ENCODER, decoder=DECODER, raw=False)
 
 
 def build(heads, **options):
-    """A model from evidence to named maps of logits or values.
+    """A model from features to named maps of logits or values.
 
     Parameters
     ----------
     heads : dict
         Name to (number of channels, initial value of every pixel).
     options : dict
-        Those of `features`.
+        Those in `OPTIONS`; by default as there.
     """
     import keras
     from keras import layers
 
-    inputs = layers.Input((None, None, PLANES), name="evidence")
-    x = features(inputs, **options)
+    inputs = layers.Input((None, None, N_FEATURES), name="features")
+    x = trunk(inputs, **{**OPTIONS, **options})
     outputs = {
         name: layers.Conv2D(
             channels,
@@ -61,9 +80,9 @@ def build(heads, **options):
 
 
 def _raw_planes():
-    """One for planes of counts and of coverage, zero for all other evidence."""
+    """One for planes of counts and of coverage, zero for all other features."""
     kinds = np.repeat([kind in ("counts", "covered") for kind in CHANNELS], len(BANDS))
-    return np.pad(kinds, (0, PLANES - len(kinds))).astype(np.float32)
+    return np.pad(kinds, (0, N_FEATURES - len(kinds))).astype(np.float32)
 
 
 def _block(x, width, size=3, stride=1):

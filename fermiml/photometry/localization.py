@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import diags, hstack
 
-from fermiml.catalog.ellipses import R68, R95, position_angle
+from fermiml.catalog.ellipses import error_columns, semi_axes
 from fermiml.photometry.group_fit import scaled
 
 _STEP = 0.15  # deg, largest of one iteration
@@ -79,14 +79,6 @@ def widened(covariance, fixed, drop_at):
 
 def ellipses(covariance):
     """Columns of the 68 % and 95 % ellipses of covariances (source, 2, 2; east, north)."""
-    values, vectors = np.linalg.eigh(covariance)
     factor, floor = _SYSTEMATIC
-    minor, major = np.sqrt(np.maximum(values, 0) * factor**2 + floor**2).T
-    long_axis = vectors[:, :, 1]
-    angle = position_angle(np.degrees(np.arctan2(long_axis[:, 0], long_axis[:, 1])))
-    columns = {}
-    for percent, factor in ((68, R68), (95, R95)):
-        columns[f"Conf_{percent}_SemiMajor"] = factor * major
-        columns[f"Conf_{percent}_SemiMinor"] = factor * minor
-        columns[f"Conf_{percent}_PosAng"] = angle
-    return columns
+    major, minor, angle = semi_axes(covariance)
+    return error_columns(np.hypot(factor * major, floor), np.hypot(factor * minor, floor), angle)

@@ -4,7 +4,7 @@ import numpy as np
 from gammapy.maps import WcsNDMap
 from tqdm import tqdm
 
-from fermiml.detect.candidates import BATCH
+from fermiml.detect.finder import heatmap_of
 from fermiml.features.views import Views
 from fermiml.plot import sky, style
 from fermiml.sky.display_geom import canvas
@@ -13,14 +13,15 @@ from fermiml.sky.sphere import vectors_of
 _HALF = 9.5  # deg from its centre, within which a patch has its own sky
 
 
-def plot_overview(cube, catalog, network, figure=None, names=None):
+def plot_overview(cube, catalog, finder, figure=None, names=None):
     """Counts, significance and heatmap of a cube, each with the sources of a catalog.
 
     Parameters
     ----------
     cube : fermiml.SkyCube
     catalog : fermiml.SourceCatalog
-    network : fermiml.networks.pretrained.Pretrained
+    finder : fermiml.detect.finder.Finder
+        One that has a heatmap.
     figure : matplotlib Figure, optional
     names : bool, optional
         Names beside the sources; by default where there are no more than 40.
@@ -38,7 +39,7 @@ def plot_overview(cube, catalog, network, figure=None, names=None):
     names = len(catalog) <= 40 if names is None else names
     sky.plot_counts(cube, catalog, axes[0], names=names)
     sky.plot_counts(cube, catalog, axes[1], kind="significance")
-    plot_heatmap(heatmap(cube, network), axes[2])
+    plot_heatmap(heatmap(cube, finder), axes[2])
     sky.plot_sources(catalog, axes[2], color=style.ORANGE, marker="o")
     return figure
 
@@ -48,20 +49,18 @@ def plot_heatmap(image, ax=None):
     return sky.plot_image(image, ax, vmin=0, vmax=1, cmap="viridis", label="network's score")
 
 
-def heatmap(cube, network):
+def heatmap(cube, finder):
     """A network's probability map of a cube, as a gammapy map on the canvas of `plot_counts`."""
     views, geom = Views(cube), canvas(cube)
     position = geom.get_coord().skycoord
     on_sky = np.isfinite(position.spherical.lon.value)
     position = position[on_sky].transform_to(views.geoms[0].frame)
     vectors, values = vectors_of(position), np.full(on_sky.sum(), np.nan)
-    numbers = range(0, len(views), BATCH)
-    for first in tqdm(numbers, "heatmap", unit="batch", disable=None, delay=2):
-        some = [views[i] for i in range(first, min(first + BATCH, len(views)))]
-        planes = [view.planes for view in some] + [some[-1].planes] * (BATCH - len(some))
-        maps = network.maps(np.array(planes))["probability"]
-        for view, probability in zip(some, maps, strict=False):
-            _put(view.patch, probability, position, vectors, values)
+    with tqdm(total=len(views), desc="heatmap", unit="patch", disable=None, delay=2) as bar:
+        for numbers, seen, features in views.batches():
+            for view, probability in zip(seen, heatmap_of(finder, features), strict=False):
+                _put(view.patch, probability, position, vectors, values)
+            bar.update(len(numbers))
     image = np.full(geom.data_shape, np.nan)
     image[on_sky] = values
     return WcsNDMap(geom, image)

@@ -5,6 +5,8 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from gammapy.estimators.utils import find_peaks
 
+from fermiml.catalog.ellipses import semi_axes
+
 _SMALLEST, _LARGEST = 0.005, 0.3  # deg, 1-sigma errors that a parabola through pixels can tell
 
 
@@ -65,6 +67,5 @@ def _derivatives(values):
 
 def _ellipse(covariance):
     """Semi-axes (deg) at 1 sigma and the position angle of an (east, north) covariance."""
-    size, axes = np.linalg.eigh(covariance)
-    minor, major = np.clip(np.sqrt(np.maximum(size, 0)), _SMALLEST, _LARGEST)
-    return major, minor, np.degrees(np.arctan2(axes[0, 1], axes[1, 1]))
+    major, minor, angle = semi_axes(covariance)
+    return *np.clip([major, minor], _SMALLEST, _LARGEST), angle

@@ -17,7 +17,7 @@ from fermiml import __version__
 from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
-from fermiml.catalog.ellipses import R68, R95
+from fermiml.catalog.ellipses import error_columns
 from fermiml.catalog.positions import equatorial
 from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
@@ -157,11 +157,7 @@ def _catalog(fit, peaks, settings, edges):
     table = {
         "RAJ2000": ra,
         "DEJ2000": dec,
-        "Conf_68_SemiMajor": R68 * peaks["major"],
-        "Conf_68_SemiMinor": R68 * peaks["minor"],
-        "Conf_95_SemiMajor": R95 * peaks["major"],
-        "Conf_95_SemiMinor": R95 * peaks["minor"],
-        "Conf_95_PosAng": peaks["angle"],
+        **error_columns(peaks["major"], peaks["minor"], peaks["angle"]),
         "TS": ts[keep],
         "Npred": counts[keep],
         "SpectrumType": np.full(len(keep), "PowerLaw"),

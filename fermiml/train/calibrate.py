@@ -60,14 +60,13 @@ def calibrate(folder, skies, localizer=None):
     localizer : str, optional
     """
     fields = fields_of(skies)
-    network = pretrained.load(str(folder))
-    detector = SourceDetector(network, localizer=localizer, threshold=0.0)
+    detector = SourceDetector.from_pretrained(str(folder), localizer=localizer, threshold=0.0)
     samples = [
         Sample.of(read_sky(field, background="none"), detector)
-        for field in tqdm(fields, f"calibration of {detector.localizer}", disable=None)
+        for field in tqdm(fields, f"calibration of {detector.finder.localizer}", disable=None)
     ]
     points = {mode: _point(samples, mode) for mode in calibration.MODES}
-    pretrained.note(folder, operating={detector.localizer: points})
+    pretrained.note(folder, operating={detector.finder.localizer: points})
     return points
 
 

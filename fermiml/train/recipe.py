@@ -5,21 +5,15 @@ from pathlib import Path
 
 from fermiml import networks
 from fermiml.errors import InputError
-from fermiml.networks import losses, unet
+from fermiml.networks import losses
 from fermiml.yamlfile import read_settings, refuse_unknown
 
 # Section -> key -> default; `...` for what must be given.
 SCHEMA = {
     "seed": 1,
-    "network": ...,  # unek, centroid or best
+    "network": ...,  # one of fermiml.networks.ARCHITECTURES: unek, centroid, heatmap, ...
     "turns": 1,  # quarter turns of the sky over which the trained network is averaged: 1, 2 or 4
-    "architecture": {
-        "widths": list(unet.WIDTHS),  # channels at each scale
-        "encoder": list(unet.ENCODER),  # convolutions at each scale on the way down
-        "decoder": list(unet.DECODER),  # and on the way up
-        "classes": False,  # unek: tell AGN from PSR, too
-        "raw": False,  # ablation: counts and what part is observed, no other evidence
-    },
+    "architecture": {},  # the options of that network, see its OPTIONS
     "loss": {"name": None, "alpha": 0.5, "gamma": 2.0, "near": 4.0},  # bce, focal or dice
     "training": {
         "fields": ...,  # folders of training fields
@@ -60,18 +54,28 @@ def check(given):
     refuse_unknown(given, SCHEMA, "")
     recipe = copy.deepcopy(SCHEMA)
     for name, value in given.items():
-        if isinstance(SCHEMA[name], dict):
+        if name != "architecture" and isinstance(SCHEMA[name], dict):
             refuse_unknown(value, SCHEMA[name], f"{name}.")
             recipe[name].update(value)
         else:
             recipe[name] = value
     if recipe["network"] is ...:
-        raise InputError(f"network is missing: one of {', '.join(networks.KINDS)}")
+        names = ", ".join(networks.ARCHITECTURES.names())
+        raise InputError(f"network is missing: one of {names}")
     if recipe["training"]["fields"] is ...:
         raise InputError("training.fields is missing: folders that `fermiml simulate` made")
-    networks.kind(recipe["network"])
+    recipe["architecture"] = _architecture(recipe)
     _check_values(recipe)
     return recipe
+
+
+def _architecture(recipe):
+    """All options of the network: the given ones, and the defaults of the others."""
+    network = networks.get_architecture(recipe["network"])
+    refuse_unknown(recipe["architecture"], network.OPTIONS, "architecture.")
+    options = {**copy.deepcopy(network.OPTIONS), **recipe["architecture"]}
+    network.check(options)
+    return options
 
 
 def loss_options(recipe):
@@ -85,7 +89,7 @@ def loss_options(recipe):
 
 def _check_values(recipe):
     loss_options(recipe)
-    training, shape = recipe["training"], recipe["architecture"]
+    training = recipe["training"]
     for key in ("epochs", "patches", "batch", "rate"):
         value = training[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
@@ -94,14 +98,3 @@ def _check_values(recipe):
         raise InputError(f"turns: {recipe['turns']!r} is not 1, 2 or 4")
     if training["precision"] not in PRECISIONS:
         raise InputError(f"training.precision: one of {', '.join(PRECISIONS)}")
-    for key in ("widths", "encoder", "decoder"):
-        value = shape[key]
-        if not isinstance(value, list) or not all(isinstance(v, int) and v > 0 for v in value):
-            raise InputError(f"architecture.{key}: {value!r} is no list of positive integers")
-    scales = len(shape["widths"])
-    if len(shape["encoder"]) != scales or len(shape["decoder"]) != scales - 1:
-        raise InputError(
-            f"architecture: {scales} widths need {scales} encoder and {scales - 1} decoder counts"
-        )
-    if not 2 <= scales <= 5:
-        raise InputError("architecture.widths: between 2 and 5 scales")

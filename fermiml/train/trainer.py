@@ -16,6 +16,7 @@ from fermiml.files import write_text
 from fermiml.networks import arrays, pretrained
 from fermiml.prefetch import ahead
 from fermiml.train.recipe import loss_options
+from fermiml.train.training_patches import TrainingSet
 
 log = logging.getLogger(__name__)
 _AHEAD = 6  # batches that are made before they are needed
@@ -79,17 +80,17 @@ def _compiled(recipe):
 
     keras.utils.set_random_seed(recipe["seed"])
     training = recipe["training"]
-    kind = networks.kind(recipe["network"])
+    architecture = networks.get_architecture(recipe["network"])
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(training["precision"])
     try:
-        model = kind.build(**pretrained.architecture(recipe))
+        model = architecture.build(**recipe["architecture"])
     finally:
         keras.config.set_dtype_policy(before)
     optimizer = keras.optimizers.AdamW(
         training["rate"], weight_decay=training["weight_decay"], global_clipnorm=_CLIP
     )
-    loss = kind.make_losses(loss_options(recipe), **recipe["architecture"])
+    loss = architecture.make_losses(loss_options(recipe), **recipe["architecture"])
     model.compile(optimizer, loss)
     optimizer.build(model.trainable_variables)
     return model, optimizer
@@ -133,14 +134,11 @@ def _measure(model, check):
 
 
 class _Batches:
-    """Batches of evidence and targets."""
+    """Batches of features and targets."""
 
     def __init__(self, recipe, section):
-        from fermiml.features.patch_features import Evidence
-        from fermiml.train.training_patches import TrainingSet
-
         seed = [recipe["seed"], ("training", "selection").index(section)]
-        self._set = TrainingSet(recipe[section]["fields"], seed=seed, evidence=Evidence)
+        self._set = TrainingSet(recipe[section]["fields"], seed=seed)
         self._recipe = recipe
         self._batch = int(recipe["training"]["batch"])
         self.size = int(recipe[section]["patches"])
@@ -149,18 +147,18 @@ class _Batches:
         return max(1, self.size // self._batch)
 
     def batch(self, epoch, number):
-        """(evidence, targets) of a batch of an epoch."""
+        """(features, targets) of a batch of an epoch."""
         first = epoch * self.size + number * self._batch
         examples = [self._example(first + i, epoch) for i in range(self._batch)]
-        evidence, made = zip(*examples, strict=True)
+        features, made = zip(*examples, strict=True)
         targets = {key: np.array([m[key] for m in made], np.float32) for key in made[0]}
-        return np.array(evidence), targets
+        return np.array(features), targets
 
     def _example(self, number, epoch):
-        planes, patch = self._set.example(number, epoch)
-        kind = networks.kind(self._recipe["network"])
-        targets = kind.make_targets(patch, **self._recipe["architecture"])
-        return np.moveaxis(planes, 0, -1), targets
+        features, patch = self._set.example(number, epoch)
+        architecture = networks.get_architecture(self._recipe["network"])
+        targets = architecture.make_targets(patch, **self._recipe["architecture"])
+        return np.moveaxis(features, 0, -1), targets
 
 
 def _read_curve(path, done):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fermiml.errors import InputError
+from fermiml.features.patch_features import PatchFeatures
 from fermiml.response.psf import PSF
 from fermiml.sky.patches import PIXEL
 
@@ -37,7 +38,7 @@ class Randomisation:
 
 
 @dataclass(frozen=True)
-class Patch:
+class TrainingPatch:
     """One training example; pixel positions count from the centre of pixel (0, 0)."""
 
     counts: np.ndarray  # (band, y, x)
@@ -68,12 +69,9 @@ class TrainingSet:
     seed : int or list of int
         Seed of everything that is drawn.
     randomisation : Randomisation
-    evidence : callable, optional
-        Called as ``evidence(psf, size)`` once per field; gives a function of
-        (counts, coverage, covered, model), e.g. `fermiml.features.patch_features.Evidence`.
     """
 
-    def __init__(self, folder, size=128, seed=0, randomisation=None, evidence=None):
+    def __init__(self, folder, size=128, seed=0, randomisation=None):
         folders = [folder] if isinstance(folder, str | Path) else folder
         self.paths = [path for f in folders for path in sorted(Path(f).glob("field_*.npz"))]
         if not self.paths:
@@ -81,7 +79,6 @@ class TrainingSet:
             raise InputError(f"{names}: no training fields (field_*.npz) in there")
         self.size, self.seed = size, seed
         self.randomisation = randomisation or Randomisation()
-        self._evidence = evidence
         self._filters = lru_cache(maxsize=512)(self._make_filter)
         self._load = lru_cache(maxsize=512)(_load)  # 4 MB a field
 
@@ -95,12 +92,12 @@ class TrainingSet:
         return _draw(self._load(self.paths[field]), field, self.size, self.randomisation, rng)
 
     def example(self, number, epoch=0):
-        """(evidence, patch)."""
+        """(features, patch)."""
         patch = self.patch(number, epoch)
         make = self._filters(patch.field, patch.coarse)
         background = None if patch.background is None else patch.background[None]
-        planes = make(patch.counts[None], patch.coverage[None], patch.covered, background)
-        return planes, patch
+        features = make(patch.counts[None], patch.coverage[None], patch.covered, background)
+        return features, patch
 
     def psf(self, field):
         """The PSFs of a field's bands, None where it has none."""
@@ -114,7 +111,7 @@ class TrainingSet:
             step = (np.arange(4) - 1.5) / 4 * coarse * PIXEL
             window = np.hypot(step[:, None], step).ravel()
             psf = [p and p.smeared(window) for p in psf]
-        return self._evidence([psf], self.size)
+        return PatchFeatures([psf], self.size)
 
 
 def _load(path):
@@ -145,7 +142,7 @@ def _draw(field, number, size, options, rng):
     x, y = field["x"] - corner[1], field["y"] - corner[0]
     inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
     x, y = _turn_points(x[inside], y[inside], size, turn, flip)
-    return Patch(
+    return TrainingPatch(
         counts=counts.astype(np.float32),
         expected=expected,
         coverage=coverage.astype(np.float32),

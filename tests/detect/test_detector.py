@@ -13,6 +13,7 @@ from fermiml import InputError, SkyCube, SourceCatalog, SourceDetector
 from fermiml.catalog.flags import MLFlag
 from fermiml.cli.detect import count
 from fermiml.detect import calibration
+from fermiml.detect.finder import HeatmapFinder
 from fermiml.networks.pretrained import Pretrained
 
 OPERATING = {
@@ -21,16 +22,17 @@ OPERATING = {
 }
 
 
-def stub(operating=OPERATING):
-    """The joint significance of the evidence stands for a network."""
-    kind = SimpleNamespace(
+def stub(operating=OPERATING, localizer=None):
+    """The joint significance of the features stands for a network."""
+    architecture = SimpleNamespace(
         LOCALIZER="peaks",
         RADIUS=1.3,
+        VECTORS=(),
         to_maps=lambda out: {"probability": 1 / (1 + np.exp(-np.clip(out["z"] - 6, -30, 30)))},
     )
     model = SimpleNamespace(predict_on_batch=lambda planes: {"z": planes[..., 20]})
     card = {"operating": {"peaks": operating}} if operating else {}
-    return Pretrained("stub", kind, model, card)
+    return HeatmapFinder(Pretrained("stub", architecture, model, card), localizer)
 
 
 def detect(cube, **settings):
@@ -157,7 +159,7 @@ def test_photometry_measures_what_was_put_in(sky, plain):
     assert table.meta["EMIN"] == pytest.approx(500)
 
 
-def test_a_background_that_is_given_enters_the_evidence(sky, read):
+def test_a_background_that_is_given_enters_the_features(sky, read):
     """A flat one changes nothing much."""
     cube = read("wcs.fits")
     plain = detect(cube)
@@ -172,7 +174,7 @@ def test_wrong_settings_are_named():
     with pytest.raises(InputError, match="threshold 2"):
         SourceDetector(stub(), threshold=2)
     with pytest.raises(InputError, match="unknown localizer 'best'"):
-        SourceDetector(stub(), localizer="best")
+        stub(localizer="best")
 
 
 def test_data_below_the_bands_are_refused(tmp_path):
@@ -187,10 +189,11 @@ def test_data_below_the_bands_are_refused(tmp_path):
 
 def test_a_network_that_tells_classes_gives_them_without_photometry(sky, read):
     """The stub's map knows pulsars and others; without such a map there is no class."""
-    network = stub()
-    plain_maps = network.kind.to_maps
-    network.kind.to_maps = lambda out: {**plain_maps(out), "pulsar": 1.0 * (out["z"] % 2 > 1)}
-    detector = SourceDetector(network, photometry=False)
+    finder = stub()
+    architecture = finder.network.architecture
+    plain_maps = architecture.to_maps
+    architecture.to_maps = lambda out: {**plain_maps(out), "pulsar": 1.0 * (out["z"] % 2 > 1)}
+    detector = SourceDetector(finder, photometry=False)
     table = detector.run(read("wcs.fits")).table
     total = sum(table[f"ML_Prob_{name}"] for name in ("AGN", "PSR", "FAKE"))
     assert np.allclose(total, 1)

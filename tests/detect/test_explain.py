@@ -5,7 +5,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from click.testing import CliRunner
 from makers import smallskies as small
-from makers.matchedfilter import MatchedFilter
+from makers.matchedfilter import finder
 
 from fermiml import SourceCatalog
 from fermiml.catalog.columns import BAND_EDGES
@@ -36,7 +36,7 @@ def catalog():
 
 @pytest.fixture(scope="module")
 def explanation(cube, catalog):
-    return explain(catalog.positions[0], Views(cube), MatchedFilter())
+    return explain(catalog.positions[0], Views(cube), finder())
 
 
 def test_the_score_rests_on_the_photons_of_the_source(explanation):
@@ -71,7 +71,7 @@ def test_the_figure_of_a_source_names_it(explanation, catalog):
 
 
 def test_the_heatmap_is_brightest_where_the_sources_are(cube, catalog):
-    image = overview.heatmap(cube, MatchedFilter())
+    image = overview.heatmap(cube, finder())
     values = image.get_by_coord(catalog.positions.galactic)
     assert np.all(values > 0.5)
     assert np.nanmedian(image.data) < 0.05
@@ -86,7 +86,7 @@ def test_a_source_outside_of_the_data_is_refused(cube):
 @pytest.fixture
 def files(cube, catalog, tmp_path, monkeypatch):
     catalog.write(tmp_path / "ml.fits")
-    monkeypatch.setattr(pretrained, "load", lambda name: MatchedFilter())
+    monkeypatch.setattr(pretrained, "load", lambda name: finder().network)
     monkeypatch.setattr("fermiml.cli.plot.read_counts", lambda counts, **options: cube)
     return str(tmp_path / "ml.fits"), str(tmp_path / "counts.fits")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fermiml.features.local_background import SmoothBackground
-from fermiml.features.patch_features import PLANES, Evidence, joint_significance
+from fermiml.features.patch_features import N_FEATURES, PatchFeatures, joint_significance
 from fermiml.response.psf import PSF
 
 SIZE = 128
@@ -40,7 +40,7 @@ def poisson(expected, seed=1):
 @pytest.mark.parametrize("level", [0.02, 0.3, 3.0])
 def test_the_filter_of_pure_noise_is_about_a_unit_normal(level):
     """Mean zero; width one, and less only where there is less than a count within the PSF."""
-    planes = Evidence([PSFS], SIZE)(poisson(flat(level)), FULL, np.ones(5))
+    planes = PatchFeatures([PSFS], SIZE)(poisson(flat(level)), FULL, np.ones(5))
     significance = planes[10:15, 12:-12, 12:-12]
     assert np.all(np.abs(significance.mean(axis=(1, 2))) < 0.2)
     widths = significance.std(axis=(1, 2))
@@ -86,7 +86,7 @@ def test_a_source_is_seen_with_its_significance():
     expected = flat(0.5) + signal
     ts = 2 * np.sum(expected * np.log(expected / 0.5) - signal)
     rows = [
-        Evidence([PSFS], SIZE)(poisson(expected, seed), FULL, np.ones(5))[:, 64, 64]
+        PatchFeatures([PSFS], SIZE)(poisson(expected, seed), FULL, np.ones(5))[:, 64, 64]
         for seed in range(12)
     ]
     mean = np.mean(rows, axis=0)
@@ -97,12 +97,12 @@ def test_a_source_is_seen_with_its_significance():
 def test_an_absent_band_is_zero_and_counts_for_nothing():
     """All its channels, and its share of the joint significance, whatever the counts are."""
     covered = np.array([0, 1, 1, 1, 1.0])
-    make = Evidence([[None, *PSFS[1:]]], SIZE, share=covered[None])
+    make = PatchFeatures([[None, *PSFS[1:]]], SIZE, share=covered[None])
     counts = poisson(flat(1.0))
     planes = make(counts, FULL, covered)
     counts[:, 0] = 0
     again = make(counts, FULL, covered)
-    assert planes.shape == (PLANES, SIZE, SIZE)
+    assert planes.shape == (N_FEATURES, SIZE, SIZE)
     assert np.all(planes[[0, 5, 10, 15]] == 0)
     assert np.all(np.isfinite(planes))
     assert np.array_equal(planes, again)
@@ -122,8 +122,8 @@ def test_components_of_a_good_psf_keep_their_worth():
         third = poisson(flat(0.5) + wide_source, 200 + seed)
         stack = np.concatenate([first, second])
         seen = np.repeat(FULL, 2, 0)
-        both.append(Evidence([PSFS, narrow], SIZE)(stack, seen, np.ones(5))[12, 64, 64])
-        one.append(Evidence([PSFS], SIZE)(first + third, FULL, np.ones(5))[12, 64, 64])
+        both.append(PatchFeatures([PSFS, narrow], SIZE)(stack, seen, np.ones(5))[12, 64, 64])
+        one.append(PatchFeatures([PSFS], SIZE)(first + third, FULL, np.ones(5))[12, 64, 64])
     assert np.mean(both) > 1.15 * np.mean(one)
 
 
@@ -132,6 +132,6 @@ def test_nothing_is_seen_at_the_rim_of_the_data():
     coverage = FULL.copy()
     coverage[:, :, 80:] = 0
     counts = poisson(flat(2.0)) * coverage
-    planes = Evidence([PSFS], SIZE)(counts, coverage, np.ones(5))
+    planes = PatchFeatures([PSFS], SIZE)(counts, coverage, np.ones(5))
     assert np.abs(planes[20]).max() < 6
     assert np.abs(planes[10:15, :, 70:90].mean(axis=(1, 2))).max() < 0.5

@@ -8,11 +8,11 @@ from numpy.testing import assert_allclose
 from pytest import approx
 
 from fermiml.errors import InputError
-from fermiml.localize import DISC, HEATMAP, NAMES, get_localizer
+from fermiml.localize import DISC, HEATMAP, LOCALIZERS, get_localizer
 
 RADIUS = {"disc": DISC, "heatmap": HEATMAP}
 CLUSTERING = ("kmeans", "log", "dbscan", "centroid")
-EVERY = [(name, kind) for name in NAMES for kind in RADIUS]
+EVERY = [(name, kind) for name in LOCALIZERS.names() for kind in RADIUS]
 
 
 def made_up(x, y, height=1.0, kind="disc", shape=(40, 48)):
@@ -80,7 +80,7 @@ def test_a_faint_source_beside_a_bright_one_is_found(name):
     assert_found(result, x, y, 0.6)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LOCALIZERS.names())
 @pytest.mark.parametrize("level", [0.0, 0.05])
 def test_empty_maps_hold_nothing(name, level):
     maps = {
@@ -109,7 +109,7 @@ def test_scores_are_probabilities_and_rank_like_the_heights(name, kind):
     assert_allclose(result[0][order], x[[0, 2, 1]], atol=0.1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LOCALIZERS.names())
 def test_a_crowded_map_is_neither_doubled_nor_thinned(name):
     rng = np.random.default_rng(2)
     grid = np.array([8.0, 18, 28, 38, 48, 58])

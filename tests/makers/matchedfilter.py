@@ -1,4 +1,4 @@
-"""A stand-in for a trained network: the evidence's own joint significance is its score."""
+"""A stand-in for a trained network: the joint significance among the features is its score."""
 
 from types import SimpleNamespace
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from fermiml import SourceCatalog
 from fermiml.detect import candidates
-from fermiml.features.patch_features import PLANES
-from fermiml.localize import get_localizer
+from fermiml.detect.finder import HeatmapFinder
+from fermiml.features.patch_features import N_FEATURES
 
 
 class MatchedFilter:
@@ -15,20 +15,27 @@ class MatchedFilter:
 
     name = "matched-filter"
     card = {"sha256": "0" * 64}  # noqa: RUF012
-    kind = SimpleNamespace(RADIUS=1.0)
+    architecture = SimpleNamespace(LOCALIZER="peaks", RADIUS=1.0)
 
-    def maps(self, planes):
-        return {"probability": 1 / (1 + np.exp(6 - planes[..., PLANES - 3]))}
+    def maps(self, features):
+        return {"probability": 1 / (1 + np.exp(6 - features[..., N_FEATURES - 3]))}
+
+
+def finder(lowest=0.3):
+    return HeatmapFinder(MatchedFilter(), lowest=lowest)
 
 
 class Detector(SimpleNamespace):
     """Has what is used of a SourceDetector."""
 
-    network, localizer, threshold, photometry = MatchedFilter(), "peaks", 0.3, False
+    threshold, photometry = 0.3, False
+
+    @property
+    def finder(self):
+        return finder(self.threshold)
 
     def run(self, cube):
-        locate = get_localizer("peaks")
-        found = candidates.find(cube, self.network, locate, self.threshold)
+        found = candidates.find(cube, self.finder)
         icrs = found.position.icrs
         return SourceCatalog.from_table(
             {"RAJ2000": icrs.ra.deg, "DEJ2000": icrs.dec.deg, "ML_Prob": found.score}

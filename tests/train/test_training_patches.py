@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fermiml.errors import InputError
-from fermiml.features.patch_features import PLANES, Evidence
+from fermiml.features.patch_features import N_FEATURES
 from fermiml.simulate import sky_settings, splits
 from fermiml.train import training_fields
 from fermiml.train.training_patches import Randomisation, TrainingSet
@@ -47,7 +47,7 @@ def test_a_damaged_field_is_set_aside_and_made_anew(tmp_path, monkeypatch, caplo
 
 @pytest.fixture
 def training(folder):
-    return TrainingSet(folder, size=128, seed=1, evidence=Evidence)
+    return TrainingSet(folder, size=128, seed=1)
 
 
 def test_patches_differ_but_can_be_had_again(training):
@@ -100,11 +100,11 @@ def test_ts_follows_exposure_and_bands(folder):
 
 def test_evidence_shows_sources(training, folder):
     """Shape, finite values, and a filter that is high where the brightest source is."""
-    plain = TrainingSet(folder, seed=1, randomisation=as_stored(), evidence=Evidence)
-    evidence, patch = plain.example(0)
-    assert evidence.shape == (PLANES, 128, 128)
-    assert np.all(np.isfinite(evidence))
-    significance = evidence[10:15]
+    plain = TrainingSet(folder, seed=1, randomisation=as_stored())
+    features, patch = plain.example(0)
+    assert features.shape == (N_FEATURES, 128, 128)
+    assert np.all(np.isfinite(features))
+    significance = features[10:15]
     brightest = np.argmax(patch.ts * (np.abs(patch.x - 63) < 50) * (np.abs(patch.y - 63) < 50))
     row, column = round(float(patch.y[brightest])), round(float(patch.x[brightest]))
     around = significance[:, max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
@@ -114,7 +114,7 @@ def test_evidence_shows_sources(training, folder):
 def test_parts_of_the_sky_are_missing_pixels_are_coarse_and_a_background_is_given(folder):
     """No counts beyond the rim; coarse pixels keep the counts; the background is about right."""
     options = Randomisation(rim=1.0, coarse=0.5, given=1.0, absent=0, partial=0)
-    training = TrainingSet(folder, randomisation=options, evidence=Evidence)
+    training = TrainingSet(folder, randomisation=options)
     patches = [training.patch(0, epoch) for epoch in range(12)]
     for patch in patches:
         missing = patch.coverage == 0
