@@ -2,6 +2,8 @@
 
 from importlib import import_module, metadata
 
+from fermiml import moved
+
 __version__ = metadata.version("fermiml")
 __all__ = [
     "FermimlError",
@@ -20,6 +22,8 @@ _WHERE = {
     "SourceCatalog": "fermiml.catalog.catalog",
     "SourceDetector": "fermiml.detect.detector",
 }
+
+moved.install()
 
 
 def __getattr__(name):

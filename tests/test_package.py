@@ -1,11 +1,13 @@
 """The package as it is installed."""
 
 import configparser
+import importlib
 from pathlib import Path
 
 import pytest
 
 import fermiml
+from fermiml import moved
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,3 +33,19 @@ def test_top_level_names_load_on_demand():
         assert getattr(fermiml, name)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = fermiml.nothing
+
+
+@pytest.mark.parametrize("name", moved.MODULES)
+def test_old_names_work_and_warn(name):
+    with pytest.warns(DeprecationWarning, match=f"{name} is {moved.MODULES[name]} now"):
+        old = importlib.reload(importlib.import_module(name))
+    new = importlib.import_module(moved.MODULES[name])
+    public = next(key for key in vars(new) if not key.startswith("_"))
+    assert getattr(old, public) is getattr(new, public)
+
+
+def test_renamed_attributes_have_their_old_names():
+    for (module, old), new in moved.ATTRIBUTES.items():
+        former = next(name for name, now in moved.MODULES.items() if now == module)
+        expected = getattr(importlib.import_module(module), new)
+        assert getattr(importlib.import_module(former), old) is expected
