@@ -44,3 +44,8 @@ def in_one_line(error):
     if is_of_installation(error):
         text = f"a part of the installation is missing or broken ({text}); install fermiml again"
     return text
+
+
+def one_line(error):
+    """Type and message of an error that somebody else's code raised."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

@@ -5,7 +5,7 @@ from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from fermiml.errors import InputError
+from fermiml.errors import InputError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -22,36 +22,53 @@ class Registry:
     own : dict
         Name to ``"module"`` or ``"module:attribute"`` of what comes with fermiml; another package
         cannot take one of these names.
+    needs : sequence of str
+        What a part of another package must have.
+    taken : sequence of str
+        Further names that another package cannot take.
     """
 
-    def __init__(self, group, kind, own):
-        self.group, self.kind, self.own = group, kind, own
+    def __init__(self, group, kind, own=(), needs=(), taken=()):
+        self.group, self.kind, self.own = group, kind, dict(own)
+        self._needs, self._taken = needs, {*self.own, *taken}
 
     def names(self):
         """Names of all parts, fermiml's own first."""
         return [*self.own, *self._others]
 
     def __contains__(self, name):
-        return name in self.own or name in self._others
+        return name in self.names()
 
     def load(self, name):
         """The part of a name."""
-        if name in self.own:
-            module, _, attribute = self.own[name].partition(":")
-            part = import_module(module)
-            return getattr(part, attribute) if attribute else part
-        if name in self._others:
+        self.check(name)
+        if name not in self.own:
             return self._load_other(name)
-        raise InputError(
-            f"unknown {self.kind} {name!r}: known are {', '.join(map(str, self.names()))}"
-        )
+        module, _, attribute = self.own[name].partition(":")
+        part = import_module(module)
+        return getattr(part, attribute) if attribute else part
+
+    def check(self, name):
+        """Raise InputError where there is no such part."""
+        if name not in self:
+            raise InputError(
+                f"unknown {self.kind} {name!r}: known are {', '.join(map(str, self.names()))}"
+            )
+
+    def origin(self, name):
+        """Where a part of another package comes from."""
+        return _origin(self._others[name])
+
+    def problem(self, name, text):
+        """The error that says what is wrong with a part of another package."""
+        return InputError(f"{self.kind} {name!r} of {self.origin(name)} {text}")
 
     @cached_property
     def _others(self):
         """Entry points of other packages by name."""
         found = {}
         for point in entry_points(group=self.group):
-            if point.name in self.own or point.name in found:
+            if point.name in self._taken or point.name in found:
                 _warn_once(f"{_origin(point)} offers a {self.kind} {point.name!r}, "
                            "which exists already; it is ignored")  # fmt: skip
             else:
@@ -59,14 +76,14 @@ class Registry:
         return found
 
     def _load_other(self, name):
-        point = self._others[name]
         try:
-            return point.load()
-        except Exception as error:  # whatever the other package does on import
-            raise InputError(
-                f"{self.kind} {name!r} of {_origin(point)} cannot be loaded: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            part = self._others[name].load()
+        except (Exception, SystemExit) as error:  # whatever the other package does on import
+            raise self.problem(name, f"cannot be loaded: {one_line(error)}") from error
+        missing = [member for member in self._needs if not hasattr(part, member)]
+        if missing:
+            raise self.problem(name, f"lacks {', '.join(missing)}")
+        return part
 
     def loadable(self):
         """(name, part) of all parts; one that cannot be loaded gives one warning that names it."""

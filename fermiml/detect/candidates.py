@@ -7,6 +7,8 @@ from astropy.coordinates import SkyCoord
 from scipy.ndimage import binary_dilation
 from tqdm import tqdm
 
+from fermiml.detect.detections import checked
+from fermiml.detect.finder import label
 from fermiml.detect.merge import merge
 from fermiml.features.views import Views
 from fermiml.prefetch import ahead
@@ -51,7 +53,7 @@ def find(cube, finder, origin=None):
     found, patch, depth = [], [], []
     with tqdm(total=len(views), desc="patches", disable=None, delay=2) as bar:
         for numbers, seen, features in ahead(views.batches(), _AHEAD):
-            detections = finder.find(features)
+            detections = checked(finder.find(features), features, label(finder))
             for number, view, here in zip(numbers, seen, detections, strict=False):
                 own = here[_is_own(here, view.patch)]
                 found.append(_on_sky(own, view.patch.geom, views.pixel))

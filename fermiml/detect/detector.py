@@ -11,7 +11,7 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
 from fermiml.detect import calibration, candidates, classify
-from fermiml.detect.finder import DEFAULT, load_finder
+from fermiml.detect.finder import DEFAULT, label, load_finder
 from fermiml.errors import InputError
 from fermiml.sky.cube import SkyCube
 
@@ -39,7 +39,7 @@ class SourceDetector:
         self.finder = finder
         self._point = finder.operating.get("photometry" if photometry else "score")
         if self._point is None:
-            log.warning("%s was never calibrated: ML_Prob is its score", _name(finder))
+            log.warning("%s was never calibrated: ML_Prob is its score", label(finder))
         self.threshold = self._default_threshold() if threshold is None else threshold
         self.photometry = photometry
         self.origin = origin
@@ -62,7 +62,7 @@ class SourceDetector:
         return cls(load_finder(name, localizer), **settings)
 
     def __repr__(self):
-        return f"<SourceDetector: {_name(self.finder)}, ML_Prob >= {self.threshold:.3g}>"
+        return f"<SourceDetector: {label(self.finder)}, ML_Prob >= {self.threshold:.3g}>"
 
     def run(self, data):
         """Detect sources in a SkyCube, or in anything that `SkyCube.read` takes.
@@ -100,6 +100,7 @@ class SourceDetector:
             classify.add_classes(table, pulsar)
         else:
             table["ML_Prob_FAKE"] = 1 - probability
+        table["ML_Ext_Size"] = found.extent
         table["ML_Model"] = self.finder.name
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)
@@ -114,11 +115,6 @@ class SourceDetector:
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])
-
-
-def _name(finder):
-    """The finder in a message."""
-    return f"{finder.name} with localizer {finder.localizer}" if finder.localizer else finder.name
 
 
 def _positions(found):

@@ -5,12 +5,13 @@ become one together with a localizer (`HeatmapFinder`); a network that answers w
 with a list implements `find` itself.
 """
 
-from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
 
-from fermiml.errors import InputError
+from fermiml.detect import calibration
+from fermiml.detect.detections import Detections
+from fermiml.errors import InputError, one_line
 from fermiml.localize import DISC, get_localizer
 from fermiml.networks import pretrained
 from fermiml.registry import Registry
@@ -18,31 +19,9 @@ from fermiml.registry import Registry
 DEFAULT = pretrained.DEFAULT
 _LOWEST = 0.15  # score below which nothing is looked at
 
-FINDERS = Registry("fermiml.finders", "network", {})  # beside the networks in folders
-
-
-@dataclass(frozen=True)
-class Detections:
-    """What was found in one patch: arrays with one row for each detection.
-
-    Positions count from the centre of pixel (0, 0), x along the last axis. What a finder does not
-    know is None.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    score: np.ndarray  # in (0, 1]: the higher, the more probable
-    covariance: np.ndarray | None = None  # (n, 2, 2) of (x, y), pixels squared
-    pulsar: np.ndarray | None = None  # probability that it is a pulsar, if it is a source
-    extent: np.ndarray | None = None  # radius in pixels; 0 for a point
-    mask: np.ndarray | None = None  # (n, y, x), pixels that belong to it
-
-    def __len__(self):
-        return len(self.x)
-
-    def __getitem__(self, rows):
-        values = (getattr(self, field.name) for field in fields(self))
-        return Detections(*(None if value is None else value[rows] for value in values))
+# Those of other packages; the networks that come with fermiml are folders.
+FINDERS = Registry("fermiml.finders", "network", needs=["__call__"], taken=pretrained.names())
+_MEMBERS = ("find", "name", "localizer", "identity", "operating")
 
 
 class Finder(Protocol):
@@ -54,7 +33,7 @@ class Finder(Protocol):
     Attributes
     ----------
     name : str
-        Stands in the catalog's column ``ML_Model``.
+        The name of the entry point; stands in the catalog's column ``ML_Model``.
     localizer : str
         Stands in ``ML_Localizer``; empty where there is none.
     identity : str
@@ -62,6 +41,10 @@ class Finder(Protocol):
     operating : dict
         Calibration and threshold (``intercept``, ``slopes``, ``threshold``) by mode, ``photometry``
         and ``score``; empty for one that was never calibrated.
+        `fermiml.train.calibrate.operating_points` measures them.
+
+    Optional: ``summary``, one line for `fermiml models`, and ``heatmap(features)``, a map
+    (patch, y, x) of values from 0 to 1 for figures and explanations.
     """
 
     name: str
@@ -131,7 +114,10 @@ class HeatmapFinder:
         return [self._found({name: m[i] for name, m in maps.items()}) for i in range(len(features))]
 
     def _found(self, maps):
-        x, y, score = self._locate(maps, self.lowest, radius=self.network.architecture.RADIUS)
+        found = self._locate(maps, self.lowest, radius=self.network.architecture.RADIUS)
+        if not isinstance(found, tuple) or len(found) != 3:
+            raise InputError(f"localizer {self.localizer!r}: gives no x, y, score")
+        x, y, score = found
         if "pulsar" not in maps:
             return Detections(x, y, score)
         size = maps["pulsar"].shape[0]
@@ -144,22 +130,62 @@ class HeatmapFinder:
 
 
 def load_finder(name=DEFAULT, localizer=None):
-    """A finder by name: a shipped network, the folder of one, or what another package offers."""
-    if name in FINDERS and not pretrained.is_known(name):
-        if localizer is not None:
-            raise InputError(f"localizer {localizer!r}: network {name!r} is used without one")
-        return FINDERS.load(name)()
-    if not pretrained.is_known(name):
+    """A finder by name: a shipped network, what another package offers, or the folder of one."""
+    check_known(name)
+    if name not in FINDERS:
+        return HeatmapFinder(pretrained.load(name), localizer)
+    if localizer is not None:
+        raise InputError(f"localizer {localizer!r}: network {name!r} is used without one")
+    return _of_other_package(name)
+
+
+def check_known(name):
+    """Raise InputError, with all names, where `load_finder` does not know one."""
+    if name not in FINDERS and not pretrained.is_known(name):
         known = ", ".join([*pretrained.names(), *FINDERS.names()])
         raise InputError(
             f"network '{name}' is not known: known are {known}, "
             "or the folder of one that `fermiml train` made"
         )
-    return HeatmapFinder(pretrained.load(name), localizer)
+
+
+def _of_other_package(name):
+    factory = FINDERS.load(name)
+    try:
+        finder = factory()
+    except Exception as error:  # whatever the other package does
+        raise FINDERS.problem(name, f"cannot be made: {one_line(error)}") from error
+    missing = [member for member in _MEMBERS if not hasattr(finder, member)]
+    if missing:
+        raise FINDERS.problem(name, f"lacks {', '.join(missing)}")
+    if finder.name != name:
+        raise FINDERS.problem(name, f"calls itself {finder.name!r}")
+    try:
+        _try(finder.operating)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FINDERS.problem(name, f"operating is wrong: {one_line(error)}") from error
+    return finder
+
+
+def _try(operating):
+    """Use operating points, so that wrong ones show."""
+    for mode, point in operating.items():
+        calibration.probability([0.5], [25.0] if mode == "photometry" else None, point)
+        float(point["threshold"])
+
+
+def label(finder):
+    """The finder in a message."""
+    return f"{finder.name} with localizer {finder.localizer}" if finder.localizer else finder.name
+
+
+def has_heatmap(finder):
+    """Whether a finder has a map to be shown."""
+    return hasattr(finder, "heatmap")
 
 
 def heatmap_of(finder, features):
     """The heatmap (patch, y, x) of a finder that has one, which plots and explanations need."""
-    if not hasattr(finder, "heatmap"):
+    if not has_heatmap(finder):
         raise InputError(f"network {finder.name!r} gives detections only, no map to be shown")
     return finder.heatmap(features)

@@ -20,6 +20,7 @@ LOCALIZERS = Registry(
         "centroid": "fermiml.localize.centroid:locate",
         "peaks": "fermiml.localize.peaks:locate",
     },
+    needs=["__call__"],
 )
 
 

@@ -12,6 +12,9 @@ from fermiml.registry import Registry
 # What TensorFlow says of its build and of absent GPUs tells a user nothing.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+_OLD_NAMES = {"best": "heatmap"}  # of fermiml 0.1; recipes and model folders still say so
+_MEMBERS = ("SUMMARY", "LOCALIZER", "RADIUS", "OPTIONS", "VECTORS",
+            "check", "build", "make_targets", "make_losses", "to_maps")  # fmt: skip
 ARCHITECTURES = Registry(
     "fermiml.architectures",
     "network",
@@ -20,8 +23,9 @@ ARCHITECTURES = Registry(
         "centroid": "fermiml.networks.centroidnet",
         "heatmap": "fermiml.networks.heatmap",
     },
+    needs=_MEMBERS,
+    taken=_OLD_NAMES,
 )
-_OLD_NAMES = {"best": "heatmap"}  # of fermiml 0.1; recipes and model folders still say so
 
 
 class Architecture(Protocol):
