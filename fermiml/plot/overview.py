@@ -4,7 +4,7 @@ import numpy as np
 from gammapy.maps import WcsNDMap
 from tqdm import tqdm
 
-from fermiml.detect.finder import heatmap_of
+from fermiml.detect.finder import has_heatmap, heatmap_of
 from fermiml.features.views import Views
 from fermiml.plot import sky, style
 from fermiml.sky.display_geom import canvas
@@ -21,7 +21,7 @@ def plot_overview(cube, catalog, finder, figure=None, names=None):
     cube : fermiml.SkyCube
     catalog : fermiml.SourceCatalog
     finder : fermiml.detect.finder.Finder
-        One that has a heatmap.
+        Without a heatmap that panel is left out.
     figure : matplotlib Figure, optional
     names : bool, optional
         Names beside the sources; by default where there are no more than 40.
@@ -32,15 +32,18 @@ def plot_overview(cube, catalog, finder, figure=None, names=None):
     """
     geom = canvas(cube)
     wide = geom.is_allsky or geom.data_shape[1] > 1.6 * geom.data_shape[0]
+    number = 3 if has_heatmap(finder) else 2
     if figure is None:
-        figure = style.new_figure(10, 15) if wide else style.new_figure(17, 5)
-    shape = (3, 1) if wide else (1, 3)
-    axes = [figure.add_subplot(*shape, i + 1, projection=geom.wcs) for i in range(3)]
+        size = (10, 5 * number) if wide else (17 * number / 3, 5)
+        figure = style.new_figure(*size)
+    shape = (number, 1) if wide else (1, number)
+    axes = [figure.add_subplot(*shape, i + 1, projection=geom.wcs) for i in range(number)]
     names = len(catalog) <= 40 if names is None else names
     sky.plot_counts(cube, catalog, axes[0], names=names)
     sky.plot_counts(cube, catalog, axes[1], kind="significance")
-    plot_heatmap(heatmap(cube, finder), axes[2])
-    sky.plot_sources(catalog, axes[2], color=style.ORANGE, marker="o")
+    for ax in axes[2:]:
+        plot_heatmap(heatmap(cube, finder), ax)
+        sky.plot_sources(catalog, ax, color=style.ORANGE, marker="o")
     return figure
 
 

@@ -1,5 +1,7 @@
 """`fermiml plot` and what it shows: the views of a network, saliency, spectra."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
@@ -76,6 +78,19 @@ def test_the_heatmap_is_brightest_where_the_sources_are(cube, catalog):
     assert np.all(values > 0.5)
     assert np.nanmedian(image.data) < 0.05
     assert np.isfinite(image.data).all()
+
+
+def test_a_finder_without_a_heatmap_has_no_panel_and_no_explanation(cube, catalog):
+    blind = SimpleNamespace(name="blind")
+    shown = [len(projections(overview.plot_overview(cube, catalog, f))) for f in (finder(), blind)]
+    assert shown == [3, 2]
+    with pytest.raises(InputError, match="network 'blind' gives detections only"):
+        explain(catalog.positions[0], Views(cube), blind)
+
+
+def projections(figure):
+    """The axes that show the sky."""
+    return [ax for ax in figure.axes if hasattr(ax, "wcs")]
 
 
 def test_a_source_outside_of_the_data_is_refused(cube):
