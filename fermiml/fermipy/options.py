@@ -1,13 +1,15 @@
 """The options of `ml_seed`, in fermipy's form: (default, what it is, type)."""
 
+from fermiml.detect.finder import check_known
 from fermiml.errors import InputError
+from fermiml.localize import LOCALIZERS
 from fermiml.yamlfile import refuse_unknown
 
 ML_SEED = {
-    "network": (None, "Network that finds the seeds: a shipped one (see `fermiml models`) or a "
-                "folder of `fermiml train`. By default the best shipped one.", str),
+    "network": (None, "Network that finds the seeds: one of `fermiml models` or a folder of "
+                "`fermiml train`. By default the best shipped one.", str),
     "localizer": (None, "What turns the network's map into positions: kmeans, log, dbscan, "
-                  "centroid or peaks. By default the network's own.", str),
+                  "centroid, peaks, or another package's. By default the network's own.", str),
     "threshold": (None, "Least probability (ML_Prob) of a seed. By default the network's "
                   "95 % purity point.", float),
     "model": (None, "Dictionary defining the spectrum of the seeds. By default a PowerLaw with "
@@ -66,6 +68,9 @@ def check_values(config):
             _check_number(key, value)
         elif type(value) is not kind and not (kind is list and isinstance(value, str)):
             raise InputError(f"ml_seed.{key}: {value!r} is no {kind.__name__}")
+    for key, check in (("network", check_known), ("localizer", LOCALIZERS.check)):
+        if config.get(key) is not None:
+            check(config[key])
     if config.get("compare") not in (None, "find_sources"):
         raise InputError(f"ml_seed.compare: {config['compare']!r} is not known; find_sources is")
 

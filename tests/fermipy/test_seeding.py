@@ -113,6 +113,13 @@ def test_values_that_make_no_sense(wrong):
         options.check_section(wrong)
 
 
+def test_names_that_do_not_exist_are_told_before_the_analysis_is_set_up():
+    with pytest.raises(InputError, match="network 'lat-worst' is not known: known are lat-best"):
+        options.check_section({"network": "lat-worst"})
+    with pytest.raises(InputError, match="unknown localizer 'watershed': known are kmeans"):
+        options.check_section({"localizer": "watershed"})
+
+
 def test_an_empty_section():
     options.check_section({})
     with pytest.raises(InputError, match="ml_seed: expected options, not None"):
