@@ -9,6 +9,7 @@ from tqdm import tqdm
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.detect import calibration
 from fermiml.detect.detector import SourceDetector
+from fermiml.detect.finder import label, load_finder
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics
 from fermiml.networks import pretrained
@@ -59,15 +60,33 @@ def calibrate(folder, skies, localizer=None):
         Fields with truth that `fermiml simulate` made; neither trained on nor tested on.
     localizer : str, optional
     """
+    finder = load_finder(str(folder), localizer)
+    points = operating_points(finder, skies)
+    pretrained.note(folder, operating={finder.localizer: points})
+    return points
+
+
+def operating_points(finder, skies):
+    """Calibration, threshold and completeness of a finder, for its attribute `operating`.
+
+    Parameters
+    ----------
+    finder : fermiml.detect.finder.Finder
+    skies : path
+        As for `calibrate`.
+
+    Returns
+    -------
+    dict
+        By mode, ``photometry`` and ``score``.
+    """
     fields = fields_of(skies)
-    detector = SourceDetector.from_pretrained(str(folder), localizer=localizer, threshold=0.0)
+    detector = SourceDetector(finder, threshold=0.0)
     samples = [
         Sample.of(read_sky(field, background="none"), detector)
-        for field in tqdm(fields, f"calibration of {detector.finder.localizer}", disable=None)
+        for field in tqdm(fields, f"calibration of {label(finder)}", disable=None)
     ]
-    points = {mode: _point(samples, mode) for mode in calibration.MODES}
-    pretrained.note(folder, operating={detector.finder.localizer: points})
-    return points
+    return {mode: _point(samples, mode) for mode in calibration.MODES}
 
 
 def _point(samples, mode):

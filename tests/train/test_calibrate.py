@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from makers import matchedfilter
 
 from fermiml.detect import calibration
 from fermiml.errors import InputError
@@ -65,7 +66,7 @@ def test_the_ts_of_the_photometry_makes_detection_more_complete():
 
 def test_skies_without_truth_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"no simulated fields \(truth.fits\)"):
-        calibrate.calibrate(tmp_path, tmp_path)
+        calibrate.operating_points(matchedfilter.finder(), tmp_path)
     alone = sample(0)
     nothing = calibrate.Sample(*(getattr(alone, name) for name in alone.__dataclass_fields__))
     object.__setattr__(nothing, "real", np.zeros(len(alone.real), bool))
