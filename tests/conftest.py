@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from makers import demonstrations
+from makers import demonstrations, plugins
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +46,16 @@ def demonstration(tmp_path_factory, demo_settings):
         result = CliRunner().invoke(main, ["demo", "-o", str(folder)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return folder, result.output
+
+
+@pytest.fixture(scope="session")
+def installed_plugin(tmp_path_factory):
+    """The folder into which the package of tests/plugin is installed."""
+    return plugins.install(tmp_path_factory.mktemp("plugin"))
+
+
+@pytest.fixture
+def plugin(installed_plugin):
+    """That package is among the installed ones."""
+    with plugins.on_path(installed_plugin):
+        yield installed_plugin

@@ -10,8 +10,8 @@ from fermiml.files import check_new
 @click.command(cls=Command)
 @click.argument("counts", type=click.Path())
 @counts_options
-@click.option("--model", metavar="NAME", help="Network: a shipped one, or a folder. See models.")
-@click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid or peaks.")
+@click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
+@click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid, peaks, ...")
 @click.option(
     "--threshold",
     type=float,

@@ -1,4 +1,4 @@
-"""`fermiml models`: the shipped networks."""
+"""`fermiml models`: the networks that come with fermiml, and those of other packages."""
 
 import click
 
@@ -9,10 +9,12 @@ from fermiml.cli.base import Command
 @click.argument("name", required=False)
 def models(name):
     """List the networks, or show the card of one: training, operating points, performance."""
+    from fermiml.detect.finder import FINDERS, check_known
     from fermiml.networks import get_architecture, pretrained
 
     if name:
-        click.echo(pretrained.describe(name))
+        check_known(name)
+        click.echo(_card(name) if name in FINDERS else pretrained.describe(name))
         return
     for each in pretrained.names():
         card = pretrained.card(each)
@@ -20,3 +22,18 @@ def models(name):
         click.echo(f"{each:<14}{get_architecture(card['network']).SUMMARY}{mark}")
         for line in pretrained.headline(card):
             click.echo(f"{'':<14}{line}")
+    for each, part in FINDERS.loadable():
+        click.echo(f"{each:<13} {getattr(part, 'summary', 'a finder')}, of {FINDERS.origin(each)}")
+
+
+def _card(name):
+    """What is known of the network of another package, as text."""
+    import yaml
+
+    from fermiml.detect.finder import FINDERS, load_finder
+
+    finder = load_finder(name)
+    facts = ("summary", "localizer", "identity", "operating")
+    known = {"origin": FINDERS.origin(name)}
+    known |= {fact: getattr(finder, fact) for fact in facts if hasattr(finder, fact)}
+    return yaml.safe_dump(known, sort_keys=False, width=100).rstrip()
