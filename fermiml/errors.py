@@ -46,6 +46,6 @@ def in_one_line(error):
     return text
 
 
-def one_line(error):
+def type_and_message(error):
     """Type and message of an error that somebody else's code raised."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

@@ -5,7 +5,7 @@ from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from fermiml.errors import InputError, one_line
+from fermiml.errors import InputError, type_and_message
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Registry:
         try:
             part = self._others[name].load()
         except (Exception, SystemExit) as error:  # whatever the other package does on import
-            raise self.problem(name, f"cannot be loaded: {one_line(error)}") from error
+            raise self.problem(name, f"cannot be loaded: {type_and_message(error)}") from error
         missing = [member for member in self._needs if not hasattr(part, member)]
         if missing:
             raise self.problem(name, f"lacks {', '.join(missing)}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from fermiml.detect import calibration
 from fermiml.detect.detections import Detections
-from fermiml.errors import InputError, one_line
+from fermiml.errors import InputError, type_and_message
 from fermiml.localize import DISC, get_localizer
 from fermiml.networks import pretrained
 from fermiml.registry import Registry
@@ -154,7 +154,7 @@ def _of_other_package(name):
     try:
         finder = factory()
     except Exception as error:  # whatever the other package does
-        raise FINDERS.problem(name, f"cannot be made: {one_line(error)}") from error
+        raise FINDERS.problem(name, f"cannot be made: {type_and_message(error)}") from error
     missing = [member for member in _MEMBERS if not hasattr(finder, member)]
     if missing:
         raise FINDERS.problem(name, f"lacks {', '.join(missing)}")
@@ -163,7 +163,7 @@ def _of_other_package(name):
     try:
         _try(finder.operating)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FINDERS.problem(name, f"operating is wrong: {one_line(error)}") from error
+        raise FINDERS.problem(name, f"operating is wrong: {type_and_message(error)}") from error
     return finder
 
 

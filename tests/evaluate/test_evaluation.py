@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from astropy.coordinates import SkyCoord
 from click.testing import CliRunner
 from makers.matchedfilter import Detector, MatchedFilter
 
@@ -16,7 +15,7 @@ from fermiml import SourceCatalog
 from fermiml.cli.main import main
 from fermiml.detect import detector
 from fermiml.errors import InputError
-from fermiml.evaluate import counts_in_cells, methods, panes2021, segmentation, tables
+from fermiml.evaluate import methods, segmentation
 from fermiml.evaluate import plan as configs
 from fermiml.evaluate.benchmark import judge
 from fermiml.evaluate.evaluation import evaluate as run_evaluation
@@ -132,46 +131,6 @@ def test_skies_without_sources_give_a_rate_of_false_ones(folder, entries):
     assert methods.is_empty(judged)
 
 
-def test_the_published_way_takes_the_brightest_source():
-    """A detection between a bright and a faint source has found the bright one; a false one
-    counts at the flux of the nearest."""
-
-    def sky(lon, lat):
-        return SkyCoord(lon, lat, unit="deg", frame="galactic")
-
-    true = sky([10.0, 10.1, 20.0], [40.0, 40.0, 40.0])
-    comparison = SimpleNamespace(
-        true=true, ts=np.array([1.0, 100.0, 50.0]), true_counts=np.ones(3, bool),
-        detected=sky([10.02, 21.0], [40.0, 40.0]), detected_counts=np.ones(2, bool),
-        score=np.array([0.9, 0.8]),
-    )  # fmt: skip
-    truth = SimpleNamespace(table={"S1": np.array([5e-9, 1e-9, 3e-10])})
-    one = SimpleNamespace(comparison=comparison, truth=truth)
-    flux, found, assigned, matched = panes2021._scored(one, "|b|>20", 0.5)
-    assert list(found) == [True, False, False]
-    assert list(flux) == [5e-9, 1e-9, 3e-10]
-    assert list(assigned) == [5e-9, 3e-10]
-    assert list(matched) == [True, False]
-    assert not len(panes2021._scored(one, "|b|<20", 0.5)[0])
-    limits = panes2021.flux_limits([one], 0.5)["|b|>20"]
-    assert (limits["true sources"], limits["detections"]) == (3, 2)
-
-
-def test_numbers_by_cell_are_those_of_true_and_found_sources():
-    rng = np.random.default_rng(1)
-    true = SkyCoord(rng.uniform(0, 40, 400), rng.uniform(20, 40, 400), unit="deg", frame="galactic")
-    one = SimpleNamespace(
-        true=true, ts=np.full(400, 30.0), true_counts=np.ones(400, bool),
-        detected=true[:200], detected_counts=np.ones(200, bool), score=np.linspace(0, 1, 200),
-    )  # fmt: skip
-    result = counts_in_cells.by_cell([one, one], -1.0)
-    assert sum(result["true"]) == 800
-    assert sum(result["predicted"]) == 400
-    assert result["bias"] == pytest.approx(-400 / len(result["true"]))
-    assert result["correlation"] > 0.5
-    assert sum(counts_in_cells.by_cell([one], 0.5)["predicted"]) == 100
-
-
 def test_pixels_of_a_perfect_segmentation(folder):
     """Discs where the sources are: precision and recall of one."""
     sky = read_fields.read_sky(read_fields.fields_of(folder)[0], background="none")
@@ -189,13 +148,6 @@ def test_pixels_of_a_perfect_segmentation(folder):
     assert result["precision"] == pytest.approx([1.0] * len(result["precision"]))
     assert result["recall"] == pytest.approx([1.0] * len(result["recall"]))
     assert segmentation.summary([]) is None
-
-
-def test_tables_of_skies_without_sources():
-    results = {
-        "empty": {"a": {"own fields": {"fields": 1, "false sources per 1000 deg2": {0.5: 2.5}}}}
-    }
-    assert "0.5: 2.50" in tables.markdown(results)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What becomes of seeds in a fermipy analysis: the decisions, and what failures leave behind."""
+"""What becomes of seeds in a fermipy analysis, and what failures leave behind."""
 
 import numpy as np
 import pytest
@@ -7,110 +7,9 @@ from makers import fakefermipy
 
 from fermiml import InputError, SourceCatalog
 from fermiml.catalog.flags import MLFlag
-from fermiml.fermipy import decisions, engine, options, outputs, rows, seeding
-from fermiml.fermipy.find_sources_comparison import side_by_side
+from fermiml.fermipy import engine, options, outputs, rows, seeding
 
 DEFAULTS = {key: value[0] for key, value in options.ML_SEED.items()}
-
-
-def places(*pairs):
-    return SkyCoord(list(pairs), unit="deg")
-
-
-def circles(*radii):
-    return np.array(radii), np.array(radii), np.zeros(len(radii))
-
-
-# --- decisions
-
-
-def test_coincidence_follows_the_ellipse_and_not_only_the_distance():
-    seed, shape = places((10.0, 0.0)), (np.array([0.2]), np.array([0.02]), np.array([90.0]))
-    along, across = places((10.4, 0.0)), places((10.0, 0.4))
-    exact = circles(np.nan)
-    assert decisions.coincident(seed, shape, along, exact, 0.99, 0.05)[0] == 0
-    assert decisions.coincident(seed, shape, across, exact, 0.99, 0.05)[0] == -1
-
-
-def test_coincidence_adds_both_errors_and_takes_the_nearest_in_sigma():
-    seed = places((10.0, 0.0))
-    there = places((10.3, 0.0), (9.8, 0.0), (10.3, 0.1))
-    mine = circles(0.01)
-    assert decisions.coincident(seed, mine, there, circles(0.01, 0.01, 0.01))[0] == -1
-    assert decisions.coincident(seed, mine, there, circles(0.3, 0.01, 0.01))[0] == 0
-    assert decisions.coincident(seed, mine, there, circles(0.3, 0.1, 0.3))[0] == 0
-
-
-def test_a_bright_source_a_little_off_its_tiny_ellipse_is_known():
-    seed, there = places((83.63, 22.01)), places((83.63, 22.07))
-    tiny = circles(0.003)
-    assert decisions.coincident(seed, tiny, there, tiny, 0.99, 0.1)[0] == 0
-    assert decisions.coincident(seed, tiny, there, tiny, 0.99, 0.0)[0] == -1
-
-
-def test_coincidence_of_nothing():
-    nothing = SkyCoord([], [], unit="deg")
-    none = (np.zeros(0),) * 3
-    assert list(decisions.coincident(nothing, none, places((1, 1)), circles(0.1))) == []
-    assert list(decisions.coincident(places((1, 1)), circles(0.1), nothing, none)) == [-1]
-
-
-def test_status_before_the_fit():
-    position = places((0, 0), (0.1, 0), (5, 0), (0, 3), (0, 3.1))
-    known = np.array([-1, -1, -1, 4, -1])
-    status = decisions.first_status(
-        position, [0.6, 0.9, 0.9, 0.9, 0.9], known,
-        inside=np.array([True, True, False, False, True]), min_separation=0.2,
-    )  # fmt: skip
-    # The more probable of two close seeds stays; a known source keeps nobody out.
-    assert list(status) == ["close", "waiting", "outside", "known", "waiting"]
-
-
-def test_batches_come_in_descending_probability():
-    rows_ = decisions.by_probability([0.5, 0.9, 0.7, 0.8, 0.6], np.array([1, 1, 1, 0, 1], bool))
-    assert list(rows_) == [1, 2, 4, 0]
-    assert [list(b) for b in decisions.batches(rows_, 3, 5)] == [[1, 2, 4], [0]]
-    assert [list(b) for b in decisions.batches(rows_, 2, 1)] == [[1, 2]]
-    assert decisions.batches(rows_[:0], 3, 5) == []
-
-
-@pytest.mark.parametrize("ts, kept", [(25.1, True), (24.9, False), (np.nan, False), (-1, False)])
-def test_threshold(ts, kept):
-    assert decisions.keeps(ts, 5.0) == kept
-
-
-def test_search_region():
-    away = np.array([0.1, 1.0, 3.0])
-    assert list(decisions.in_annulus(away, [None, 1.0])) == [True, True, False]
-    assert list(decisions.in_annulus(away, [0.5, None])) == [False, True, True]
-
-
-# --- options
-
-
-def test_a_misspelt_option_is_named_with_the_allowed_ones():
-    with pytest.raises(InputError, match=r"ml_seed\.sqrt_ts_treshold.*sqrt_ts_threshold"):
-        options.check_section({"sqrt_ts_treshold": 4})
-    with pytest.raises(InputError, match=r"bogus.*search_skydir"):
-        options.check_arguments({"bogus": 1})
-    options.check_arguments({"search_skydir": None, "loglevel": 10, "threshold": 0.5})
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"threshold": 1.5},
-        {"max_iter": 0},
-        {"min_separation": -1},
-        {"free_radius": "wide"},
-        {"localize": 1},
-        {"compare": "pgwave"},
-        {"model": "PowerLaw"},
-    ],
-)
-def test_values_that_make_no_sense(wrong):
-    with pytest.raises(InputError, match=f"ml_seed.{next(iter(wrong))}"):
-        options.check_section(wrong)
 
 
 def test_names_that_do_not_exist_are_told_before_the_analysis_is_set_up():
@@ -119,20 +18,6 @@ def test_names_that_do_not_exist_are_told_before_the_analysis_is_set_up():
     with pytest.raises(InputError, match="unknown localizer 'watershed': known are kmeans"):
         options.check_section({"localizer": "watershed"})
 
-
-def test_an_empty_section():
-    options.check_section({})
-    with pytest.raises(InputError, match="ml_seed: expected options, not None"):
-        options.check_section(None)
-
-
-def test_options_are_in_fermipys_form():
-    for default, text, kind in options.ML_SEED.values():
-        assert text.endswith(".") and isinstance(kind, type)
-        assert default is None or type(default) is kind
-
-
-# --- seeds in an analysis
 
 NAMES = [f"S{i}" for i in range(6)]
 
@@ -265,9 +150,6 @@ def test_no_seeds(analysis):
     assert {"ROI_Status", "ROI_Name", "TS"} <= set(result["catalog"].table.colnames)
 
 
-# --- results
-
-
 def test_the_catalog_says_new_or_known(analysis):
     gta = analysis()
     seeds, done, _ = run(gta)
@@ -329,33 +211,6 @@ def test_a_seed_starts_at_the_flux_of_the_photometry():
     assert curved["norm"] == pytest.approx(0.25e-13) and "Index" not in curved
     row["PL_Flux_Density"] = np.nan
     assert seeding.properties(row, None)["Prefactor"] == 1e-13
-
-
-def test_comparison_of_two_searches():
-    network = {
-        "names": ["A", "B", "C"], "position": places((1, 0), (2, 0), (3, 0)),
-        "ts": np.array([30.0, 90.0, 40.0]), "flux": np.ones(3), "time": 3.0, "cpu": 2.0,
-        "loglike": -10.0, "prob": {"A": 0.9},
-    }  # fmt: skip
-    traditional = {
-        "names": ["X", "Y"], "position": places((2.1, 0), (7, 0)),
-        "ts": np.array([88.0, 26.0]), "flux": np.ones(2), "time": 9.0, "cpu": 8.0, "loglike": -12.0,
-    }  # fmt: skip
-    table = side_by_side(network, traditional)
-    assert list(table["found_by"]) == ["both", "ml_seed", "ml_seed", "find_sources"]
-    assert list(table["ml_name"]) == ["B", "C", "A", ""]
-    assert list(table["fs_name"]) == ["X", "", "", "Y"]
-    assert table["separation"][0] == pytest.approx(0.1, rel=1e-3)
-    assert np.isnan(table["ml_ts"][3]) and np.isnan(table["separation"][1])
-    assert (table.meta["TIME_ML"], table.meta["LOGL_FS"]) == (3.0, -12.0)
-
-
-def test_comparison_of_nothing():
-    empty = {
-        "names": [], "position": SkyCoord([], [], unit="deg"), "ts": np.zeros(0),
-        "flux": np.zeros(0), "time": 1.0, "cpu": 1.0, "loglike": 0.0, "prob": {},
-    }  # fmt: skip
-    assert len(side_by_side(empty, empty)) == 0
 
 
 @pytest.mark.parametrize("index", [2.2, 4.999])

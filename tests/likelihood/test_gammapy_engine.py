@@ -13,21 +13,13 @@ from scipy import stats
 from fermiml import InputError, SkyCube, SourceCatalog
 from fermiml.catalog import flags
 from fermiml.catalog.flags import MLFlag
-from fermiml.likelihood import background, gammapy_engine, grouping, measurement, seeds
+from fermiml.likelihood import gammapy_engine, grouping, measurement
 from fermiml.likelihood.datasets import to_datasets
 from fermiml.likelihood.gammapy_engine import fit
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Origin
 
-FOUR = ([98.6, 101.6, 100.0, 100.9], [44.0, 46.1, 43.2, 45.05])
-FLUX = [3e-10, 1e-9, 5e-10, 3e-10]
-INDEX = [2.2, 2.0, 2.5, 2.3]
 FIXED = {"positions": False, "spectra": False}
-
-
-@pytest.fixture(scope="module")
-def sources():
-    return sky.power_laws(*FOUR, FLUX, INDEX)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +48,7 @@ def test_asimov_fit_from_bare_positions_finds_the_truth(sources):
     assert np.all(column(found, "TS") < oracle * 1.005)  # to fit the rest can only cost
     assert np.all(column(found, "TS") > oracle * 0.9)
     np.testing.assert_allclose(column(found, "Flux1000"), sources.flux1000, rtol=0.01)
-    np.testing.assert_allclose(column(found, "PL_Index"), INDEX, atol=0.01)
+    np.testing.assert_allclose(column(found, "PL_Index"), sources.shapes.index, atol=0.01)
     assert found.positions.separation(_truth(sources)).deg.max() < 0.008
     bands = np.asarray(found.table["Flux_Band"])[:, 4:7]
     truth = sources.flux([3e3, 1e4, 3e4, 1e5])
@@ -83,7 +75,8 @@ def test_poisson_sky_is_fitted_within_its_errors(fitted, sources):
     assert np.all(separation < 0.06)
     pull = (column(fitted, "Flux1000") - sources.flux1000) / column(fitted, "Unc_Flux1000")
     assert np.all(np.abs(pull) < 3.5)
-    assert np.all(np.abs(column(fitted, "PL_Index") - INDEX) < 4 * column(fitted, "Unc_PL_Index"))
+    pull = (column(fitted, "PL_Index") - sources.shapes.index) / column(fitted, "Unc_PL_Index")
+    assert np.all(np.abs(pull) < 4)
     assert np.all(np.abs(np.sqrt(column(fitted, "TS")) - np.sqrt(sky.oracle_ts(sources))) < 3.5)
     assert np.all(fitted.table["ML_Flags"] & MLFlag.NOT_CONVERGED == 0)
 
@@ -339,18 +332,6 @@ def test_an_interrupted_run_goes_on(sources, tmp_path, monkeypatch):
     assert len(calls) == 9  # other counts: nothing is taken from the folder
 
 
-def test_groups_hold_every_source_once_and_stay_small():
-    rng = np.random.default_rng(1)
-    lon, lat = rng.uniform(0, 360, 400), np.degrees(np.arcsin(rng.uniform(-1, 1, 400)))
-    found = grouping.groups(sky.power_laws(lon, lat, np.full(400, 1e-9)), np.arange(400), 4.0)
-    core = np.concatenate([g.core for g in found])
-    assert sorted(core) == list(range(400))
-    assert max(len(g.core) for g in found) <= 20
-    for group in found:
-        assert set(group.core) <= set(group.near) <= set(group.inner)
-        assert not set(group.inner) & set(group.frozen)
-
-
 def test_healpix_pixels_give_the_same_ts():
     from gammapy.maps import HpxGeom, HpxNDMap
 
@@ -388,31 +369,6 @@ def test_without_psf_or_exposure_there_is_no_fit(sources):
             fit(sky.seeds(sources), data)
 
 
-def test_the_embedded_background_is_said_loudly(sources, caplog):
-    data = sky.cube(sources)
-    data.components[0].background = None
-    with caplog.at_level(logging.WARNING, "fermiml"):
-        chosen = background.choose(data)
-    assert "NO BACKGROUND IS GIVEN" in caplog.text and "not for publication" in caplog.text
-    (part,) = data.components
-    planes = chosen.planes(part, sky.observation()[0])
-    np.testing.assert_allclose(planes.sum(axis=0).reshape(part.counts.data.shape),
-                               sky.observation()[1], rtol=1e-3)  # fmt: skip
-
-
-def test_backgrounds_that_contradict_or_are_missing(sources, tmp_path):
-    data = sky.cube(sources)
-    with pytest.raises(InputError, match="--background contradicts --galdiff"):
-        background.choose(data, galdiff="gll_iem_v07.fits")
-    data.components[0].background = None
-    with pytest.raises(InputError, match=r"--iso nothing.txt: no such file"):
-        background.choose(data, iso="nothing.txt")
-    wrong = tmp_path / "iso.txt"
-    wrong.write_text("this is no spectrum\n")
-    with pytest.raises(InputError, match="is no isotropic spectrum"):
-        background.choose(data, iso=str(wrong))
-
-
 def test_unknown_settings_and_jobs_are_refused(sources):
     with pytest.raises(InputError, match="jobs is 0"):
         fit(sky.seeds(sources), sky.cube(sources), jobs=0)
@@ -422,93 +378,8 @@ def test_an_empty_catalog_stays_empty(sources):
     assert len(fit(SourceCatalog(), sky.cube(sources))) == 0
 
 
-def test_seeds_start_from_what_is_known():
-    catalog = SourceCatalog.from_table(
-        {"GLON": [1.0, 2.0, 3.0], "GLAT": [4.0, 5.0, 6.0], "Flux1000": [2e-9, np.nan, np.nan],
-         "ML_Flux_Band": [[np.nan] * 5, [1e-8, 1e-9, 5e-10, 1e-10, np.nan], [np.nan] * 5]}
-    )  # fmt: skip
-    start = seeds.seeds_of(catalog)
-    np.testing.assert_allclose(start.flux1000, [2e-9, 1.6e-9, 1e-10], rtol=1e-3)
-
-
-def test_the_frozen_sources_are_those_that_matter():
-    lon = np.array([0.0, 1.0, 9.0, 9.5, 40.0])
-    flux = np.array([1e-10, 1e-10, 1e-11, 1e-8, 1e-6])
-    (group,) = grouping.groups(sky.power_laws(lon, 0 * lon, flux), [0, 1], 4.0)
-    assert list(group.core) == [0, 1] and list(group.inner) == [0, 1]
-    assert 3 in group.frozen and 4 not in group.frozen and 2 not in group.frozen
-
-
 def test_measure_has_the_settings_that_the_fit_takes():
     assert measurement.Settings().positions and measurement.Settings().neighbours == 3.0
-
-
-@pytest.fixture(scope="module")
-def files(sources, tmp_path_factory):
-    """The files of a Poisson sky as the LAT tools write them, and a catalog of two seeds."""
-    from fermiml.simulate import lat_files
-    from fermiml.sky.selection import Selection
-
-    folder = tmp_path_factory.mktemp("fit")
-    seen, expected = sky.observation(width=5.0)
-    data = sky.cube(sources, 4, width=5.0).components[0]
-    cuts = Selection(evclass=128, evtype=3, release="P8R3", irf="P8R3_SOURCE_V3", zenith=(0, 100),
-                     gti=lat_files.survey_gti(10 * sky.YEAR))  # fmt: skip
-    lat_files.counts(folder / "counts.fits", data.counts.data.astype(int), seen.geom, cuts)
-    lat_files.counts(folder / "background.fits", expected, seen.geom, cuts)
-    shifted = sky.observation(width=4.0)
-    lat_files.counts(folder / "other_grid.fits", shifted[1], shifted[0].geom, cuts)
-    sky.seeds(sources[[2, 3]]).write(folder / "seeds.fits")
-    return folder
-
-
-def run(*arguments):
-    from click.testing import CliRunner
-
-    from fermiml.cli.main import main
-
-    return CliRunner().invoke(main, ["fit", *map(str, arguments)])
-
-
-def test_the_command_writes_a_catalog(files, sources):
-    result = run(files / "seeds.fits", files / "counts.fits", "--background",
-                 files / "background.fits", "-o", files / "fit.fits")  # fmt: skip
-    assert result.exit_code == 0, result.output
-    assert "2 of 2 sources fitted" in result.output
-    found = SourceCatalog.read(files / "fit.fits")
-    assert np.all(column(found, "TS") > 25) and np.all(column(found, "Npred") > 10)
-    # The exposure was estimated from the good time, and the rows say so.
-    assert np.all(found.table["ML_Flags"] & MLFlag.EXPOSURE_ESTIMATED)
-    assert not (files / "fit.parts").exists()
-    again = run(files / "seeds.fits", files / "counts.fits", "-o", files / "fit.fits")
-    assert again.exit_code == 2 and "exists already; use --overwrite" in again.output
-
-
-def test_a_folder_that_happens_to_have_the_name_of_the_parts_is_left_alone(files):
-    (files / "mine.parts").mkdir()
-    (files / "mine.parts" / "thesis.tex").write_text("precious")
-    result = run(files / "seeds.fits", files / "counts.fits", "--background",
-                 files / "background.fits", "-o", files / "mine.fits")  # fmt: skip
-    assert result.exit_code == 2 and "mine.parts: holds something else" in result.output
-    assert (files / "mine.parts" / "thesis.tex").read_text() == "precious"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--background", "other_grid.fits"), "the background is on another grid"),
-        (("--galdiff", "nothing.fits"), "nothing.fits: no such file"),
-        (("--engine", "fermipy"), "fermipy"),
-        (("--known", "nothing.fits"), "nothing.fits: no such file"),
-    ],
-)
-def test_bad_input_of_the_command_is_one_line(files, options, message):
-    name, value = options
-    value = value if name == "--engine" else files / value
-    result = run(files / "seeds.fits", files / "counts.fits", name, value, "-o", files / "new.fits")
-    assert result.exit_code == 2 and message in result.output
-    assert result.output.strip().count("\n") == 0
-    assert not (files / "new.fits").exists()
 
 
 def test_a_start_without_flux_is_no_obstacle(sources):
@@ -533,7 +404,9 @@ def test_a_hard_source_of_few_photons_gets_its_place_and_index():
 
 def test_an_index_at_its_bound_is_flagged_and_has_no_error(sources):
     """The flag is that of the last fit: one that the photometry set goes."""
-    mixed = sky.power_laws(*FOUR, [1e-8, 1e-9, 5e-10, 3e-10], [7.0, *INDEX[1:]])
+    mixed = sky.power_laws(
+        sources.lon, sources.lat, [1e-8, 1e-9, 5e-10, 3e-10], [7.0, *sources.shapes.index[1:]]
+    )
     seeds = sky.seeds(mixed)
     seeds.table["ML_Flags"] = np.int16([0, MLFlag.AT_BOUND | MLFlag.EDGE, 0, 0])
     table = fit(seeds, sky.cube(mixed), positions=False, bands=False).table

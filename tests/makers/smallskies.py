@@ -28,6 +28,12 @@ def power_laws(lon, lat, flux, index=2.2, curvature=0.0, exp_index=0.0):
     return Sources.points(lon, lat, flux, shapes, "bll")
 
 
+def four():
+    """Four sources, two of them close to each other."""
+    lon, lat = [98.6, 101.6, 100.0, 100.9], [44.0, 46.1, 43.2, 45.05]
+    return power_laws(lon, lat, [3e-10, 1e-9, 5e-10, 3e-10], [2.2, 2.0, 2.5, 2.3])
+
+
 @cache
 def observation(width=7.0, evtype=3, edges=tuple(EDGES), years=10.0):
     """A field around (LON, LAT), and the expected counts of its diffuse emission."""

@@ -1,9 +1,32 @@
-"""A made-up training field, in the form in which `fermiml simulate` stores them."""
+"""Synthetic training fields, in the form in which `fermiml simulate` stores them."""
 
 import numpy as np
 
+from fermiml.train import recipe
+
 SIZE = 160
 WIDTHS = np.array([0.8, 0.5, 0.3, 0.15, 0.1])  # deg, of the PSF in each band
+
+
+SMALL = {"widths": [4, 8], "encoder": [1, 1], "decoder": [1]}
+
+
+def make_recipe(fields, kind, **changes):
+    """The recipe of a small network that learns a little from the fields in a folder."""
+    given = {
+        "network": kind,
+        "architecture": SMALL,
+        "training": {"fields": [str(fields)], "epochs": 2, "patches": 8, "batch": 4, **changes},
+        "selection": {"fields": [str(fields)], "patches": 4},
+    }
+    return recipe.check(given)
+
+
+def write_fields(folder):
+    """A folder with two training fields."""
+    for number in range(2):
+        write_field(folder / f"field_{number:05d}.npz", seed=number)
+    return folder
 
 
 def write_field(path, seed=1, sources=60):

@@ -14,7 +14,6 @@ from fermiml.errors import InputError
 from fermiml.model import point_sources
 from fermiml.model.observation import Observation
 from fermiml.model.sources import DISK, Shapes, Sources
-from fermiml.photometry.energy_groups import merged_bins
 from fermiml.photometry.measure import measure
 from fermiml.photometry.table import drop_errors_at_bounds
 from fermiml.response import exposure as exposures
@@ -279,14 +278,3 @@ def test_whole_sky_in_regions():
     assert np.all(np.isfinite(table["ML_TS"]))
     assert np.all(table["ML_TS"][:2] > 100)
     assert not np.any(table["ML_Flags"] & MLFlag.EDGE)
-
-
-def test_fine_bins_are_merged_towards_the_edges_of_the_bands():
-    edges = np.geomspace(500, 1e6, 67)
-    bins = merged_bins(edges)
-    cuts = edges[[b.start for b in bins]]
-    assert len(bins) < 16
-    assert bins[0].start == 0
-    assert bins[-1].stop == 66
-    for wanted in (1e3, 2e3, 7e3, 2e4, 1e5):
-        assert np.min(np.abs(np.log(cuts / wanted))) < np.log(edges[1] / edges[0]) / 2 + 1e-6

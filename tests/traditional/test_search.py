@@ -13,7 +13,7 @@ from fermiml.model.sources import Shapes, Sources
 from fermiml.response import exposure, irfs
 from fermiml.response.installed import load_response
 from fermiml.sky.cube import SkyCube
-from fermiml.traditional import map_peaks, search, tsmap
+from fermiml.traditional import search, tsmap
 from fermiml.traditional.norm_fit import NormFit
 
 EDGES = [1000, 2000, 6000, 30000]
@@ -170,19 +170,6 @@ def test_components_add_up():
     one, _ = tsmap.SignificanceMaps([whole], 2.2)([whole.background.data])
     row, column = np.unravel_index(np.argmax(one), one.shape)
     assert both[row, column] == pytest.approx(one[row, column], rel=0.02)
-
-
-def test_parabola_finds_the_place_between_pixels():
-    """A paraboloid of TS: its top and its axes come back exactly."""
-    geom = WcsGeom.create(skydir=(80, 10), npix=(21, 21), binsz=0.1, frame="galactic", proj="ZEA")
-    x, y = np.meshgrid(np.arange(21), np.arange(21))
-    image = WcsNDMap(geom, 10 - 0.5 * ((x - 10.3) / 1.5) ** 2 - 0.5 * ((y - 9.8) / 3) ** 2)
-    table = map_peaks.find(image, 5, 0.5)
-    assert len(table) == 1
-    there = geom.pix_to_coord((10.3, 9.8))
-    assert table["lon"][0] == pytest.approx(there[0].to_value("deg"), abs=1e-3)
-    assert table["lat"][0] == pytest.approx(there[1].to_value("deg"), abs=1e-3)
-    assert table["major"][0] == pytest.approx(2 * table["minor"][0], rel=0.1)
 
 
 def test_the_cache_follows_the_content(cube, catalog, tmp_path, monkeypatch):

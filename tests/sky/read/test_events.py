@@ -1,0 +1,95 @@
+"""Event lists are binned with every event, and cubes of several files are joined."""
+
+import numpy as np
+import pytest
+from makers import latfiles as lat
+from numpy.testing import assert_allclose
+
+from fermiml import InputError, SkyCube
+
+
+def assert_all_counts_found(cube, total):
+    """Bands + remainder = total, exactly."""
+    assert cube.total_counts == total
+    found = sum(b.counts.sum(dtype=float) + b.remainder for b in cube.bands())
+    assert found == total
+
+
+def test_ft1_binning_finds_every_event(tmp_path):
+    events = lat.write_ft1(tmp_path / "ft1.fits")
+    cube = SkyCube.read(tmp_path / "ft1.fits")
+    component = cube.components[0]
+    assert_all_counts_found(cube, len(events["energy"]))
+    edges = component.energy_edges
+    assert_allclose(edges[[0, -1]], [500, 500000])
+    for edge in (1000, 2000, 7000, 20000):
+        assert np.min(np.abs(edges / edge - 1)) < 1e-9
+    assert component.center.separation(lat.CENTER).deg < 0.01
+    assert_allclose(component.mask.sum() * 0.01, np.pi * 25, rtol=0.01)
+
+
+def test_ft1_with_choices(tmp_path):
+    events = lat.write_ft1(tmp_path / "ft1.fits")
+    cube = SkyCube.read(
+        tmp_path / "ft1.fits", center=lat.CENTER, width=4, binsz=0.2, emin=1000, emax=50000,
+        zmax=60, evtype=32, tmax=239557417.0 + 5e7,
+    )  # fmt: skip
+    component = cube.components[0]
+    keep = (events["zenith"] <= 60) & ((events["evtype"] & 32) > 0)
+    keep &= events["time"] <= 239557417.0 + 5e7
+    keep &= (events["energy"] >= 1000) & (events["energy"] <= 50000)
+    near = events["position"].separation(lat.CENTER).deg
+    assert keep[near < 2].sum() * 0.99 <= cube.total_counts <= keep[near < 2.9].sum()
+    assert component.event_types == ("PSF3",)
+    assert component.selection.zenith == (0, 60)
+    assert_allclose(component.selection.good_time, 5e7, rtol=1e-4)
+    assert any("outside" in note for note in component.notes)
+
+
+def test_ft1_is_not_binned_where_events_were_cut_away(tmp_path):
+    lat.write_ft1(tmp_path / "ft1.fits")  # 500 MeV - 500 GeV
+    component = SkyCube.read(tmp_path / "ft1.fits", emin=100, emax=1e6).components[0]
+    assert_allclose(component.energy_edges[[0, -1]], [500, 500000])
+    assert any("nothing is binned outside" in note for note in component.notes)
+
+
+def test_list_of_ft1_files(tmp_path):
+    for number in range(2):
+        events = lat.random_events(seed=number)
+        lat.write_ft1(tmp_path / f"ft1_{number}.fits", events, start=239557417.0 + number * 2e8)
+    (tmp_path / "list.txt").write_text("ft1_0.fits\nft1_1.fits\n")
+    cube = SkyCube.read(f"@{tmp_path / 'list.txt'}")
+    assert_all_counts_found(cube, 8000)
+    assert_allclose(cube.components[0].selection.good_time, 2 * lat.GOOD_TIME)
+
+
+def test_ft1_without_circle_is_masked_outside_the_events(tmp_path):
+    lat.write_ft1(tmp_path / "ft1.fits", circle=False)
+    component = SkyCube.read(tmp_path / "ft1.fits").components[0]
+    assert_allclose(component.mask.sum() * 0.01, np.pi * 25, rtol=0.05)
+    assert any("convex hull" in note for note in component.notes)
+
+
+def test_ft1_of_a_wide_field_becomes_healpix(tmp_path, monkeypatch):
+    monkeypatch.setattr("fermiml.sky.read.events.ALL_SKY_NSIDE", 64)
+    events = lat.random_events(radius=80)
+    lat.write_ft1(tmp_path / "ft1.fits", events, circle=False)
+    cube = SkyCube.read(tmp_path / "ft1.fits")
+    assert cube.components[0].is_healpix
+    assert_all_counts_found(cube, len(events["energy"]))
+
+
+def test_files_with_other_cuts_are_not_merged(tmp_path):
+    lat.write_ft1(tmp_path / "a.fits")
+    lat.write_ft1(tmp_path / "b.fits", listed=lat.cuts(evclass=256))
+    (tmp_path / "list.txt").write_text("a.fits\nb.fits\n")
+    with pytest.raises(InputError, match="evclass is 256"):
+        SkyCube.read(f"@{tmp_path / 'list.txt'}")
+
+
+def test_event_types_that_chose_events_are_not_those_of_the_header(tmp_path, caplog):
+    """Of PSF2 and PSF3 in the file, PSF0 + PSF3 asked for leaves PSF3."""
+    lat.write_ft1(tmp_path / "ft1.fits", listed=lat.cuts(evtype=48))
+    (component,) = SkyCube.read(tmp_path / "ft1.fits", evtype=4 + 32).components
+    assert component.event_types == ("PSF3",)
+    assert "evtype" not in caplog.text
