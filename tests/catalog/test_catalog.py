@@ -4,14 +4,11 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.table import Table
-from hypothesis import given
-from hypothesis import strategies as st
 from makers.catalogs import sample
 
 from fermiml import InputError, SourceCatalog
 from fermiml.catalog import derive
 from fermiml.catalog.columns import COLUMNS
-from fermiml.catalog.ellipses import position_angle
 from fermiml.catalog.flags import MLFlag
 
 
@@ -50,13 +47,6 @@ def test_types_units_and_shapes():
         assert table[column.name].dtype == np.dtype(column.dtype)
         assert (table[column.name].unit or "") == u.Unit(column.unit or "")
         assert table[column.name].shape[1:] == column.shape
-
-
-@given(st.floats(-1000, 1000))
-def test_position_angles_are_those_of_an_axis(angle):
-    folded = position_angle(angle)
-    assert -90 < folded <= 90
-    assert np.isclose(np.sin(np.radians(folded - angle)), 0, atol=1e-9)
 
 
 def test_derived_columns():

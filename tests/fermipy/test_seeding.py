@@ -192,16 +192,6 @@ def test_every_seed_is_a_peak_with_its_fate(analysis):
     assert result["sources"][0] is gta.roi["S0"]
 
 
-@pytest.mark.parametrize("angle", [0.0, 30.0, 90.0, 150.0])
-def test_ellipse_of_a_covariance(angle):
-    turn = np.radians(angle)  # north to east; the covariance is (east, north)
-    axes = np.array([[np.sin(turn), np.cos(turn)], [np.cos(turn), -np.sin(turn)]])
-    covariance = axes.T @ np.diag([0.2**2, 0.05**2]) @ axes
-    major, minor, found = rows.ellipse(covariance)
-    assert (major, minor) == pytest.approx((0.2, 0.05))
-    assert np.cos(np.radians(2 * (found - angle))) == pytest.approx(1)
-
-
 def test_a_seed_starts_at_the_flux_of_the_photometry():
     row = catalog().table[0]
     given = seeding.properties(row, None)
