@@ -24,8 +24,9 @@ RADIUS = 0.3  # deg within which detections of both are one source
 THRESHOLD = 25.0  # TS
 BOTH, ML, TRADITIONAL = FOUND_BY = ("both", "ML", "traditional")
 # False sources per 1000 deg2 of source-free skies with the true diffuse model, measured by
-# benchmarks/likelihood.py (`false`): above a TS in the fit of all maxima, and in the list of
-# traditional detection. None of 4000 deg2 exceeded 25; the last two tell how the tail falls.
+# benchmarks/likelihood/known_truth.py (`false`): above a TS in the fit of all maxima, and in the
+# list of traditional detection. None of 4000 deg2 exceeded 25; the last two show how the tail
+# falls.
 _FALSE_TS, _FALSE_RATE = (9.0, 16.0, 20.0), (51.0, 8.0, 2.0)
 _FALSE_TRADITIONAL = 19.0
 

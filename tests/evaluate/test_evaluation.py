@@ -14,6 +14,7 @@ from makers.matchedfilter import Detector, MatchedFilter
 from fermiml import SourceCatalog
 from fermiml.cli.main import main
 from fermiml.detect import detector
+from fermiml.detect.finder import HeatmapFinder
 from fermiml.errors import InputError
 from fermiml.evaluate import methods, segmentation
 from fermiml.evaluate import plan as configs
@@ -136,15 +137,15 @@ def test_pixels_of_a_perfect_segmentation(folder):
     sky = read_fields.read_sky(read_fields.fields_of(folder)[0], background="none")
 
     class Perfect(MatchedFilter):
-        kind = SimpleNamespace(RADIUS=targets.DISC)
+        architecture = SimpleNamespace(LOCALIZER="peaks", RADIUS=targets.DISC)
+        disc = segmentation._discs(Views(sky.cube)[0].patch, sky)[0].astype(float)
 
-        def maps(self, planes):
-            return {"probability": np.array([self.disc] * len(planes))}
+        def maps(self, features):
+            return {"probability": np.array([self.disc] * len(features))}
 
-    network = Perfect()
-    assert segmentation.is_segmentation(network)
-    network.disc = segmentation._discs(Views(sky.cube)[0].patch, sky)[0].astype(float)
-    result = segmentation.summary([segmentation.count_pixels(network, sky)])
+    finder = HeatmapFinder(Perfect())
+    assert finder.paints_discs
+    result = segmentation.summary([segmentation.count_pixels(finder, sky)])
     assert result["precision"] == pytest.approx([1.0] * len(result["precision"]))
     assert result["recall"] == pytest.approx([1.0] * len(result["recall"]))
     assert segmentation.summary([]) is None
@@ -153,7 +154,7 @@ def test_pixels_of_a_perfect_segmentation(folder):
 @pytest.fixture
 def challenge():
     """The script of the data challenge."""
-    path = Path(__file__).parents[2] / "benchmarks" / "challenge.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "detection" / "challenge.py"
     spec = importlib.util.spec_from_file_location("challenge", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -4,7 +4,7 @@ import astropy.units as u
 import healpy
 import numpy as np
 import pytest
-from astropy.coordinates import SkyCoord, concatenate
+from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 
 from fermiml import SourceCatalog
@@ -166,7 +166,7 @@ def test_an_index_at_its_bound_is_flagged_and_has_no_error(sky):
 def test_nothing_is_found_where_nothing_is(sky):
     rng = np.random.default_rng(5)
     empty = CENTER.spherical_offsets_by(*(rng.uniform(-1.3, 1.3, (2, 12)) * u.deg))
-    table = measure(sky.cube(rng.poisson(sky.expected)), concatenate([sky.places, empty]))
+    table = measure(sky.cube(rng.poisson(sky.expected)), SkyCoord([*sky.places, *empty]))
     low = (table["ML_Flags"] & MLFlag.LOW_TS) > 0
     assert not np.any(low[:4])
     assert np.sum(low[4:]) >= 9
@@ -185,7 +185,7 @@ def test_disks_are_told_from_points():
 
 def test_candidates_outside_get_a_flag_and_no_values(sky):
     outside = SkyCoord([0.0, 52], [0.0, 52], unit="deg", frame="galactic")
-    table = measure(sky.cube(), concatenate([outside, sky.places]))
+    table = measure(sky.cube(), SkyCoord([*outside, *sky.places]))
     assert np.all(table["ML_Flags"][:2] == MLFlag.EDGE)
     assert np.all(np.isnan(table["ML_TS"][:2]))
     assert np.all(table["ML_TS"][2:] > 25)
@@ -204,7 +204,7 @@ def test_masked_pixels_count_for_nothing(sky):
 
 
 def test_twins_are_flagged_and_share_the_flux(sky):
-    twice = concatenate([sky.places, scattered(sky.places[:1], 0.02), sky.places[1:2]])
+    twice = SkyCoord([*sky.places, *scattered(sky.places[:1], 0.02), sky.places[1]])
     table = measure(sky.cube(), twice)
     assert np.all(np.isfinite(table["Flux1000"]))
     blended = (table["ML_Flags"] & MLFlag.BLENDED) > 0
@@ -273,7 +273,7 @@ def test_whole_sky_in_regions():
     complete(component)
     lon, lat = rng.uniform(0, 360, 6), np.degrees(np.arcsin(rng.uniform(-1, 1, 6)))
     real = SkyCoord(*healpy.pix2ang(64, source, lonlat=True), unit="deg", frame="icrs")
-    places = concatenate([real, SkyCoord(lon, lat, unit="deg", frame="icrs")])
+    places = SkyCoord([*real, *SkyCoord(lon, lat, unit="deg", frame="icrs")])
     table = measure(SkyCube([component], "test"), places)
     assert np.all(np.isfinite(table["ML_TS"]))
     assert np.all(table["ML_TS"][:2] > 100)

@@ -1,0 +1,96 @@
+"""Positions and fluxes of detections against a likelihood fit of the same sources.
+
+    python benchmarks/skies.py -o SKIES test
+    python benchmarks/photometry/positions.py lat-best --skies SKIES --cache CACHE [--fields 12]
+
+All detections of a network above its default threshold are fitted as `fermiml fit` does (gammapy),
+given the true diffuse model. What counts are the pairs that the detection makes with true sources
+of oracle TS > 25. CACHE is that of methods.py; what was fitted is kept there, too.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from fermiml.evaluate import benchmark, metrics
+from fermiml.evaluate.methods import Network
+from fermiml.likelihood import gammapy_engine
+from fermiml.simulate.read_fields import fields_of, read_sky
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
+from machine import machine
+
+ZONES = (*metrics.ZONES, None)
+BRIGHT = 50  # oracle TS, above which fluxes are compared
+
+
+def both(network, folder, cache):
+    """Of a field's matches: oracle TS, zones, seconds of the fit, and (offset, sigma, measured
+    flux, its error, true flux) by photometry and by the fit."""
+    sky = read_sky(folder)
+    name = f"test_{folder.name}"
+    detected, _ = network.find(read_sky(folder, background="none"), name)
+    detected = detected.filter(np.asarray(detected.table["ML_Prob"]) >= network.default)
+    fitted, spent = benchmark.kept(
+        cache / f"{name}.fits",
+        lambda: gammapy_engine.fit(detected, sky.cube, jobs=os.cpu_count(), bands=False),
+    )
+    comparison = benchmark.judge(detected, sky).comparison
+    rows = comparison.rows()
+    use = (rows >= 0) & comparison.detected_counts & (sky.ts[rows] > metrics.DETECTABLE)
+    rows = rows[use]
+    true = sky.truth.positions[rows]
+    flux = np.asarray(sky.truth.table["S1"], float)[rows]
+    measured = [_measured(catalog, use, true, flux) for catalog in (detected, fitted)]
+    zones = [metrics.zone_mask(true, zone) for zone in ZONES]
+    return sky.ts[rows], np.array(zones), spent["seconds"], *measured
+
+
+def _measured(catalog, use, true, flux):
+    catalog = catalog.filter(use)
+    offset, sigma = metrics.offsets(catalog.positions, catalog.ellipses(), true)
+    own = [np.asarray(catalog.table[c], float) for c in ("Flux1000", "Unc_Flux1000")]
+    return np.array([offset, sigma, *own, flux])
+
+
+def row(name, ts, measured):
+    """A row of the table."""
+    offset, sigma, *flux = measured
+    pulls = metrics.pulls(*(f[ts > BRIGHT] for f in flux))
+    inside = np.mean(sigma[np.isfinite(sigma)] <= metrics.containment(0.95))
+    return (
+        f"| {name} | {len(ts)} | {np.median(offset):.4f} | {inside:.3f} "
+        f"| {pulls['mean']:+.2f}, {pulls['width']:.2f} |"
+    )
+
+
+def main():
+    """Fit what is missing, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("network")
+    parser.add_argument("--skies", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--fields", type=int, default=12)
+    options = parser.parse_args()
+    network = Network(options.network, options.cache)
+    folders = fields_of(options.skies / "test")[: options.fields]
+    cache = options.cache / f"positions-{options.network}"
+    fields = [both(network, folder, cache) for folder in tqdm(folders, disable=None)]
+    seconds = np.mean([f[2] for f in fields])
+    ts, zones, *measured = (np.concatenate([f[k] for f in fields], axis=-1) for k in (0, 1, 3, 4))
+    print(f"{machine(600)}; {len(fields)} fields, {seconds:.0f} s a fit\n")
+    print("| | matches | median offset (deg) | in the 95 % ellipse | flux pull, TS > 50 |")
+    print("|---|---|---|---|---|")
+    for zone, here in zip(ZONES, zones, strict=True):
+        for how, values in zip(("photometry", "fit"), measured, strict=True):
+            print(row(f"{zone or 'all'}, {how}", ts[here], values[:, here]))
+
+
+if __name__ == "__main__":
+    main()
