@@ -98,6 +98,7 @@ def desk(shown, demo_settings, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", pages_with("python", *SHELL), ids=lambda p: p.stem)
+@pytest.mark.slow
 def test_blocks_run(page, desk, plugin):
     names = {}
     for language, code, is_run in blocks(page):

@@ -10,6 +10,8 @@ from makers import smallskies as sky
 
 from fermiml.likelihood.datasets import to_datasets
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[1] / "docs" / "gammapy_analysis.py"
 
 

@@ -19,6 +19,7 @@ def test_power_law_integrals_have_a_closed_form():
     assert np.allclose(spectra.row_flux("PowerLaw", pars, 1e2, 1e5, 1), energy, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value):RuntimeWarning")  # of gammapy
 def test_fluxes_agree_with_gammapy():
     import astropy.units as u
 

@@ -6,6 +6,8 @@ from click.testing import CliRunner
 from fermiml import SourceCatalog, demo
 from fermiml.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_demo_writes_what_it_says(demonstration):
     folder, output = demonstration

@@ -12,6 +12,8 @@ from fermiml.compare.comparison import compare, false_rate, union
 from fermiml.report import comparison_folder as report
 from fermiml.traditional import search
 
+pytestmark = pytest.mark.slow
+
 LON, LAT = [98.9, 101.0, 100.0], [44.2, 46.0, 45.1]
 EDGES = (1e3, 2e3, 5e3, 2e4, 1e5)
 SIZE = {"width": 5.0, "edges": EDGES}

@@ -93,6 +93,7 @@ def plain(sky, folder):
 
 
 @pytest.mark.parametrize(("angle", "shift"), [(70, 3.3), (310, 4.9)])
+@pytest.mark.slow
 def test_the_tiling_leaves_no_seam(plain, read, angle, shift):
     """Wherever the patches lie, every source is found again at its place, none twice."""
     origin = CENTER.directional_offset_by(angle * u.deg, shift * u.deg)
@@ -133,6 +134,7 @@ def separations_to(position, catalog):
     return catalog.positions.galactic.match_to_catalog_sky(position)[1].deg
 
 
+@pytest.mark.slow
 def test_a_source_free_sky_gives_an_empty_catalog_with_all_columns(tmp_path, folder):
     none = SkyCoord([], [], unit="deg", frame="galactic")
     counts = starfield.binned(*starfield.events(none))
@@ -146,6 +148,7 @@ def test_a_source_free_sky_gives_an_empty_catalog_with_all_columns(tmp_path, fol
     assert "ML_Prob" in catalog.table.colnames
 
 
+@pytest.mark.slow
 def test_photometry_measures_what_was_put_in(sky, plain):
     """Fluxes of the right number of photons, positions within their errors, header."""
     table = plain.table
@@ -159,6 +162,7 @@ def test_photometry_measures_what_was_put_in(sky, plain):
     assert table.meta["EMIN"] == pytest.approx(500)
 
 
+@pytest.mark.slow
 def test_a_background_that_is_given_enters_the_features(sky, read):
     """A flat one changes nothing much."""
     cube = read("wcs.fits")
@@ -187,6 +191,7 @@ def test_data_below_the_bands_are_refused(tmp_path):
         detect(cube)
 
 
+@pytest.mark.slow
 def test_a_network_that_tells_classes_gives_them_without_photometry(sky, read):
     """The stub's map knows pulsars and others; without such a map there is no class."""
     finder = stub()

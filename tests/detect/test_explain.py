@@ -103,6 +103,7 @@ def files(cube, catalog, tmp_path, monkeypatch):
     return str(tmp_path / "ml.fits"), str(tmp_path / "counts.fits")
 
 
+@pytest.mark.slow
 def test_the_command_draws_all_sources_or_one(files, tmp_path, catalog):
     run = CliRunner().invoke
     assert run(main, ["plot", *files], catch_exceptions=False).output.strip().endswith("ml.png")

@@ -192,6 +192,7 @@ def test_an_entry_to_the_challenge_is_scored(challenge, folder, entries, tmp_pat
     assert scores["sets"]["all"]["entry"]["own fields"]["fields"] == 2
 
 
+@pytest.mark.slow
 def test_a_network_is_run_once_in_each_field(folder, tmp_path, monkeypatch):
     """The second time, everything comes from the cache; another background is another method."""
     runs = []

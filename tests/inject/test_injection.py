@@ -72,6 +72,7 @@ def test_the_photons_of_a_source_are_added(cube):
     assert added.sum() == pytest.approx(expected.sum(), abs=4 * np.sqrt(expected.sum()))
 
 
+@pytest.mark.slow
 def test_bright_sources_are_found_and_faint_ones_are_not(result):
     table = result.sources.table
     found, ts = np.asarray(table["Found"], bool), np.asarray(table["TS_Expected"], float)
@@ -85,6 +86,7 @@ def test_bright_sources_are_found_and_faint_ones_are_not(result):
     assert shares == sorted(shares)
 
 
+@pytest.mark.slow
 def test_the_sensitivity_is_the_flux_of_the_threshold(result, depth):
     """Smooth, better for 50 than for 90 %; above it most are found, below it few."""
     half, most = (result.sensitivity[level].data for level in injection.LEVELS)
@@ -141,6 +143,7 @@ def test_rounds_go_on_until_there_are_enough_sources():
     assert [injection.enough(each) for each in (60, 11, 1, 0)] == [10, 19, 50, 50]
 
 
+@pytest.mark.slow
 def test_a_finished_round_is_not_repeated(result, cube, folder):
     """The same call takes everything from the folder; another one is refused."""
 
@@ -154,12 +157,14 @@ def test_a_finished_round_is_not_repeated(result, cube, folder):
         injection.inject(cube, Detector(), folder, injection.Settings(seed=5))
 
 
+@pytest.mark.slow
 def test_false_sources_are_counted_in_the_background_alone(result):
     expected = result.summary["false sources expected"]
     assert 0 <= expected["in the background model alone"] < 20
     assert expected["by ML_Prob"] >= 0
 
 
+@pytest.mark.slow
 def test_everything_is_written(result, folder):
     injection_outputs.write(result, folder)
     names = {path.name for path in folder.iterdir()}
@@ -176,6 +181,7 @@ def test_everything_is_written(result, folder):
     assert f"{len(result.sources)} sources are few for these numbers: take --rounds" in said
 
 
+@pytest.mark.slow
 def test_a_detector_that_finds_nothing(cube, tmp_path):
     """No curve can be fitted, and that is said."""
 

@@ -354,6 +354,7 @@ def test_healpix_pixels_give_the_same_ts():
     assert found.table["TS"][0] == pytest.approx(oracle, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_jobs_in_other_processes_give_the_same(sources, monkeypatch):
     data, catalog = sky.cube(sources, 5), sky.seeds(sources[[0, 1]])
     monkeypatch.setattr(grouping, "_WIDEST", 0.5)

@@ -54,6 +54,7 @@ def test_shipped_networks_find_the_clear_sources(name, folder):
     assert real > 0.8
 
 
+@pytest.mark.slow
 def test_coarse_pixels_leave_the_bright_sources(folder):
     """Pixels of 0.6 deg; those of the whole sky that comes with 3FHL have 0.9."""
     cube = SkyCube.read(folder / "counts.fits", **response(folder))
@@ -70,6 +71,7 @@ def test_coarse_pixels_leave_the_bright_sources(folder):
     assert np.mean(catalog.positions.match_to_catalog_sky(known)[1].deg < 0.5) > 0.9
 
 
+@pytest.mark.slow
 def test_the_default_network_on_the_command_line(folder, tmp_path):
     """Counts in, a catalog with all that an analyst needs out; a second run is refused."""
     output = tmp_path / "ml.fits"

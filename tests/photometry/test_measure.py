@@ -116,6 +116,7 @@ def test_any_pixels(geom):
     assert np.all(found_at(table).separation(sky.places).deg < 0.015)
 
 
+@pytest.mark.slow
 def test_errors_are_those_that_occur(sky):
     rng = np.random.default_rng(2)
     pulls, inside = [], []
@@ -260,6 +261,7 @@ def test_a_field_smaller_than_the_psf():
     assert np.isfinite(table["ML_TS"][0]) and np.all(table["Unc_Flux1000"] > 0)
 
 
+@pytest.mark.slow
 def test_whole_sky_in_regions():
     geom = HpxGeom(64, nest=False, frame="icrs", axes=[axis()])
     rng = np.random.default_rng(7)

@@ -133,6 +133,7 @@ def test_fermipy_reads_the_files(field):
     assert len(roi.sources) == detectable
 
 
+@pytest.mark.slow
 def test_same_seed_same_data(folder, tmp_path):
     """A second run gives the same counts and truth; another seed gives others."""
     settings = {**SETTINGS, "sky": {"centers": [[30, 58]], "width": 8}}
@@ -147,6 +148,7 @@ def test_same_seed_same_data(folder, tmp_path):
     assert np.array_equal(*truth)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(folder, tmp_path, monkeypatch):
     """A field that is complete stays; an unfinished one leaves nothing behind."""
     settings = sky_settings.check(SETTINGS)
@@ -188,6 +190,7 @@ def test_another_simulation_is_not_mixed_in(folder, tmp_path):
         skies.simulate(sky_settings.check(SETTINGS), stranger, overwrite=True)
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_a_simulation(tmp_path):
     """The fields of the old one are gone."""
     small = {"sky": {"centers": [[30, 58], [31, 58]], "width": 3}, "population": {"preset": "none"},
@@ -245,6 +248,7 @@ def test_a_second_run_beside_the_first_is_refused(tmp_path, monkeypatch):
         assert len(result.output.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_several_event_types(tmp_path):
     """One set of files for each component; the truth is that of both together."""
     settings = sky_settings.check(
@@ -267,6 +271,7 @@ def test_several_event_types(tmp_path):
     assert 0.01 * sum(totals) < brightest < sum(totals)
 
 
+@pytest.mark.slow
 def test_a_disk_of_healpix_pixels(tmp_path):
     """A part of the sky in either frame; exposure from the file of another simulation."""
     settings = sky_settings.check(
@@ -286,6 +291,7 @@ def test_a_disk_of_healpix_pixels(tmp_path):
     assert again.total_counts == pytest.approx(first.total_counts, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_whole_sky_in_healpix_pixels(tmp_path):
     """Read as HEALPix, with extended sources in the truth."""
     settings = sky_settings.check(

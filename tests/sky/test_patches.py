@@ -206,6 +206,7 @@ def test_components_with_other_pixels_share_the_patches(tmp_path):
 
 
 @pytest.mark.parametrize("nside", [64, 128])
+@pytest.mark.slow
 def test_coarse_pixels_are_folded_into_the_psf(tmp_path, nside):
     """Point sources anywhere in the pixels: their mean profile in the patch is `patches.psf`."""
     import healpy
@@ -248,6 +249,7 @@ def integral(psf):
     return radii, np.concatenate([[0], np.cumsum(steps)])
 
 
+@pytest.mark.slow
 def test_tiny_pixels_at_a_pole_lose_nothing(tmp_path):
     """A CAR map up to the pole: its last pixels are far smaller than any sample grid."""
     shape = 60, 3600

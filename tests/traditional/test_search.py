@@ -63,6 +63,7 @@ def catalog(cube):
     return search.detect_traditional(cube)
 
 
+@pytest.mark.slow
 def test_the_sources_are_found_where_they_are(catalog):
     """Three bright sources within 0.05 deg, their fluxes within three sigma, and 5 sigma only
     there."""
@@ -88,6 +89,7 @@ def test_a_flux_that_reaches_far_below_the_data_is_not_known(monkeypatch):
         assert np.all(np.isnan(table[name]))
 
 
+@pytest.mark.slow
 def test_ts_is_that_of_the_likelihood(cube, catalog):
     """Taking the source away and fitting everything else anew gives the same TS."""
     place = catalog.positions.galactic
@@ -128,6 +130,7 @@ def test_norms_are_those_of_a_general_minimiser(cube):
     assert mine == pytest.approx(result.x, rel=0.02, abs=0.3)
 
 
+@pytest.mark.slow
 def test_chosen_pixels_are_as_good_as_all():
     """Where the quick test skips pixels there is nothing above 2.5 sigma; elsewhere they agree."""
     cube = make_cube(1, width=3)
@@ -153,6 +156,7 @@ def test_a_psf_table_that_ends_where_the_counts_do_gives_the_same_map():
     assert short == pytest.approx(whole, abs=0.1)
 
 
+@pytest.mark.slow
 def test_components_add_up():
     """Two halves of the data, as two components, are worth as much as the whole."""
     cube = make_cube(1, width=1.3)
@@ -172,6 +176,7 @@ def test_components_add_up():
     assert both[row, column] == pytest.approx(one[row, column], rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_cache_follows_the_content(cube, catalog, tmp_path, monkeypatch):
     """The same input is not searched twice; other counts, background or options are."""
     monkeypatch.setattr(search, "_search", lambda *_: catalog)
@@ -187,6 +192,7 @@ def test_the_cache_follows_the_content(cube, catalog, tmp_path, monkeypatch):
     assert again.table.meta["SECONDS"] == catalog.table.meta["SECONDS"]
 
 
+@pytest.mark.slow
 def test_nothing_found_is_an_empty_catalog():
     """No counts beyond the background: a catalog with all columns and no row."""
     component = make_cube(4, width=3).components[0]

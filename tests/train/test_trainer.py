@@ -19,6 +19,7 @@ def fields(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", networks.ARCHITECTURES.names())
+@pytest.mark.slow
 def test_every_network_is_trained_saved_and_gives_the_same_maps_again(kind, fields, tmp_path):
     folder = trainer.train(make_recipe(fields, kind), tmp_path / "net")
     with (folder / "curve.csv").open() as stream:
@@ -36,6 +37,7 @@ def test_every_network_is_trained_saved_and_gives_the_same_maps_again(kind, fiel
         assert np.array_equal(values, other[name])
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_to_the_same_result(fields, tmp_path, monkeypatch):
     """Stopped after the first epoch and started again: the same weights as in one go."""
     settings = make_recipe(fields, "unek")
@@ -91,6 +93,7 @@ def test_two_trainings_in_one_folder_are_refused(fields, tmp_path):
         trainer.train(settings, tmp_path / "given")
 
 
+@pytest.mark.slow
 def test_training_on_from_other_weights_needs_the_same_architecture(fields, tmp_path):
     first = trainer.train(make_recipe(fields, "unek"), tmp_path / "first")
     settings = make_recipe(fields, "unek", rate=1e-9, warmup=0, weight_decay=0.0)
@@ -124,6 +127,7 @@ def test_the_rate_rises_stays_and_falls():
     assert rate(99) == pytest.approx(0.05)
 
 
+@pytest.mark.slow
 def test_a_raw_network_sees_counts_only(fields, tmp_path):
     """The ablation: the other features change nothing."""
     settings = make_recipe(fields, "unek", epochs=1)

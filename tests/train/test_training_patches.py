@@ -9,6 +9,8 @@ from fermiml.simulate import sky_settings, splits
 from fermiml.train import training_fields
 from fermiml.train.training_patches import Randomisation, TrainingSet
 
+pytestmark = pytest.mark.slow
+
 
 def as_stored(scale=1.0):
     """Nothing is drawn but place, orientation and counts."""
