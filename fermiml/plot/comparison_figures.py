@@ -88,5 +88,5 @@ def _steps(ax, values, **options):
     """How many values lie above each of them."""
     values = np.sort(np.maximum(values[np.isfinite(values)], 1.0))
     number = np.arange(len(values), 0, -1)
-    ax.step(np.concatenate([[1.0], values]), np.concatenate([number[:1], number]), where="pre",
+    ax.step(np.concatenate([[1.0], values]), np.concatenate([[len(values)], number]), where="pre",
             **options)  # fmt: skip

@@ -17,7 +17,8 @@ def canvas(cube):
     radius = some.separation(component.center).deg.max()
     if radius > _WHOLE:
         center = SkyCoord(0, 0, unit="deg", frame="galactic")
-        binsz = max(component.pixel_size / 2, 0.25)
+        # Whole pixels from pole to pole: else gammapy does not see that it is all of the sky.
+        binsz = 180 / round(180 / max(component.pixel_size / 2, 0.25))
         return WcsGeom.create(skydir=center, binsz=binsz, proj="AIT", frame="galactic")
     width = 2 * radius + 2 * component.pixel_size
     binsz = max(component.pixel_size / 2, width / 800)
