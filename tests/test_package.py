@@ -5,6 +5,8 @@ import importlib
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
 
 import fermiml
 from fermiml import moved
@@ -49,3 +51,12 @@ def test_renamed_attributes_have_their_old_names():
         former = next(name for name, now in moved.MODULES.items() if now == module)
         expected = getattr(importlib.import_module(module), new)
         assert getattr(importlib.import_module(former), old) is expected
+
+
+def test_the_hooks_run_a_ruff_that_the_tests_accept():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    version = next(hook["rev"] for hook in hooks if hook["repo"].endswith("ruff-pre-commit"))
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    wanted = (Requirement(line) for line in config["options.extras_require"]["test"].split())
+    assert next(r for r in wanted if r.name == "ruff").specifier.contains(version.removeprefix("v"))
