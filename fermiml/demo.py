@@ -22,7 +22,7 @@ WRITTEN = {
     "overview.png": "counts, significance and the network's heatmap with the sources",
     "compare.html": "the report: open it in a browser",
 }
-_SHOWN = 25.0  # oracle TS of true sources in the table
+_SHOWN = 25.0  # Asimov TS of true sources in the table
 
 
 def run(folder, jobs=1, overwrite=False):

@@ -55,7 +55,7 @@ def test_detect_with_the_finder(found, skies):
     catalog = SourceCatalog.read(found)
     table, truth = catalog.table, SourceCatalog.read(skies / "truth.fits")
     assert set(table["ML_Model"]) == {"joint-peaks"} and set(table["ML_Localizer"]) == {""}
-    bright = truth.filter(truth.table["Inside"] & (truth.table["TS_Oracle"] > 60))
+    bright = truth.filter(truth.table["Inside"] & (truth.table["TS_Asimov"] > 60))
     assert len(bright) == 4 == len(bright.crossmatch(catalog, radius=0.2))
     known = np.isfinite(table["ML_Ext_Size"])  # not of clipped peaks
     assert known.any() and (table["Conf_68_SemiMajor"][known] > 0).all()

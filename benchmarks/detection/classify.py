@@ -1,4 +1,4 @@
-"""Trains the classifier AGN / PSR and compares it with its rivals on skies it did not see.
+"""Trains the classifier AGN / PSR and compares it with simple baselines on skies it did not see.
 
     python benchmarks/detection/classify_sample.py -o SAMPLE
     python benchmarks/detection/classify_sample.py --measure TEST
@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
 SEED = 1
-BINS = (9, 25, 64, 200, 1e9)  # oracle TS
+BINS = (9, 25, 64, 200, 1e9)  # Asimov TS
 TRAIN = ("train", "short")  # folders of the sample
 
 
@@ -41,7 +41,7 @@ def prior():
     return classify.fit_prior(table, np.isin(classes, ("PSR", "MSP")))
 
 
-# --- the rivals ---------------------------------------------------------------------------
+# --- the baselines ---------------------------------------------------------------------------
 
 
 def logistic(columns):
@@ -114,7 +114,7 @@ def ours(train, test):
     return 1 / (1 + np.exp(-model.spectral_logit(test)))
 
 
-RIVALS = {
+BASELINES = {
     "spectral index alone": logistic(index),
     "logistic regression on band fluxes": logistic(band_fluxes),
     "logistic regression on all features": logistic(classify.features),
@@ -144,7 +144,7 @@ def describe(table):
 
 
 def in_bins(ts):
-    """Masks of the sources in each bin of oracle TS, and of those above 64."""
+    """Masks of the sources in each bin of Asimov TS, and of those above 64."""
     return [(ts > low) & (ts <= high) for low, high in [*pairwise(BINS), (64, BINS[-1])]]
 
 
@@ -155,7 +155,7 @@ def report_numbers(pulsar, ts):
 
 
 def report_bins(name, pulsar, probability, ts):
-    """One line of the table: recall of AGN / of pulsars and their mean, by oracle TS."""
+    """One line of the table: recall of AGN / of pulsars and their mean, by Asimov TS."""
     cells = []
     for rows in in_bins(ts):
         agn, psr = recalls(pulsar[rows], probability[rows] > 0.5)
@@ -165,7 +165,7 @@ def report_bins(name, pulsar, probability, ts):
 
 def report_confusion(table, probability, least):
     """Confusion matrix with the real mixture of classes."""
-    rows = np.asarray(table["TS_Oracle"]) > least
+    rows = np.asarray(table["TS_Asimov"]) > least
     pulsar, called = is_pulsar(table)[rows], probability[rows] > 0.5
     print(f"\noracle TS > {least:g}, real mixture: rows true AGN, PSR; columns AGN, PSR")
     for truth in (~pulsar, pulsar):
@@ -192,14 +192,14 @@ def main():
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     train, test = read([options.sample / name for name in TRAIN]), read(options.test)
-    pulsar, ts = is_pulsar(test), np.asarray(test["TS_Oracle"])
+    pulsar, ts = is_pulsar(test), np.asarray(test["TS_Asimov"])
     print(machine(SEED))
     print(f"trained on {describe(train)}, tested on {describe(test)}")
     names = [f"{a:g}-{b:g}" for a, b in pairwise(BINS)]
-    print(f"\n| oracle TS | {' | '.join([*names, '>64'])} |\n|---|{'---|' * (len(names) + 1)}")
+    print(f"\n| Asimov TS | {' | '.join([*names, '>64'])} |\n|---|{'---|' * (len(names) + 1)}")
     report_numbers(pulsar, ts)
-    for name, rival in RIVALS.items():
-        report_bins(name, pulsar, rival(train, test), ts)
+    for name, baseline in BASELINES.items():
+        report_bins(name, pulsar, baseline(train, test), ts)
     final = classify.fit_classifier(train, is_pulsar(train), train["FIELD"], prior(), SEED)
     if options.write:
         final.save(options.write)

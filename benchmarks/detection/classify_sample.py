@@ -13,7 +13,7 @@ the longitudes of the training skies and have one of their diffuse models.
 measures the sources of fields that are there already.
 
 Each field gets a table, class.fits, beside its counts: columns of the photometry, TRUE_CLASS,
-TS_Oracle, and PATCH (band, y, x), the counts of the 7x7 pixels of 0.1 deg around the source.
+TS_Asimov, and PATCH (band, y, x), the counts of the 7x7 pixels of 0.1 deg around the source.
 """
 
 import argparse
@@ -44,7 +44,7 @@ CLASSES = {"bll": 0.25, "fsrq": 0.25, "PSR": 0.25, "MSP": 0.25}
 FLUX = (1.5e-10, 3e-8)  # ph cm-2 s-1, 1-100 GeV
 SLOPE = 1.6  # of dN/dS
 PULSARS = ("PSR", "MSP")
-LEAST = 9.0  # oracle TS
+LEAST = 9.0  # Asimov TS
 HALF = 3  # pixels on each side of a source in its patch
 
 
@@ -102,12 +102,12 @@ def measured(folder):
         folder / "counts.fits", exposure=folder / "bexpmap.fits", psf=folder / "psf.fits"
     )
     truth = SourceCatalog.read(folder / "truth.fits").table
-    seen = (truth["TS_Oracle"] > LEAST) & truth["Inside"] & (truth["Extended_Source_Name"] == "")
+    seen = (truth["TS_Asimov"] > LEAST) & truth["Inside"] & (truth["Extended_Source_Name"] == "")
     truth = truth[seen]
     position = SkyCoord(truth["RAJ2000"], truth["DEJ2000"], unit="deg", frame="fk5")
     table = measure(cube, position)
     table["TRUE_CLASS"] = np.where(np.isin(truth["CLASS1"], PULSARS), "PSR", "AGN")
-    table["TS_Oracle"] = np.asarray(truth["TS_Oracle"], np.float32)
+    table["TS_Asimov"] = np.asarray(truth["TS_Asimov"], np.float32)
     table["PATCH"] = _patches(cube, position)
     return table
 

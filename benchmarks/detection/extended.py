@@ -3,7 +3,7 @@
     python benchmarks/skies.py -o SKIES clumps
     python benchmarks/detection/extended.py SKIES/clumps [--model lat-best]
 
-First the photometry alone: its candidates are all true sources of oracle TS > 9 and all clumps,
+First the photometry alone: its candidates are all true sources of Asimov TS > 9 and all clumps,
 scattered by 0.05 deg; of those that it finds significant (ML_TS > 25) the table says how many it
 flags. Then the network's detections at its default threshold, by what lies within 0.3 deg.
 """
@@ -44,7 +44,7 @@ def objects(folder):
     """A field's cube, and what lies in it: positions, kinds, sizes (deg)."""
     sky = read_sky(folder, background="none")
     cube, truth = sky.cube, sky.truth
-    truth = truth.filter((truth.table["TS_Oracle"] > 9) & truth.table["Inside"])
+    truth = truth.filter((truth.table["TS_Asimov"] > 9) & truth.table["Inside"])
     size = truth.extensions()
     clump, clump_size = clumps_of(folder)
     inside = cube.components[0].observed(clump)

@@ -5,7 +5,7 @@
     python benchmarks/detection/inject_check.py FIELD:INJECTED ... -o docs/figures/inject_check
 
 The completeness that injected sources show is read off at the flux and the place of every true
-AGN of the field (oracle TS does not enter), and compared with what the same detector found of
+AGN of the field (Asimov TS does not enter), and compared with what the same detector found of
 them in the data as they are. True sources are also where injected ones are not put: close to
 other sources. Prints a table in Markdown, draws a figure.
 """

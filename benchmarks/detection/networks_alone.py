@@ -4,7 +4,7 @@
     python benchmarks/detection/networks_alone.py SKIES/selection lat-best lat-unek:dbscan ...
 
 A network is a name or the folder of a training, with ":localizer" if another than its own is
-wanted. Detection: completeness for oracle TS > 25 at 95 % purity. Classes, of matched sources: the
+wanted. Detection: completeness for Asimov TS > 25 at 95 % purity. Classes, of matched sources: the
 area under the ROC curve of the probability of a pulsar, and the balanced accuracy at the cut that
 is best for the other fields (odd and even ones cut each other). Of networks that paint discs, also
 the precision and recall of the painted pixels.
@@ -24,7 +24,7 @@ from fermiml.simulate.read_fields import fields_of, read_sky
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
-BINS = ((25, 64), (64, np.inf))  # oracle TS
+BINS = ((25, 64), (64, np.inf))  # Asimov TS
 CUTS = np.linspace(0.02, 0.98, 49)
 PIXELS = (0.3, 0.5, 0.7)  # thresholds of painted pixels
 
@@ -73,7 +73,7 @@ def report(name, judged):
         ]
         pulsar, share = (np.concatenate(x) for x in zip(*chosen, strict=True))
         area = roc_auc_score(pulsar, share)
-        print(f"  oracle TS {low}-{high:g}: {(~pulsar).sum()} AGN, {pulsar.sum()} pulsars; "
+        print(f"  Asimov TS {low}-{high:g}: {(~pulsar).sum()} AGN, {pulsar.sum()} pulsars; "
               f"ROC area {area:.3f}, balanced accuracy {balanced(chosen):.3f}")  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def known_sources(case, folder, cube):
         observation = Observation.like(component)
         expected = convolve.expect(observation, model) + convolve.expect(observation, flat)
         expected += point_sources.total(observation, sources)
-        ts, _ = point_sources.oracle(observation, sources, expected)
+        ts, _ = point_sources.asimov_ts(observation, sources, expected)
         total += ts[:, component.energy_edges[:-1] > 0.95 * EDGES[0]].sum(axis=1)
     inside = cube.components[0].away_from_edge(position)
     return position[inside], total[inside]

@@ -23,14 +23,14 @@ MATCH = 0.3  # deg
 
 
 def truth_of(positions, truth):
-    """Oracle TS and offset (deg) of the brightest true source within MATCH of each position."""
+    """Asimov TS and offset (deg) of the brightest true source within MATCH of each position."""
     found = []
     for position in positions:
         away = truth.positions.icrs.separation(position).deg
         near = np.flatnonzero(away < MATCH)
         if len(near):
-            row = near[np.argmax(truth.table["TS_Oracle"][near])]
-            found.append((float(truth.table["TS_Oracle"][row]), float(away[row]),
+            row = near[np.argmax(truth.table["TS_Asimov"][near])]
+            found.append((float(truth.table["TS_Asimov"][row]), float(away[row]),
                           float(truth.table["S1"][row])))  # fmt: skip
         else:
             found.append((np.nan, np.nan, np.nan))
@@ -44,11 +44,11 @@ def sources_table(table, truth):
     ml = np.isfinite(table["ml_ra"])
     ra, dec = (np.where(ml, table[f"ml_{c}"], table[f"fs_{c}"]) for c in ("ra", "dec"))
     real = truth_of(SkyCoord(ra, dec, unit="deg"), truth)
-    print("| source | found by | TS, ml_seed | TS, find_sources | oracle TS | flux / true, ml_seed "
+    print("| source | found by | TS, ml_seed | TS, find_sources | Asimov TS | flux / true, ml_seed "
           "| flux / true, find_sources |\n|---|---|---|---|---|---|---|")  # fmt: skip
-    for row, (oracle, _, flux) in zip(table, real, strict=True):
+    for row, (asimov, _, flux) in zip(table, real, strict=True):
         name = row["ml_name"] or row["fs_name"]
-        numbers = [row["ml_ts"], row["fs_ts"], oracle]
+        numbers = [row["ml_ts"], row["fs_ts"], asimov]
         ratios = [row["ml_flux"] / flux, row["fs_flux"] / flux]
         cells = [*(f"{n:.1f}" for n in numbers), *(f"{r:.2f}" for r in ratios)]
         print("| " + " | ".join([name, row["found_by"], *cells]).replace("nan", "-") + " |")
@@ -56,20 +56,20 @@ def sources_table(table, truth):
 
 
 def missed(table, truth, known):
-    """True sources of oracle TS > 25 that are neither in the model nor in a list."""
+    """True sources of Asimov TS > 25 that are neither in the model nor in a list."""
     from astropy.coordinates import SkyCoord
 
-    bright = truth.filter((truth.table["TS_Oracle"] > 25) & truth.table["Inside"])
+    bright = truth.filter((truth.table["TS_Asimov"] > 25) & truth.table["Inside"])
     here = known.positions.icrs
     new = bright.filter([p.separation(here).deg.min() > 0.01 for p in bright.positions.icrs])
-    print(f"\ntrue sources of oracle TS > 25 that are not in the model: {len(new)}")
+    print(f"\ntrue sources of Asimov TS > 25 that are not in the model: {len(new)}")
     for side in ("ml", "fs"):
         rows = table[np.isfinite(table[f"{side}_ra"])]
         there = SkyCoord(rows[f"{side}_ra"], rows[f"{side}_dec"], unit="deg")
         got = [p.separation(there).deg.min() < MATCH for p in new.positions.icrs]
         real = truth_of(there, truth)
         print(f"{side}: {sum(got)} of them; {len(rows)} in its list, "
-              f"{int(np.sum(~(real[:, 0] > 4)))} without a true source of oracle TS > 4, median "
+              f"{int(np.sum(~(real[:, 0] > 4)))} without a true source of Asimov TS > 4, median "
               f"offset {np.nanmedian(real[:, 1]):.3f} deg")  # fmt: skip
 
 

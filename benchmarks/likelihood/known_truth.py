@@ -4,7 +4,7 @@
         -o docs/figures --cache DIR
 
 `isolated`: power laws 2.5 deg apart on a true diffuse model. `skies`: a whole population, the seeds
-are the true sources of oracle TS > 16; those outside the data or within half a degree of their edge
+are the true sources of Asimov TS > 16; those outside the data or within half a degree of their edge
 are in the model as known ones. Seeds of both are moved by 0.03 deg and everything is free. `noise`:
 a fixed position, fixed shape, norm >= 0, no source. `false`: maxima of a TS map of source-free
 skies as seeds. `speed`: time against the number of seeds. Fields are simulated with 500 MeV-1 TeV,
@@ -104,7 +104,7 @@ def skies(cache):
                 field, bright, rng = prepare(center)
                 truth = fields.true_catalog([field], bright)
                 near_edge = near_the_edge(truth, field.observation.geom)
-                detectable = np.asarray(truth.table["TS_Oracle"], float) > 16
+                detectable = np.asarray(truth.table["TS_Asimov"], float) > 16
                 _fit(path, field, truth[detectable & ~near_edge], rng, truth[near_edge])
 
 
@@ -163,7 +163,7 @@ def _compare(true, found):
     major, minor = (np.asarray(f[f"Conf_95_{n}"], float) for n in ("SemiMajor", "SemiMinor"))
     index, error = _index(f)
     return {
-        "oracle": np.array(t["TS_Oracle"], float),
+        "asimov": np.array(t["TS_Asimov"], float),
         "ts": np.array(f["TS"], float),
         "flux_pull": np.array((f["Flux1000"] - t["Flux1000"]) / f["Unc_Flux1000"], float),
         "flux_ratio": np.array(f["Flux1000"] / t["Flux1000"], float),
@@ -255,9 +255,9 @@ def speed(cache):
     field, bright, rng = prepare((100, 45), width=24.0)
     cube = cube_of(field, rng)
     truth = fields.true_catalog([field], bright)
-    detectable = np.asarray(truth.table["TS_Oracle"], float) > 9
+    detectable = np.asarray(truth.table["TS_Asimov"], float) > 9
     true = truth[detectable & ~near_the_edge(truth, field.observation.geom)]
-    true = true[np.argsort(-np.asarray(true.table["TS_Oracle"]))]
+    true = true[np.argsort(-np.asarray(true.table["TS_Asimov"]))]
     rows = []
     for count in (5, 10, 20, 40, 80, 160):
         if count > len(true):
@@ -286,7 +286,7 @@ def main():
         plot(options.cache, options.output / "likelihood.png")
 
 
-CLASSES = ((16, 25), (25, 50), (50, 200), (200, np.inf), (25, np.inf), (50, np.inf))  # oracle TS
+CLASSES = ((16, 25), (25, 50), (50, 200), (200, np.inf), (25, np.inf), (50, np.inf))  # Asimov TS
 
 
 def report(cache):
@@ -299,7 +299,7 @@ def report(cache):
         if alone:
             found = {k: v[found["flags"] & MLFlag.BLENDED == 0] for k, v in found.items()}
         print(f"\n{name}{', not blended' * alone}: {len(found['ts'])} sources, {each:.2f} s each")
-        print("oracle TS   n  dsqrt(TS) (over its scatter) [median]  flux pull  index pull  "
+        print("Asimov TS   n  dsqrt(TS) (over its scatter) [median]  flux pull  index pull  "
               "in 95 %  offset")  # fmt: skip
         for low, high in CLASSES:
             _print_row(found, low, high)
@@ -334,11 +334,11 @@ def _joined(paths):
 
 
 def _print_row(found, low, high):
-    """One class of oracle TS; the share in the ellipse is of the sources that have one."""
-    use = (found["oracle"] > low) & (found["oracle"] <= high)
+    """One class of Asimov TS; the share in the ellipse is of the sources that have one."""
+    use = (found["asimov"] > low) & (found["asimov"] <= high)
     if not use.any():
         return
-    root = np.sqrt(found["ts"][use]) - np.sqrt(found["oracle"][use])
+    root = np.sqrt(found["ts"][use]) - np.sqrt(found["asimov"][use])
     scaled = root / found["scatter"][use]
     text = f"{low:4}-{high:<6} {use.sum():4} {root.mean():6.2f} +- {root.std():.2f}"
     text += f" ({scaled.mean():5.2f} +- {scaled.std():.2f}) [{np.median(root):5.2f}]"
@@ -353,7 +353,7 @@ def _print_row(found, low, high):
 
 
 def plot(cache, path):
-    """sqrt(TS) against the oracle's, offsets, pulls; TS of noise, false sources, time."""
+    """sqrt(TS) against the Asimov TS, offsets, pulls; TS of noise, false sources, time."""
     figure = style.new_figure(12, 7)
     axes = figure.subplots(2, 3)
     found = _joined(cache.glob("isolated_*.npz"))
@@ -381,11 +381,11 @@ def plot(cache, path):
 
 
 def _plot_isolated(found, axes):
-    root = np.sqrt(found["oracle"])
+    root = np.sqrt(found["asimov"])
     axes[0].scatter(root, np.sqrt(found["ts"]) - root, s=6)
     axes[0].axhline(0, color=style.GREY, lw=1)
-    axes[0].set(xscale="log", ylim=(-6, 6), xlabel="sqrt(oracle TS)",
-                ylabel="sqrt(TS) - sqrt(oracle TS)")  # fmt: skip
+    axes[0].set(xscale="log", ylim=(-6, 6), xlabel="sqrt(Asimov TS)",
+                ylabel="sqrt(TS) - sqrt(Asimov TS)")  # fmt: skip
     axes[0].minorticks_off()
     axes[0].set_xticks([10, 20, 50], ["10", "20", "50"])
     sigma = np.sort(found["sigma"][np.isfinite(found["sigma"])])

@@ -3,7 +3,7 @@
     python benchmarks/photometry/accuracy.py SIM [SIM ...] [-o rows.fits] [--true-background]
 
 SIM are folders written by `fermiml simulate` (a field, or a folder of fields). Candidates are
-the true sources of oracle TS > 9, scattered by 0.05 deg along each axis, and false positions
+the true sources of Asimov TS > 9, scattered by 0.05 deg along each axis, and false positions
 0.4 deg or more from any of them, one for every five true ones.
 """
 
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
 SCATTER = 0.05  # deg
-LEAST = 9.0  # oracle TS of a candidate
+LEAST = 9.0  # Asimov TS of a candidate
 CLEAR = 0.4  # deg between a false candidate and any true one
 ZONES = (("|b| > 20", 20, 91), ("|b| 10-20", 10, 20), ("|b| < 10", 0, 10))
 
@@ -55,7 +55,7 @@ def read(folder, background=False):
 
 def candidates(truth, cube, rng):
     """True sources with their scattered positions, and false positions."""
-    true = truth[(truth["TS_Oracle"] > LEAST) & truth["Inside"]]
+    true = truth[(truth["TS_Asimov"] > LEAST) & truth["Inside"]]
     place = SkyCoord(true["RAJ2000"], true["DEJ2000"], unit="deg", frame="fk5").icrs
     angle = rng.uniform(0, 360, len(true)) * u.deg
     scattered = place.directional_offset_by(angle, rng.rayleigh(SCATTER, len(true)) * u.deg)
@@ -74,7 +74,7 @@ def rows_of(folder, options, rng):
     table = measure(cube, SkyCoord([*scattered, *false]))
     spent = time.time() - start, time.process_time() - cpu
     number = len(true)
-    for name in ("TS_Oracle", "S1", "RAJ2000", "DEJ2000", "SpectrumType", "PL_Index", "LP_Index",
+    for name in ("TS_Asimov", "S1", "RAJ2000", "DEJ2000", "SpectrumType", "PL_Index", "LP_Index",
                  "LP_beta", "PLEC_IndexS", "PLEC_ExpfactorS", "Extended_Source_Name"):  # fmt: skip
         values = np.asarray(true[name])
         blank = "" if values.dtype.kind == "U" else np.nan
@@ -107,8 +107,8 @@ def summary(rows):
     """Print what the rows say about a zone of latitude."""
     get = {name: np.asarray(rows[name]) for name in rows.colnames}
     true = get["True"] & (get["ML_Flags"] & 1 == 0) & (get["True_Extended_Source_Name"] == "")
-    bright = true & (get["True_TS_Oracle"] > 50)
-    print(f"{true.sum()} true sources of oracle TS > 9, {bright.sum()} above 50")
+    bright = true & (get["True_TS_Asimov"] > 50)
+    print(f"{true.sum()} true sources of Asimov TS > 9, {bright.sum()} above 50")
     flux = (get["Flux1000"] - get["True_S1"]) / get["Unc_Flux1000"]
     print("flux pull, TS > 50: {:+.2f}, width {:.2f}".format(*_pull(flux[bright])))
     power = bright & (get["True_SpectrumType"] == "PowerLaw")
@@ -119,12 +119,12 @@ def summary(rows):
     if parabola.sum() > 20:
         pull = (get["LP_beta"] - get["True_LP_beta"]) / get["Unc_LP_beta"]
         print("curvature pull, TS > 50: {:+.2f}, width {:.2f}".format(*_pull(pull[parabola])))
-    root = np.sqrt(get["ML_TS"]) - np.sqrt(get["True_TS_Oracle"])
+    root = np.sqrt(get["ML_TS"]) - np.sqrt(get["True_TS_Asimov"])
     distance, offset = ellipse_distance(rows)
-    print(f"{'oracle TS':<12}{'number':>7}{'offset':>8}{'in 68%':>8}{'in 95%':>8}"
+    print(f"{'Asimov TS':<12}{'number':>7}{'offset':>8}{'in 68%':>8}{'in 95%':>8}"
           f"{'d sqrt TS':>11}{'width':>7}{'TS<9':>7}")  # fmt: skip
     for low, high in ((9, 16), (16, 25), (25, 50), (50, 100), (100, 1e9)):
-        here = true & (get["True_TS_Oracle"] > low) & (get["True_TS_Oracle"] <= high)
+        here = true & (get["True_TS_Asimov"] > low) & (get["True_TS_Asimov"] <= high)
         if here.sum() > 1:
             name = f"{low}-{high:g}" if high < 1e6 else f"> {low}"
             print("{:<12}{:>7}{:>8.3f}{:>8.3f}{:>8.3f}{:>11.2f}{:>7.2f}{:>7.2f}".format(

@@ -5,7 +5,7 @@
 
 All detections of a network above its default threshold are fitted as `fermiml fit` does (gammapy),
 given the true diffuse model. What counts are the pairs that the detection makes with true sources
-of oracle TS > 25. CACHE is that of methods.py; what was fitted is kept there, too.
+of Asimov TS > 25. CACHE is that of methods.py; what was fitted is kept there, too.
 """
 
 import argparse
@@ -25,11 +25,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
 ZONES = (*metrics.ZONES, None)
-BRIGHT = 50  # oracle TS, above which fluxes are compared
+BRIGHT = 50  # Asimov TS, above which fluxes are compared
 
 
 def both(network, folder, cache):
-    """Of a field's matches: oracle TS, zones, seconds of the fit, and (offset, sigma, measured
+    """Of a field's matches: Asimov TS, zones, seconds of the fit, and (offset, sigma, measured
     flux, its error, true flux) by photometry and by the fit."""
     sky = read_sky(folder)
     name = f"test_{folder.name}"

@@ -22,6 +22,8 @@ _POSITIONS = (
     ("RA", "DEC", "fk5"),
     ("GLON", "GLAT", "galactic"),
 )
+# Columns of truth tables that fermiml 0.1 named otherwise.
+_FORMER = {"TS_Oracle": "TS_Asimov", "TS_Oracle_Bin": "TS_Asimov_Bin"}
 _SPECTRUM_ALIASES = {
     "": "PowerLaw",
     "PLExpCutoff": "PLSuperExpCutoff",
@@ -38,6 +40,7 @@ def conform(data):
     Names, Galactic coordinates, fluxes and the like are filled in where they follow from the rest.
     """
     given = modern_cutoffs(own_columns(_arrays_joined(Table(data, copy=False))))
+    _rename_former(given)
     names = {name.lower(): name for name in reversed(given.colnames)}
     names |= {name.lower(): name for name in given.colnames if name in COLUMNS}
     ra, dec, used = _find_positions(given, names)
@@ -60,6 +63,11 @@ def conform(data):
             table[name] = _extra(given[name])
             taken.add(name.lower())
     return table
+
+
+def _rename_former(table):
+    for name in set(_FORMER) & set(table.colnames):
+        table.rename_column(name, _FORMER[name])
 
 
 def _arrays_joined(table):

@@ -29,7 +29,7 @@ def expected_ts(cube, known):
     for component in cube.components:
         seen = cut.observe(component)
         expected = component.background.data + point_sources.total(seen, sources[use])
-        total[use] += point_sources.oracle(seen, sources[use], expected)[0].sum(axis=1)
+        total[use] += point_sources.asimov_ts(seen, sources[use], expected)[0].sum(axis=1)
     return total
 
 

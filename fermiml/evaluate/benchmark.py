@@ -13,7 +13,7 @@ from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.evaluate import counts_in_cells, metrics, panes2021, segmentation
 
-_TS_EDGES = (9, 16, 25, 36, 64, 100, 200, 400, 1000)  # bins of oracle TS
+_TS_EDGES = (9, 16, 25, 36, 64, 100, 200, 400, 1000)  # bins of Asimov TS
 _ENOUGH = 10  # sources in a bin of which a completeness is quoted
 _FLUX_EDGES = (3e-11, 6e-11, 1e-10, 1.5e-10, 2.5e-10, 4e-10, 7e-10, 1.2e-9, 3e-9, 1e-8)  # of S1
 _CLASS_EDGES = (25, 64, 144, 400, np.inf)  # bins of TS, for classes
@@ -164,7 +164,7 @@ def _at_default(judged, zone, default):
 
 
 def _by_ts(judged, zone, thresholds, column):
-    """Completeness in bins of oracle TS at the threshold of 95 % purity."""
+    """Completeness in bins of Asimov TS at the threshold of 95 % purity."""
     if column is None:
         return []
     rows = []
@@ -190,7 +190,7 @@ def _by_flux(judged, zone, thresholds, column):
 
 
 def _found(one, zone, threshold, low, high=np.inf):
-    """Of true sources in a range of oracle TS: whether found, and their S1."""
+    """Of true sources in a range of Asimov TS: whether found, and their S1."""
     comparison = one.comparison
     wanted = comparison.true_counts & metrics.zone_mask(comparison.true, zone)
     wanted &= (comparison.ts > low) & (comparison.ts <= high)
@@ -257,12 +257,12 @@ class Matched:
         )
 
     def flux_pulls(self, least):
-        """Pulls of the flux of sources above an oracle TS."""
+        """Pulls of the flux of sources above an Asimov TS."""
         use = self.ts > least
         return metrics.pulls(self.flux[use, 0], self.error[use], self.flux[use, 1])
 
     def flux_ratios(self, edges):
-        """Median and central 68 % of measured over true flux in bins of oracle TS."""
+        """Median and central 68 % of measured over true flux in bins of Asimov TS."""
         rows = []
         for low, high in zip(edges, (*edges[1:], np.inf), strict=True):
             use = (self.ts > low) & (self.ts <= high) & np.isfinite(self.flux[:, 0])
@@ -273,7 +273,7 @@ class Matched:
         return rows
 
     def classes(self, least, false):
-        """Confusion matrix and balanced accuracy of AGN and PSR above an oracle TS.
+        """Confusion matrix and balanced accuracy of AGN and PSR above an Asimov TS.
 
         `false` are the classes that false detections were given.
         """
@@ -283,7 +283,7 @@ class Matched:
         return {"matrix": matrix.tolist(), "balanced": metrics.balanced_accuracy(matrix)}
 
     def classes_by_ts(self, edges):
-        """Share of AGN and PSR that are recognised, in bins of oracle TS."""
+        """Share of AGN and PSR that are recognised, in bins of Asimov TS."""
         rows = []
         for low, high in pairwise(edges):
             use = (self.ts > low) & (self.ts <= high) & (self.class_true != "")

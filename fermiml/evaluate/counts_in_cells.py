@@ -9,7 +9,7 @@ _FULL = 3  # true sources that a cell must have, or detections
 
 
 def by_cell(comparisons, threshold, size=CELL):
-    """Numbers of detections, and of true sources of oracle TS > 25, in the cells of all fields.
+    """Numbers of detections, and of true sources of Asimov TS > 25, in the cells of all fields.
 
     Returns a dictionary: lists ``true`` and ``predicted``, their ``correlation``, the mean of
     predicted - true (``bias``), its ``scatter``, and the ``cell`` size.

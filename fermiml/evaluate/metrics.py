@@ -1,7 +1,7 @@
 """The metrics of detection: arrays in, numbers out. docs/benchmarks.md has them in words.
 
-A match is a pair within 0.3 deg of a detection and a true source of oracle TS > 9, one to one,
-taken in order of oracle TS x exp(-(d/0.3)^2). Purity is matched / detections, completeness is
+A match is a pair within 0.3 deg of a detection and a true source of Asimov TS > 9, one to one,
+taken in order of Asimov TS x exp(-(d/0.3)^2). Purity is matched / detections, completeness is
 found / true. What lies within 0.5 deg of the data's edge is not counted, for or against.
 """
 
@@ -16,9 +16,9 @@ from fermiml.catalog.ellipses import containment
 from fermiml.catalog.positions import shifted
 
 RADIUS = 0.3  # deg
-MATCHABLE = 9.0  # oracle TS of a true source that a detection may be
-DETECTABLE = 25.0  # oracle TS of a true source that should be found
-REAL = 4.0  # oracle TS of a true source that makes a detection real
+MATCHABLE = 9.0  # Asimov TS of a true source that a detection may be
+DETECTABLE = 25.0  # Asimov TS of a true source that should be found
+REAL = 4.0  # Asimov TS of a true source that makes a detection real
 PURITY = 0.95
 ZONES = {"|b|>20": (20.0, 90.0), "|b| 10-20": (10.0, 20.0), "|b|<10": (0.0, 10.0)}
 HALVES = {"|b|>20": (20.0, 90.0), "|b|<20": (0.0, 20.0)}  # as Panes et al. (2021) divide the sky
@@ -75,7 +75,7 @@ class Comparison:
     score: np.ndarray  # rises with the belief in a detection
     detected_counts: np.ndarray  # far enough from the edge
     true: object  # SkyCoord
-    ts: np.ndarray  # oracle TS
+    ts: np.ndarray  # Asimov TS
     true_counts: np.ndarray
     pairs: Pairs
 

@@ -11,7 +11,7 @@ SCHEMA = {
     "models": [],  # networks (name:localizer, or folders), traditional, traditional-wrong
     "background": "none",  # what networks are shown: none, background, background_wrong
     "catalogs": {},  # name -> folder with FIELD.fits for each field, or one catalog of all
-    "emin": None,  # MeV: only bins above it, with the oracle TS of these
+    "emin": None,  # MeV: only bins above it, with the Asimov TS of these
     "cache": None,  # folder for what was found; by default in the output folder
 }
 _BACKGROUNDS = ("none", "background", "background_wrong")

@@ -12,7 +12,7 @@ THRESHOLDS = np.round(np.arange(0.05, 1.0, 0.05), 2)
 def count_pixels(finder, sky):
     """Pixels of a simulated sky that are painted, that should be, and that are both.
 
-    As in training, pixels of sources of oracle TS > 16 should be; those near fainter sources
+    As in training, pixels of sources of Asimov TS > 16 should be; those near fainter sources
     (TS > 5) count neither way.
 
     Returns

@@ -18,7 +18,7 @@ def markdown(results):
     if with_sources:
         zones = list(metrics.ZONES)
         parts += [
-            "Completeness for oracle TS > 25 at 95 % purity (68 % interval; true sources):",
+            "Completeness for Asimov TS > 25 at 95 % purity (68 % interval; true sources):",
             _table(["set", "method", "fields", *zones], [_headline(*row) for row in with_sources]),
             "At the default threshold, completeness / purity:",
             _table(["set", "method", *zones, "chance matches"],
@@ -131,7 +131,7 @@ def draw(results, folder, prefix=""):
 
 
 def draw_detection(scored):
-    """Completeness against purity, oracle TS and S1, zone by zone, of {method: metrics}."""
+    """Completeness against purity, Asimov TS and S1, zone by zone, of {method: metrics}."""
     from fermiml.plot import performance, style
 
     figure = style.new_figure(11, 10)
@@ -149,7 +149,7 @@ def draw_detection(scored):
                                 xlabel="S1, 1-100 GeV (ph cm$^{-2}$ s$^{-1}$)")  # fmt: skip
     for ax in axes[:, 1:].ravel():
         ax.set_ylabel("")
-    axes[0, 0].set_ylabel("completeness, oracle TS > 25")
+    axes[0, 0].set_ylabel("completeness, Asimov TS > 25")
     return figure
 
 
@@ -171,7 +171,7 @@ def draw_quality(name, scores):
     axes[3].set_ylim(0, 3)
     matrix = scores["classes, TS > 64"]["matrix"]
     performance.plot_confusion(matrix, metrics.CLASSES, axes[4])
-    axes[4].set_title("oracle TS > 64, or false", fontsize=9)
+    axes[4].set_title("Asimov TS > 64, or false", fontsize=9)
     performance.plot_shares({"AGN and PSR": scores["classes by TS"]}, axes[5],
                             ylabel="classified rightly")  # fmt: skip
     if scores["pixels"]:

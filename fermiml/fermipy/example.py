@@ -27,7 +27,7 @@ LIVE = 0.9  # share of the time in which the LAT is not busy reading out
 PIXEL = 0.1  # deg
 BINS = 4  # per decade
 _MARGIN, _STEP = 30.0, 0.25  # deg: how far and how finely the diffuse model reaches
-_BRIGHT = 100.0  # oracle TS above which every second source is in the model
+_BRIGHT = 100.0  # Asimov TS above which every second source is in the model
 _EDGES = 1 - np.linspace(0, 1, 41)[::-1] ** 2  # of costheta, gtltcube's
 
 
@@ -126,7 +126,7 @@ def _galactic(path, center):
 
 def _known(truth):
     """Every second of the bright sources, brightest first."""
-    bright = truth.filter(truth.table["TS_Oracle"] > _BRIGHT).sort("TS_Oracle", reverse=True)
+    bright = truth.filter(truth.table["TS_Asimov"] > _BRIGHT).sort("TS_Asimov", reverse=True)
     return bright[::2]
 
 

@@ -210,8 +210,8 @@ def _record(sources, expected, catalog):
         sources, expected[:, None], np.zeros((number, 5)), np.ones(number, bool), {}
     )
     table = true.table
-    table.rename_column("TS_Oracle", "TS_Expected")
-    table.remove_columns(["TS_Oracle_Bin", "Npred_Band", "Npred", "Inside"])
+    table.rename_column("TS_Asimov", "TS_Expected")
+    table.remove_columns(["TS_Asimov_Bin", "Npred_Band", "Npred", "Inside"])
     match = metrics.match(catalog.positions, true.positions, np.full(number, np.inf))
     row = np.full(number, -1)
     row[match[match >= 0]] = np.flatnonzero(match >= 0)

@@ -62,7 +62,7 @@ class Prospect:
 
     def ts(self, flux):
         """About the TS that sources of these fluxes would have."""
-        return point_sources.asimov(flux * self.unit, self.background).sum(axis=0)
+        return point_sources.expected_ts(flux * self.unit, self.background).sum(axis=0)
 
     def flux(self, ts):
         """The fluxes at which sources have about this TS."""

@@ -58,7 +58,7 @@ def estimate_ts(observation, sources, background):
     index = pixels.nearest_index(unit_vectors(sources.lon, sources.lat))
     density = background.reshape(len(background), -1)[:, index] / pixels.area[index]
     s = (observation.photons(sources) @ observation.dispersion).T
-    return asimov(s, within_psf(observation, density)).sum(axis=0)
+    return expected_ts(s, within_psf(observation, density)).sum(axis=0)
 
 
 def within_psf(observation, density):
@@ -74,12 +74,12 @@ def within_psf(observation, density):
     return np.maximum(density * np.maximum(area, least)[:, None], 1e-9)
 
 
-def asimov(s, b):
+def expected_ts(s, b):
     """Asimov TS of expected counts s on a background b, element by element."""
     return 2 * ((s + b) * np.log1p(s / b) - s)
 
 
-def oracle(observation, sources, expected, progress=None):
+def asimov_ts(observation, sources, expected, progress=None):
     """Asimov TS of every source and its counts, both by native bin (source, counts bin).
 
     2 sum[(s + b) ln(1 + s / b) - s] over pixels, with b all that is expected less the source
@@ -94,7 +94,7 @@ def oracle(observation, sources, expected, progress=None):
     for i, pixels, s in windows(observation, sources, progress):
         s = s[:, observed[pixels]]
         b = np.maximum(everything[:, pixels[observed[pixels]]] - s, 1e-12)
-        ts[i] = asimov(s, b).sum(axis=1)
+        ts[i] = expected_ts(s, b).sum(axis=1)
         counts[i] = s.sum(axis=1)
     return ts, counts
 

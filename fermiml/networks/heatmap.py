@@ -10,9 +10,9 @@ VECTORS = ("offset",)
 LOCALIZER = "peaks"
 SIGMA = 1.1  # pixels, of the Gaussian around each centre
 RADIUS = 1.18 * SIGMA  # where the Gaussian falls to half of its height
-POSITIVE = 10.0  # oracle TS
+POSITIVE = 10.0  # Asimov TS
 FAINT = 4.0
-_SURE = 20.0  # oracle TS from which a source counts fully; just above POSITIVE it counts half
+_SURE = 20.0  # Asimov TS from which a source counts fully; just above POSITIVE it counts half
 _REACH = 1.6  # pixels around a centre where offset and strength are learned
 
 
@@ -20,7 +20,7 @@ check = unet.check
 
 
 def build(**options):
-    """The network: heatmap logits, offsets in pixels, and half the log10 of the oracle TS."""
+    """The network: heatmap logits, offsets in pixels, and half the log10 of the Asimov TS."""
     heads = {"heatmap": (1, -4.0), "offset": (2, 0.0), "strength": (1, 0.6)}
     return unet.build(heads, **options)
 

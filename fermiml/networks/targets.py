@@ -4,7 +4,7 @@ import numpy as np
 
 from fermiml.sky.patches import PIXEL
 
-POSITIVE = 16.0  # oracle TS from which a source is one
+POSITIVE = 16.0  # Asimov TS from which a source is one
 FAINT = 5.0  # TS from which a source is neither positive nor negative
 EXTENDED = 0.15  # deg, from which a source is no point; neither positive nor negative
 DISC = 2.5  # pixels, radius of the discs of segmentations

@@ -31,10 +31,10 @@ def plot_completeness_purity(by_name, ax=None, *, purity=0.95):
 
 
 def plot_shares(
-    by_name, ax=None, *, key="TS", value="found", xlabel="oracle TS", ylabel="completeness",
+    by_name, ax=None, *, key="TS", value="found", xlabel="Asimov TS", ylabel="completeness",
     joined=True,
 ):  # fmt: skip
-    """Shares with their intervals in bins: completeness against oracle TS or flux, and the like.
+    """Shares with their intervals in bins: completeness against Asimov TS or flux, and the like.
 
     Parameters
     ----------

@@ -258,11 +258,11 @@ def isotropic(setup, observation):
 
 
 def true_catalog(fields, sources):
-    """The truth table: oracle TS and counts are summed over the components."""
+    """The truth table: Asimov TS and counts are summed over the components."""
     counts = np.zeros((len(sources), 5))
     ts = np.zeros((len(sources), len(fields[0].observation.edges) - 1))
     for f in fields:
-        by_bin, events = point_sources.oracle(f.observation, sources, f.expected, "oracle TS")
+        by_bin, events = point_sources.asimov_ts(f.observation, sources, f.expected, "Asimov TS")
         ts += by_bin
         counts += events @ (assign_bins(f.observation.edges)[:, None] == np.arange(5))
     first = fields[0]

@@ -19,7 +19,7 @@ class Sky:
     name: str
     cube: SkyCube
     truth: SourceCatalog
-    ts: np.ndarray  # oracle TS at the energies of the cube
+    ts: np.ndarray  # Asimov TS at the energies of the cube
 
 
 def fields_of(folder):
@@ -52,10 +52,10 @@ def read_sky(folder, background="background", lowest=None):
     ]
     cube = replace(parts[0], components=[c for part in parts for c in part.components])
     truth = SourceCatalog.read(folder / "truth.fits")
-    ts = np.asarray(truth.table["TS_Oracle"], float)
+    ts = np.asarray(truth.table["TS_Asimov"], float)
     if lowest is not None:
         edges = cube.components[0].energy_edges
-        ts = np.asarray(truth.table["TS_Oracle_Bin"], float)[:, _bins_above(edges, lowest)].sum(1)
+        ts = np.asarray(truth.table["TS_Asimov_Bin"], float)[:, _bins_above(edges, lowest)].sum(1)
         cube = replace(cube, components=[_above(c, lowest) for c in cube.components])
     return Sky(folder.name, cube, truth, ts)
 

@@ -95,7 +95,7 @@ def _write_field(setup, geom, rng, folder):
         _write_response(f, folder, end)
     catalog = sky_fields.true_catalog(fields, bright)
     catalog.write(folder / _LAST)
-    known = catalog.filter(catalog.table["TS_Oracle"] > 4)
+    known = catalog.filter(catalog.table["TS_Asimov"] > 4)
     (folder / "sources.xml").write_text(to_xml(known.table), encoding="utf-8")
     record = {"config": setup.config, "wrong model": name, "fermiml": __version__}
     (folder / "field.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")

@@ -14,19 +14,19 @@ _FLUX = "ph cm-2 s-1"
 
 
 def catalog(sources, ts, band_counts, inside, meta, extended=None):
-    """A `SourceCatalog` of true sources, the one of highest oracle TS first.
+    """A `SourceCatalog` of true sources, the one of highest Asimov TS first.
 
-    `ts` is the oracle TS by native bin, so that a part of the energies can be judged, too.
-    Columns beyond 4FGL's: TS_Oracle, TS_Oracle_Bin, S1, Npred_Band (the five network bands),
+    `ts` is the Asimov TS by native bin, so that a part of the energies can be judged, too.
+    Columns beyond 4FGL's: TS_Asimov, TS_Asimov_Bin, S1, Npred_Band (the five network bands),
     Inside.
     """
     order = np.argsort(-ts.sum(axis=1))
     sources, ts, band_counts, inside = (x[order] for x in (sources, ts, band_counts, inside))
     table = Table(_columns(sources))
     table["Npred"] = band_counts.sum(axis=1)
-    table["TS_Oracle"] = ts.sum(axis=1)
-    table["Signif_Avg"] = np.sqrt(table["TS_Oracle"])
-    table["TS_Oracle_Bin"] = ts
+    table["TS_Asimov"] = ts.sum(axis=1)
+    table["Signif_Avg"] = np.sqrt(table["TS_Asimov"])
+    table["TS_Asimov_Bin"] = ts
     table["S1"] = u.Quantity(sources.flux1000, _FLUX)
     table["Npred_Band"] = band_counts
     table["Inside"] = inside

@@ -1,7 +1,7 @@
 """Traditional detection: peaks of a TS map join the model, until the map shows nothing new.
 
-This is how analysts find sources today, and the rival of the networks: it needs a model of the
-diffuse emission, and takes minutes for 400 deg2.
+This is how analysts find sources today, and the baseline of every benchmark: it needs a model of
+the diffuse emission, and takes minutes for 400 deg2.
 """
 
 import logging

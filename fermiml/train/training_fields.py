@@ -125,7 +125,7 @@ def _packed(name, values):
 
 def _truth(observation, sources, everything, member):
     """Pixel positions, fluxes, classes, and TS and counts by band of the sources inside."""
-    ts, counts = point_sources.oracle(observation, sources, everything)
+    ts, counts = point_sources.asimov_ts(observation, sources, everything)
     image = observation.geom.to_image()
     x, y = image.coord_to_pix((sources.lon, sources.lat))
     inside = (x > -0.5) & (y > -0.5) & (x < SIZE - 0.5) & (y < SIZE - 0.5)

@@ -47,7 +47,7 @@ class TrainingPatch:
     covered: np.ndarray  # (band,)
     x: np.ndarray
     y: np.ndarray
-    ts: np.ndarray  # oracle TS in the bands that are there
+    ts: np.ndarray  # Asimov TS in the bands that are there
     flux: np.ndarray  # 1-100 GeV
     pulsar: np.ndarray
     extended: np.ndarray  # deg, 0 for points

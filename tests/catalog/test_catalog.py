@@ -85,8 +85,8 @@ def test_extrapolated_fluxes_are_forgotten_by_the_same_rule():
 
 
 def test_unknown_columns_stay_behind_ours():
-    catalog = sample(TS_Oracle=np.arange(6.0), Inside=np.ones(6, bool))
-    assert catalog.table.colnames == [*COLUMNS, "TS_Oracle", "Inside"]
+    catalog = sample(TS_Asimov=np.arange(6.0), Inside=np.ones(6, bool))
+    assert catalog.table.colnames == [*COLUMNS, "TS_Asimov", "Inside"]
 
 
 def test_units_are_converted():

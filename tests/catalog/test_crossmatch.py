@@ -303,6 +303,6 @@ def test_rows_inside_a_known_extended_source_are_flagged():
 
 def test_truth_and_detections_round_trip():
     where = SkyCoord(sample().positions, frame=FK5)
-    truth = SourceCatalog.from_table({"position": where, "TS_Oracle": np.arange(6.0)})
+    truth = SourceCatalog.from_table({"position": where, "TS_Asimov": np.arange(6.0)})
     pairs = sample().crossmatch(truth, radius=0.3)
     assert len(pairs) == 6 and np.allclose(pairs["separation"], 0, atol=1e-4)

@@ -87,14 +87,14 @@ def test_4fgl_round_trip(tmp_path):
 
 def test_extra_columns_survive(tmp_path):
     extra = {
-        "TS_Oracle": np.arange(6.0),
+        "TS_Asimov": np.arange(6.0),
         "Npred_Band": np.ones((6, 5)),
         "Inside": [True] * 6,
         "Note": ["é"] + ["b"] * 5,
     }
     sample(**extra).write(tmp_path / "truth.fits")
     again = SourceCatalog.read(tmp_path / "truth.fits").table
-    assert np.array_equal(again["TS_Oracle"], np.arange(6.0))
+    assert np.array_equal(again["TS_Asimov"], np.arange(6.0))
     assert again["Npred_Band"].shape == (6, 5) and again["Inside"].dtype == bool
     assert list(again["Note"]) == ["?"] + ["b"] * 5
 
@@ -178,7 +178,7 @@ def test_fhl_catalogs(latdata, name, sources):
 
 @pytest.mark.skipif(not shutil.which("fitsverify"), reason="fitsverify is not installed")
 def test_fitsverify_finds_nothing(catalog, tmp_path):
-    extra = {"TS_Oracle": np.ones(len(catalog)), "Inside": np.ones(len(catalog), bool)}
+    extra = {"TS_Asimov": np.ones(len(catalog)), "Inside": np.ones(len(catalog), bool)}
     table = catalog.table.copy()
     for name, values in extra.items():
         table[name] = values

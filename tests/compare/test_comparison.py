@@ -70,7 +70,7 @@ def test_who_found_what(result):
 def test_all_have_the_ts_of_one_fit(result, sources):
     table = result.catalog.table
     root = np.sqrt(np.asarray(table["TS"], float))[[0, 1, 3]]
-    assert np.all(np.abs(root - np.sqrt(sky.oracle_ts(sources, **SIZE))) < 3.5)
+    assert np.all(np.abs(root - np.sqrt(sky.asimov_ts(sources, **SIZE))) < 3.5)
     assert set(table["TS_Engine"]) == {"gammapy"}
 
 
@@ -83,7 +83,7 @@ def test_what_a_second_diffuse_model_explains_is_flagged(result):
 
 def test_known_sources_and_what_found_them(result, sources):
     known = result.known
-    expected = np.sort(sky.oracle_ts(sources, **SIZE))[::-1]
+    expected = np.sort(sky.asimov_ts(sources, **SIZE))[::-1]
     np.testing.assert_allclose(known["TS_Expected"], expected, rtol=0.02)
     assert np.sum(known["Name_ML"] != "") == 2 and np.all(known["Name_traditional"] != "")
     assert np.all(known["Sigma_Known_traditional"] < 4)

@@ -43,7 +43,7 @@ def test_a_sky_above_an_energy(field):
     whole, hard = read_fields.read_sky(field), read_fields.read_sky(field, lowest=10000)
     assert hard.cube.components[0].energy_edges == pytest.approx([1e4, 1e5])
     assert hard.cube.components[0].edisp.matrix.shape[1] == 1
-    bins = np.asarray(whole.truth.table["TS_Oracle_Bin"], float)
+    bins = np.asarray(whole.truth.table["TS_Asimov_Bin"], float)
     assert whole.ts == pytest.approx(bins.sum(axis=1), rel=1e-4)
     assert hard.ts == pytest.approx(bins[:, 2], rel=1e-4)
 

@@ -55,7 +55,7 @@ def consistent(gta):
 def test_new_sources_are_real_ones(gta, found, truth):
     new = found[0]["sources"]
     assert len(new) >= 2 and all(source is gta.roi[source.name] for source in new)
-    bright = truth.filter(truth.table["TS_Oracle"] > 9)
+    bright = truth.filter(truth.table["TS_Asimov"] > 9)
     for source in new:
         away = bright.positions.icrs.separation(source.skydir).deg
         assert away.min() < 0.3
@@ -73,7 +73,7 @@ def test_fluxes_are_right(found, truth):
     ratio = []
     for source in found[0]["sources"]:
         near = np.argmin(truth.positions.icrs.separation(source.skydir).deg)
-        if truth.table["TS_Oracle"][near] > 60:
+        if truth.table["TS_Asimov"][near] > 60:
             ratio.append(source["flux1000"] / truth.table["S1"][near])
     assert ratio and 0.8 < np.mean(ratio) < 1.2
 
@@ -202,7 +202,7 @@ def test_fit_of_a_catalog(gta, truth):
     from fermiml.fermipy.catalog_fit import fit_in
 
     gta.load_roi("start")
-    inside = truth.filter(truth.table["Inside"] & (truth.table["TS_Oracle"] > 100))
+    inside = truth.filter(truth.table["Inside"] & (truth.table["TS_Asimov"] > 100))
     table = fit_in(gta, inside).table
     assert len(table) == len(inside) and set(table["TS_Engine"]) == {"fermipy"}
-    assert np.allclose(table["TS"] / table["TS_Oracle"], 1, atol=0.4)
+    assert np.allclose(table["TS"] / table["TS_Asimov"], 1, atol=0.4)

@@ -40,13 +40,13 @@ def result(cube, folder):
     return injection.inject(cube, Detector(), folder, SETTINGS)
 
 
-def test_the_expected_ts_is_about_the_oracle_one(depth):
+def test_the_expected_ts_is_about_the_asimov_ts(depth):
     """And the flux of a TS is the inverse of it."""
     sources = small.power_laws([99.0, 101.5], [44.0, 46.0], [2e-10, 1e-9])
     ones = Sources.points(sources.lon, sources.lat, np.ones(2), sources.shapes, "bll")
     prospect = depth.at(ones)
     ts = prospect.ts(sources.flux1000)
-    assert ts == pytest.approx(small.oracle_ts(sources), rel=0.4)
+    assert ts == pytest.approx(small.asimov_ts(sources), rel=0.4)
     assert prospect.flux(ts) == pytest.approx(sources.flux1000, rel=1e-3)
 
 

@@ -34,19 +34,19 @@ def column(catalog, name):
     return np.asarray(catalog.table[name], float)
 
 
-def test_asimov_ts_is_the_oracle_ts_with_the_same_parameters_free(sources):
+def test_ts_without_noise_is_the_asimov_ts_with_the_same_parameters_free(sources):
     data = sky.cube(sources)
     found = fit(sky.seeds(sources, shapes=True), data, background=False, neighbours=0.01, **FIXED)
-    np.testing.assert_allclose(column(found, "TS"), sky.oracle_ts(sources), rtol=1e-3)
+    np.testing.assert_allclose(column(found, "TS"), sky.asimov_ts(sources), rtol=1e-3)
     np.testing.assert_allclose(column(found, "Flux1000"), sources.flux1000, rtol=1e-3)
     assert list(found.table["TS_Engine"]) == ["gammapy"] * 4
 
 
 def test_asimov_fit_from_bare_positions_finds_the_truth(sources):
     found = fit(sky.seeds(sources), sky.cube(sources))
-    oracle = sky.oracle_ts(sources)
-    assert np.all(column(found, "TS") < oracle * 1.005)  # to fit the rest can only cost
-    assert np.all(column(found, "TS") > oracle * 0.9)
+    asimov = sky.asimov_ts(sources)
+    assert np.all(column(found, "TS") < asimov * 1.005)  # to fit the rest can only cost
+    assert np.all(column(found, "TS") > asimov * 0.9)
     np.testing.assert_allclose(column(found, "Flux1000"), sources.flux1000, rtol=0.01)
     np.testing.assert_allclose(column(found, "PL_Index"), sources.shapes.index, atol=0.01)
     assert found.positions.separation(_truth(sources)).deg.max() < 0.008
@@ -55,14 +55,14 @@ def test_asimov_fit_from_bare_positions_finds_the_truth(sources):
     np.testing.assert_allclose(bands[1], truth[1], rtol=0.02)
 
 
-def test_two_components_bring_the_sum_of_their_oracle_ts():
+def test_two_components_bring_the_sum_of_their_asimov_ts():
     source = sky.power_laws([100.2], [45.1], [5e-10])
     parts = [sky.component(source, evtype=bit, name=name, width=6.0)
              for bit, name in ((1, "front"), (2, "back"))]  # fmt: skip
     both = SkyCube(parts, "test")
     found = fit(sky.seeds(source, shapes=True), both, background=False, **FIXED)
-    oracle = sum(sky.oracle_ts(source, evtype=bit, width=6.0)[0] for bit in (1, 2))
-    assert found.table["TS"][0] == pytest.approx(oracle, rel=1e-3)
+    asimov = sum(sky.asimov_ts(source, evtype=bit, width=6.0)[0] for bit in (1, 2))
+    assert found.table["TS"][0] == pytest.approx(asimov, rel=1e-3)
 
 
 def _truth(sources):
@@ -77,7 +77,7 @@ def test_poisson_sky_is_fitted_within_its_errors(fitted, sources):
     assert np.all(np.abs(pull) < 3.5)
     pull = (column(fitted, "PL_Index") - sources.shapes.index) / column(fitted, "Unc_PL_Index")
     assert np.all(np.abs(pull) < 4)
-    assert np.all(np.abs(np.sqrt(column(fitted, "TS")) - np.sqrt(sky.oracle_ts(sources))) < 3.5)
+    assert np.all(np.abs(np.sqrt(column(fitted, "TS")) - np.sqrt(sky.asimov_ts(sources))) < 3.5)
     assert np.all(fitted.table["ML_Flags"] & MLFlag.NOT_CONVERGED == 0)
 
 
@@ -350,8 +350,8 @@ def test_healpix_pixels_give_the_same_ts():
     part.mask = np.ones(seen.pixels.shape, bool)
     part.__dict__.pop("geom", None)
     found = fit(sky.seeds(source, shapes=True), SkyCube([part], "test"), background=False, **FIXED)
-    oracle = point_sources.oracle(seen, source, expected)[0].sum()
-    assert found.table["TS"][0] == pytest.approx(oracle, rel=1e-3)
+    asimov = point_sources.asimov_ts(seen, source, expected)[0].sum()
+    assert found.table["TS"][0] == pytest.approx(asimov, rel=1e-3)
 
 
 @pytest.mark.slow

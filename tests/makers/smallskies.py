@@ -71,11 +71,11 @@ def cube(sources, seed=None, **options):
     return SkyCube([component(sources, seed, **options)], "test")
 
 
-def oracle_ts(sources, **options):
+def asimov_ts(sources, **options):
     """Asimov TS of sources, all else being known."""
     seen, background = observation(**options)
     expected = background + point_sources.total(seen, sources)
-    return point_sources.oracle(seen, sources, expected)[0].sum(axis=1)
+    return point_sources.asimov_ts(seen, sources, expected)[0].sum(axis=1)
 
 
 def seeds(sources, shapes=False):

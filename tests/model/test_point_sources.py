@@ -76,36 +76,36 @@ def test_extended_sources_have_their_size(response, form):
     assert counts[away < 1.0].sum() / counts.sum() == pytest.approx(expected, abs=0.06)
 
 
-def test_oracle_ts_of_a_lonely_source_is_what_the_formula_says(response):
+def test_asimov_ts_of_a_lonely_source_is_what_the_formula_says(response):
     """A flat background, computed by hand; twice the exposure is twice the TS."""
     observation = observe(response, wcs())
     source = one_source(flux=3e-10)
     s = point_sources.total(observation, source)
     b = np.full_like(s, 0.5)
-    ts, counts = point_sources.oracle(observation, source, s + b)
+    ts, counts = point_sources.asimov_ts(observation, source, s + b)
     by_hand = 2 * np.sum((s + b) * np.log1p(s / b) - s)
     assert ts.sum() == pytest.approx(by_hand, rel=0.01)
     assert counts.sum() == pytest.approx(s.sum(), rel=0.01)
     double_map = exposure.estimate(6e8, response)
     longer = dataclasses.replace(observation, exposure_map=double_map)
-    double, _ = point_sources.oracle(longer, source, 2 * (s + b))
+    double, _ = point_sources.asimov_ts(longer, source, 2 * (s + b))
     assert double.sum() == pytest.approx(2 * ts.sum(), rel=0.01)
     guess = point_sources.estimate_ts(observation, source, b)
     assert 0.5 < guess[0] / ts.sum() < 1.5
 
 
 def test_masked_pixels_say_nothing(response):
-    """Oracle TS of a source in the unobserved half is nearly zero."""
+    """Asimov TS of a source in the unobserved half is nearly zero."""
     geom = wcs()
     mask = geom.to_image().get_coord().skycoord.l.deg < 39.5
     observation = observe(response, geom, mask=mask)
     source = one_source(43.0)
     background = np.full(geom.data_shape, 1.0)
-    ts, _ = point_sources.oracle(
+    ts, _ = point_sources.asimov_ts(
         observation, source, background + point_sources.total(observation, source)
     )
     other = one_source(37.0)
-    seen, _ = point_sources.oracle(
+    seen, _ = point_sources.asimov_ts(
         observation, other, background + point_sources.total(observation, other)
     )
     assert ts.sum() < 1e-3 * seen.sum()

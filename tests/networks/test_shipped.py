@@ -34,8 +34,8 @@ def response(folder):
 def shares(catalog, truth):
     """Share of clear sources inside the field that are found, of detections that are real."""
     table = truth.table
-    inside = np.asarray(table["Inside"], bool) & (np.asarray(table["TS_Oracle"]) > 50)
-    known = np.asarray(table["TS_Oracle"]) > 9
+    inside = np.asarray(table["Inside"], bool) & (np.asarray(table["TS_Asimov"]) > 50)
+    known = np.asarray(table["TS_Asimov"]) > 9
     found = truth.positions[inside].match_to_catalog_sky(catalog.positions)[1].deg < 0.3
     real = catalog.positions.match_to_catalog_sky(truth.positions[known])[1].deg < 0.3
     return found.mean(), real.mean()
@@ -64,10 +64,10 @@ def test_coarse_pixels_leave_the_bright_sources(folder):
     catalog = SourceDetector.from_pretrained().run(replace(cube, components=[coarse]))
     truth = SourceCatalog.read(folder / "truth.fits")
     table = truth.table
-    bright = np.asarray(table["Inside"], bool) & (np.asarray(table["TS_Oracle"]) > 100)
+    bright = np.asarray(table["Inside"], bool) & (np.asarray(table["TS_Asimov"]) > 100)
     separation = truth.positions[bright].match_to_catalog_sky(catalog.positions)[1].deg
     assert np.mean(separation < 0.5) > 0.7
-    known = truth.positions[np.asarray(table["TS_Oracle"]) > 9]
+    known = truth.positions[np.asarray(table["TS_Asimov"]) > 9]
     assert np.mean(catalog.positions.match_to_catalog_sky(known)[1].deg < 0.5) > 0.9
 
 

@@ -46,7 +46,7 @@ class Sky:
         area = observation.pixels.area.reshape(observation.pixels.shape)
         self.background = np.multiply.outer(density, area)
         self.expected = self.background + point_sources.total(observation, sources)
-        self.ts = point_sources.oracle(observation, sources, self.expected)[0].sum(axis=1)
+        self.ts = point_sources.asimov_ts(observation, sources, self.expected)[0].sum(axis=1)
         self.flux = flux
 
     def cube(self, counts=None, background=False, mask=None):

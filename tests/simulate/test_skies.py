@@ -85,14 +85,14 @@ def test_truth_is_a_catalog(field):
     catalog = SourceCatalog.read(field / "truth.fits")
     table = catalog.table
     assert catalog.simulated
-    for name in ("TS_Oracle", "S1", "CLASS1", "Npred_Band", "Inside"):
+    for name in ("TS_Asimov", "S1", "CLASS1", "Npred_Band", "Inside"):
         assert name in table.colnames
-    assert np.all(np.diff(table["TS_Oracle"]) <= 0)
+    assert np.all(np.diff(table["TS_Asimov"]) <= 0)
     assert table["Npred_Band"].shape == (len(table), 5)
     assert np.all(table["Npred_Band"][:, 0] == 0)  # the data start at 1 GeV
     assert np.asarray(table["S1"]) == pytest.approx(np.asarray(table["Flux1000"]), rel=1e-3)
-    assert np.asarray(table["Signif_Avg"]) == pytest.approx(np.sqrt(table["TS_Oracle"]), rel=1e-4)
-    detectable = table["TS_Oracle"] > 25
+    assert np.asarray(table["Signif_Avg"]) == pytest.approx(np.sqrt(table["TS_Asimov"]), rel=1e-4)
+    detectable = table["TS_Asimov"] > 25
     assert 3 < detectable.sum() < 60
     inside = table["Inside"]
     assert np.abs(table["GLAT"][inside] - 58).max() < 4.2
@@ -129,7 +129,7 @@ def test_fermipy_reads_the_files(field):
     assert len(catalog.table) >= len(fits.getdata(field / "truth.fits", 1))
     roi = ROIModel()
     roi.load_xml(str(field / "sources.xml"))
-    detectable = np.sum(fits.getdata(field / "truth.fits", 1)["TS_Oracle"] > 4)
+    detectable = np.sum(fits.getdata(field / "truth.fits", 1)["TS_Asimov"] > 4)
     assert len(roi.sources) == detectable
 
 

@@ -100,7 +100,7 @@ def test_ts_follows_exposure_and_bands(folder):
         assert np.all(patch.npred[:, gone] == 0)
 
 
-def test_evidence_shows_sources(training, folder):
+def test_features_show_sources(training, folder):
     """Shape, finite values, and a filter that is high where the brightest source is."""
     plain = TrainingSet(folder, seed=1, randomisation=as_stored())
     features, patch = plain.example(0)

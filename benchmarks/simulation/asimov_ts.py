@@ -1,6 +1,6 @@
-"""Oracle TS of 4FGL-DR4's sources, simulated over 14 years, against the catalog's own TS.
+"""Asimov TS of 4FGL-DR4's sources, simulated over 14 years, against the catalog's own TS.
 
-    python benchmarks/simulation/oracle_ts.py -o docs/figures
+    python benchmarks/simulation/asimov_ts.py -o docs/figures
 
 Needs fermipy (its catalogs). The catalog's TS is the sum of Sqrt_TS_Band^2 over the bands
 above 100 MeV, ours is summed over the same energies.
@@ -21,7 +21,7 @@ TYPES = {"FRONT+BACK": [3], "PSF0-3": [4, 8, 16, 32]}
 
 
 def compare(center, types):
-    """Oracle TS and catalog TS of the 4FGL-DR4 sources of a field."""
+    """Asimov TS and catalog TS of the 4FGL-DR4 sources of a field."""
     settings = sky_settings.check(
         {
             "sky": {"centers": [list(center)], "width": 20},
@@ -33,7 +33,9 @@ def compare(center, types):
     setup = fields.prepare(settings)
     ((_, geom),) = fields.geometries(settings)
     seen, bright = fields.simulate_field(setup, geom, np.random.default_rng(1))
-    ts = sum(point_sources.oracle(f.observation, bright, f.expected)[0].sum(axis=1) for f in seen)
+    ts = sum(
+        point_sources.asimov_ts(f.observation, bright, f.expected)[0].sum(axis=1) for f in seen
+    )
     with fits.open(from_catalog.find("4FGL-DR4")) as hdus:
         table = hdus[1].data
         bands = table["Sqrt_TS_Band"][:, 1:].astype(float)
@@ -64,11 +66,11 @@ def main():
             if label == "FRONT+BACK":
                 points.append((name, ts[use], known[use]))
     if options.output:
-        plot(points, options.output / "oracle_ts.png")
+        plot(points, options.output / "asimov_ts.png")
 
 
 def plot(points, path):
-    """Oracle TS against catalog TS."""
+    """Asimov TS against catalog TS."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -79,7 +81,7 @@ def plot(points, path):
         axis.scatter(known, ts, s=8, label=name)
     axis.plot([25, 1e5], [25, 1e5], "k:", lw=1)
     axis.set(xscale="log", yscale="log", xlabel="4FGL-DR4: sum of Sqrt_TS_Band$^2$, > 100 MeV",
-             ylabel="oracle TS, 14 years, FRONT+BACK")  # fmt: skip
+             ylabel="Asimov TS, 14 years, FRONT+BACK")  # fmt: skip
     axis.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=80)
