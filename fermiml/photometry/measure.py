@@ -1,13 +1,14 @@
 """`measure`: from a cube and candidate positions to a table."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from astropy.coordinates import SkyCoord
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from fermiml.catalog.flags import MLFlag, blended
+from fermiml.cores import usable_cores
 from fermiml.errors import InputError
 from fermiml.photometry.energy_groups import make_planes
 from fermiml.photometry.pixels import SkyPixels
@@ -61,8 +62,10 @@ def measure(cube, positions, progress=False):
         result = fit_region(skies, planes, responses, region, vectors[numbers[joint]])
         return region, np.searchsorted(joint, region.own), result
 
-    # Threads, not processes: most of the time goes into numpy and scipy, which let others run.
-    with ThreadPoolExecutor(min(len(regions), os.cpu_count() or 1)) as pool:
+    # Threads, not processes: most of the time goes into numpy and scipy, which let others run. Each
+    # has BLAS on one core: threads of its own would wait for each other where cores are taken.
+    workers = min(len(regions), usable_cores())
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
         results = pool.map(fitted, regions)
         hidden = None if progress else True
         for region, own, result in tqdm(results, "photometry", len(regions), disable=hidden):

@@ -1,0 +1,40 @@
+"""How many cores this process may use."""
+
+import math
+import os
+from pathlib import Path
+
+from fermiml.errors import InputError
+
+_CGROUP = Path("/sys/fs/cgroup/cpu.max")
+_SETTING = "FERMIML_JOBS"
+
+
+def usable_cores():
+    """Cores that the system lets this process have, or fewer if FERMIML_JOBS says so.
+
+    Those of the machine count less than its scheduler's mask and the limit of a container, as
+    batch systems set them for a job.
+    """
+    allowed = min(len(_mask()), _limit_of_container())
+    wanted = os.environ.get(_SETTING)
+    if not wanted:
+        return allowed
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise InputError(f"{_SETTING}={wanted}: give a number of cores, from 1 on")
+    return int(wanted)
+
+
+def _mask():
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return range(os.cpu_count() or 1)
+
+
+def _limit_of_container():
+    """Cores that the cgroup's quota is worth, rounded up; infinite without one."""
+    try:
+        quota, period = _CGROUP.read_text().split()
+        return max(1, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):  # "max", or no cgroup
+        return math.inf
