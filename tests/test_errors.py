@@ -20,7 +20,7 @@ from fermiml.cli.base import Command
 from fermiml.cli.main import main
 from fermiml.errors import InputError
 from fermiml.plot import style
-from fermiml.response import irfs
+from fermiml.response import installed
 
 
 @contextmanager
@@ -84,12 +84,12 @@ def test_folders_that_cannot_be_made(tmp_path, monkeypatch):
 
 def test_a_missing_file_of_the_installation_is_named(tmp_path, monkeypatch):
     lat.write_ccube(tmp_path / "cube.fits")
-    gone = Path(irfs.__file__).parent / "P8R3_SOURCE_V3.fits"
+    gone = Path(installed.__file__).parent / "P8R3_SOURCE_V3.fits"
 
     def lost(*_):
         return gone.open("rb")
 
-    monkeypatch.setattr(irfs, "_read_compact", lost)
+    monkeypatch.setattr(installed, "_read_compact", lost)
     result = CliRunner().invoke(main, ["info", str(tmp_path / "cube.fits")])
     assert result.exit_code == 2
     assert result.output.count("\n") == 1
@@ -114,6 +114,7 @@ def test_an_interrupt_ends_with_one_line_and_exit_code_130(tmp_path):
 
 def test_a_real_interrupt():
     code = ("import os, signal, click; from fermiml.cli.base import Command\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job may ignore it
             "@click.command(cls=Command)\n"
             f"def stop(): os.kill(os.getpid(), {int(signal.SIGINT)})\n"
             "stop([])")  # fmt: skip

@@ -11,12 +11,10 @@ from fermiml.response.caldb import read_caldb
 from fermiml.response.irfs import ALL_EVENTS, DEFAULT_IRF, Response, type_names
 from fermiml.response.psf import PSF
 
-_FOLDER = resources.files("fermiml.data.irfs")
-
 
 def installed_irfs():
     """Names of the responses that come with fermiml."""
-    return sorted(p.name[:-5] for p in _FOLDER.iterdir() if p.name.startswith("P8"))
+    return sorted(p.name[:-5] for p in _folder().iterdir() if p.name.startswith("P8"))
 
 
 @contextmanager
@@ -24,9 +22,13 @@ def open_table(filename):
     """A FITS file of data/irfs, wherever the package is installed."""
     from astropy.io import fits
 
-    path = _FOLDER.joinpath(filename)
+    path = _folder().joinpath(filename)
     with path.open("rb") as file, fits.open(file) as hdus:
         yield hdus
+
+
+def _folder():
+    return resources.files("fermiml.data.irfs")
 
 
 def load_response(name=DEFAULT_IRF, evtype=ALL_EVENTS):

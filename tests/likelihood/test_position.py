@@ -5,7 +5,7 @@ import pytest
 from makers import smallskies as sky
 
 from fermiml import SourceCatalog
-from fermiml.catalog.columns import MLFlag
+from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood.gammapy_engine import fit
 from fermiml.likelihood.position import _POINTS, Place, _peak
 

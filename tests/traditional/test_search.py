@@ -1,5 +1,7 @@
 """Traditional detection: it finds what is there, where it is, and nothing else."""
 
+import sys
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -82,7 +84,7 @@ def test_the_sources_are_found_where_they_are(catalog):
 
 
 def test_a_flux_that_reaches_far_below_the_data_is_not_known(monkeypatch):
-    monkeypatch.setattr("test_traditional.EDGES", [1e4, 2e4, 5e4, 2e5])
+    monkeypatch.setattr(sys.modules[__name__], "EDGES", [1e4, 2e4, 5e4, 2e5])
     table = search.detect_traditional(make_cube(1, background=0.1, width=1.5)).table
     assert len(table) and np.all(np.isfinite(table["PL_Flux_Density"]))
     for name in ("Flux1000", "Unc_Flux1000", "Energy_Flux100"):
