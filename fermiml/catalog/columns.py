@@ -147,7 +147,7 @@ _LINES = (
     ("ML_Model", "24A", "", "", "meta.id", "The network that found the source"),
     ("ML_Localizer", "12A", "", "", "meta.id", "What turned the network's map into a position"),
     ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 1024 end 2048 fit"),
-    ("ML_Ext_Size", "E", "deg", "F8.4", "phys.angSize", "Radius of the source, where the network tells it; 0 for a point"),
+    ("ML_Ext_Size", "E", "deg", "F8.4", "phys.angSize", "Radius, where the network or photometry has one; 0: a point"),
     ("TS", "E", "", "F10.3", "stat.likelihood", "Test statistic of the likelihood fit"),
     ("TS_Engine", "8A", "", "", "meta.software", "What fitted TS: gammapy or fermipy"),
 )  # fmt: skip

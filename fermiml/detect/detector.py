@@ -100,7 +100,8 @@ class SourceDetector:
             classify.add_classes(table, pulsar)
         else:
             table["ML_Prob_FAKE"] = 1 - probability
-        table["ML_Ext_Size"] = found.extent
+        measured = table["ML_Ext_Size"] if self.photometry else np.nan
+        table["ML_Ext_Size"] = np.where(np.isfinite(found.extent), found.extent, measured)
         table["ML_Model"] = self.finder.name
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)
