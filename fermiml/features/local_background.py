@@ -9,7 +9,7 @@ import numpy as np
 SMOOTHING = 13.0  # pixels (of 0.1 deg in all but coarse data), sigma of the Gaussian
 _CELL = 4  # pixels along a side of a coarse cell
 _SOURCE = np.array([8.0, 5.0, 3.0, 2.0, 2.0])  # pixels, about the width of a source per band
-_CONTRAST = 0.15  # share of the background that may be structure of the diffuse emission
+_CONTRAST = 0.15  # fraction of the background that may be structure of the diffuse emission
 _CUT = 3.5  # sigma, above which a cell is taken for a source
 _ROUNDS = 3
 _LEAST = 0.01  # weight that remains for the brightest source
@@ -30,7 +30,7 @@ class SmoothBackground:
         """Expected counts without sources, in the shape of `counts`.
 
         Both are (component, band, y, x); `model` is what is expected up to a smooth factor,
-        in the simplest case the observed share of each pixel.
+        in the simplest case the observed fraction of each pixel.
         """
         cells, expected = _rebin(counts), _rebin(model)
         weight = np.ones_like(cells)

@@ -45,15 +45,17 @@ class PatchFeatures:
         For each component and band a PSF with one energy; None for a band that is not there.
     size : int
         Pixels along a side of a patch, a multiple of 4.
-    share : array (component, band), optional
+    exposure : array (component, band), optional
         The components' relative exposures.
     pixel : float
         Side of a pixel in deg.
     """
 
-    def __init__(self, psf, size, share=None, pixel=PIXEL):
+    def __init__(self, psf, size, exposure=None, pixel=PIXEL):
         self._size = size
-        self._share = np.ones((len(psf), len(BANDS))) if share is None else np.asarray(share)
+        self._exposure = (
+            np.ones((len(psf), len(BANDS))) if exposure is None else np.asarray(exposure)
+        )
         self._padded = next_fast_len(size + _REACH, real=True)
         kernels = np.array([[_kernel(p, self._padded, pixel) for p in bands] for bands in psf])
         self._kernel = rfft2(kernels.astype(np.float32), axes=(-2, -1))
@@ -101,7 +103,7 @@ class PatchFeatures:
         faint sources; the scale makes variance and mean of the background the same.
         """
         level = expected.sum(axis=(-2, -1)) / np.maximum(seen.sum(axis=(-2, -1)), 1)
-        weight = self._share / (level + 1e-3)
+        weight = self._exposure / (level + 1e-3)
         weight = weight / np.maximum(weight.max(axis=0), _TINY)
         variance = np.sum(np.square(weight) * self._square * (level + _TINY), axis=0)
         mean = np.maximum(np.sum(weight * (level + _TINY), axis=0), _TINY)

@@ -50,9 +50,9 @@ class Views:
         self._patches = Patches(banded, origin=origin)
         self.geoms, self.pixel = self._patches.geoms, self._patches.pixel
         self._covered = covered.max(axis=0)
-        share = _shares(cube, banded) * covered
+        exposure = _relative_exposure(cube, banded) * covered
         size = self.geoms[0].data_shape[0]
-        self._features = PatchFeatures(self._patches.psf, size, share=share, pixel=self.pixel)
+        self._features = PatchFeatures(self._patches.psf, size, exposure=exposure, pixel=self.pixel)
         self._models = _background_patches(cube, origin)
 
     def __len__(self):
@@ -97,15 +97,15 @@ class Views:
         return number, tuple(map(float, pixels[number]))
 
 
-def _shares(cube, banded):
+def _relative_exposure(cube, banded):
     """(component, band): exposure of each component over the largest in that band."""
-    shares = np.ones((len(banded), len(BANDS)))
+    exposure = np.ones((len(banded), len(BANDS)))
     if len(banded) == 1:
-        return shares
-    for row, component in zip(shares, cube.components, strict=True):
+        return exposure
+    for row, component in zip(exposure, cube.components, strict=True):
         energy = [low * np.sqrt(2) for low, _ in BANDS]
         row[:] = exposures.sample(component.exposure, cube.center[None], energy)[:, 0]
-    return np.nan_to_num(shares / np.fmax.reduce(shares), nan=1.0)
+    return np.nan_to_num(exposure / np.fmax.reduce(exposure), nan=1.0)
 
 
 def _background_patches(cube, origin):

@@ -15,14 +15,14 @@ def disc(radius):
 
 
 def standing_out(probability, threshold, radius):
-    """Pixels of at least half the highest value within `radius`, and their share of it.
+    """Pixels of at least half the highest value within `radius`, and their fraction of it.
 
     Faint and bright blobs are alike then. Where that highest value is below the threshold, there
-    is nothing; elsewhere a share below one half is set to zero.
+    is nothing; elsewhere a fraction below one half is set to zero.
     """
     top = maximum_filter(probability, footprint=disc(radius), mode="nearest")
-    share = probability / np.maximum(top, 1e-9)
-    return np.where((share >= 0.5) & (top >= threshold), share, 0.0)
+    fraction = probability / np.maximum(top, 1e-9)
+    return np.where((fraction >= 0.5) & (top >= threshold), fraction, 0.0)
 
 
 def weighted_means(points, weight, label, number):

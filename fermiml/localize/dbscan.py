@@ -18,26 +18,26 @@ def locate(maps, threshold, radius=DISC):
     density stays apart, so the neck between two touching blobs does not join them.
     """
     probability = maps["probability"]
-    share = standing_out(probability, threshold, radius)
-    y, x = np.nonzero(share)
-    points, share = np.c_[x, y].astype(float), share[y, x]
+    fraction = standing_out(probability, threshold, radius)
+    y, x = np.nonzero(fraction)
+    points, fraction = np.c_[x, y].astype(float), fraction[y, x]
     label = np.full(len(points), -1)
     for core in CORES if len(points) else ():
-        label = _with_new(label, _clusters(points, share, core, radius))
+        label = _with_new(label, _clusters(points, fraction, core, radius))
     number = label.max(initial=-1) + 1
-    centers = weighted_means(points, share, label, number)
+    centers = weighted_means(points, fraction, label, number)
     if number:
         centers = settled_in(probability, centers, threshold, radius)
     return wanted(probability, *centers.T, threshold)
 
 
-def _clusters(points, share, core, radius):
+def _clusters(points, fraction, core, radius):
     """Cluster of each pixel; only cores have one, the others get -1."""
     from sklearn.cluster import DBSCAN
 
     reach = max(REACH * radius, 1.0)
     scale = _WHOLE / (core * disc(reach).sum())  # min_samples must be a whole number
-    found = DBSCAN(eps=reach, min_samples=_WHOLE).fit(points, sample_weight=scale * share)
+    found = DBSCAN(eps=reach, min_samples=_WHOLE).fit(points, sample_weight=scale * fraction)
     label = np.full(len(points), -1)
     cores = found.core_sample_indices_
     label[cores] = found.labels_[cores]

@@ -92,9 +92,9 @@ class Plane:
         for i, plane in enumerate(photons):
             if observation.dispersion[i].any():
                 transformed = rfft2(plane.reshape(shape)) * self._kernel(observation, i)
-                for row, share in zip(out, observation.dispersion[i], strict=True):
-                    if share > 0:
-                        row += share * transformed
+                for row, fraction in zip(out, observation.dispersion[i], strict=True):
+                    if fraction > 0:
+                        row += fraction * transformed
         return np.maximum([irfft2(row, shape) for row in out], 0) / self.area
 
     def _deposit(self, photons, observation, faint):

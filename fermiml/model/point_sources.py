@@ -121,7 +121,7 @@ def _window(observation, vector, expected, profiles, size):
 
 
 def _radii(rad, profiles, expected):
-    """Radius (deg) per bin beyond which little is left, and the share of counts within it."""
+    """Radius (deg) per bin beyond which little is left, and the fraction of counts within it."""
     outside = _outside(rad, profiles)
     most = 0.1 * expected
     allowed = np.minimum(np.maximum(_LOST_SHARE * expected, _LOST_COUNTS), most)
@@ -144,11 +144,11 @@ def _spread(rad, profiles, form, size):
     They are means over points that fill the source evenly, in a sunflower's order.
     """
     number = np.arange(_POINTS) + 0.5
-    share = number / _POINTS
+    fraction = number / _POINTS
     if form == DISK:
-        radius = size * np.sqrt(share)
+        radius = size * np.sqrt(fraction)
     else:
-        radius = size / _GAUSS_68 * np.sqrt(-2 * np.log(1 - share))
+        radius = size / _GAUSS_68 * np.sqrt(-2 * np.log(1 - fraction))
     points = radius * np.exp(1j * number * np.pi * (3 - np.sqrt(5)))
     distance = np.abs(rad[:, None] - points)
     logs = np.log(np.maximum(profiles, _TINY))

@@ -32,7 +32,7 @@ def check(options):
 def trunk(inputs, widths, encoder, decoder, raw):
     """Maps at full resolution from features (batch, y, x, plane).
 
-    With `raw` (an ablation) only counts and the observed share of each band are looked at.
+    With `raw` (an ablation) only counts and the observed fraction of each band are looked at.
     """
     from keras import layers
 

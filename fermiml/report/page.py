@@ -211,9 +211,9 @@ def _polylines(geom, where, label):
     breaks = 1 + np.flatnonzero((inside[1:] != inside[:-1]) | _jumps(geom, points))
     pieces = np.split(np.arange(len(points)), breaks)
     # The lines of a whole sky meet at the poles.
-    share = 0.55 if geom.width.to_value("deg").max() > 180 else 0
+    fraction = 0.55 if geom.width.to_value("deg").max() > 180 else 0
     return [
-        {"label": label, "at": int(share * len(p)), "points": np.round(points[p], 1).tolist()}
+        {"label": label, "at": int(fraction * len(p)), "points": np.round(points[p], 1).tolist()}
         for p in pieces
         if inside[p[0]] and len(p) > 2
     ]

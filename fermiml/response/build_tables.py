@@ -27,7 +27,7 @@ COMPACT = (
 
 
 def survey_pattern(livetime_cube):
-    """Share of the good time that a declination spends at each inclination.
+    """Fraction of the good time that a declination spends at each inclination.
 
     From a livetime cube of a survey of several years; the right ascension is averaged out.
     Returns declination (deg), edges of costheta and the table (declination, costheta bin).
@@ -42,8 +42,8 @@ def survey_pattern(livetime_cube):
     _, declination = healpy.pix2ang(header["NSIDE"], pixels, nest=nested, lonlat=True)
     centers = np.arange(-87.5, 90, 5.0)
     bins = np.digitize(declination, centers[:-1] + 2.5)
-    share = [livetime[bins == i].mean(axis=0) / good_time for i in range(len(centers))]
-    return centers, edges, np.array(share)
+    fraction = [livetime[bins == i].mean(axis=0) / good_time for i in range(len(centers))]
+    return centers, edges, np.array(fraction)
 
 
 def write_compact(folder, name, output):
@@ -89,10 +89,10 @@ def _table_column(name, arrays, unit):
 
 def write_survey(livetime_cube, output):
     """data/irfs/survey.fits, what fermiml estimates an exposure from."""
-    declination, edges, share = survey_pattern(livetime_cube)
+    declination, edges, fraction = survey_pattern(livetime_cube)
     columns = [
         fits.Column("DEC", "E", unit="deg", array=declination),
-        fits.Column("SHARE", f"{share.shape[1]}E", array=share.astype(np.float32)),
+        fits.Column("SHARE", f"{fraction.shape[1]}E", array=fraction.astype(np.float32)),
     ]
     edge_column = fits.Column("COSTHETA", "E", array=edges)
     fits.HDUList(

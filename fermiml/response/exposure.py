@@ -56,7 +56,7 @@ def _sample_hpx(exposure, position):
 
 @cache
 def _survey():
-    """The embedded survey pattern: declination, edges of costheta, share of the time."""
+    """The embedded survey pattern: declination, edges of costheta, fraction of the time."""
     with open_table("survey.fits") as hdus:
         table = hdus["SURVEY"].data
         return (
@@ -67,16 +67,16 @@ def _survey():
 
 
 def inclinations(declination):
-    """Edges of costheta, and the share of the good time that a survey spends in between."""
-    dec, edges, share = _survey()
-    return edges, share[np.argmin(np.abs(dec - declination))]
+    """Edges of costheta, and the fraction of the good time that a survey spends in between."""
+    dec, edges, fraction = _survey()
+    return edges, fraction[np.argmin(np.abs(dec - declination))]
 
 
 def estimate(good_time, response):
     """All-sky exposure of `good_time` seconds of survey; right to 10 % for a year or more."""
-    declination, edges, share = _survey()
+    declination, edges, fraction = _survey()
     area = _mean_area(response, edges)
-    table = good_time * share @ area.T  # (declination, energy)
+    table = good_time * fraction @ area.T  # (declination, energy)
     geom = WcsGeom.create(
         binsz=2, proj="CAR", frame="icrs", axes=[_nodes(response)], skydir=(0, 0), width=(360, 180)
     )

@@ -27,7 +27,7 @@ class Band:
     nominal: tuple  # MeV
     bins: slice  # native bins
     edges: tuple | None  # real edges in MeV; None when the cube has no bin there
-    covered: float  # share of the nominal band's photons within the real edges
+    covered: float  # fraction of the nominal band's photons within the real edges
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def assign_bins(edges):
     low, high = np.asarray(edges[:-1], float), np.asarray(edges[1:], float)
     numbers = np.searchsorted(EDGES, np.sqrt(low * high) * (1 + 1e-6), side="right") - 1
     for i in np.flatnonzero([_swallows_band(*pair) for pair in zip(low, high, strict=True)]):
-        share = [photons(max(low[i], a), max(min(high[i], b), max(low[i], a))) for a, b in BANDS]
+        fraction = [photons(max(low[i], a), max(min(high[i], b), max(low[i], a))) for a, b in BANDS]
         below = photons(low[i], max(low[i], min(high[i], EDGES[0])))
-        numbers[i] = -1 if below > max(share) else int(np.argmax(share))
+        numbers[i] = -1 if below > max(fraction) else int(np.argmax(fraction))
     return numbers
 
 

@@ -34,7 +34,7 @@ class Patch:
 
     geom: WcsGeom  # two-dimensional; pixel -> sky
     counts: np.ndarray  # (component, band, y, x)
-    coverage: np.ndarray  # (component, y, x): share of the pixel that was observed
+    coverage: np.ndarray  # (component, y, x): fraction of the pixel that was observed
     owned: np.ndarray  # (y, x): the part of the sky that is this patch's own
 
 

@@ -74,7 +74,7 @@ class _Layer:
         return np.array(planes)
 
     def _weights(self, pixel, area):
-        """Share of a pixel's counts that each of its samples carries.
+        """Fraction of a pixel's counts that each of its samples carries.
 
         The samples of a pixel that lies wholly in the patch share its counts evenly, so
         that nothing is lost or made; a pixel cut by the border gives what its area says.

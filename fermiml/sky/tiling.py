@@ -30,7 +30,7 @@ class WindowTiling:
     def owned(self, number):
         """Pixels of the window (y, x) that are nearer to its middle than to another's."""
         row, column = divmod(number, len(self._columns))
-        y, x = _share(self._rows, row, self._size), _share(self._columns, column, self._size)
+        y, x = _own(self._rows, row, self._size), _own(self._columns, column, self._size)
         return y[:, None] & x[None, :]
 
     def _window(self, x, y):
@@ -50,7 +50,7 @@ def _starts(npix, size, overlap):
     return np.round(np.linspace(0, npix - size, count)).astype(int).tolist()
 
 
-def _share(starts, number, size):
+def _own(starts, number, size):
     """Which pixels along an axis a window owns: up to the middle of every overlap."""
     pixel = starts[number] + np.arange(size)
     middles = [(a + b + size) // 2 for a, b in pairwise(starts)]

@@ -97,7 +97,7 @@ def test_a_source_is_seen_with_its_significance():
 def test_an_absent_band_is_zero_and_counts_for_nothing():
     """All its channels, and its share of the joint significance, whatever the counts are."""
     covered = np.array([0, 1, 1, 1, 1.0])
-    make = PatchFeatures([[None, *PSFS[1:]]], SIZE, share=covered[None])
+    make = PatchFeatures([[None, *PSFS[1:]]], SIZE, exposure=covered[None])
     counts = poisson(flat(1.0))
     planes = make(counts, FULL, covered)
     counts[:, 0] = 0
