@@ -76,3 +76,14 @@ def test_a_file_name_is_used_once():
     names = Counter(path.name for module, path in MODULES.items() if _room(module) != "cli")
     del names["__init__.py"]
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_a_class_name_is_used_once():
+    """A name says what it is; one that stands twice makes the reader guess."""
+    classes = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in classes.items() if count > 1] == []

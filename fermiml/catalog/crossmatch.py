@@ -110,6 +110,11 @@ def one_to_one(pairs, rank=None):
     return np.array(sorted(keep, key=lambda i: pairs.first[i]), dtype=int)
 
 
+def match_rank(separation, ts, radius):
+    """Rank of pairs with true or known sources: TS x exp(-(d/radius)^2), the highest first."""
+    return -ts * np.exp(-((separation / radius) ** 2))
+
+
 def best(pairs):
     """The one-to-one pairs, closest first."""
     return take(pairs, one_to_one(pairs))

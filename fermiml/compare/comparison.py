@@ -212,7 +212,7 @@ def _with_background(cube, planes):
 def _second(cube, given, iso):
     """The cube and the background of the second diffuse model."""
     if not isinstance(given, str | Path) or is_expected_counts(given):
-        return with_background(cube, given), backgrounds.Given()
+        return with_background(cube, given), backgrounds.GivenBackground()
     bare = [dataclasses.replace(c, background=None) for c in cube.components]
     bare = dataclasses.replace(cube, components=bare)
     return bare, backgrounds.choose(bare, galdiff=given, iso=iso)

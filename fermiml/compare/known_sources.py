@@ -49,7 +49,7 @@ def recovered(cube, known, catalogs, radius):
     table["TS_Expected"] = ts
     for name, catalog in catalogs.items():
         pairs = crossmatch.pairs_within(inside.positions, catalog.positions, radius)
-        rank = -ts[pairs.first] * np.exp(-((pairs.separation / radius) ** 2))
+        rank = crossmatch.match_rank(pairs.separation, ts[pairs.first], radius)
         pairs = crossmatch.take(pairs, crossmatch.one_to_one(pairs, rank))
         back = pairs._replace(first=pairs.second, second=pairs.first)
         sigma = crossmatch.normalised_offset(

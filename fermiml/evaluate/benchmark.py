@@ -41,7 +41,7 @@ class Judged:
     name: str
     catalog: SourceCatalog
     truth: SourceCatalog
-    comparison: metrics.Comparison
+    comparison: metrics.Matching
     chance: float
     area: float  # deg2
     spent: dict  # seconds, cpu_seconds
@@ -61,7 +61,7 @@ def judge(catalog, sky, spent=None, pixels=None):
     column = score_column(catalog)
     component = sky.cube.components[0]
     detected, true = catalog.positions, sky.truth.positions
-    comparison = metrics.Comparison.of(
+    comparison = metrics.Matching.of(
         detected,
         np.nan_to_num(np.asarray(catalog.table[column], float), nan=-1.0),
         component.away_from_edge(detected),

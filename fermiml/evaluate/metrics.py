@@ -11,7 +11,14 @@ import numpy as np
 from astropy.stats import binom_conf_interval
 from sklearn.isotonic import isotonic_regression
 
-from fermiml.catalog.crossmatch import Pairs, normalised_offset, one_to_one, pairs_within, take
+from fermiml.catalog.crossmatch import (
+    Pairs,
+    match_rank,
+    normalised_offset,
+    one_to_one,
+    pairs_within,
+    take,
+)
 from fermiml.catalog.ellipses import containment
 from fermiml.catalog.positions import shifted
 
@@ -40,8 +47,7 @@ def candidate_pairs(detected, true, ts, radius=RADIUS):
     matchable = np.flatnonzero(ts > MATCHABLE)
     pairs = pairs_within(detected, true[matchable], radius)
     second = matchable[pairs.second]
-    worth = ts[second] * np.exp(-((pairs.separation / RADIUS) ** 2))
-    return pairs._replace(second=second, sigma=-worth)
+    return pairs._replace(second=second, sigma=match_rank(pairs.separation, ts[second], RADIUS))
 
 
 def match(detected, true, ts, radius=RADIUS, rank=None):
@@ -68,7 +74,7 @@ def _assigned(pairs, number):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Matching:
     """Detections and true sources of one data set, and which of them count."""
 
     detected: object  # SkyCoord
@@ -81,7 +87,7 @@ class Comparison:
 
     @classmethod
     def of(cls, detected, score, detected_counts, true, ts, true_counts):
-        """A comparison of positions (SkyCoord)."""
+        """The matching of positions (SkyCoord)."""
         ts = np.asarray(ts, float)
         return cls(
             detected,

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenBackground:
     """Expected counts that came with the cube."""
 
     text: str = "the given expected counts"
@@ -34,7 +34,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Diffuse:
+class DiffuseBackground:
     """A model of the Galaxy and an isotropic spectrum; None stands for the embedded ones."""
 
     galdiff: str | None = None
@@ -85,11 +85,11 @@ def choose(cube, galdiff=None, iso=None):
         missing = [w for p, w in ((galdiff, "--galdiff"), (iso, "--iso")) if p is None]
         if missing:
             log.warning("no %s is given: the EMBEDDED one is taken", missing[0])
-        chosen = Diffuse(*(p and str(Path(p).expanduser()) for p in (galdiff, iso)))
+        chosen = DiffuseBackground(*(p and str(Path(p).expanduser()) for p in (galdiff, iso)))
         _check(chosen, cube)
         return chosen
     if all(given):
-        return Given()
+        return GivenBackground()
     if any(given):
         raise InputError("some components of the cube have a background and others have none")
     log.warning(
@@ -97,7 +97,7 @@ def choose(cube, galdiff=None, iso=None):
         "not for publication; name gll_iem and iso files with --galdiff and --iso, or expected "
         "counts with --background"
     )
-    return Diffuse()
+    return DiffuseBackground()
 
 
 def _check(chosen, cube):

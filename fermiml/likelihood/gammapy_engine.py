@@ -21,9 +21,9 @@ from tqdm import tqdm
 from fermiml.errors import InputError
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, grouping, measurement, results, seeds
-from fermiml.likelihood.measurement import Settings
+from fermiml.likelihood.measurement import FitSettings
 from fermiml.likelihood.parts import held
-from fermiml.likelihood.region import Region
+from fermiml.likelihood.region import RegionModel
 from fermiml.model import point_sources
 from fermiml.sky.cutout import Cutter
 
@@ -47,7 +47,7 @@ def fit(
     galdiff, iso : path, optional
         Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text). Without these, too,
         the embedded model is taken, and a warning says so.
-    diffuse : `fermiml.likelihood.background.Given` or `Diffuse`, optional
+    diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
         In the place of these: a background that was chosen before.
     known : SourceCatalog, optional
         More sources for the model (4FGL, say), extended ones and bright ones outside the data
@@ -69,7 +69,7 @@ def fit(
         All rows of the catalog in their order, with TS, TS_Engine, position, spectrum, flux
         in bands and flags of those that are in the data.
     """
-    settings = Settings(**settings)
+    settings = FitSettings(**settings)
     cut.check(cube)
     model = diffuse or backgrounds.choose(cube, galdiff, iso)
     with held(parts) as kept:
@@ -124,7 +124,7 @@ class Task:
     core: np.ndarray
     near: np.ndarray
     inner: np.ndarray
-    settings: Settings
+    settings: FitSettings
     first: bool
 
 
@@ -163,7 +163,7 @@ def build(task):
     cuts = [cut.cut_for_fit(component, task.background) for component in task.components]
     outside = task.sources[np.arange(len(task.inner), len(task.sources))]
     frozen = [point_sources.total(c.observation, outside).reshape(c.counts.shape) for c in cuts]
-    return Region(cuts, task.sources[task.inner], frozen)
+    return RegionModel(cuts, task.sources[task.inner], frozen)
 
 
 class _Pool:

@@ -15,7 +15,7 @@ _BRIGHT = 1e-9  # flux 1-100 GeV from which sources matter that are far outside
 
 
 @dataclass(frozen=True)
-class Group:
+class SourceGroup:
     """Numbers of sources: fitted and reported, treated alike, free, and frozen around."""
 
     core: np.ndarray
@@ -60,7 +60,7 @@ def _group(vectors, flux, core, margin):
     inner = distance <= max(radius - _RIM, distance[core].max() + _RIM)
     matters = (distance <= radius + 0.3 * _REACH) | (flux > _BRIGHT)
     frozen = ~inner & (distance <= radius + _REACH) & matters
-    return Group(
+    return SourceGroup(
         core,
         np.flatnonzero(inner & (to_core <= _CLOSE)),
         np.flatnonzero(inner),

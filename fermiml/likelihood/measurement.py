@@ -13,7 +13,7 @@ BRIGHT_TS = 400.0  # from which a source must be right before its surroundings a
 
 
 @dataclass(frozen=True)
-class Settings:
+class FitSettings:
     """What is free in a fit."""
 
     positions: bool = True

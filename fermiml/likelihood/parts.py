@@ -10,7 +10,7 @@ from fermiml import __version__
 from fermiml.checkpoint import Pieces, content_key
 from fermiml.files import write_text
 from fermiml.likelihood.position import Place
-from fermiml.likelihood.spectral_shapes import Spectrum
+from fermiml.likelihood.spectral_shapes import FittedSpectrum
 
 
 class Parts:
@@ -88,7 +88,7 @@ def _unpacked(row):
 
 def _spectrum(stored):
     arrays = {name: np.array(stored[name]) for name in ("values", "covariance")}
-    return Spectrum(**{**stored, **arrays})
+    return FittedSpectrum(**{**stored, **arrays})
 
 
 def _plain(value):

@@ -3,6 +3,7 @@
 What is expected in a pixel is fixed + sum over columns of (counts of the column in this energy
 bin) x (template of the column). Only pixels that hold counts enter the sum over logarithms;
 of all others the templates' sums are enough, which is exact and saves most of the work.
+The fits of the photometry are others, for the reasons that `fermiml.photometry.group_fit` names.
 """
 
 from dataclasses import dataclass

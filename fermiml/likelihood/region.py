@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from fermiml.likelihood.fold import Folding
 from fermiml.likelihood.poisson import Minimum, Poisson, minimise
+from fermiml.likelihood.shape_folding import ShapeFolding
 from fermiml.model import point_sources
 from fermiml.model.sources import Shapes
 
@@ -61,7 +61,7 @@ class Fit:
         return np.sqrt(max(alone / precision, 1.0)) if precision > 0 else 1.0
 
 
-class Region:
+class RegionModel:
     """The likelihood of a region.
 
     Columns are the backgrounds, then the sources. Each has three numbers in `state`: of a
@@ -71,7 +71,7 @@ class Region:
 
     def __init__(self, cuts, sources, frozen=None):
         self.cuts = cuts
-        self.folding = Folding([cut.observation for cut in cuts])
+        self.folding = ShapeFolding([cut.observation for cut in cuts])
         self.sources = sources
         self.exposures = self.folding.exposures(sources)
         self._find_rows(frozen)

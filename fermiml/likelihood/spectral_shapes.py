@@ -17,7 +17,7 @@ LEVEL = 0.95  # of upper limits
 
 
 @dataclass(frozen=True)
-class Spectrum:
+class FittedSpectrum:
     """A fitted spectrum: 4FGL's name of the shape, and values and covariance of
     (amplitude, index, curvature) in the form that `Shapes` has."""
 
@@ -55,7 +55,7 @@ def read(region, source, fit, kind):
     shape = slice(INDEX, CURVATURE + 1)
     value, free = fit.state[column, shape], fit.free[column, shape]
     at_bound = free & ((value <= region.low[column, shape]) | (value >= region.high[column, shape]))
-    return Spectrum(
+    return FittedSpectrum(
         kind,
         float(shapes.pivot[source]),
         fit.state[column] * scale,

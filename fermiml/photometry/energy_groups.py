@@ -1,4 +1,4 @@
-"""Planes: groups of native energy bins of one component, with their response and PSF."""
+"""Groups of native energy bins of one component, with their response and PSF."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,7 +24,7 @@ _SAMPLED = 0.85  # of r68: the size from which a pixel is sampled at several poi
 
 
 @dataclass(frozen=True)
-class Plane:
+class EnergyGroup:
     """Bins of one component that are fitted together."""
 
     component: int
@@ -33,9 +33,9 @@ class Plane:
     reach: float  # deg, of the templates
     r68: float  # deg
     share: np.ndarray  # (true bin,): probability to find a photon of a true bin here
-    profiles: object  # Table with a row for each of INDICES, sr^-1
+    profiles: object  # RadialTable with a row for each of INDICES, sr^-1
     slopes: object  # the same of the derivative, sr^-1 deg^-1
-    shapes: object  # Table of a point and of DISKS, for the index 2.2
+    shapes: object  # RadialTable of a point and of DISKS, for the index 2.2
     samples: int  # points along a pixel's side at which the PSF is sampled
 
     @property
@@ -56,7 +56,7 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Response:
+class GroupResponse:
     """What turns a spectrum into photons of a component: true bins and exposure."""
 
     true_edges: np.ndarray
@@ -73,9 +73,9 @@ class Response:
         return _held(values).T
 
 
-def make_planes(cube):
-    """(planes, responses) of a cube; one response for each component."""
-    planes, responses = [], []
+def make_groups(cube):
+    """(groups, responses) of a cube; one response for each component."""
+    groups, responses = [], []
     for number, component in enumerate(cube.components):
         _check(component)
         response, dispersion = _response(component)
@@ -83,8 +83,8 @@ def make_planes(cube):
         weight = np.median(response.exposure(component.center[None]), axis=0)
         for bins in merged_bins(component.energy_edges):
             share = dispersion[:, bins].sum(axis=1)
-            planes.append(_plane(number, component, bins, response, share, weight))
-    return planes, responses
+            groups.append(_group(number, component, bins, response, share, weight))
+    return groups, responses
 
 
 def merged_bins(edges):
@@ -116,10 +116,10 @@ def _response(component):
     fine = [np.geomspace(a, b, n + 1)[:-1]
             for a, b, n in zip(true_edges[:-1], true_edges[1:], parts, strict=True)]  # fmt: skip
     fine = np.append(np.concatenate(fine), true_edges[-1])
-    return Response(fine, component.exposure), np.repeat(np.asarray(matrix), parts, axis=0)
+    return GroupResponse(fine, component.exposure), np.repeat(np.asarray(matrix), parts, axis=0)
 
 
-def _plane(number, component, bins, response, share, exposure):
+def _group(number, component, bins, response, share, exposure):
     edges = component.energy_edges
     psf = component.psf.normalized()
     energy, widths = response.energy, np.diff(np.log(response.true_edges))
@@ -139,16 +139,16 @@ def _plane(number, component, bins, response, share, exposure):
     disks = [point.smeared(radius * np.sqrt((np.arange(8) + 0.5) / 8)) for radius in DISKS]
     values = np.concatenate([p.values for p in (point, *disks)])
     rows = np.arange(len(values))
-    return Plane(
+    return EnergyGroup(
         component=number,
         bins=bins,
         edges=(float(edges[bins.start]), float(edges[bins.stop])),
         reach=reach,
         r68=r68,
         share=share,
-        profiles=Table.of(means, 1.1 * reach),
-        slopes=Table.slopes_of(means, 1.1 * reach),
-        shapes=Table.of(type(psf)(rows, psf.rad, values), reach + 1.1 * DISKS[-1]),
+        profiles=RadialTable.of(means, 1.1 * reach),
+        slopes=RadialTable.slopes_of(means, 1.1 * reach),
+        shapes=RadialTable.of(type(psf)(rows, psf.rad, values), reach + 1.1 * DISKS[-1]),
         samples=samples,
     )
 
@@ -164,7 +164,7 @@ def _window(side):
     return np.sort(np.hypot(*np.meshgrid(steps, steps)).ravel())[::2]
 
 
-class Table:
+class RadialTable:
     """Rows of a radial function at nodes uniform in sqrt(separation), for quick look-up."""
 
     def __init__(self, values, reach):

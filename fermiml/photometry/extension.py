@@ -11,10 +11,10 @@ _STEPS = 8  # Newton steps of the norm
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Pixels near each source, in one plane."""
+    """Pixels near each source, in one group."""
 
     source: np.ndarray
-    weight: np.ndarray  # of the plane
+    weight: np.ndarray  # of the group
     counts: np.ndarray
     rest: np.ndarray  # model of all else
     shapes: np.ndarray  # (point and disks, pair): counts of the source
@@ -24,10 +24,10 @@ def extension(fields, fits, vectors, rows, expected, weights):
     """TS of the best disk over the point, and the disk's radius (deg), of the sources `rows`.
 
     The norm is free; the spectrum's shape and all else stay as they are. `expected` counts and
-    `weights` of the planes are (source, plane).
+    `weights` of the groups are (source, group).
     """
-    planes = zip(fields, fits, expected.T, weights.T, strict=True)
-    pairs = [_pairs(*plane, vectors, rows) for plane in planes]
+    groups = zip(fields, fits, expected.T, weights.T, strict=True)
+    pairs = [_pairs(*group, vectors, rows) for group in groups]
     value = np.array([_best(pairs, shape, len(rows)) for shape in range(len(DISKS) + 1)])
     gain = 2 * (value[1:] - value[0])
     best = np.argmax(gain, axis=0)

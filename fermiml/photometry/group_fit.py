@@ -1,4 +1,10 @@
-"""Poisson fit of one plane: amplitudes of sources and a smooth background, both linear."""
+"""Poisson fit of one energy group: amplitudes of sources and a smooth background, both linear.
+
+One of three Poisson fits, each for another problem: here thousands of spline coefficients with a
+penalty need sparse matrices, and a rough maximum is enough, since the spectra are fitted to the
+likelihood curves around it; `fermiml.likelihood.poisson` fits spectra, which are not linear, to the
+last digit; `fermiml.traditional.norm_fit` has norms alone, and finds its minimum with the latter.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +19,8 @@ _ENOUGH = 0.02  # gain of log-likelihood below which the fit has converged
 
 
 @dataclass
-class PlaneFit:
-    """A fitted plane: model counts, parameters (sources first) and their covariance."""
+class GroupFit:
+    """A fitted energy group: model counts, parameters (sources first) and their covariance."""
 
     counts: np.ndarray
     templates: object  # Templates
@@ -111,7 +117,7 @@ class PlaneFit:
 
     @cached_property
     def profile_information(self):
-        """Information on each amplitude with all else free, once the plane is fitted."""
+        """Information on each amplitude with all else free, once the group is fitted."""
         sources = self.templates.values.shape[1]
         unit = np.eye(len(self.parameters), sources)
         return 1 / np.einsum("ij,ij->j", unit, self.solve(unit))
@@ -145,7 +151,7 @@ def _solve(matrix, vector):
 
 @dataclass(frozen=True)
 class Curves:
-    """Profile log-likelihoods alpha ln(a + beta) - gamma a of amplitudes, (source, plane).
+    """Profile log-likelihoods alpha ln(a + beta) - gamma a of amplitudes, (source, group).
 
     The form is that of one Poisson number on a background, and exact for it. Here it has the
     fit's curvature and the drop of the likelihood between the fitted amplitude and none.
@@ -156,10 +162,10 @@ class Curves:
     beta: np.ndarray
     gamma: np.ndarray
 
-    def part(self, sources, planes):
-        """The curves of some sources and planes."""
+    def part(self, sources, groups):
+        """The curves of some sources and groups."""
         parts = (self.best, self.alpha, self.beta, self.gamma)
-        return Curves(*(p[np.ix_(sources, planes)] for p in parts))
+        return Curves(*(p[np.ix_(sources, groups)] for p in parts))
 
     def value(self, amplitude):
         """Log-likelihood relative to that of no source."""
@@ -175,7 +181,7 @@ class Curves:
 
 
 def curves(fit, variance):
-    """(best, alpha, beta, gamma) of every source of a fitted plane; `variance` of the
+    """(best, alpha, beta, gamma) of every source of a fitted group; `variance` of the
     amplitudes beyond Poisson noise flattens them."""
     values, mu, counts = fit.templates.values, fit.mu, fit.counts
     best = fit.amplitudes
@@ -199,7 +205,7 @@ def curves(fit, variance):
 
 
 def all_curves(fits, variances):
-    """`Curves` of all planes."""
+    """`Curves` of all groups."""
     parts = [curves(f, v) for f, v in zip(fits, variances, strict=True)]
     return Curves(*np.stack(parts, axis=-1))
 

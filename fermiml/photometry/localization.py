@@ -18,8 +18,8 @@ def score(fits, expected, weights):
     """Gradient (source, 2) and information (2 n, 2 n; all easts first) of the positions, and
     the information (source, 2, 2) while all else stays as it is.
 
-    `expected` are the counts (source, plane) that weigh the planes: those of the spectra;
-    `weights` (source, plane) are 1 where only Poisson noise matters, below where more does.
+    `expected` are the counts (source, group) that weigh the groups: those of the spectra;
+    `weights` (source, group) are 1 where only Poisson noise matters, below where more does.
     Amplitudes and background are free: what they can explain is no information.
     """
     number = len(expected)

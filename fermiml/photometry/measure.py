@@ -10,7 +10,7 @@ from tqdm import tqdm
 from fermiml.catalog.flags import MLFlag, blended
 from fermiml.cores import usable_cores
 from fermiml.errors import InputError
-from fermiml.photometry.energy_groups import make_planes
+from fermiml.photometry.energy_groups import make_groups
 from fermiml.photometry.pixels import SkyPixels
 from fermiml.photometry.region_fit import fit_region
 from fermiml.photometry.regions import make_regions
@@ -46,7 +46,7 @@ def measure(cube, positions, progress=False):
     table = empty_table(position)
     if not len(position):
         return table
-    planes, responses = make_planes(cube)
+    groups, responses = make_groups(cube)
     vectors = vectors_of(position.icrs)
     inside, rim = _surroundings(cube, vectors)
     table["ML_Flags"][rim] |= MLFlag.EDGE
@@ -59,7 +59,7 @@ def measure(cube, positions, progress=False):
     def fitted(region):
         x, y = region.plane(vectors[numbers])
         joint = np.flatnonzero(region.holds(x, y, _AROUND))
-        result = fit_region(skies, planes, responses, region, vectors[numbers[joint]])
+        result = fit_region(skies, groups, responses, region, vectors[numbers[joint]])
         return region, np.searchsorted(joint, region.own), result
 
     # Threads, not processes: most of the time goes into numpy and scipy, which let others run. Each

@@ -14,7 +14,7 @@ _CHUNK = 500_000  # pixels whose positions are computed at once
 
 @dataclass(frozen=True)
 class Grid:
-    """Pixels of a region as one plane sees them."""
+    """Pixels of a region as one group sees them."""
 
     vectors: np.ndarray  # (pixel, 3)
     xy: np.ndarray  # (pixel, 2): tangent-plane coordinates (deg)
@@ -47,16 +47,16 @@ class SkyPixels:
         return near, region.plane(self.vectors[near].astype(float))
 
 
-def grids(sky, region, planes, margins):
-    """The grid of each plane of a component."""
+def grids(sky, region, groups, margins):
+    """The grid of each group of a component."""
     size, out, cuts = sky.component.pixel_size, [], {}
     near, (x, y) = sky.near(region, max(margins))
-    for plane, margin in zip(planes, margins, strict=True):
-        factor = merge_factor(size, plane.r68)
-        key = factor, plane.samples, margin
+    for group, margin in zip(groups, margins, strict=True):
+        factor = merge_factor(size, group.r68)
+        key = factor, group.samples, margin
         if key not in cuts:
-            cuts[key] = _merged(sky, near[region.holds(x, y, margin)], factor, plane.samples)
-        out.append(_grid(sky, region, plane, *cuts[key]))
+            cuts[key] = _merged(sky, near[region.holds(x, y, margin)], factor, group.samples)
+        out.append(_grid(sky, region, group, *cuts[key]))
     return out
 
 
@@ -95,7 +95,7 @@ def _narrowing(sky, chosen):
     return int(np.clip(np.round(usual / np.median(sky.area[chosen])), 1, 100))
 
 
-def _grid(sky, region, plane, chosen, label, vectors, points):
+def _grid(sky, region, group, chosen, label, vectors, points):
     total = len(vectors)
     pixels = sky.numbers[chosen]
     component = sky.component
@@ -103,7 +103,7 @@ def _grid(sky, region, plane, chosen, label, vectors, points):
     def summed(data):
         flat = data.reshape(len(data), -1)
         values = sum(
-            flat[i, pixels].astype(float) for i in range(plane.bins.start, plane.bins.stop)
+            flat[i, pixels].astype(float) for i in range(group.bins.start, group.bins.stop)
         )
         return np.bincount(label, values, total)
 

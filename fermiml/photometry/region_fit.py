@@ -27,7 +27,7 @@ REFERENCE = 2000.0  # MeV
 class RegionResult:
     """What is known of the sources of a region after the fit."""
 
-    planes: list  # those that have pixels here
+    groups: list  # those that have pixels here
     vectors: np.ndarray
     covariance: np.ndarray
     walked: np.ndarray  # deg east and north of the candidate
@@ -39,13 +39,13 @@ class RegionResult:
     size: np.ndarray  # deg, radius of the best disk
 
 
-def fit_region(skies, planes, responses, region, vectors):
+def fit_region(skies, groups, responses, region, vectors):
     """Fit the sources `vectors` of a region and its surroundings."""
-    fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, planes, i, vectors)]
-    planes = [f.plane for f in fields]
+    fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, groups, i, vectors)]
+    groups = [f.group for f in fields]
     start, index = vectors, np.full(len(vectors), 2.2)
     walked = np.zeros((len(vectors), 2))
-    folding = _folding(planes, responses, vectors)
+    folding = _folding(groups, responses, vectors)
     between = [probes(field, region) for field in fields]
     fits, spectrum = None, None
     for move in range(_MOVES + 1):
@@ -77,7 +77,7 @@ def fit_region(skies, planes, responses, region, vectors):
         extended[:, rows] = extension(fields, fits, vectors, rows, spectrum.counts, trust)
     goodness = _goodness(fits)
     return RegionResult(
-        planes, vectors, covariance, walked, curves, spectrum, curved, goodness, *extended
+        groups, vectors, covariance, walked, curves, spectrum, curved, goodness, *extended
     )
 
 
@@ -109,27 +109,27 @@ def _drop(fields, fits, vectors, shift, index, expected, weights):
     return loss
 
 
-def _folding(planes, responses, vectors):
+def _folding(groups, responses, vectors):
     position = sky_coord(vectors)
     parts = []
-    for number in sorted({p.component for p in planes}):
+    for number in sorted({g.component for g in groups}):
         response = responses[number]
-        share = np.stack([p.share for p in planes if p.component == number], axis=1)
+        share = np.stack([g.share for g in groups if g.component == number], axis=1)
         exposure = response.exposure(position)
-        parts.append(spectral_fit.Folding(response.true_edges, exposure, share, REFERENCE))
+        parts.append(spectral_fit.ParabolaFolding(response.true_edges, exposure, share, REFERENCE))
     return spectral_fit.JointFolding(parts)
 
 
 class _Field:
-    """A plane's pixels and background within a region."""
+    """A group's pixels and background within a region."""
 
-    def __init__(self, grid, plane, vectors):
-        self.grid, self.plane = grid, plane
-        self._near = pairs(grid, vectors, plane.reach + FARTHEST)
+    def __init__(self, grid, group, vectors):
+        self.grid, self.group = grid, group
+        self._near = pairs(grid, vectors, group.reach + FARTHEST)
         x, y = grid.xy.T
         modelled = grid.background is not None
         weight = grid.background if modelled else grid.area * np.degrees(1) ** 2
-        free = knot_spacing(grid.counts, grid.area, plane.edges)
+        free = knot_spacing(grid.counts, grid.area, group.edges)
         spacing = _MODEL_SPACING if modelled else free
         self._splines = splines(x, y, np.maximum(weight, 1e-12), spacing)
         self._blocks = group_fit.block_sums(grid.xy, _BLOCK)
@@ -143,15 +143,15 @@ class _Field:
 
     def templates(self, vectors, index, gradients=False):
         """Templates of the sources, at or near their first places."""
-        return make_templates(self.grid, self._near, self.plane, vectors, index, gradients)
+        return make_templates(self.grid, self._near, self.group, vectors, index, gradients)
 
     def templates_at(self, places):
         """Templates (pixel, place) of a typical source at any places."""
-        near = pairs(self.grid, places, self.plane.reach)
-        return make_templates(self.grid, near, self.plane, places, np.full(len(places), 2.2)).values
+        near = pairs(self.grid, places, self.group.reach)
+        return make_templates(self.grid, near, self.group, places, np.full(len(places), 2.2)).values
 
     def shapes(self, vectors):
-        return make_shapes(self.grid, self.plane, vectors)
+        return make_shapes(self.grid, self.group, vectors)
 
     def fit(self, templates, previous):
         sources = templates.values.shape[1]
@@ -159,22 +159,22 @@ class _Field:
         if previous is not None:
             start = previous.parameters
         lowest = np.concatenate([np.zeros(sources), _LEAST * self._level])
-        return group_fit.PlaneFit(
+        return group_fit.GroupFit(
             self.grid.counts, templates, self._splines.values, self._blocks, self._coarse,
             self._penalty, lowest, start,
         ).maximise()  # fmt: skip
 
 
-def _fields(sky, region, planes, component, vectors):
-    mine = [p for p in planes if p.component == component]
+def _fields(sky, region, groups, component, vectors):
+    mine = [g for g in groups if g.component == component]
     margins = [min(4.0, 1.2 * p.reach + 0.8) for p in mine]
     cut = zip(grids(sky, region, mine, margins), mine, strict=True)
-    return [_Field(grid, plane, vectors) for grid, plane in cut if len(grid.area)]
+    return [_Field(grid, group, vectors) for grid, group in cut if len(grid.area)]
 
 
 def _goodness(fits):
     """Mean of the squared residuals in units of the error within the PSF of each source,
-    pixels and planes weighted with the source's counts."""
+    pixels and groups weighted with the source's counts."""
     total, weights = 0.0, 0.0
     for fit in fits:
         values = fit.templates.values

@@ -11,7 +11,7 @@ _SIDE = 15.0  # deg, of the pieces of a larger sky
 
 
 @dataclass(frozen=True)
-class Region:
+class SkyRegion:
     """A square on a tangent plane; `own` are the sources that it gives results for."""
 
     center: np.ndarray  # unit vector
@@ -62,6 +62,6 @@ def _region(vectors, own):
         return None
     center = mean / length
     east, north = axes(center[None])
-    region = Region(center, east[0], north[0], np.zeros(2), np.zeros(2), own)
+    region = SkyRegion(center, east[0], north[0], np.zeros(2), np.zeros(2), own)
     xy = np.array(region.plane(vectors[own]))
-    return Region(center, east[0], north[0], xy.min(axis=1), xy.max(axis=1), own)
+    return SkyRegion(center, east[0], north[0], xy.min(axis=1), xy.max(axis=1), own)

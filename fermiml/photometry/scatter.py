@@ -11,22 +11,22 @@ from fermiml.photometry.group_fit import scaled
 
 _SPACING = 1.0  # deg, at least, between the places that are looked at
 _NEAR = 3.0  # deg, sigma of the surroundings that count for a source
-_SHARP = 0.15  # deg: planes of smaller r68 have too few counts for it to matter
+_SHARP = 0.15  # deg: groups of smaller r68 have too few counts for it to matter
 _SEEN = 0.3  # of the information, that sources and background leave of a place
 _CLIP = 25.0  # squared residual in units of its variance: more is a source
 _PRIOR, _WORTH = 0.01, 20.0  # relative scatter believed at first, and by how many places
 
 
 def probes(field, region):
-    """(places, templates) at which the sky of a plane is looked at; None where it needs not."""
-    if field.plane.r68 < _SHARP:
+    """(places, templates) at which the sky of a group is looked at; None where it needs not."""
+    if field.group.r68 < _SHARP:
         return None
-    places = _places(field, region, max(_SPACING, field.plane.r68))
+    places = _places(field, region, max(_SPACING, field.group.r68))
     return places, field.templates_at(places)
 
 
 def scatter(fit, probes, vectors):
-    """Variance of the amplitudes of sources (counts^2) in a plane that is not Poisson noise."""
+    """Variance of the amplitudes of sources (counts^2) in a group that is not Poisson noise."""
     if probes is None:
         return np.zeros(len(vectors))
     places, templates = probes
@@ -45,7 +45,7 @@ def scatter(fit, probes, vectors):
 
 
 def _places(field, region, spacing):
-    """Unit vectors of a square grid over the pixels of a plane."""
+    """Unit vectors of a square grid over the pixels of a group."""
     low, high = field.grid.xy.min(axis=0), field.grid.xy.max(axis=0)
     x, y = (np.arange(a + spacing / 2, b, spacing) for a, b in zip(low, high, strict=True))
     x, y = (np.radians(v).reshape(-1, 1) for v in np.meshgrid(x, y))

@@ -1,16 +1,16 @@
-"""Spectra from the likelihood curves of the planes: power law, curvature, band fluxes."""
+"""Spectra from the likelihood curves of the energy groups: power law, curvature, band fluxes."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from fermiml.model.fold import GAUSS, fold, nodes
 
 _INDEX, _LOOSE = 2.2, 1.0  # prior of the index, which only matters for the faintest
 _BEND, _STIFF = 0.0, 0.5  # prior of the curvature
 _NOTHING = np.log(1e-20)  # ln K of a source that is not there, a millionth of a faint one
 _LIMITS = np.array([[_NOTHING, 0.3, -0.5], [np.inf, 5.0, 2.0]])
 _UPPER = 2.71  # fall of 2 ln L at an upper limit of 95 %
-_X = np.linspace(-1, 1, 3) * np.sqrt(0.6)  # Gauss-Legendre nodes
-_W = np.array([5, 8, 5]) / 18
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Spectra:
     reference: float  # MeV
     parameters: np.ndarray  # (source, 3): ln K, index, bend
     covariance: np.ndarray  # (source, n, n) of the n free ones
-    counts: np.ndarray  # (source, plane): that the spectrum predicts
+    counts: np.ndarray  # (source, group): that the spectrum predicts
     log_likelihood: np.ndarray  # relative to no source, without the prior
 
     @property
@@ -33,33 +33,26 @@ class Spectra:
         return (self.parameters[:, 1:] <= low) | (self.parameters[:, 1:] >= high)
 
 
-class Folding:
-    """Predicted counts per plane of spectra: photons of the true bins, folded."""
+class ParabolaFolding:
+    """Predicted counts per energy group of log-parabolas, in one component."""
 
     def __init__(self, true_edges, exposure, share, reference):
-        """`exposure` (source, true bin), `share` (true bin, plane), lists over components."""
-        edges = np.log(true_edges)
-        middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
-        energy = middle[:, None] + half[:, None] * _X
-        self._x = (energy - np.log(reference)).ravel()
-        self._measure = (2 * half[:, None] * _W * np.exp(energy)).ravel()
-        self._exposure = np.repeat(exposure, 3, axis=1)
-        self._share = np.repeat(share, 3, axis=0)
+        """`exposure` (source, true bin), `share` (true bin, group)."""
+        energy, self._weight = nodes(true_edges, GAUSS)
+        self._x = np.log(energy / reference)
+        self._exposure, self._share = exposure, share
 
     def __call__(self, parameters):
-        """(counts, derivatives): (source, plane) and (parameter, source, plane)."""
-        amplitude, index, bend = parameters.T[:, :, None]
+        """(counts, derivatives): (source, group) and (parameter, source, group)."""
+        amplitude, index, bend = parameters.T[:, :, None, None]
         x = self._x
-        photons = np.exp(np.clip(amplitude - (index + bend * x) * x, -300, 100))
-        photons = photons * self._measure * self._exposure
-        counts = photons @ self._share
-        return counts, np.array(
-            [counts, -(photons * x) @ self._share, -(photons * x * x) @ self._share]
-        )
+        density = np.exp(np.clip(amplitude - (index + bend * x) * x, -300, 100)) * self._weight
+        derivatives = fold(density, (1.0, -x, -x * x), self._exposure, self._share)
+        return derivatives[0], np.array(derivatives)
 
 
 class JointFolding:
-    """Foldings of several components, whose planes follow each other."""
+    """Foldings of several components, whose groups follow each other."""
 
     def __init__(self, foldings):
         self._foldings = foldings
@@ -102,7 +95,7 @@ def _information(curves, counts, d):
 
 
 def _first_guess(curves, folding):
-    """A power law of index 2.2 with about the counts that the planes have."""
+    """A power law of index 2.2 with about the counts that the groups have."""
     pars = np.tile([np.log(1e-13), _INDEX, 0.0], (len(curves.best), 1))
     counts, _ = folding(pars)
     weight = curves.information(curves.best)
@@ -112,7 +105,7 @@ def _first_guess(curves, folding):
 
 
 def band_scales(curves, counts):
-    """Norms of the planes of a band relative to a spectrum that predicts `counts`.
+    """Norms of the groups of a band relative to a spectrum that predicts `counts`.
 
     Returns best, lower and upper error, 95 % limit, and sqrt(TS), arrays over sources.
     """

@@ -72,7 +72,7 @@ def fill(table, result, own, rows):
     put_positions(table, rows, sky_coord(result.vectors[own]))
     columns = ellipses(result.covariance[own])
     columns |= _spectra(result, own)
-    columns |= _bands(result, own, result.planes)
+    columns |= _bands(result, own, result.groups)
     columns["ML_Shift"] = np.linalg.norm(result.walked[own], axis=1)
     columns["ML_TS_Ext"], columns["ML_Ext_Size"] = result.ts_extended[own], result.size[own]
     columns["ML_Goodness"] = result.goodness[own]
@@ -177,15 +177,15 @@ def _measure(spectrum, own, ends, nodes=81):
     return density * spectrum.reference * np.exp(x) * step, x
 
 
-def _bands(result, own, planes):
+def _bands(result, own, groups):
     """Fluxes in 4FGL's and in the networks' bands."""
     n = len(own)
     flux, unc = np.full((n, 8), np.nan), np.full((n, 8, 2), np.nan)
     sqrt_ts = np.full((n, 8), np.nan)
     for band in range(8):
-        members = [i for i, p in enumerate(planes) if p.catalog_band == band]
+        members = [i for i, g in enumerate(groups) if g.catalog_band == band]
         edges = BAND_EDGES[band : band + 2]
-        if not members or _coverage(planes, members, edges) < _COVERED:
+        if not members or _coverage(groups, members, edges) < _COVERED:
             continue
         best, error, upper, limit, root = _scales(result, own, members)
         norm = _model_flux(result, own, edges)
@@ -194,7 +194,7 @@ def _bands(result, own, planes):
         unc[:, band] = shapes.band_errors(low, high, root, flux[:, band], limit * norm)
     ml_flux, ml_unc = np.full((n, N_ML_BANDS), np.nan), np.full((n, N_ML_BANDS), np.nan)
     for band, (low, high) in enumerate(BANDS):
-        members = [i for i, p in enumerate(planes) if p.network_band == band]
+        members = [i for i, g in enumerate(groups) if g.network_band == band]
         if members:
             best, error, *_ = _scales(result, own, members)
             norm = _model_flux(result, own, (low, min(high, _TOP)))
@@ -208,9 +208,9 @@ def _bands(result, own, planes):
     }
 
 
-def _coverage(planes, members, edges):
-    low = max(min(planes[i].edges[0] for i in members), edges[0])
-    high = min(max(planes[i].edges[1] for i in members), edges[1])
+def _coverage(groups, members, edges):
+    low = max(min(groups[i].edges[0] for i in members), edges[0])
+    high = min(max(groups[i].edges[1] for i in members), edges[1])
     return np.log(high / low) / np.log(edges[1] / edges[0])
 
 

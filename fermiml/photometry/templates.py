@@ -20,29 +20,29 @@ class Templates:
     north: csc_matrix | None = None
 
 
-def make_templates(grid, near, plane, vectors, index, gradients=False):
-    """Templates of sources with unit `vectors` and photon `index` on the grid of a plane.
+def make_templates(grid, near, group, vectors, index, gradients=False):
+    """Templates of sources with unit `vectors` and photon `index` on the grid of a group.
 
     `near` are `pairs` of about these places, with room for how far the sources have moved.
     """
-    source, pixel, pointers = _within(grid, near, vectors, plane.reach)
+    source, pixel, pointers = _within(grid, near, vectors, group.reach)
     spectrum = _nearest_index(index)[source]
     points = range(grid.points.shape[1])
-    parts = [_part(grid, plane, vectors, p, pixel, source, spectrum, gradients) for p in points]
+    parts = [_part(grid, group, vectors, p, pixel, source, spectrum, gradients) for p in points]
     data = np.mean(parts, axis=0) * grid.area[pixel]
     shape = len(grid.area), len(vectors)
     return Templates(*(csc_matrix((d, pixel, pointers), shape) for d in data))
 
 
-def make_shapes(grid, plane, vectors):
+def make_shapes(grid, group, vectors):
     """(source, pixel, values): shares of the counts of points and disks (shape, pair)."""
-    source, pixel = pairs(grid, vectors, plane.shape_reach)
-    rows = range(len(plane.shapes))
-    total = np.zeros((len(plane.shapes), len(pixel)))
+    source, pixel = pairs(grid, vectors, group.shape_reach)
+    rows = range(len(group.shapes))
+    total = np.zeros((len(group.shapes), len(pixel)))
     for point in range(grid.points.shape[1]):
         _, distance = _apart(grid, vectors, point, pixel, source)
-        place = plane.shapes.place(distance)
-        total += [plane.shapes.at(row, *place) for row in rows]
+        place = group.shapes.place(distance)
+        total += [group.shapes.at(row, *place) for row in rows]
     return source, pixel, total * grid.area[pixel] / grid.points.shape[1]
 
 
@@ -79,15 +79,15 @@ def _apart(grid, vectors, point, pixel, source):
     return apart, np.degrees(np.sqrt(np.einsum("ij,ij->i", apart, apart)))
 
 
-def _part(grid, plane, vectors, point, pixel, source, spectrum, gradients):
+def _part(grid, group, vectors, point, pixel, source, spectrum, gradients):
     """Profile, and its change to the east and north, at one point in every pixel."""
     apart, distance = _apart(grid, vectors, point, pixel, source)
-    place = plane.profiles.place(distance)
-    profile = plane.profiles.at(spectrum, *place)
+    place = group.profiles.place(distance)
+    profile = group.profiles.at(spectrum, *place)
     if not gradients:
         return (profile,)
     east, north = axes(vectors)
-    slope = -plane.slopes.at(spectrum, *place) / np.maximum(distance, 1e-6) * np.degrees(1)
+    slope = -group.slopes.at(spectrum, *place) / np.maximum(distance, 1e-6) * np.degrees(1)
     return (
         profile,
         slope * np.einsum("ij,ij->i", apart, east[source]),

@@ -5,18 +5,12 @@ from itertools import pairwise
 import numpy as np
 
 from fermiml.catalog.columns import BAND_EDGES
+from fermiml.catalog.derive import PARAMETERS
 from fermiml.catalog.spectra import MEV, nufnu, shape
 from fermiml.plot import style
 from fermiml.sky.bands import BANDS
 
 _TOP = 1e6  # MeV, where the open last band is taken to end
-_MODELS = {  # columns of amplitude, index, curvature, exp_index
-    "PowerLaw": ("PL_Flux_Density", "PL_Index"),
-    "LogParabola": ("LP_Flux_Density", "LP_Index", "LP_beta"),
-    "PLSuperExpCutoff": (
-        "PLEC_Flux_Density", "PLEC_IndexS", "PLEC_ExpfactorS", "PLEC_Exp_Index",
-    ),
-}  # fmt: skip
 
 
 def plot_spectrum(row, ax=None, *, network_bands=True):
@@ -59,7 +53,7 @@ def _pivot(row):
 def _model(row):
     """Type and parameters of the row's own spectrum; None where they are not known."""
     kind = str(row["SpectrumType"]).strip()
-    names = _MODELS.get(kind, ())
+    names = PARAMETERS.get(kind, ())
     values = [float(row[name]) for name in names]
     known = names and np.all(np.isfinite([*_pivot(row), *values]))
     return kind, values if known else None

@@ -1,4 +1,9 @@
-"""Norms of diffuse emission and point sources, fitted to the counts all at once."""
+"""Norms of diffuse emission and point sources, fitted to the counts all at once.
+
+The likelihood is written out here and not taken from `fermiml.likelihood.poisson`, whose columns
+have a norm in each bin of energy: with a single norm for all bins, a whole map is one product of
+matrices. Its minimiser is used.
+"""
 
 import numpy as np
 

@@ -106,7 +106,7 @@ def _point(samples, mode):
     thresholds = metrics.thresholds_of(probabilities)
     tally = metrics.Tally.joined(
         [
-            metrics.Comparison.of(
+            metrics.Matching.of(
                 s.position, p, s.counts, s.true, s.true_ts, s.true_counts
             ).tally(thresholds)
             for s, p in zip(samples, probabilities, strict=True)

@@ -14,7 +14,7 @@ def sky(lon, lat):
 
 def compare(detected, score, true, ts):
     everywhere = np.ones(len(detected), bool), np.ones(len(true), bool)
-    return metrics.Comparison.of(detected, score, everywhere[0], true, ts, everywhere[1])
+    return metrics.Matching.of(detected, score, everywhere[0], true, ts, everywhere[1])
 
 
 def circles(number, radius):
@@ -85,7 +85,7 @@ def test_what_is_at_the_edge_counts_neither_way():
     """An edge source may explain a detection, and an edge detection may find a source."""
     true, ts = sky([10.0, 20.0, 30.0], [25.0] * 3), np.full(3, 100.0)
     detected = sky([10.1, 20.1, 31.0], [25.0] * 3)
-    one = metrics.Comparison.of(
+    one = metrics.Matching.of(
         detected, np.ones(3), [True, False, False], true, ts, [False, True, True]
     )
     tally = one.tally([0.5])

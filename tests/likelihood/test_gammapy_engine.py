@@ -380,7 +380,7 @@ def test_an_empty_catalog_stays_empty(sources):
 
 
 def test_measure_has_the_settings_that_the_fit_takes():
-    assert measurement.Settings().positions and measurement.Settings().neighbours == 3.0
+    assert measurement.FitSettings().positions and measurement.FitSettings().neighbours == 3.0
 
 
 def test_a_start_without_flux_is_no_obstacle(sources):

@@ -1,19 +1,17 @@
-"""From spectra to expected counts: integrals over true energies, exposure, energy dispersion."""
+"""Expected counts of sources of any shape in the bins of a region, and how they change with it."""
 
 import numpy as np
 
 from fermiml.catalog.spectra import shape
-
-# Simpson's rule in ln E with one middle node; true bins are at most an eighth of a decade wide.
-_NODES = 3
+from fermiml.model.fold import SIMPSON, fold, nodes
 
 
-class Folding:
+class ShapeFolding:
     """Expected counts of sources in all bins of all components, one after the other."""
 
     def __init__(self, observations):
         self.observations = observations
-        self._grids = [_grid(o.true_edges) for o in observations]
+        self._grids = [nodes(o.true_edges, SIMPSON) for o in observations]
 
     @property
     def bins(self):
@@ -34,13 +32,6 @@ class Folding:
         return tuple(np.concatenate(columns, axis=1) for columns in zip(*parts, strict=True))
 
 
-def _grid(edges):
-    """Energies (true bin, node) and the weights of their integrals."""
-    step = np.log(edges[1:] / edges[:-1])
-    energy = edges[:-1, None] * np.exp(step[:, None] * np.linspace(0, 1, _NODES))
-    return energy, energy * step[:, None] * np.array([1, 4, 1]) / 6
-
-
 def _fold(amplitude, shapes, grid, exposure, dispersion):
     energy, weight = grid
     columns = (shapes.pivot, shapes.index, shapes.curvature, shapes.exp_index)
@@ -50,6 +41,5 @@ def _fold(amplitude, shapes, grid, exposure, dispersion):
     bent = np.log(shape("PLSuperExpCutoff", energy, pivot, 0.0, 1.0, exp_index))
     with np.errstate(over="ignore", under="ignore"):
         density = np.exp(np.clip(-index * x + curvature * bent, -600, 200)) * weight
-    scale = amplitude[:, None] * exposure
     factors = (1.0, -x, bent, x**2, -x * bent, bent**2)
-    return tuple((np.sum(density * f, axis=2) * scale) @ dispersion for f in factors)
+    return fold(density, factors, amplitude[:, None] * exposure, dispersion)
