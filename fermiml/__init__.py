@@ -8,6 +8,7 @@ __version__ = metadata.version("fermiml")
 __all__ = [
     "FermimlError",
     "InputError",
+    "LikelihoodFit",
     "SkyCube",
     "SourceCatalog",
     "SourceDetector",
@@ -18,6 +19,7 @@ __all__ = [
 _WHERE = {
     "FermimlError": "fermiml.errors",
     "InputError": "fermiml.errors",
+    "LikelihoodFit": "fermiml.likelihood.likelihood_fit",
     "SkyCube": "fermiml.sky.cube",
     "SourceCatalog": "fermiml.catalog.catalog",
     "SourceDetector": "fermiml.detect.detector",

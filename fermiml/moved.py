@@ -37,6 +37,11 @@ ATTRIBUTES = {
 }
 
 
+def warn(old, new):
+    """Say where a function is now, to the line that called it: for use within the old one."""
+    warnings.warn(f"{old} is {new} now", DeprecationWarning, stacklevel=3)
+
+
 class MovedModules(MetaPathFinder, Loader):
     """Finds a module by its old name: an empty one, whose attributes are those of the new."""
 

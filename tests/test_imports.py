@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "fermiml"
 # A module imports from its own folder and from those before it; docs/architecture.md says why.
 ORDER = (
     "errors", "owner", "files", "checkpoint", "fitsfile", "yamlfile", "fitsmaps", "prefetch",
-    "registry", "moved", "cores",
+    "registry", "moved", "cores", "quantities",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",
     "likelihood", "traditional", "compare",

@@ -19,10 +19,10 @@ from fermiml.cli.counts import counts_options, read_counts
 )
 @click.option(
     "--engine",
-    type=click.Choice(["gammapy", "fermipy"]),
+    metavar="NAME",
     default="gammapy",
     show_default=True,
-    help="What fits; fermipy needs the Fermitools.",
+    help="What fits: gammapy, fermipy (needs the Fermitools), or another package's.",
 )
 @jobs_option()
 @catalog_output("fit.fits")
@@ -36,44 +36,49 @@ def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, *
 
     With --engine fermipy, COUNTS is the YAML of a fermipy analysis or a folder with one.
     """  # fmt: skip
-    models = {"galdiff": galdiff, "iso": iso, "known": known}
     from fermiml.catalog.catalog import SourceCatalog
     from fermiml.files import check_new
+    from fermiml.likelihood.base import ENGINES
 
     check_new(output, overwrite, inputs=[counts])
+    ENGINES.check(engine)
     sources = SourceCatalog.read(catalog)
-    if engine == "fermipy":
-        result = _with_fermipy(sources, counts, {**options, **models})
-        result.write(output, overwrite=overwrite)
-    else:
-        result = _with_gammapy(sources, counts, jobs, output, overwrite, models, options)
+    settings = {"galdiff": galdiff, "iso": iso, "known": known, "jobs": jobs if jobs > 1 else None}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    result = _fitted(sources, counts, engine, settings, options, output, overwrite)
     table = result.table
     fitted = int((table["TS_Engine"] != "").sum())
     click.echo(f"{output}: {fitted} of {len(table)} sources fitted, "
                f"{int((table['TS'] > 25).sum())} with TS > 25")  # fmt: skip
 
 
-def _with_fermipy(sources, counts, options):
-    from fermiml.errors import InputError
-    from fermiml.fermipy.catalog_fit import fit
-
-    given = [f"--{name}" for name, value in options.items() if value]
-    if given:
-        raise InputError(f"{', '.join(given)}: with --engine fermipy the YAML says that")
-    return fit(sources, counts)
-
-
-def _with_gammapy(sources, counts, jobs, output, overwrite, models, options):
+def _fitted(sources, counts, engine, settings, options, output, overwrite):
+    """The catalog as it is written; what is finished of a fit is kept until then."""
     from pathlib import Path
 
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.likelihood import gammapy_engine, parts
+    from fermiml.errors import InputError
+    from fermiml.likelihood.base import ENGINES, settings_of
+    from fermiml.likelihood.likelihood_fit import LikelihoodFit
+    from fermiml.likelihood.parts import held
 
-    known = models.pop("known")
-    known = None if known is None else SourceCatalog.read(known)
-    cube = read_counts(counts, **options)
-    with parts.held(Path(output).expanduser().with_suffix(".parts")) as kept:
-        result = gammapy_engine.fit(sources, cube, known=known, jobs=jobs, parts=kept, **models)
+    takes, reads_cubes = settings_of(engine), ENGINES.load(engine).reads_cubes
+    if "jobs" not in takes:
+        settings.pop("jobs", None)  # the result is the same
+    refused = [name for name in settings if name not in takes]
+    refused += [] if reads_cubes else [name for name, value in options.items() if value]
+    if refused:
+        names = ", ".join(f"--{name}" for name in refused)
+        why = "takes no such option" if reads_cubes else "has that from COUNTS"
+        raise InputError(f"{names}: --engine {engine} {why}")
+    if "known" in settings:
+        settings["known"] = SourceCatalog.read(settings["known"])
+    data = read_counts(counts, **options) if reads_cubes else counts
+    resumes = "parts" in takes
+    folder = Path(output).expanduser().with_suffix(".parts") if resumes else None
+    with held(folder) as kept:
+        parts = {"parts": kept} if resumes else {}
+        result = LikelihoodFit(engine, **settings, **parts).run(sources, data)
         result.write(output, overwrite=overwrite)
         kept.forget()
     return result

@@ -1,10 +1,14 @@
 """`fermiml fit --engine fermipy`: the sources of a catalog, fitted by the Fermitools."""
 
 import logging
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
+from fermiml import moved
+from fermiml.catalog.catalog import SourceCatalog
 from fermiml.errors import InputError
-from fermiml.fermipy import decisions, engine, outputs, seeding
+from fermiml.fermipy import decisions, engine, outputs, rows, seeding
 from fermiml.fermipy.options import ML_SEED
 from fermiml.sky.read.fermipy_folder import is_config
 from fermiml.yamlfile import read_yaml
@@ -16,39 +20,68 @@ _SETTINGS = {key: default for key, (default, _, _) in ML_SEED.items()} | {
 }  # fmt: skip
 
 
-def fit(catalog, counts):
-    """Fit the sources of a catalog in the analysis that a fermipy YAML (or its folder) describes.
+class FermipyEngine:
+    """The likelihood of the Fermitools, in a fermipy analysis.
 
-    Sources that the ROI's model has already get its TS and spectrum; the others are added,
-    fitted together and localized. Rows outside the ROI come back as they are.
+    It has no settings: the YAML of the analysis says which events, livetime, diffuse models and
+    known sources there are.
+
+    Examples
+    --------
+    >>> from fermiml import LikelihoodFit
+    >>> fitted = LikelihoodFit("fermipy").run("ml.fits", "analysis.yaml")
     """
-    config = configuration(counts)
+
+    name = rows.ENGINE
+    summary = "the Fermitools, through a fermipy analysis"
+    reads_cubes = False
+
+    def fit(self, catalog: SourceCatalog, data: Any) -> SourceCatalog:
+        """Fit the sources of a catalog in an analysis.
+
+        Sources that the ROI's model has already get its TS and spectrum; the others are added,
+        fitted together and localized. Rows outside the ROI come back as they are.
+
+        Parameters
+        ----------
+        catalog : SourceCatalog
+        data : path or GTAnalysis
+            The YAML of an analysis, a folder with one, or an analysis that is set up and stays as
+            the fit leaves it.
+        """
+        gta = data if hasattr(data, "roi") else _analysis(data)
+        seeds = seeding.sort_out(catalog, gta, _SETTINGS)
+        in_roi = gta.geom.to_image().contains(catalog.positions)
+        seeds.status[(seeds.status == decisions.WAITING) & ~in_roi] = decisions.OUTSIDE
+        seeding.add_all(gta, seeds, _SETTINGS, log.info)
+        localized = seeding.localize_all(gta, seeds, log.info, write_fits=False, write_npy=False)
+        seeding.finish(gta, seeds, _SETTINGS, log.info)
+        for row in seeds.rows(decisions.FAILED):
+            log.warning("%s was left out: %s", seeds.names([row])[0], seeds.reason[row])
+        return outputs.filled(gta, seeds, localized)
+
+
+def fit(catalog, counts):
+    """The fit of fermiml 0.1: use `fermiml.LikelihoodFit`."""
+    moved.warn("fermiml.fermipy.catalog_fit.fit", 'fermiml.LikelihoodFit("fermipy")')
+    return FermipyEngine().fit(catalog, counts)
+
+
+def _analysis(data):
+    """The analysis of a YAML or a folder, set up and optimized."""
+    config = configuration(data)
     engine.require()
     from fermiml.fermipy.analysis import GTAnalysis
 
     gta = GTAnalysis(str(config))
     gta.setup()
     gta.optimize()
-    return fit_in(gta, catalog)
-
-
-def fit_in(gta, catalog):
-    """The same in an analysis that is set up."""
-    seeds = seeding.sort_out(catalog, gta, _SETTINGS)
-    in_roi = gta.geom.to_image().contains(catalog.positions)
-    seeds.status[(seeds.status == decisions.WAITING) & ~in_roi] = decisions.OUTSIDE
-    seeding.add_all(gta, seeds, _SETTINGS, log.info)
-    localized = seeding.localize_all(gta, seeds, log.info, write_fits=False, write_npy=False)
-    seeding.finish(gta, seeds, _SETTINGS, log.info)
-    for row in seeds.rows(decisions.FAILED):
-        log.warning("%s was left out: %s", seeds.names([row])[0], seeds.reason[row])
-    return outputs.filled(gta, seeds, localized)
+    return gta
 
 
 def configuration(counts):
     """The YAML of the analysis that COUNTS is: itself, or the first one in a folder."""
-    path = Path(counts).expanduser()
-    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
+    found = _candidates(counts) if isinstance(counts, str | PathLike) else []
     for candidate in found:
         if candidate.suffix in (".yaml", ".yml") and is_config(read_yaml(candidate)):
             return candidate
@@ -57,3 +90,8 @@ def configuration(counts):
         "A counts cube alone does not say which events, livetime and diffuse models belong to "
         "it: write them into a copy of config/fermipy_ml_seed.yaml, or use --engine gammapy"
     )
+
+
+def _candidates(path):
+    path = Path(path).expanduser()
+    return sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]

@@ -70,6 +70,13 @@ def _isotropic(path, component, response):
     return diffuse.embedded_isotropic(response.name, component.event_types)
 
 
+def check_files(galdiff, iso):
+    """Raise InputError where a named file is missing."""
+    for path, what in ((galdiff, "--galdiff"), (iso, "--iso")):
+        if path is not None and not Path(path).expanduser().is_file():
+            raise InputError(f"{what} {path}: no such file")
+
+
 def choose(cube, galdiff=None, iso=None):
     """The background of a cube; says loudly when nobody named one."""
     given = [component.background is not None for component in cube.components]
@@ -79,9 +86,7 @@ def choose(cube, galdiff=None, iso=None):
                 "--background contradicts --galdiff and --iso: a background is either given as "
                 "expected counts or built from diffuse models"
             )
-        for path, what in ((galdiff, "--galdiff"), (iso, "--iso")):
-            if path is not None and not Path(path).expanduser().is_file():
-                raise InputError(f"{what} {path}: no such file")
+        check_files(galdiff, iso)
         missing = [w for p, w in ((galdiff, "--galdiff"), (iso, "--iso")) if p is None]
         if missing:
             log.warning("no %s is given: the EMBEDDED one is taken", missing[0])

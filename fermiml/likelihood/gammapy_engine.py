@@ -14,17 +14,24 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from multiprocessing import get_context
+from os import PathLike
+from typing import Any
 
 import numpy as np
+from astropy.units import Quantity
 from tqdm import tqdm
 
+from fermiml import moved
+from fermiml.catalog.catalog import SourceCatalog
 from fermiml.errors import InputError
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, grouping, measurement, results, seeds
 from fermiml.likelihood.measurement import FitSettings
-from fermiml.likelihood.parts import held
+from fermiml.likelihood.parts import Parts, held
 from fermiml.likelihood.region import RegionModel
 from fermiml.model import point_sources
+from fermiml.quantities import switch, value_in, whole
+from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
 
 log = logging.getLogger(__name__)
@@ -32,49 +39,82 @@ _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest
 _LEAST_NORM = 0.03  # that a source keeps from the first round, of what it started with
 
 
-def fit(
-    catalog, cube, *, known=None, galdiff=None, iso=None, diffuse=None, jobs=1, parts=None,
-    **settings,
-):  # fmt: skip
-    """Fit the sources of a catalog to counts.
+class GammapyEngine:
+    """The likelihood of counts, region by region, with gammapy's statistic, maps and models.
 
     Parameters
     ----------
-    catalog : SourceCatalog
-        The seeds; spectra and fluxes, where they are known, are the starting values.
-    cube : SkyCube
-        With the expected counts of a background, or else:
-    galdiff, iso : path, optional
-        Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text). Without these, too,
-        the embedded model is taken, and a warning says so.
-    diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
-        In the place of these: a background that was chosen before.
     known : SourceCatalog, optional
         More sources for the model (4FGL, say), extended ones and bright ones outside the data
         among them; what is closer than 0.2 deg to a seed is that seed.
+    galdiff, iso : path, optional
+        Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text), for data without
+        expected counts of a background. Without these, too, the embedded model is taken, and a
+        warning says so.
+    diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
+        In the place of these: a background that was chosen before.
     jobs : int
         Processes that fit at the same time.
     parts : path or `fermiml.likelihood.parts.Parts`, optional
-        Folder for the results of regions: a run that was interrupted goes on there.
+        Folder for the results of regions: a run that was interrupted resumes there.
     positions, spectra, background : bool
-        Whether positions, spectral shapes and backgrounds are free. All are by default.
+        Whether positions, spectral shapes and backgrounds are free.
     bands : bool
-        Whether fluxes in bands are wanted (the default).
-    neighbours : float
-        Sources within so many deg (3) are refitted when one is taken out for its TS.
+        Whether fluxes in the bands of 4FGL are wanted.
+    neighbours : float or Quantity
+        Sources within this angle (deg) are fitted again when one is taken out for its TS.
 
-    Returns
-    -------
-    SourceCatalog
-        All rows of the catalog in their order, with TS, TS_Engine, position, spectrum, flux
-        in bands and flags of those that are in the data.
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> engine = GammapyEngine(galdiff="gll_iem_v07.fits", iso="iso.txt", neighbours=2 * u.deg)
+    >>> engine.fit(catalog, "ccube.fits")
     """
-    settings = FitSettings(**settings)
-    cut.check(cube)
-    model = diffuse or backgrounds.choose(cube, galdiff, iso)
-    with held(parts) as kept:
-        rows = _rows(catalog, cube, known, model, settings, _Pool(jobs, kept))
-    return results.filled(catalog, rows, cube, model.text)
+
+    name = results.ENGINE
+    summary = "gammapy's Poisson likelihood, minimised region by region"
+    reads_cubes = True
+
+    def __init__(
+        self, *, known: SourceCatalog | None = None, galdiff: str | PathLike | None = None,
+        iso: str | PathLike | None = None,
+        diffuse: backgrounds.GivenBackground | backgrounds.DiffuseBackground | None = None,
+        jobs: int = 1, parts: Parts | str | PathLike | None = None, positions: bool = True,
+        spectra: bool = True, background: bool = True, bands: bool = True,
+        neighbours: float | Quantity = 3.0,
+    ):  # fmt: skip
+        if known is not None and not isinstance(known, SourceCatalog):
+            raise InputError(f"known is {known!r}: a SourceCatalog was expected")
+        backgrounds.check_files(galdiff, iso)
+        switches = {"positions": positions, "spectra": spectra, "background": background,
+                    "bands": bands}  # fmt: skip
+        self._settings = FitSettings(
+            **{name: switch(value, name) for name, value in switches.items()},
+            neighbours=value_in(neighbours, "deg", "neighbours", 0, 180),
+        )
+        self._known, self._galdiff, self._iso, self._diffuse = known, galdiff, iso, diffuse
+        self._jobs, self._parts = whole(jobs, "jobs", 1), parts
+
+    def fit(self, catalog: SourceCatalog, data: Any) -> SourceCatalog:
+        """Fit the sources of a catalog to a SkyCube, or to anything that `SkyCube.read` takes.
+
+        Its background is that of the data (expected counts), or what the settings say. All rows
+        come back in their order; those that are in the data have TS, position, spectrum, flux
+        in bands and flags.
+        """
+        cube = data if isinstance(data, SkyCube) else SkyCube.read(data)
+        cut.check(cube)
+        model = self._diffuse or backgrounds.choose(cube, self._galdiff, self._iso)
+        with held(self._parts) as kept:
+            pool = _Pool(self._jobs, kept)
+            rows = _rows(catalog, cube, self._known, model, self._settings, pool)
+        return results.filled(catalog, rows, cube)
+
+
+def fit(catalog, cube, **settings):
+    """The fit of fermiml 0.1: use `fermiml.LikelihoodFit`."""
+    moved.warn("fermiml.likelihood.gammapy_engine.fit", "fermiml.LikelihoodFit")
+    return GammapyEngine(**settings).fit(catalog, cube)
 
 
 def _rows(catalog, cube, known, model, settings, pool):
@@ -170,8 +210,6 @@ class _Pool:
     """Runs tasks, here or in other processes, and remembers what is done already."""
 
     def __init__(self, jobs, parts):
-        if jobs < 1:
-            raise InputError(f"jobs is {jobs}: at least 1 was expected")
         self.jobs, self.parts = jobs, parts
 
     def run(self, tasks, count, what):

@@ -16,11 +16,11 @@ BRIGHT_TS = 400.0  # from which a source must be right before its surroundings a
 class FitSettings:
     """What is free in a fit."""
 
-    positions: bool = True
-    spectra: bool = True
-    background: bool = True
-    bands: bool = True
-    neighbours: float = 3.0  # deg within which sources are refitted when one is taken out
+    positions: bool
+    spectra: bool
+    background: bool
+    bands: bool
+    neighbours: float  # deg within which sources are refitted when one is taken out
 
 
 def norms(region, inner, settings):

@@ -23,7 +23,7 @@ _PLACE = (
 )  # fmt: skip
 
 
-def filled(catalog, rows, cube, background):
+def filled(catalog, rows, cube):
     """The catalog with the results (row number -> dict) of `measure` in it."""
     table = catalog.table.copy()
     edges = np.concatenate([c.energy_edges for c in cube.components])

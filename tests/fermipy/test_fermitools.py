@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fermiml import InputError, SkyCube, SourceCatalog
+from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog
 from fermiml.fermipy import engine
 
 pytestmark = pytest.mark.fermitools
@@ -199,10 +199,8 @@ def test_compare(gta):
 
 
 def test_fit_of_a_catalog(gta, truth):
-    from fermiml.fermipy.catalog_fit import fit_in
-
     gta.load_roi("start")
     inside = truth.filter(truth.table["Inside"] & (truth.table["TS_Asimov"] > 100))
-    table = fit_in(gta, inside).table
+    table = LikelihoodFit("fermipy").run(inside, gta).table
     assert len(table) == len(inside) and set(table["TS_Engine"]) == {"fermipy"}
     assert np.allclose(table["TS"] / table["TS_Asimov"], 1, atol=0.4)

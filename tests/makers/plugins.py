@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fermiml import registry
 from fermiml.detect.finder import FINDERS
+from fermiml.likelihood.base import ENGINES
 from fermiml.localize import LOCALIZERS
 from fermiml.networks import ARCHITECTURES
 
@@ -61,5 +62,5 @@ def on_path(*folders):
 
 def _forget():
     registry._warn_once.cache_clear()
-    for known in (FINDERS, LOCALIZERS, ARCHITECTURES):
+    for known in (FINDERS, LOCALIZERS, ARCHITECTURES, ENGINES):
         vars(known).pop("_others", None)

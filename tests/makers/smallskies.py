@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from gammapy.maps import MapAxis, WcsGeom, WcsNDMap
 
-from fermiml import SkyCube, SourceCatalog
+from fermiml import LikelihoodFit, SkyCube, SourceCatalog
 from fermiml.model import convolve, diffuse, point_sources
 from fermiml.model.observation import Observation
 from fermiml.model.sources import Shapes, Sources
@@ -89,3 +89,8 @@ def seeds(sources, shapes=False):
             "PL_Index": sources.shapes.index,
         }
     return SourceCatalog.from_table(columns)
+
+
+def fit(catalog, data, **settings):
+    """The catalog after a fit with gammapy's statistic."""
+    return LikelihoodFit(**settings).run(catalog, data)

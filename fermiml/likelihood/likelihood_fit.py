@@ -1,0 +1,73 @@
+"""LikelihoodFit: from a catalog and data to TS, positions and spectra, with any engine."""
+
+import logging
+from os import PathLike
+from typing import Any
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.likelihood.base import Engine, make_engine
+
+log = logging.getLogger(__name__)
+
+
+class LikelihoodFit:
+    """Fits the sources of a catalog: TS, positions, spectra, fluxes in bands.
+
+    Parameters
+    ----------
+    engine : str or Engine
+        ``"gammapy"`` (which needs nothing else), ``"fermipy"`` (which needs the Fermitools), the
+        name of an engine that another package offers, or an engine.
+    **settings
+        Settings of an engine that is given by name. Those of ``"gammapy"`` are the parameters of
+        `fermiml.likelihood.gammapy_engine.GammapyEngine`: ``known``, ``galdiff``, ``iso``,
+        ``jobs``, ``positions``, ``spectra``, ``background``, ``bands``, ``neighbours`` and others;
+        ``"fermipy"`` has none, as the YAML of the analysis says everything.
+
+    Raises
+    ------
+    InputError
+        If a setting is not known or has no sense.
+
+    Examples
+    --------
+    >>> from fermiml import LikelihoodFit, SkyCube, SourceCatalog
+    >>> cube = SkyCube.read("ccube.fits", exposure="bexpmap.fits", psf="psf.fits")
+    >>> fit = LikelihoodFit(known=SourceCatalog.read("gll_psc_v35.fit"), jobs=4)
+    >>> fitted = fit.run("ml.fits", cube)
+    >>> fitted.table["Source_Name", "TS", "Flux1000"]
+    """
+
+    def __init__(self, engine: str | Engine = "gammapy", **settings: Any):
+        if isinstance(engine, str):
+            engine = make_engine(engine, settings)
+        elif settings:
+            raise TypeError(f"{engine!r} has its settings already: {', '.join(settings)}")
+        self.engine = engine
+        self.settings = settings
+
+    def __repr__(self):
+        settings = (f", {name}={value!r}" for name, value in self.settings.items())
+        return f"<LikelihoodFit: {self.engine.name}{''.join(settings)}>"
+
+    def run(self, catalog: SourceCatalog | str | PathLike, data: Any) -> SourceCatalog:
+        """Fit the sources of a catalog.
+
+        Parameters
+        ----------
+        catalog : SourceCatalog or path
+            The seeds; spectra and fluxes, where they are known, are the starting values.
+        data : SkyCube, path, or what else the engine takes
+            For gammapy a `SkyCube`, or anything that `SkyCube.read` takes; for fermipy the YAML
+            of an analysis, a folder with one, or a GTAnalysis that is set up.
+
+        Returns
+        -------
+        SourceCatalog
+            All rows of the catalog in their order, with ``TS``, ``TS_Engine``, position, spectrum,
+            flux in bands and flags of those that are in the data.
+        """
+        if not isinstance(catalog, SourceCatalog):
+            catalog = SourceCatalog.read(catalog)
+        log.info("fit of %d sources: %s", len(catalog), self.engine.summary)
+        return self.engine.fit(catalog, data)
