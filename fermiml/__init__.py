@@ -6,23 +6,27 @@ from fermiml import moved
 
 __version__ = metadata.version("fermiml")
 __all__ = [
+    "Comparison",
     "FermimlError",
     "InputError",
     "LikelihoodFit",
     "SkyCube",
     "SourceCatalog",
     "SourceDetector",
+    "TraditionalDetector",
     "__version__",
 ]
 
 # Loaded on first use: `fermiml --help` must not wait for gammapy.
 _WHERE = {
+    "Comparison": "fermiml.compare.comparison",
     "FermimlError": "fermiml.errors",
     "InputError": "fermiml.errors",
     "LikelihoodFit": "fermiml.likelihood.likelihood_fit",
     "SkyCube": "fermiml.sky.cube",
     "SourceCatalog": "fermiml.catalog.catalog",
     "SourceDetector": "fermiml.detect.detector",
+    "TraditionalDetector": "fermiml.traditional.search",
 }
 
 moved.install()

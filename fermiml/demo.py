@@ -3,7 +3,8 @@
 from importlib import resources
 
 from fermiml.catalog.export import export
-from fermiml.compare.comparison import ML, TRADITIONAL, compare
+from fermiml.compare.comparison import Comparison
+from fermiml.compare.comparison_result import ML, TRADITIONAL
 from fermiml.detect.detector import SourceDetector
 from fermiml.files import check_new
 from fermiml.plot import style
@@ -28,7 +29,7 @@ _SHOWN = 25.0  # Asimov TS of true sources in the table
 def run(folder, jobs=1, overwrite=False):
     """Simulate, detect, fit, compare, and write everything into a folder.
 
-    Returns the `Comparison`, whose `known` are the true sources.
+    Returns the `ComparisonResult`, whose `known` are the true sources.
     """
     folder = report.check_folder(folder, overwrite)
     for name in ("sources.reg", "overview.png"):
@@ -36,9 +37,8 @@ def run(folder, jobs=1, overwrite=False):
     simulate(_settings(), folder / "sky", overwrite=overwrite)
     sky = read_sky(folder / "sky")
     detector = SourceDetector.from_pretrained()
-    result = compare(
-        sky.cube, detector=detector, known=sky.truth, jobs=jobs, cache=folder / "cache"
-    )
+    comparison = Comparison(detector=detector, known=sky.truth, jobs=jobs, cache=folder / "cache")
+    result = comparison.run(sky.cube)
     report.write(result, folder, overwrite)
     export(result.catalog, "ds9", folder / "sources.reg", overwrite, colour="match")
     figure = plot_overview(sky.cube, result.catalog, detector.finder)

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from real_data import CASES
 
-from fermiml import SourceCatalog, SourceDetector
-from fermiml.compare.comparison import compare
+from fermiml import Comparison, SourceCatalog, SourceDetector
 from fermiml.model import from_catalog
 from fermiml.plot import comparison_figures as plots
 from fermiml.plot import sky, style
@@ -44,10 +43,11 @@ def main():
         folder = options.cache / case.name
         folder.mkdir(parents=True, exist_ok=True)
         diffuse = data / "diffuse"
-        result = compare(
-            read(case, data), detector=detector, galdiff=diffuse / GALAXY,
-            iso=diffuse / case.isotropic, known=known, cache=folder / "cache",
+        comparison = Comparison(
+            detector=detector, galdiff=diffuse / GALAXY, iso=diffuse / case.isotropic, known=known,
+            cache=folder / "cache",
         )  # fmt: skip
+        result = comparison.run(read(case, data))
         comparison_folder.write(result, folder, overwrite=True)
         print(f"\n{case.name}")
         for what, text in comparison_folder.summary(result):

@@ -22,9 +22,8 @@ from astropy import units as u
 from gammapy.maps import WcsNDMap
 from scipy import stats
 
-from fermiml import SkyCube, SourceCatalog
+from fermiml import LikelihoodFit, SkyCube, SourceCatalog, TraditionalDetector
 from fermiml.catalog.flags import MLFlag
-from fermiml.likelihood import gammapy_engine
 from fermiml.model import point_sources
 from fermiml.model.from_catalog import sources_of
 from fermiml.model.sources import Shapes, Sources
@@ -134,7 +133,7 @@ def _fit(path, field, true, rng, known=None):
     comparison."""
     cube, seeds = cube_of(field, rng), seeds_of(true, rng)
     start = time.process_time()
-    found = gammapy_engine.fit(seeds, cube, known=known, bands=False)
+    found = LikelihoodFit(known=known, bands=False).run(seeds, cube)
     seconds = time.process_time() - start
     np.savez(path, seconds=seconds, scatter=_scatter(field, true), **_compare(true, found))
     print(f"{path.stem}: {len(true)} sources, {seconds:.0f} s of CPU", flush=True)
@@ -207,6 +206,7 @@ def noise(cache):
     if path.is_file():
         return
     empty, _, _ = prepare((100, 45), width=12.0, preset="none")
+    fixed = LikelihoodFit(positions=False, spectra=False, bands=False, neighbours=0.1)
     values = []
     for number in range(30):
         cube = cube_of(empty, np.random.default_rng([SEED, 4, number]))
@@ -218,9 +218,7 @@ def noise(cache):
         for part in range(4):
             use = (column % 2) + 2 * (row % 2) == part
             seeds = SourceCatalog.from_table({"GLON": lon[use], "GLAT": lat[use]})
-            found = gammapy_engine.fit(
-                seeds, cube, positions=False, spectra=False, bands=False, neighbours=0.1
-            )
+            found = fixed.run(seeds, cube)
             values.extend(np.asarray(found.table["TS"], float))
         print("noise", number, len(values), flush=True)
     np.savez(path, ts=np.array(values))
@@ -228,8 +226,6 @@ def noise(cache):
 
 def false(cache):
     """Maxima of TS maps of source-free skies as seeds of a full fit."""
-    from fermiml.traditional.search import detect_traditional
-
     for number in range(10):
         path = cache / f"false_{number:02d}.npz"
         if path.is_file():
@@ -237,11 +233,11 @@ def false(cache):
         center = (100 + 20 * number, (45, -30)[number % 2])
         empty, _, rng = prepare(center, width=20.0, seed=2000 + number, preset="none")
         cube = cube_of(empty, rng)
-        seeds = detect_traditional(cube, final=3.0)
+        seeds = TraditionalDetector(final=3.0).run(cube)
         ts = []
         if len(seeds):
             positions = {n: np.array(seeds.table[n], float) for n in ("RAJ2000", "DEJ2000")}
-            found = gammapy_engine.fit(SourceCatalog.from_table(positions), cube, bands=False)
+            found = LikelihoodFit(bands=False).run(SourceCatalog.from_table(positions), cube)
             ts = np.asarray(found.table["TS"], float)
         np.savez(path, ts=ts, seeds=np.asarray(seeds.table["TS"], float), area=400.0)
         print("false", number, len(ts), np.sort(ts)[-3:], flush=True)
@@ -264,7 +260,7 @@ def speed(cache):
             break
         seeds = seeds_of(true[:count], np.random.default_rng(1))
         wall, cpu = time.perf_counter(), time.process_time()
-        gammapy_engine.fit(seeds, cube)
+        LikelihoodFit().run(seeds, cube)
         rows.append((count, time.perf_counter() - wall, time.process_time() - cpu))
         print("speed", rows[-1], flush=True)
     np.savez(path, rows=np.array(rows))

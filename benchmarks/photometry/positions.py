@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from fermiml import LikelihoodFit
 from fermiml.evaluate import benchmark, metrics
 from fermiml.evaluate.methods import Network
-from fermiml.likelihood import gammapy_engine
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
@@ -37,7 +37,7 @@ def both(network, folder, cache):
     detected = detected.filter(np.asarray(detected.table["ML_Prob"]) >= network.default)
     fitted, spent = benchmark.kept(
         cache / f"{name}.fits",
-        lambda: gammapy_engine.fit(detected, sky.cube, jobs=os.cpu_count(), bands=False),
+        lambda: LikelihoodFit(jobs=os.cpu_count(), bands=False).run(detected, sky.cube),
     )
     comparison = benchmark.judge(detected, sky).comparison
     rows = comparison.rows()

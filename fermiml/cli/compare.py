@@ -46,18 +46,17 @@ def compare(
     interruption (in the folder's cache) is not done again.
     """  # fmt: skip
     from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.compare.comparison import Comparison
     from fermiml.report import comparison_folder as report
 
     folder = report.check_folder(output, overwrite)
     found, others = (SourceCatalog.read(c) if c else None for c in (catalog, known))
-    cube = read_counts(counts, **options)
-    from fermiml.compare.comparison import compare as run
-
     second = background_alt[0] if len(background_alt) == 1 else list(background_alt) or None
-    result = run(
-        cube, found, detector=_detector(model, found), galdiff=galdiff, iso=iso,
-        background_alt=second, known=others, threshold=ts, jobs=jobs, cache=folder / "cache",
+    comparison = Comparison(
+        detector=_detector(model, found), galdiff=galdiff, iso=iso, background_alt=second,
+        known=others, threshold=ts, jobs=jobs, cache=folder / "cache",
     )  # fmt: skip
+    result = comparison.run(read_counts(counts, **options), found)
     report.write(result, folder, overwrite=overwrite)
     for what, text in report.summary(result):
         click.echo(f"{what + ':':<28}{text}")

@@ -3,177 +3,158 @@
 import dataclasses
 import logging
 import time
-from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from gammapy.maps import HpxNDMap, WcsNDMap
 
+from fermiml import moved
 from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.flags import MLFlag
+from fermiml.compare.comparison_result import BOTH, ML, THRESHOLD, TRADITIONAL, ComparisonResult
 from fermiml.compare.known_sources import recovered
+from fermiml.detect.detector import SourceDetector
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, parts
-from fermiml.likelihood.gammapy_engine import fit, in_data
+from fermiml.likelihood.gammapy_engine import GammapyEngine, in_data
+from fermiml.likelihood.seeds import check_known
+from fermiml.quantities import value_in, whole
+from fermiml.sky.cube import SkyCube
 from fermiml.sky.read.dispatch import is_expected_counts, with_background
-from fermiml.traditional import search as traditional_detection
+from fermiml.traditional.search import TraditionalDetector, check_pixels
 
 log = logging.getLogger(__name__)
 RADIUS = 0.3  # deg within which detections of both are one source
-THRESHOLD = 25.0  # TS
-BOTH, ML, TRADITIONAL = FOUND_BY = ("both", "ML", "traditional")
-# False sources per 1000 deg2 of source-free skies with the true diffuse model, measured by
-# benchmarks/likelihood/known_truth.py (`false`): above a TS in the fit of all maxima, and in the
-# list of traditional detection. None of 4000 deg2 exceeded 25; the last two show how the tail
-# falls.
-_FALSE_TS, _FALSE_RATE = (9.0, 16.0, 20.0), (51.0, 8.0, 2.0)
-_FALSE_TRADITIONAL = 19.0
 
 
-@dataclass
 class Comparison:
-    """The result of `compare`.
-
-    Attributes
-    ----------
-    catalog : SourceCatalog
-        All sources that either found, with the results of the final fit. Columns of its own are
-        Found_By (both, ML, traditional), Name_Traditional and TS_Traditional (as traditional
-        detection has them), Sep_Both and Sigma_Both (how far the two positions are apart, in deg
-        and in units of their joint error), Sigma_Final_ML and Sigma_Final_Traditional (how far
-        each is from the final position, in units of its own error), and with a second diffuse
-        model TS_Alt.
-    ml, traditional : SourceCatalog
-        The two lists as they were found.
-    known : astropy Table or None
-        Known sources in the data, the TS that each should have, and what found it.
-    seconds : dict
-        Wall times by step; NaN for what was not run but given.
-    area : float
-        Observed deg2.
-    threshold : float
-        The TS that counts as a detection.
-    """
-
-    cube: object
-    catalog: SourceCatalog
-    ml: SourceCatalog
-    traditional: SourceCatalog
-    known: object = None
-    seconds: dict = field(default_factory=dict)
-    area: float = np.nan
-    threshold: float = THRESHOLD
-    background: str = ""
-    alternative: str = ""
-
-    def found_by(self, *which):
-        """Mask of the rows that were found by any of these."""
-        return np.isin(np.asarray(self.catalog.table["Found_By"]), which)
-
-    @property
-    def detected(self):
-        """Mask of the rows whose final TS exceeds the threshold."""
-        return np.asarray(self.catalog.table["TS"], float) > self.threshold
-
-    @property
-    def survives(self):
-        """Mask of the rows that exceed it with the second diffuse model, too; None without."""
-        if not self.alternative:
-            return None
-        return self.detected & (np.asarray(self.catalog.table["TS_Alt"], float) > self.threshold)
-
-    @property
-    def expected_false(self):
-        """How many sources of each list are to be expected to be none.
-
-        `ML` is the sum of 1 - ML_Prob. What Poisson noise alone brings: `traditional` to its
-        list, `noise` above the threshold of TS in the final fit.
-        """
-        probability = np.asarray(self.ml.table["ML_Prob"], float)
-        return {
-            "ML": float(np.sum(1 - probability)) if np.all(np.isfinite(probability)) else np.nan,
-            "traditional": _FALSE_TRADITIONAL / 1000 * self.area,
-            "noise": false_rate(self.threshold) * self.area,
-        }
-
-
-def false_rate(threshold):
-    """False sources per deg2 above a TS, from noise alone."""
-    logs = np.log(_FALSE_RATE)
-    fall = (logs[-1] - logs[-2]) / (_FALSE_TS[-1] - _FALSE_TS[-2])
-    beyond = fall * max(threshold - _FALSE_TS[-1], 0.0)
-    return float(np.exp(np.interp(threshold, _FALSE_TS, logs) + beyond)) / 1000
-
-
-def compare(
-    cube, catalog=None, *, detector=None, galdiff=None, iso=None, background_alt=None, known=None,
-    threshold=THRESHOLD, jobs=1, cache=None,
-):  # fmt: skip
-    """Detect sources with a network and traditionally, and fit all of them together.
+    """Detects sources with a network and traditionally, and fits all of them together.
 
     Parameters
     ----------
-    cube : SkyCube
-        With the expected counts of a background, or else:
-    catalog : SourceCatalog, optional
-        What a network found; without it, `detector` is run.
     detector : SourceDetector, optional
-        The default network, unless another is given.
+        The default network, unless another is given; anything with such a ``run`` will do.
+    traditional : TraditionalDetector, optional
+        By default one with the settings of the benchmarks, which keeps its results in `cache`.
     galdiff, iso : path, optional
-        Diffuse models in the place of expected counts, as in `fit`.
+        Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text), for data without
+        expected counts of a background; without any of these, the coarse embedded model.
     background_alt : path, list of maps or of paths, optional
         A second diffuse model: expected counts for each component, or one model of the
         Galaxy (MapCube). What does not reach the threshold with it gets the flag 64.
     known : SourceCatalog, optional
-        Known sources: rows get their names, and `Comparison.known` says which were found.
+        Known sources: rows get their names, and `ComparisonResult.known` says which were found.
         Those outside the data are in the model of the final fit.
     threshold : float
         The TS of a detection in the final fit.
     jobs : int
         Regions that are fitted at the same time.
     cache : path, optional
-        Folder for traditional detection and for finished regions: a run that was interrupted goes
-        on there.
+        Folder for traditional detection and for finished regions: a run that was interrupted
+        resumes there.
 
-    Returns
-    -------
-    Comparison
+    Raises
+    ------
+    InputError
+        If a setting has no sense, or a file is missing.
+
+    Examples
+    --------
+    >>> from fermiml import Comparison, SkyCube, SourceCatalog
+    >>> cube = SkyCube.read("ccube.fits", exposure="bexpmap.fits", background="background.fits")
+    >>> result = Comparison(known=SourceCatalog.read("gll_psc_v35.fit"), jobs=4).run(cube)
+    >>> result.catalog.table["Source_Name", "Found_By", "TS"]
     """
-    cut.check(cube)
-    traditional_detection.check(cube)
-    model = backgrounds.choose(cube, galdiff, iso)
-    second = None if background_alt is None else _second(cube, background_alt, iso)
-    planes = _planes(cube, model)
-    cube = _with_background(cube, planes)
-    seconds = {"ML": np.nan}
-    if catalog is None:
-        start = time.perf_counter()
-        catalog = (detector or _default_detector()).run(cube)
-        seconds["ML"] = time.perf_counter() - start
-    log.info("the network has %d sources", len(catalog))
-    traditional = traditional_detection.detect_traditional(cube, planes, cache=cache)
-    seconds["traditional"] = traditional.table.meta["SECONDS"]
-    log.info("traditional detection has %d sources", len(traditional))
 
-    seeds, rows = union(catalog, traditional)
-    outside = None if known is None else _outside(cube, known)
-    with parts.held(cache and Path(cache) / "parts") as kept:
-        start = time.perf_counter()
-        final = fit(seeds, cube, known=outside, diffuse=model, jobs=jobs, parts=kept)
-        seconds["final fit"] = time.perf_counter() - start
-        if second is not None:
-            _judge_again(final, seeds, second, threshold, known=outside, jobs=jobs, parts=kept)
-        kept.forget()
-    _add_offsets(final, catalog, traditional, rows)
-    result = Comparison(
-        cube, final if known is None else final.associate(known), catalog, traditional,
-        seconds=seconds, area=_area(cube), threshold=threshold, background=model.text,
-        alternative=_words(background_alt),
-    )  # fmt: skip
-    if known is not None:
-        result.known = recovered(cube, known, {ML: catalog, TRADITIONAL: traditional}, RADIUS)
-    return result
+    def __init__(
+        self, *, detector: SourceDetector | None = None,
+        traditional: TraditionalDetector | None = None,
+        galdiff: str | PathLike | None = None, iso: str | PathLike | None = None,
+        background_alt: Any = None, known: SourceCatalog | None = None,
+        threshold: float = THRESHOLD, jobs: int = 1, cache: str | PathLike | None = None,
+    ):  # fmt: skip
+        backgrounds.check_files(galdiff, iso)
+        check_known(known)
+        self.detector = detector
+        self.traditional = traditional or TraditionalDetector(cache=cache)
+        self.threshold = value_in(threshold, "", "threshold", 0)
+        self._galdiff, self._iso, self._alternative = galdiff, iso, background_alt
+        self._known, self._cache = known, cache
+        self._jobs = whole(jobs, "jobs", 1)
+
+    def __repr__(self):
+        detector = self.detector or "the default network"
+        return f"<Comparison: {detector} and {self.traditional}, TS > {self.threshold:g}>"
+
+    def run(self, data: Any, catalog: SourceCatalog | None = None) -> ComparisonResult:
+        """Compare both on one data set.
+
+        Parameters
+        ----------
+        data : SkyCube, or anything that `SkyCube.read` takes
+            Its components must lie on the same WCS pixels.
+        catalog : SourceCatalog, optional
+            What a network found; without it, the detector is run.
+        """
+        cube = data if isinstance(data, SkyCube) else SkyCube.read(data)
+        cut.check(cube)
+        check_pixels(cube)
+        model = backgrounds.choose(cube, self._galdiff, self._iso)
+        alternative = self._alternative
+        second = None if alternative is None else _second(cube, alternative, self._iso)
+        planes = _planes(cube, model)
+        cube = _with_background(cube, planes)
+        found, seconds = self._detect(cube, planes, catalog)
+        seeds, rows = union(found[ML], found[TRADITIONAL])
+        final, seconds["final fit"] = self._fit(cube, seeds, model, second)
+        _add_offsets(final, found, rows)
+        known = None
+        if self._known is not None:
+            known = recovered(cube, self._known, found, RADIUS)
+            final = final.associate(self._known)
+        return ComparisonResult(
+            cube, final, found[ML], found[TRADITIONAL], known=known, seconds=seconds,
+            area=_area(cube), threshold=self.threshold, background=model.text,
+            alternative=_words(alternative),
+        )  # fmt: skip
+
+    def _detect(self, cube, planes, catalog):
+        """Both lists by name, and how long each took (s); NaN for one that was given."""
+        seconds = {ML: np.nan}
+        if catalog is None:
+            start = time.perf_counter()
+            catalog = (self.detector or SourceDetector.from_pretrained()).run(cube)
+            seconds[ML] = time.perf_counter() - start
+        log.info("the network has %d sources", len(catalog))
+        traditional = self.traditional.run(cube, planes)
+        seconds[TRADITIONAL] = traditional.table.meta["SECONDS"]
+        log.info("traditional detection has %d sources", len(traditional))
+        return {ML: catalog, TRADITIONAL: traditional}, seconds
+
+    def _fit(self, cube, seeds, model, second):
+        """All sources fitted together, and how long it took (s); judged again with the second
+        diffuse model, if there is one."""
+        with parts.held(self._cache and Path(self._cache) / "parts") as kept:
+            known = None if self._known is None else _outside(cube, self._known)
+            settings = {"known": known, "jobs": self._jobs, "parts": kept}
+            start = time.perf_counter()
+            final = GammapyEngine(diffuse=model, **settings).fit(seeds, cube)
+            seconds = time.perf_counter() - start
+            if second is not None:
+                cube, model = second
+                engine = GammapyEngine(diffuse=model, bands=False, **settings)
+                _judge_again(final, engine.fit(seeds, cube), self.threshold)
+            kept.forget()
+        return final, seconds
+
+
+def compare(cube, catalog=None, **settings):
+    """The comparison of fermiml 0.1: use `fermiml.Comparison`."""
+    moved.warn("fermiml.compare.comparison.compare", "fermiml.Comparison")
+    return Comparison(**settings).run(cube, catalog)
 
 
 def _words(given):
@@ -183,12 +164,6 @@ def _words(given):
     names = given if isinstance(given, list | tuple) else [given]
     paths = [Path(name).name for name in names if isinstance(name, str | Path)]
     return ", ".join(paths) or "other expected counts"
-
-
-def _default_detector():
-    from fermiml.detect.detector import SourceDetector
-
-    return SourceDetector.from_pretrained()
 
 
 def _planes(cube, model):
@@ -251,11 +226,13 @@ def _taken(column, rows, nothing):
     return np.where(rows < 0, nothing, np.asarray(column)[rows])
 
 
-def _add_offsets(final, ml, traditional, rows):
+def _add_offsets(final, found, rows):
     """Columns Sigma_Final_ML and Sigma_Final_Traditional of the final catalog."""
     exact = (np.full(len(final), np.nan),) * 3
-    of_ml = np.where(np.arange(len(final)) < len(ml), np.arange(len(final)), -1)
-    for name, own, number in (("ML", ml, of_ml), ("Traditional", traditional, rows)):
+    of_ml = np.where(np.arange(len(final)) < len(found[ML]), np.arange(len(final)), -1)
+    for name, own, number in (
+        ("ML", found[ML], of_ml), ("Traditional", found[TRADITIONAL], rows),
+    ):  # fmt: skip
         has = np.flatnonzero(number >= 0)
         there, here = own.positions, final.positions
         apart = there[number[has]].separation(here[has]).deg
@@ -265,10 +242,8 @@ def _add_offsets(final, ml, traditional, rows):
         final.table[f"Sigma_Final_{name}"] = sigma
 
 
-def _judge_again(final, seeds, second, threshold, **options):
+def _judge_again(final, again, threshold):
     """Column TS_Alt, and the flag of what was a detection and is none with the second model."""
-    cube, model = second
-    again = fit(seeds, cube, diffuse=model, bands=False, **options)
     ts = np.asarray(again.table["TS"], float)
     final.table["TS_Alt"] = ts
     lost = (np.asarray(final.table["TS"], float) > threshold) & ~(ts > threshold)

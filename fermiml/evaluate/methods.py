@@ -14,7 +14,7 @@ from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
 from fermiml.evaluate import benchmark, segmentation
 from fermiml.files import read_json, write_json
-from fermiml.traditional.search import detect_traditional, is_cached
+from fermiml.traditional.search import TraditionalDetector
 
 TRADITIONAL = {"traditional": "background", "traditional-wrong": "background_wrong"}
 _SIGMA = 5.0  # at which traditional detection is meant to be used
@@ -29,15 +29,16 @@ class Traditional:
     false_at = (3.5, 4.0, 4.5, 5.0, 6.0)
 
     def __init__(self, name, cache):
-        self.background, self._cache = TRADITIONAL[name], cache / "traditional"
+        self.background = TRADITIONAL[name]
+        self._detector = TraditionalDetector(cache=cache / "traditional")
 
     def has(self, sky, name):
         """Whether the catalog of a sky is there."""
-        return is_cached(sky.cube, cache=self._cache)
+        return self._detector.is_cached(sky.cube)
 
     def find(self, sky, name):
         """Catalog and run time of a sky."""
-        catalog = detect_traditional(sky.cube, cache=self._cache)
+        catalog = self._detector.run(sky.cube)
         meta = catalog.table.meta
         return catalog, {"seconds": meta["SECONDS"], "cpu_seconds": meta["CPU_SECS"]}
 

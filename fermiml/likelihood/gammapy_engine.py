@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from fermiml import moved
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.errors import InputError
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, grouping, measurement, results, seeds
 from fermiml.likelihood.measurement import FitSettings
@@ -83,8 +82,7 @@ class GammapyEngine:
         spectra: bool = True, background: bool = True, bands: bool = True,
         neighbours: float | Quantity = 3.0,
     ):  # fmt: skip
-        if known is not None and not isinstance(known, SourceCatalog):
-            raise InputError(f"known is {known!r}: a SourceCatalog was expected")
+        seeds.check_known(known)
         backgrounds.check_files(galdiff, iso)
         switches = {"positions": positions, "spectra": spectra, "background": background,
                     "bands": bands}  # fmt: skip

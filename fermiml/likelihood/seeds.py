@@ -5,13 +5,21 @@ import logging
 
 import numpy as np
 
+from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.spectral_models import START_FLUX, START_INDEX, START_PIVOT
+from fermiml.errors import InputError
 from fermiml.model.from_catalog import sources_of
 from fermiml.model.sources import Shapes, concatenate
 
 log = logging.getLogger(__name__)
 LEAST = 1e-12  # flux 1-100 GeV below which a start would be lost in rounding errors
 SAME = 0.2  # deg: a known source closer to a seed than this is the seed
+
+
+def check_known(known):
+    """Raise InputError where known sources are no catalog."""
+    if known is not None and not isinstance(known, SourceCatalog):
+        raise InputError(f"known is {known!r}: a SourceCatalog was expected")
 
 
 def seeds_of(catalog):

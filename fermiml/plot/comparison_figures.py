@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fermiml.compare.comparison import BOTH, FOUND_BY, ML, TRADITIONAL, false_rate
+from fermiml.compare.comparison_result import BOTH, FOUND_BY, ML, TRADITIONAL, false_rate
 from fermiml.plot import sky, style
 
 COLOURS = dict(zip(FOUND_BY, (style.GREEN, style.BLUE, style.VERMILION), strict=True))
@@ -14,7 +14,7 @@ _WIDTHS = {ML: 3.0, TRADITIONAL: 1.5}  # so that one shows below the other
 def plot_map(comparison, ax=None):
     """The counts, and the sources that both found, only the network, only traditional detection.
 
-    Like the other functions here it takes a `Comparison` and matplotlib Axes (this one with a
+    Like the other functions here it takes a `ComparisonResult` and matplotlib Axes (this one with a
     projection of the sky), and returns the Axes.
     """
     ax = sky.plot_counts(comparison.cube, ax=ax)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fermiml.compare.comparison import BOTH, ML, TRADITIONAL
+from fermiml.compare.comparison_result import BOTH, ML, TRADITIONAL
 from fermiml.errors import InputError
 from fermiml.files import check_new, make_folder, write_text
 from fermiml.plot import comparison_figures as plots

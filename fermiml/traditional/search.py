@@ -7,13 +7,16 @@ the diffuse emission, and takes minutes for 400 deg2.
 import logging
 import time
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import Table, vstack
+from astropy.units import Quantity
 from gammapy.maps import WcsNDMap
 
-from fermiml import __version__
+from fermiml import __version__, moved
 from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
@@ -21,6 +24,8 @@ from fermiml.catalog.ellipses import error_columns
 from fermiml.catalog.positions import equatorial
 from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
+from fermiml.quantities import switch, value_in, whole
+from fermiml.sky.cube import SkyCube
 from fermiml.traditional.map_peaks import find
 from fermiml.traditional.norm_fit import PIVOT, NormFit
 from fermiml.traditional.tsmap import SignificanceMaps
@@ -33,60 +38,125 @@ _VERSION = 2  # of this method: results of another one are not taken from the ca
 
 @dataclass(frozen=True)
 class Options:
-    """How it goes about; the defaults are those of the benchmarks."""
+    """The settings that a result depends on; its name in the cache is made of this, too."""
 
-    index: float = 2.2  # photon index of all sources
-    threshold: float = 5.0  # sigma, of peaks that join the model
-    final: float = 3.5  # sigma, of the sources in the catalog
-    separation: float = 0.5  # deg between peaks of a map
-    rounds: int = 8
-    everywhere: bool = False  # TS maps fitted in every pixel: slow, as gammapy does it
+    index: float
+    threshold: float
+    final: float
+    separation: float
+    rounds: int
+    everywhere: bool
 
 
-def detect_traditional(cube, background=None, *, cache=None, **options):
-    """Find sources with iterated TS maps.
+class TraditionalDetector:
+    """Finds point sources with iterated TS maps, given a model of the diffuse emission.
+
+    The defaults are those of the benchmarks.
 
     Parameters
     ----------
-    cube : `fermiml.sky.cube.SkyCube`
-        Its components must lie on the same WCS pixels.
-    background : list of maps or arrays, optional
-        Expected counts of the diffuse emission, one entry for each component; by default the
-        background of the components. An entry may be a list of maps (such as Galactic and
-        isotropic), then each has a norm of its own. Norms are free and the same in all
-        components.
+    index : float
+        Photon index of all sources.
+    threshold : float
+        Significance (sigma) of peaks of a TS map that join the model.
+    final : float
+        Significance (sigma) of the sources in the catalog.
+    separation : float or Quantity
+        Least angle (deg) between peaks of one map.
+    rounds : int
+        TS maps whose peaks join the model, at most.
+    everywhere : bool
+        Fit the TS maps in every pixel, as gammapy does: slow.
     cache : path, optional
         A folder in which results are kept: the same input is not searched twice.
-    **options
-        Fields of `Options`.
 
-    Returns
-    -------
-    `fermiml.catalog.catalog.SourceCatalog`
-        Sources with `Signif_Avg`, the square root of the likelihood's TS. Its meta has SECONDS
-        (wall time of the search), CPU_SECS and ROUNDS.
+    Raises
+    ------
+    InputError
+        If a setting has no sense.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from fermiml import SkyCube, TraditionalDetector
+    >>> cube = SkyCube.read("ccube.fits", background="background.fits")
+    >>> catalog = TraditionalDetector(final=4, separation=20 * u.arcmin).run(cube)
+    >>> catalog.table["Source_Name", "Signif_Avg", "Flux1000"]
     """
-    settings = Options(**options)
-    check(cube)
-    diffuse = _diffuse(cube, background)
-    if cache is None:
-        return _search(cube, diffuse, settings)
 
-    def search():
-        catalog = _search(cube, diffuse, settings)
-        return catalog, {key: catalog.table.meta[key] for key in _RECORD}
+    def __init__(
+        self, *, index: float = 2.2, threshold: float = 5.0, final: float = 3.5,
+        separation: float | Quantity = 0.5, rounds: int = 8, everywhere: bool = False,
+        cache: str | PathLike | None = None,
+    ):  # fmt: skip
+        self.options = Options(
+            index=value_in(index, "", "index", 0, 5),
+            threshold=value_in(threshold, "", "threshold", 0),
+            final=value_in(final, "", "final", 0),
+            separation=value_in(separation, "deg", "separation", 0, 90),
+            rounds=whole(rounds, "rounds"),
+            everywhere=switch(everywhere, "everywhere"),
+        )
+        self._cache = cache
 
-    catalog, facts = kept(_path(cache, cube, diffuse, settings), search, record.write, record.read)
-    catalog.table.meta.update(facts)
-    return catalog
+    def __repr__(self):
+        o = self.options
+        return (
+            f"<TraditionalDetector: index {o.index:g}, peaks above {o.threshold:g} sigma, "
+            f"sources above {o.final:g} sigma>"
+        )
+
+    def run(self, cube: Any, background: list | None = None) -> SourceCatalog:
+        """Find the sources of a data set.
+
+        Parameters
+        ----------
+        cube : SkyCube, or anything that `SkyCube.read` takes
+            Its components must lie on the same WCS pixels.
+        background : list of maps or arrays, optional
+            Expected counts of the diffuse emission, one entry for each component; by default the
+            background of the components. An entry may be a list of maps (such as Galactic and
+            isotropic), then each has a norm of its own. Norms are free and the same in all
+            components.
+
+        Returns
+        -------
+        SourceCatalog
+            Sources with ``Signif_Avg``, the square root of the likelihood's TS, the best first. Its
+            meta has SECONDS (wall time of the search), CPU_SECS and ROUNDS.
+        """
+        cube = cube if isinstance(cube, SkyCube) else SkyCube.read(cube)
+        check_pixels(cube)
+        diffuse = _diffuse(cube, background)
+        if self._cache is None:
+            return _search(cube, diffuse, self.options)
+
+        def search():
+            catalog = _search(cube, diffuse, self.options)
+            return catalog, {key: catalog.table.meta[key] for key in _RECORD}
+
+        path = self._path(cube, diffuse)
+        catalog, facts = kept(path, search, record.write, record.read)
+        catalog.table.meta.update(facts)
+        return catalog
+
+    def is_cached(self, cube: SkyCube, background: list | None = None) -> bool:
+        """Whether `run` with these arguments finds its result in the cache."""
+        return self._cache is not None and self._path(cube, _diffuse(cube, background)).is_file()
+
+    def _path(self, cube, diffuse):
+        data = [component.content() for component in cube.components]
+        key = content_key(__version__, _VERSION, self.options, data, diffuse)
+        return Path(self._cache) / f"traditional-{key}.json"
 
 
-def is_cached(cube, background=None, *, cache, **options):
-    """Whether `detect_traditional` with these arguments finds its result in the cache."""
-    return _path(cache, cube, _diffuse(cube, background), Options(**options)).is_file()
+def detect_traditional(cube, background=None, **options):
+    """The detection of fermiml 0.1: use `fermiml.TraditionalDetector`."""
+    moved.warn("fermiml.traditional.search.detect_traditional", "fermiml.TraditionalDetector")
+    return TraditionalDetector(**options).run(cube, background)
 
 
-def check(cube):
+def check_pixels(cube):
     """Refuse a cube of which no TS map can be made."""
     first = cube.components[0]
     for component in cube.components:
@@ -173,9 +243,3 @@ def _catalog(fit, peaks, settings, edges):
     table = Table(table, meta={"EMIN": edges[0], "EMAX": edges[-1]})
     forget_extrapolated(table, table.meta)
     return SourceCatalog.from_table(table)
-
-
-def _path(cache, cube, diffuse, settings):
-    data = [component.content() for component in cube.components]
-    key = content_key(__version__, _VERSION, settings, data, diffuse)
-    return Path(cache) / f"traditional-{key}.json"

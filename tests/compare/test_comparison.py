@@ -1,16 +1,19 @@
 """A network and traditional detection on the same data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from makers import smallskies as sky
 
-from fermiml import InputError, SourceCatalog
+from fermiml import Comparison, InputError, SourceCatalog, TraditionalDetector
 from fermiml.catalog.flags import MLFlag
 from fermiml.cli.main import main
-from fermiml.compare.comparison import compare, false_rate, union
+from fermiml.compare import comparison
+from fermiml.compare.comparison import union
+from fermiml.compare.comparison_result import false_rate
 from fermiml.report import comparison_folder as report
-from fermiml.traditional import search
 
 pytestmark = pytest.mark.slow
 
@@ -50,10 +53,10 @@ def result(sources, tmp_path_factory):
     cube = sky.cube(sources, seed=3, **SIZE)
     second = sky.cube(sources[[2]], **SIZE).components[0].counts
     known = sky.seeds(sources, shapes=True)
-    return compare(
-        cube, detector=Detector(sources), background_alt=[second], known=known,
+    return Comparison(
+        detector=Detector(sources), background_alt=[second], known=known,
         cache=tmp_path_factory.mktemp("compare"),
-    )  # fmt: skip
+    ).run(cube)  # fmt: skip
 
 
 def test_who_found_what(result):
@@ -90,6 +93,16 @@ def test_known_sources_and_what_found_them(result, sources):
     assert np.sum(result.catalog.table["ASSOC_GAM1"] != "") == 3
 
 
+def test_the_result_shows_at_a_glance_who_found_what(result):
+    assert repr(result) == (
+        "<ComparisonResult: 4 sources in 25 deg2 (2 both, 1 ML, 1 traditional), 3 with TS > 25>"
+    )
+    html = result._repr_html_()
+    for row in (("both", 2, 2, 2), ("ML", 1, 0, 0), ("traditional", 1, 1, 0), ("all", 4, 3, 2)):
+        assert f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" in html
+    assert "<script>" not in replace(result, background="<script>")._repr_html_()
+
+
 def test_how_many_are_false(result):
     assert result.expected_false["ML"] == pytest.approx(0.01 + 0.03 + 0.4, abs=1e-4)
     assert result.expected_false["noise"] == pytest.approx(false_rate(25.0) * result.area)
@@ -97,15 +110,41 @@ def test_how_many_are_false(result):
     assert false_rate(9.0) > false_rate(16.0) > false_rate(25.0) > 0
 
 
-def test_a_catalog_takes_the_place_of_the_detection(sources, result, monkeypatch):
+@pytest.fixture
+def quick(result, monkeypatch):
+    """Traditional detection knows what it found."""
+    monkeypatch.setattr(TraditionalDetector, "run", lambda *_: result.traditional)
+
+
+def test_a_catalog_takes_the_place_of_the_detection(sources, result, quick):
     cube = sky.cube(sources, seed=3, **SIZE)
-    monkeypatch.setattr(search, "detect_traditional", lambda *_, **__: result.traditional)
-    again = compare(cube, result.ml)
+    again = Comparison().run(cube, result.ml)
     assert np.isnan(again.seconds["ML"]) and again.survives is None and again.known is None
     np.testing.assert_allclose(again.catalog.table["TS"], result.catalog.table["TS"], rtol=1e-5)
-    empty = compare(cube, SourceCatalog())
+    empty = Comparison().run(cube, SourceCatalog())
     assert set(empty.catalog.table["Found_By"]) == {"traditional"}
     assert "given" in dict(report.summary(empty))["wall time"]
+
+
+def test_the_old_function_works_and_warns(sources, result, quick):
+    cube = sky.cube(sources, seed=3, **SIZE)
+    with pytest.warns(DeprecationWarning, match=r"is fermiml.Comparison now"):
+        old = comparison.compare(cube, result.ml, threshold=16)
+    assert old.threshold == 16 and len(old.catalog) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threshold": -1}, "threshold is -1: a number of at least 0 was expected"),
+        ({"jobs": 0.5}, "jobs is 0.5: a whole number, at least 1, was expected"),
+        ({"iso": "nothing.txt"}, "nothing.txt: no such file"),
+        ({"known": "gll_psc.fit"}, "known is 'gll_psc.fit': a SourceCatalog was expected"),
+    ],
+)
+def test_settings_without_sense_are_refused_at_once(settings, message):
+    with pytest.raises(InputError, match=message):
+        Comparison(**settings)
 
 
 def test_union_of_empty_lists(sources):
@@ -121,7 +160,7 @@ def test_a_second_background_on_another_grid_is_refused(sources):
     cube = sky.cube(sources, seed=3, **SIZE)
     other = sky.cube(sources, width=4.0, edges=EDGES).components[0].counts
     with pytest.raises(InputError, match="the background is on another grid"):
-        compare(cube, SourceCatalog(), background_alt=[other])
+        Comparison(background_alt=[other]).run(cube, SourceCatalog())
 
 
 def test_healpix_is_refused_before_anything_is_done(sources):
@@ -132,7 +171,7 @@ def test_healpix_is_refused_before_anything_is_done(sources):
     geom = HpxGeom(64, nest=False, frame="galactic", region="DISK(100,45,2)", axes=axes)
     cube.components[0].counts = HpxNDMap(geom)
     with pytest.raises(InputError, match="a TS map needs WCS pixels"):
-        compare(cube)
+        Comparison().run(cube)
 
 
 def test_a_folder_of_results(result, tmp_path):
@@ -187,8 +226,7 @@ def run(*arguments):
     return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
-def test_the_command(files, result, monkeypatch):
-    monkeypatch.setattr(search, "detect_traditional", lambda *_, **__: result.traditional)
+def test_the_command(files, quick):
     given = ("compare", files / "counts.fits", "--background", files / "background.fits",
              "--background-alt", files / "background.fits", "--catalog", files / "ml.fits",
              "-o", files / "out")  # fmt: skip

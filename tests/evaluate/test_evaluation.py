@@ -224,13 +224,13 @@ def test_traditional_detection_is_shown_a_diffuse_model(folder, monkeypatch, tmp
     """The true one or the wrong one; how long it took stands in the catalog."""
     shown = []
 
-    def detect(cube, cache):
+    def detect(_, cube):
         shown.append(float(cube.components[0].background.data.sum()))
         catalog = SourceCatalog()
         catalog.table.meta |= {"SECONDS": 2.0, "CPU_SECS": 3.0}
         return catalog
 
-    monkeypatch.setattr(methods, "detect_traditional", detect)
+    monkeypatch.setattr(methods.TraditionalDetector, "run", detect)
     field = read_fields.fields_of(folder)[0]
     for name, background in methods.TRADITIONAL.items():
         chosen = methods.method(name, tmp_path)

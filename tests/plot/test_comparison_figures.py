@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from fermiml.compare.comparison import BOTH, ML, TRADITIONAL, false_rate
+from fermiml.compare.comparison_result import BOTH, ML, TRADITIONAL, false_rate
 from fermiml.plot import comparison_figures as figures
 from fermiml.plot import style
 

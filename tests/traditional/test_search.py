@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsGeom, WcsNDMap
 
-from fermiml.errors import InputError
+from fermiml import InputError, TraditionalDetector
 from fermiml.model import point_sources
 from fermiml.model.observation import Observation
 from fermiml.model.sources import Shapes, Sources
@@ -62,7 +62,7 @@ def cube():
 
 @pytest.fixture(scope="module")
 def catalog(cube):
-    return search.detect_traditional(cube)
+    return TraditionalDetector().run(cube)
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_the_sources_are_found_where_they_are(catalog):
 
 def test_a_flux_that_reaches_far_below_the_data_is_not_known(monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "EDGES", [1e4, 2e4, 5e4, 2e5])
-    table = search.detect_traditional(make_cube(1, background=0.1, width=1.5)).table
+    table = TraditionalDetector().run(make_cube(1, background=0.1, width=1.5)).table
     assert len(table) and np.all(np.isfinite(table["PL_Flux_Density"]))
     for name in ("Flux1000", "Unc_Flux1000", "Energy_Flux100"):
         assert np.all(np.isnan(table[name]))
@@ -182,14 +182,15 @@ def test_components_add_up():
 def test_the_cache_follows_the_content(cube, catalog, tmp_path, monkeypatch):
     """The same input is not searched twice; other counts, background or options are."""
     monkeypatch.setattr(search, "_search", lambda *_: catalog)
-    assert not search.is_cached(cube, cache=tmp_path)
-    first = search.detect_traditional(cube, cache=tmp_path)
-    assert search.is_cached(cube, cache=tmp_path)
-    assert not search.is_cached(cube, cache=tmp_path, threshold=6.0)
-    assert not search.is_cached(cube, [1.01 * cube.components[0].background.data], cache=tmp_path)
-    assert not search.is_cached(make_cube(9), cache=tmp_path)
+    detector = TraditionalDetector(cache=tmp_path)
+    assert not detector.is_cached(cube)
+    first = detector.run(cube)
+    assert detector.is_cached(cube) and not TraditionalDetector().is_cached(cube)
+    assert not TraditionalDetector(threshold=6.0, cache=tmp_path).is_cached(cube)
+    assert not detector.is_cached(cube, [1.01 * cube.components[0].background.data])
+    assert not detector.is_cached(make_cube(9))
     monkeypatch.setattr(search, "_search", None)
-    again = search.detect_traditional(cube, cache=tmp_path)
+    again = detector.run(cube)
     assert len(first) == len(again)
     assert again.table.meta["SECONDS"] == catalog.table.meta["SECONDS"]
 
@@ -200,14 +201,39 @@ def test_nothing_found_is_an_empty_catalog():
     component = make_cube(4, width=3).components[0]
     counts = np.random.default_rng(5).poisson(component.background.data)
     component.counts = WcsNDMap(component.counts.geom, counts)
-    catalog = search.detect_traditional(SkyCube([component], "map"), final=5.0)
+    catalog = TraditionalDetector(final=5.0).run(SkyCube([component], "map"))
     assert len(catalog) == 0 and "Signif_Avg" in catalog.table.colnames
 
 
 def test_bad_input_is_named(cube):
     with pytest.raises(InputError, match="background is on another grid"):
-        search.detect_traditional(cube, [np.ones((2, 3, 4))])
+        TraditionalDetector().run(cube, [np.ones((2, 3, 4))])
     with pytest.raises(InputError, match="2 backgrounds for 1 components"):
-        search.detect_traditional(cube, [None, None])
+        TraditionalDetector().run(cube, [None, None])
     with pytest.raises(InputError, match="needs a model of the diffuse emission"):
-        search.detect_traditional(cube, [None])
+        TraditionalDetector().run(cube, [None])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"index": -1}, "index is -1: a number from 0 to 5 was expected"),
+        ({"threshold": "high"}, "threshold is high: a number of at least 0 was expected"),
+        ({"separation": 1 * u.m}, "separation is 1.0 m: a number from 0 to 90, in deg, was exp"),
+        ({"rounds": 2.5}, "rounds is 2.5: a whole number, at least 0, was expected"),
+        ({"everywhere": 1}, "everywhere is 1: True or False was expected"),
+    ],
+)
+def test_settings_without_sense_are_refused_at_once(settings, message):
+    with pytest.raises(InputError, match=message):
+        TraditionalDetector(**settings)
+
+
+def test_an_angle_may_have_a_unit():
+    assert TraditionalDetector(separation=30 * u.arcmin).options == TraditionalDetector().options
+
+
+def test_the_old_function_works_and_warns(cube, monkeypatch):
+    monkeypatch.setattr(search, "_search", lambda cube, diffuse, options: options.final)
+    with pytest.warns(DeprecationWarning, match=r"is fermiml.TraditionalDetector now"):
+        assert search.detect_traditional(cube, final=4) == 4.0
