@@ -42,6 +42,18 @@ def warn(old, new):
     warnings.warn(f"{old} is {new} now", DeprecationWarning, stacklevel=3)
 
 
+def renamed(module, **names):
+    """The ``__getattr__`` of a module, some of whose attributes had other names (old=new)."""
+
+    def find(name):
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(f"{module}.{name} is {names[name]} now", DeprecationWarning, stacklevel=2)
+        return getattr(sys.modules[module], names[name])
+
+    return find
+
+
 class MovedModules(MetaPathFinder, Loader):
     """Finds a module by its old name: an empty one, whose attributes are those of the new."""
 

@@ -53,6 +53,15 @@ def test_renamed_attributes_have_their_old_names():
         assert getattr(importlib.import_module(former), old) is expected
 
 
+def test_renamed_attributes_of_modules_that_stayed():
+    from fermiml.likelihood import background
+
+    with pytest.warns(DeprecationWarning, match="background.Given is GivenBackground now"):
+        assert background.Given is background.GivenBackground
+    with pytest.raises(AttributeError, match="no attribute 'Taken'"):
+        _ = background.Taken
+
+
 def test_the_hooks_run_a_ruff_that_the_tests_accept():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     version = next(hook["rev"] for hook in hooks if hook["repo"].endswith("ruff-pre-commit"))

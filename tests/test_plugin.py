@@ -8,10 +8,11 @@ import sys
 import numpy as np
 import pytest
 import yaml
+from astropy import units as u
 from click.testing import CliRunner
 from makers import plugins, trainingfields
 
-from fermiml import SkyCube, SourceCatalog, SourceDetector
+from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog, SourceDetector
 from fermiml.cli.main import main
 from fermiml.fermipy import options, steps, workflow
 from fermiml.networks import pretrained
@@ -106,6 +107,28 @@ def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch):
     config = {key: default for key, (default, _, _) in options.ML_SEED.items()}
     seeds = workflow.detect(None, config | section)
     assert set(seeds.table["ML_Model"]) == {"joint-peaks"}
+
+
+def test_fit_with_the_engine(plugin, skies, tmp_path):
+    """By name in the command, with the options that it takes; from Python with its settings."""
+    counts, background = skies / "counts.fits", skies / "background.fits"
+    given = ("fit", skies / "truth.fits", counts, "--engine", "aperture")
+    run(*given, "--background", background, "--jobs", 2, "-o", tmp_path / "fit.fits")
+    table = SourceCatalog.read(tmp_path / "fit.fits").table
+    truth = SourceCatalog.read(skies / "truth.fits")
+    bright = np.asarray(truth.table["Inside"] & (truth.table["TS_Asimov"] > 100))
+    assert bright.any() and np.all(table["TS"][bright] > 25)
+    assert set(table["TS_Engine"][bright]) == {"aperture"}
+    error = run(*given, "--iso", "iso.txt", "-o", tmp_path / "no.fits", code=2)
+    assert error == "fermiml: error: --iso: --engine aperture takes no such option\n"
+    assert "no background" in run(*given, "-o", tmp_path / "no.fits", code=2)
+    assert "known are gammapy, fermipy, aperture" in run(*given[:-1], "x", code=2)
+
+    cube = SkyCube.read(counts, background=background)
+    wide = LikelihoodFit("aperture", radius=90 * u.arcmin).run(truth[bright], cube)
+    assert np.all(wide.table["Npred"] > table["Npred"][bright])
+    with pytest.raises(InputError, match=r"radius is 0: a number from 0\.05 to 10"):
+        LikelihoodFit("aperture", radius=0)
 
 
 def test_train_the_architecture(plugin, tmp_path):

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fermiml import moved
 from fermiml.errors import InputError
 from fermiml.model import convolve, diffuse
 
 log = logging.getLogger(__name__)
+__getattr__ = moved.renamed(__name__, Given="GivenBackground", Diffuse="DiffuseBackground")
 
 
 @dataclass(frozen=True)
