@@ -31,8 +31,8 @@ def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, *
 
     COUNTS: what `fermiml info` reads, best with --exposure and --psf; what is missing comes
     from the IRF that the header names. The background is --background (expected counts), or
-    built from --galdiff and --iso, or else the coarse embedded model. An interrupted run goes
-    on where it was when the command is repeated.
+    built from --galdiff and --iso, or else the coarse embedded model. An interrupted run
+    resumes when the command is repeated.
 
     With --engine fermipy, COUNTS is the YAML of a fermipy analysis or a folder with one.
     """  # fmt: skip
@@ -57,7 +57,6 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
     from pathlib import Path
 
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.errors import InputError
     from fermiml.likelihood.base import ENGINES, settings_of
     from fermiml.likelihood.likelihood_fit import LikelihoodFit
     from fermiml.likelihood.parts import held
@@ -65,12 +64,7 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
     takes, reads_cubes = settings_of(engine), ENGINES.load(engine).reads_cubes
     if "jobs" not in takes:
         settings.pop("jobs", None)  # the result is the same
-    refused = [name for name in settings if name not in takes]
-    refused += [] if reads_cubes else [name for name, value in options.items() if value]
-    if refused:
-        names = ", ".join(f"--{name}" for name in refused)
-        why = "takes no such option" if reads_cubes else "has that from COUNTS"
-        raise InputError(f"{names}: --engine {engine} {why}")
+    _check_options(engine, takes, reads_cubes, settings, options)
     if "known" in settings:
         settings["known"] = SourceCatalog.read(settings["known"])
     data = read_counts(counts, **options) if reads_cubes else counts
@@ -82,3 +76,15 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
         result.write(output, overwrite=overwrite)
         kept.forget()
     return result
+
+
+def _check_options(engine, takes, reads_cubes, settings, options):
+    """Refuse options that an engine does not take."""
+    from fermiml.errors import InputError
+
+    refused = [name for name in settings if name not in takes]
+    refused += [] if reads_cubes else [name for name, value in options.items() if value]
+    if refused:
+        names = ", ".join(f"--{name}" for name in refused)
+        why = "takes no such option" if reads_cubes else "has that from COUNTS"
+        raise InputError(f"{names}: --engine {engine} {why}")

@@ -11,7 +11,7 @@ from astropy.io import fits
 from click.testing import CliRunner
 from makers import latfiles as lat
 
-from fermiml import InputError, SkyCube, SourceCatalog
+from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog
 from fermiml.cli.main import main
 from fermiml.fermipy import catalog_fit, options, steps
 from fermiml.fermipy.data import cube_of
@@ -158,3 +158,16 @@ def test_engine_fermipy_needs_an_analysis(tmp_path, without):
     assert "--iso: --engine fermipy has that from COUNTS" in result.output
     result = run("fit", tmp_path / "c.fits", tmp_path, "--engine", "fermipy")
     assert "Fermitools are not installed" in result.output
+
+
+def test_the_engine_takes_no_cube_and_the_old_function_warns(tmp_path, without):
+    lat.write_ccube(tmp_path / "ccube.fits")
+    cube = SkyCube.read(tmp_path / "ccube.fits")
+    with pytest.raises(InputError, match="needs the YAML of a fermipy analysis"):
+        LikelihoodFit("fermipy").run(SourceCatalog(), cube)
+    write(tmp_path / "a.yaml")
+    with (
+        pytest.warns(DeprecationWarning, match=r'is fermiml.LikelihoodFit\("fermipy"\) now'),
+        pytest.raises(InputError, match="Fermitools are not installed"),
+    ):
+        catalog_fit.fit(SourceCatalog(), tmp_path)
