@@ -6,8 +6,8 @@ MODES = ("photometry", "score")  # with the TS of the photometry, or by the scor
 _EDGE = 1e-4  # scores are kept this far from 0 and 1
 _SATURATION = 200.0  # TS that counts half: brighter sources are all alike, clumps are bright, too
 _SCALE = 10.0
-# Where the photometry says TS < 9: the probability above which it is lowered, and the share of the
-# rest that stays (measured, docs/detect.md).
+# Where the photometry says TS < 9: the probability above which it is lowered, and the
+# fraction of the rest that stays (measured, docs/detect.md).
 _UNCONFIRMED, _REST = 0.4, 0.1
 _LEAST_SLOPE = 1e-3
 _HIGHEST = 6.0  # logit of a probability above which nothing more can be told apart

@@ -2,7 +2,7 @@
 
 The probability that a real source is a pulsar is a likelihood ratio times a prior. The
 ratio comes from small neural networks that were trained on the spectra of as many pulsars as AGN of
-like fluxes and places; the prior is the share of pulsars among the sources of a flux and a latitude
+like fluxes and places; the prior is the fraction of pulsars among the sources of a flux and a latitude
 in the simulated population. Both are plain arrays in one file.
 """
 
@@ -96,7 +96,7 @@ def features(table):
 
 
 def prior_features(table):
-    """(source, feature): what the share of pulsars depends on, latitude and flux."""
+    """(source, feature): what the fraction of pulsars depends on, latitude and flux."""
     lat = np.log1p(np.abs(_column(table, "GLAT")))
     flux = np.log10(np.clip(np.nan_to_num(_column(table, "Flux1000"), nan=1e-9), 1e-10, 1e-7)) + 9
     return np.column_stack([np.ones_like(lat), lat, lat**2, lat**3, flux, flux * lat])

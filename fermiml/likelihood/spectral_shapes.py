@@ -12,7 +12,7 @@ from fermiml.likelihood.region import CURVATURE, INDEX, NORM
 CUTOFF_INDEX = 2 / 3  # of the exponential, as 4FGL fixes it
 LEAST_TS = 4.0  # of a curved spectrum over a power law
 LEAST_AIC = 2.0  # by which AIC must prefer a cutoff to a log-parabola
-_COVERED = 2 / 3  # share of a band (in ln E) that the data must have
+_COVERED = 2 / 3  # fraction of a band (in ln E) that the data must have
 LEVEL = 0.95  # of upper limits
 
 
@@ -147,7 +147,7 @@ def bands(region, source, free, spectrum):
 
 
 def _coverage(edges, low, high):
-    """Share of a band, in ln E, that native bins with their middle in it have."""
+    """Fraction of a band, in ln E, that native bins with their middle in it have."""
     best = 0.0
     for e in edges:
         middle = np.sqrt(e[:-1] * e[1:])

@@ -17,7 +17,7 @@ _EDGES = np.array([30, 50, 75, 100, 170, 300, 500, 700, 1e3, 1.4e3, 2e3, 3e3, 4.
 INDICES = np.array([1.4, 1.8, 2.2, 2.6, 3.0, 3.6])  # spectra for which PSF profiles are made
 DISKS = (0.2, 0.4, 0.8)  # deg, radii with which extension is tested
 _NODES = 1500  # of a profile
-_HELD = 0.95  # share of the PSF within the reach of a template
+_HELD = 0.95  # fraction of the PSF within the reach of a template
 _LONGEST = 8.0  # deg, that a template reaches at most
 _MERGED = 0.3  # of r68: the size up to which pixels may be merged
 _SAMPLED = 0.85  # of r68: the size from which a pixel is sampled at several points
@@ -32,7 +32,7 @@ class EnergyGroup:
     edges: tuple  # MeV
     reach: float  # deg, of the templates
     r68: float  # deg
-    share: np.ndarray  # (true bin,): probability to find a photon of a true bin here
+    fraction: np.ndarray  # (true bin,): probability to find a photon of a true bin here
     profiles: object  # RadialTable with a row for each of INDICES, sr^-1
     slopes: object  # the same of the derivative, sr^-1 deg^-1
     shapes: object  # RadialTable of a point and of DISKS, for the index 2.2
@@ -82,8 +82,8 @@ def make_groups(cube):
         responses.append(response)
         weight = np.median(response.exposure(component.center[None]), axis=0)
         for bins in merged_bins(component.energy_edges):
-            share = dispersion[:, bins].sum(axis=1)
-            groups.append(_group(number, component, bins, response, share, weight))
+            fraction = dispersion[:, bins].sum(axis=1)
+            groups.append(_group(number, component, bins, response, fraction, weight))
     return groups, responses
 
 
@@ -119,12 +119,12 @@ def _response(component):
     return GroupResponse(fine, component.exposure), np.repeat(np.asarray(matrix), parts, axis=0)
 
 
-def _group(number, component, bins, response, share, exposure):
+def _group(number, component, bins, response, fraction, exposure):
     edges = component.energy_edges
     psf = component.psf.normalized()
     energy, widths = response.energy, np.diff(np.log(response.true_edges))
     tables = psf.at(energy)
-    spectra = energy[:, None] ** (1 - INDICES) * (widths * share * exposure)[:, None]
+    spectra = energy[:, None] ** (1 - INDICES) * (widths * fraction * exposure)[:, None]
     spectra /= spectra.sum(axis=0)
     means = type(psf)(INDICES, psf.rad, spectra.T @ tables)
     typical = means.mean(INDICES[2:3], [1.0])
@@ -145,7 +145,7 @@ def _group(number, component, bins, response, share, exposure):
         edges=(float(edges[bins.start]), float(edges[bins.stop])),
         reach=reach,
         r68=r68,
-        share=share,
+        fraction=fraction,
         profiles=RadialTable.of(means, 1.1 * reach),
         slopes=RadialTable.slopes_of(means, 1.1 * reach),
         shapes=RadialTable.of(type(psf)(rows, psf.rad, values), reach + 1.1 * DISKS[-1]),

@@ -47,19 +47,21 @@ def _pairs(field, fit, expected, weight, vectors, rows):
 
 def _best(pairs, shape, number):
     """Largest log-likelihood of each source over its norm."""
-    source, weight, counts, rest, share = (
+    source, weight, counts, rest, fraction = (
         np.concatenate(x)
         for x in zip(*[(p.source, p.weight, p.counts, p.rest, p.shapes[shape]) for p in pairs],
                      strict=True)
     )  # fmt: skip
-    total = np.bincount(source, weight * share, number)
+    total = np.bincount(source, weight * fraction, number)
     seen = counts > 0
-    source, share, rest = source[seen], share[seen], rest[seen]
+    source, fraction, rest = source[seen], fraction[seen], rest[seen]
     worth = weight[seen] * counts[seen]
     norm = np.ones(number)
     for _ in range(_STEPS):
-        ratio = share / (rest + norm[source] * share)
+        ratio = fraction / (rest + norm[source] * fraction)
         slope = np.bincount(source, worth * ratio, number) - total
         bend = np.bincount(source, worth * ratio**2, number)
         norm = np.clip(norm + slope / np.maximum(bend, 1e-12), 0.3 * norm, 3 * norm + 0.1)
-    return np.bincount(source, worth * np.log1p(norm[source] * share / rest), number) - norm * total
+    return (
+        np.bincount(source, worth * np.log1p(norm[source] * fraction / rest), number) - norm * total
+    )

@@ -214,10 +214,10 @@ def _drop(fit):
     """Log-likelihood that is lost when one source is left out and all else stays."""
     values = fit.templates.values
     source = np.repeat(np.arange(values.shape[1]), np.diff(values.indptr))
-    share = fit.amplitudes[source] * values.data
+    fraction = fit.amplitudes[source] * values.data
     mu, counts = fit.mu[values.indices], fit.counts[values.indices]
-    without = np.log1p(-np.minimum(share / mu, 1 - 1e-9))
-    return np.bincount(source, -counts * without - share, values.shape[1])
+    without = np.log1p(-np.minimum(fraction / mu, 1 - 1e-9))
+    return np.bincount(source, -counts * without - fraction, values.shape[1])
 
 
 def _solve_drop(ratio):

@@ -89,7 +89,7 @@ def _moved(vectors, shift):
 
 
 def _trust(fits, extra):
-    """Share of the information on an amplitude that is left by variance beyond Poisson noise."""
+    """Fraction of the information on an amplitude that is left by variance beyond Poisson noise."""
     return np.stack(
         [1 / (1 + f.profile_information * e) for f, e in zip(fits, extra, strict=True)], axis=1
     )
@@ -114,9 +114,11 @@ def _folding(groups, responses, vectors):
     parts = []
     for number in sorted({g.component for g in groups}):
         response = responses[number]
-        share = np.stack([g.share for g in groups if g.component == number], axis=1)
+        fraction = np.stack([g.fraction for g in groups if g.component == number], axis=1)
         exposure = response.exposure(position)
-        parts.append(spectral_fit.ParabolaFolding(response.true_edges, exposure, share, REFERENCE))
+        parts.append(
+            spectral_fit.ParabolaFolding(response.true_edges, exposure, fraction, REFERENCE)
+        )
     return spectral_fit.JointFolding(parts)
 
 

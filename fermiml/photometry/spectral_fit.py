@@ -36,18 +36,18 @@ class Spectra:
 class ParabolaFolding:
     """Predicted counts per energy group of log-parabolas, in one component."""
 
-    def __init__(self, true_edges, exposure, share, reference):
-        """`exposure` (source, true bin), `share` (true bin, group)."""
+    def __init__(self, true_edges, exposure, fraction, reference):
+        """`exposure` (source, true bin), `fraction` (true bin, group)."""
         energy, self._weight = nodes(true_edges, GAUSS)
         self._x = np.log(energy / reference)
-        self._exposure, self._share = exposure, share
+        self._exposure, self._fraction = exposure, fraction
 
     def __call__(self, parameters):
         """(counts, derivatives): (source, group) and (parameter, source, group)."""
         amplitude, index, bend = parameters.T[:, :, None, None]
         x = self._x
         density = np.exp(np.clip(amplitude - (index + bend * x) * x, -300, 100)) * self._weight
-        derivatives = fold(density, (1.0, -x, -x * x), self._exposure, self._share)
+        derivatives = fold(density, (1.0, -x, -x * x), self._exposure, self._fraction)
         return derivatives[0], np.array(derivatives)
 
 

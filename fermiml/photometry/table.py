@@ -16,7 +16,7 @@ from fermiml.sky.bands import BANDS
 from fermiml.sky.sphere import sky_coord
 
 _CURVED = 9.0  # TS of the curvature above which the spectrum is a log-parabola
-_COVERED = 0.5  # share of a 4FGL band (in ln E) that the data must have
+_COVERED = 0.5  # fraction of a 4FGL band (in ln E) that the data must have
 _TOP = 1e6  # MeV, upper edge of the last network band
 # Columns that only photometry has: name and unit.
 WORKING = {

@@ -12,7 +12,7 @@ from fermiml.sky.sphere import axes
 
 @dataclass(frozen=True)
 class Templates:
-    """Share of each source's counts that falls into each pixel; `east` and `north` are the
+    """Fraction of each source's counts that falls into each pixel; `east` and `north` are the
     changes of it when the source moves by one deg that way."""
 
     values: csc_matrix
@@ -35,7 +35,7 @@ def make_templates(grid, near, group, vectors, index, gradients=False):
 
 
 def make_shapes(grid, group, vectors):
-    """(source, pixel, values): shares of the counts of points and disks (shape, pair)."""
+    """(source, pixel, values): fractions of the counts of points and disks (shape, pair)."""
     source, pixel = pairs(grid, vectors, group.shape_reach)
     rows = range(len(group.shapes))
     total = np.zeros((len(group.shapes), len(pixel)))

@@ -104,7 +104,7 @@ class Galactic:
 
         Those that would outshine the Vela pulsar are left out: there is none.
         """
-        # What share is above 1e-9 follows from the geometry: a fixed sample tells it.
+        # What fraction is above 1e-9 follows from the geometry: a fixed sample tells it.
         sample = self._draw_all(np.random.default_rng(0), 200_000)[2]
         total = self.number / np.mean(sample > NORM_FLUX)
         lon, lat, flux = self._draw_all(rng, rng.poisson(total))
@@ -186,8 +186,8 @@ def draw(population, shapes, rng, center=None, radius=180.0, faintest=FAINTEST):
     """Draw the sources within `radius` (deg) of a SkyCoord, the whole sky by default."""
     parts = []
     for name, law in population.isotropic.items():
-        share = (1 - np.cos(np.radians(radius))) / 2
-        number = rng.poisson(share * law.count(faintest))
+        fraction = (1 - np.cos(np.radians(radius))) / 2
+        number = rng.poisson(fraction * law.count(faintest))
         lon, lat = _in_cap(rng, number, center, radius)
         flux = law.draw(rng, faintest, number)
         parts.append(_with_spectra(rng, lon, lat, flux, shapes[name], name))

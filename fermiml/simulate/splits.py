@@ -26,7 +26,7 @@ class Split:
         return np.any([(lon - a) % 360 < (b - a) % 360 for a, b in self.longitudes], axis=0)
 
 
-_NEAR_PLANE = 0.4  # share of the fields that are put within 12 deg of the plane
+_NEAR_PLANE = 0.4  # fraction of the fields that are put within 12 deg of the plane
 _GAS = 30.0  # deg
 _VARIED = {"norms": 0.15, "tilts": 0.04, "structure": 0.2}
 

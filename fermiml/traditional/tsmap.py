@@ -17,7 +17,7 @@ from fermiml.response import exposure as exposures
 
 BREAK = 2000.0  # MeV, where the PSF kernel changes its size
 WIDTHS = (3.0, 1.2)  # deg, sides of the kernels below and above
-_NEGLIGIBLE = 1e-4  # share of the events of a bin that a true energy contributes
+_NEGLIGIBLE = 1e-4  # fraction of the events of a bin that a true energy contributes
 _WORTH_A_FIT = 2.0  # sigma by the score test: what is below is no peak
 _TINY = 1e-12
 
