@@ -1,4 +1,4 @@
-"""Trains the classifier AGN / PSR and compares it with simple baselines on skies it did not see.
+"""Train the AGN / PSR classifier and compare it with simple baselines on held-out skies.
 
     python benchmarks/detection/classify_sample.py -o SAMPLE
     python benchmarks/detection/classify_sample.py --measure TEST

@@ -1,9 +1,9 @@
-"""Localizers on made-up maps: error for lone sources, blends told apart, time.
+"""Localizers on synthetic maps: error for isolated sources, separation of blends, time.
 
     python benchmarks/detection/localizers.py
 
-Discs of 2.5 pixels radius with soft rims are what segmentation networks make, Gaussians of 1.1
-pixels are centre heatmaps; vectors are perfect.
+Discs of 2.5 pixels radius with soft rims imitate segmentation networks, Gaussians of 1.1 pixels
+imitate centre heatmaps; vectors are perfect.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The table of numbers in README.md, from what benchmarks/detection/methods.py wrote.
+"""Write the table of results in README.md from the output of benchmarks/detection/methods.py.
 
 python benchmarks/figures/readme_table.py docs/figures/detection.json README.md
 """

@@ -1,4 +1,4 @@
-"""The training curves of the shipped networks, from the curve.csv beside their weights.
+"""Plot the training curves of the shipped networks, from the curve.csv stored with their weights.
 
 python benchmarks/figures/training_curves.py -o docs/figures
 """

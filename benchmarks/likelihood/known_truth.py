@@ -1,10 +1,10 @@
-"""The likelihood fit against known truth: TS, flux, index, positions, noise, false sources, time.
+"""Test the likelihood fit on known truth: TS, flux, index, position, noise, false sources, time.
 
     python benchmarks/likelihood/known_truth.py isolated skies noise false speed \
         -o docs/figures --cache DIR
 
-`isolated`: power laws 2.5 deg apart on a true diffuse model. `skies`: a whole population, the seeds
-are the true sources of Asimov TS > 16; those outside the data or within half a degree of their edge
+`isolated`: power laws 2.5 deg apart on a true diffuse model. `skies`: a whole population, with the
+true sources of Asimov TS > 16; those outside the data or within half a degree of their edge
 are in the model as known ones. Seeds of both are moved by 0.03 deg and everything is free. `noise`:
 a fixed position, fixed shape, norm >= 0, no source. `false`: maxima of a TS map of source-free
 skies as seeds. `speed`: time against the number of seeds. Fields are simulated with 500 MeV-1 TeV,

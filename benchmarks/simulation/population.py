@@ -1,4 +1,4 @@
-"""Numbers of sources in ten simulated skies of each preset against 4FGL-DR4.
+"""Compare the numbers of sources in ten simulated skies of each preset with 4FGL-DR4.
 
     python benchmarks/simulation/population.py -o docs/figures
 
