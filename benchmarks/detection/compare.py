@@ -4,8 +4,8 @@
 
 For each data set: the sources found by both, only by the network, only by traditional detection;
 how many of them have TS > 25 in the same final fit; how many 4FGL-DR4 sources with an expected
-TS > 25 each method found. Backgrounds are official models (the Galaxy averaged to 1.5 deg). Needs fermipy's catalogs.
-Writes a map of each, and into CACHE the whole folder of `fermiml compare`.
+TS > 25 each method found. Backgrounds are official models (the Galaxy averaged to 1.5 deg). Needs
+fermipy's catalogs. Writes a map of each, and into CACHE the whole folder of `fermiml compare`.
 """
 
 import argparse
