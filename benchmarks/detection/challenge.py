@@ -97,7 +97,7 @@ def main():
     maker.add_argument("challenge", type=Path)
     maker.add_argument("--truth", type=Path, required=True)
     maker.add_argument("--seed", type=int, required=True)
-    maker.add_argument("--fields", type=int, default=10, help="of each set")
+    maker.add_argument("--fields", type=int, default=10, help="per set")
     maker.add_argument("--width", type=float, default=20.0, help="of a field, in deg")
     maker.add_argument("--years", type=float, default=14.0)
     maker.add_argument("--populations", nargs="+", default=list(POPULATIONS), choices=POPULATIONS)

@@ -132,7 +132,7 @@ def is_pulsar(table):
 
 
 def recalls(pulsar, called):
-    """Shares of AGN and of pulsars that are called right."""
+    """Fractions of AGN and of pulsars that are classified correctly."""
     return np.array([np.mean(~called[~pulsar]), np.mean(called[pulsar])])
 
 
@@ -175,9 +175,9 @@ def report_confusion(table, probability, least):
 
 
 def report_reliability(pulsar, probability):
-    """P(PSR) against the share of pulsars, in five bins of equal numbers."""
+    """P(PSR) against the fraction of pulsars, in five bins of equal numbers."""
     order = np.argsort(probability)
-    print("\n| mean P(PSR) | share of pulsars | sources |\n|---|---|---|")
+    print("\n| mean P(PSR) | fraction of pulsars | sources |\n|---|---|---|")
     for rows in np.array_split(order, 5):
         share, number = pulsar[rows].mean(), len(rows)
         error = np.sqrt(max(share * (1 - share), 1 / number) / number)

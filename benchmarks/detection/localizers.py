@@ -57,7 +57,7 @@ def lone_error(locate, kind, rng):
 
 
 def told_apart(locate, kind, apart, rng):
-    """Share of pairs of which both are found, and the median error of the two."""
+    """Fraction of pairs of which both are found, and the median error of the two."""
     errors = []
     for turn, x, y in rng.uniform((0, 14, 14), (2 * np.pi, 16, 16), (DRAWS // 2, 3)):
         x, y = x + apart * np.array([0, np.cos(turn)]), y + apart * np.array([0, np.sin(turn)])

@@ -42,7 +42,7 @@ def main():
     parser.add_argument("--sets", nargs="+", default=["test"])
     parser.add_argument("--skies", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--background", default="none", help="what the networks are shown")
+    parser.add_argument("--background", default="none", help="diffuse model given to the networks")
     parser.add_argument("--cached", action="store_true")
     parser.add_argument("--limit", type=float, default=math.inf)
     parser.add_argument("-o", "--output", type=Path)

@@ -30,7 +30,7 @@ PIXELS = (0.3, 0.5, 0.7)  # thresholds of painted pixels
 
 
 def judge(folder, detector):
-    """A field's detections beside its truth."""
+    """A field's detections and its truth."""
     sky = read_sky(folder, background="none")
     return benchmark.judge(detector.run(sky.cube), sky)
 

@@ -96,7 +96,7 @@ def near_the_edge(truth, geom):
 
 
 def skies(cache):
-    """Fits of fields with a whole population; one file each: an interrupted run goes on."""
+    """Fits of fields with a whole population; one file each: an interrupted run resumes."""
     for zone, centers in ZONES.items():
         for center in centers:
             path = cache / f"sky_{zone}_{center[0]}_{center[1]}.npz"
@@ -202,7 +202,7 @@ def _local_index(true, found):
 
 
 def noise(cache):
-    """TS where nothing is: a fixed place, a power law of index 2.2."""
+    """TS where there is no source: a fixed position, a power law of index 2.2."""
     path = cache / "noise.npz"
     if path.is_file():
         return
@@ -307,7 +307,7 @@ def report(cache):
         ts = np.load(cache / "noise.npz")["ts"]
         positive = ts[ts > 1e-4]
         test = stats.kstest(positive, stats.chi2(1).cdf).pvalue
-        print(f"\nnoise: {len(ts)} places, {np.mean(ts < 1e-4):.3f} at zero (0.5), "
+        print(f"\nnoise: {len(ts)} positions, {np.mean(ts < 1e-4):.3f} at zero (0.5), "
               f"K-S of the others against chi2(1): p = {test:.2f}")  # fmt: skip
         for least in (2.71, 4, 6, 9):
             expected = len(ts) * stats.chi2(1).sf(least) / 2
@@ -392,7 +392,7 @@ def _plot_isolated(found, axes):
     axes[1].plot(sigma, np.arange(1, len(sigma) + 1) / len(sigma))
     x = np.linspace(0, 2, 100)
     axes[1].plot(x, 1 - 0.05 ** (x**2), "k:")
-    axes[1].set(xlim=(0, 2), xlabel="offset / 95 % ellipse", ylabel="share of sources")
+    axes[1].set(xlim=(0, 2), xlabel="offset / 95 % ellipse", ylabel="fraction of sources")
     x = np.linspace(-4, 4, 100)
     for name in ("flux", "index"):
         pull = found[f"{name}_pull"]

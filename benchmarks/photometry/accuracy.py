@@ -87,7 +87,7 @@ def rows_of(folder, options, rng):
 
 
 def ellipse_distance(rows):
-    """Distance of the true place from the measured one in units of the 95 % ellipse, and deg."""
+    """Distance of the true position from the measured one in units of the 95 % ellipse, and deg."""
     found = SkyCoord(rows["RAJ2000"], rows["DEJ2000"], unit="deg")
     true = SkyCoord(rows["True_RAJ2000"], rows["True_DEJ2000"], unit="deg")
     offset = found.separation(true).deg
