@@ -167,7 +167,7 @@ def report_confusion(table, probability, least):
     """Confusion matrix with the real mixture of classes."""
     rows = np.asarray(table["TS_Asimov"]) > least
     pulsar, called = is_pulsar(table)[rows], probability[rows] > 0.5
-    print(f"\noracle TS > {least:g}, real mixture: rows true AGN, PSR; columns AGN, PSR")
+    print(f"\nAsimov TS > {least:g}, real mixture: rows true AGN, PSR; columns AGN, PSR")
     for truth in (~pulsar, pulsar):
         print(np.sum(truth & ~called), np.sum(truth & called))
     agn, psr = recalls(pulsar, called)
