@@ -1,4 +1,4 @@
-"""One line about where and when a benchmark ran, to stand beside its numbers."""
+"""One line on machine, versions and date of a benchmark, printed with its results."""
 
 import datetime
 import os

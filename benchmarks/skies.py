@@ -1,12 +1,12 @@
-"""The skies on which detection is judged: frozen test skies, selection skies, shifted ones.
+"""The skies on which detection is tested: frozen test skies, selection skies, shift tests.
 
     python benchmarks/skies.py -o SKIES selection test ...
 
-makes the named sets (all of them by default) in SKIES/<set>/field_0000 and so on; a run that was
-interrupted goes on where it was. `selection` is where thresholds and calibrations are fixed;
-nothing is ever tuned on the others. They are 20 deg wide, 14 years deep, and lie within the
-longitudes of their split, as do the diffuse models (fermiml/simulate/splits.py). Fields of a split
-overlap: each draws its own sources and its own counts.
+makes the named sets (by default all of them) in SKIES/<set>/field_0000 and so on; an interrupted
+run resumes. Thresholds and calibrations are fixed on `selection`; nothing is ever tuned on the
+others. Fields are 20 deg wide, have 14 years of exposure, and use the longitudes and the diffuse
+models of their split (fermiml/simulate/splits.py). Fields of a split overlap: each draws its own
+sources and its own counts.
 """
 
 import argparse

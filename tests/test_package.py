@@ -69,3 +69,11 @@ def test_the_hooks_run_a_ruff_that_the_tests_accept():
     config.read(ROOT / "setup.cfg")
     wanted = (Requirement(line) for line in config["options.extras_require"]["test"].split())
     assert next(r for r in wanted if r.name == "ruff").specifier.contains(version.removeprefix("v"))
+
+
+def test_the_map_of_the_package_is_complete():
+    """docs/architecture.md names every module; the commands and figures are folders there."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    modules = [path for path in (ROOT / "fermiml").rglob("*.py") if path.name != "__init__.py"]
+    rooms = [path for path in modules if path.parent.name not in ("cli", "plot")]
+    assert [path.name for path in rooms if f"`{path.name}`" not in text] == []

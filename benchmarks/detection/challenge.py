@@ -1,17 +1,17 @@
-"""A data challenge: skies without truth for everybody, and a scorer for whoever has the truth.
+"""A data challenge: skies without truth for the participants, and a scorer that has the truth.
 
     python benchmarks/detection/challenge.py make CHALLENGE --truth TRUTH --seed 12345
     python benchmarks/detection/challenge.py score ENTRY --truth TRUTH -o SCORES
 
 `make` simulates populations x diffuse models: sets named POPULATION_DIFFUSE of fields at random
-places of the test split. CHALLENGE gets of each field what an analyst has: counts.fits,
-bexpmap.fits, psf.fits and background.fits, a diffuse model that is not the true one, its norms
-fitted to the counts. TRUTH gets the same fields with everything; it stays secret, as does the
-seed. The command can be stopped and repeated.
+positions in the test split. CHALLENGE gets the files that an analyst has for each field:
+counts.fits, bexpmap.fits, psf.fits and background.fits, a diffuse model that is not the true one,
+its norms fitted to the counts. TRUTH gets the complete fields; it stays secret, as does the seed.
+The command can be interrupted and repeated.
 
 An entry is a folder with a catalog for every field: ENTRY/nominal_gas/field_0000.fits and so on
-(FITS, VOTable or CSV; RAJ2000 and DEJ2000, and if there are any ML_Prob or Signif_Avg, Flux1000,
-Conf_95_*, ML_Class; see docs/catalog.md). `score` judges it as `fermiml evaluate` does, set by
+(FITS, VOTable or CSV; RAJ2000 and DEJ2000, and where available ML_Prob or Signif_Avg, Flux1000,
+Conf_95_*, ML_Class; see docs/catalog.md). `score` evaluates it as `fermiml evaluate` does, set by
 set and all together.
 """
 
@@ -97,7 +97,7 @@ def main():
     maker.add_argument("challenge", type=Path)
     maker.add_argument("--truth", type=Path, required=True)
     maker.add_argument("--seed", type=int, required=True)
-    maker.add_argument("--fields", type=int, default=10, help="of each set")
+    maker.add_argument("--fields", type=int, default=10, help="per set")
     maker.add_argument("--width", type=float, default=20.0, help="of a field, in deg")
     maker.add_argument("--years", type=float, default=14.0)
     maker.add_argument("--populations", nargs="+", default=list(POPULATIONS), choices=POPULATIONS)

@@ -1,4 +1,4 @@
-"""Trains the classifier AGN / PSR and compares it with simple baselines on skies it did not see.
+"""Train the AGN / PSR classifier and compare it with simple baselines on held-out skies.
 
     python benchmarks/detection/classify_sample.py -o SAMPLE
     python benchmarks/detection/classify_sample.py --measure TEST
@@ -132,7 +132,7 @@ def is_pulsar(table):
 
 
 def recalls(pulsar, called):
-    """Shares of AGN and of pulsars that are called right."""
+    """Fractions of AGN and of pulsars that are classified correctly."""
     return np.array([np.mean(~called[~pulsar]), np.mean(called[pulsar])])
 
 
@@ -167,7 +167,7 @@ def report_confusion(table, probability, least):
     """Confusion matrix with the real mixture of classes."""
     rows = np.asarray(table["TS_Asimov"]) > least
     pulsar, called = is_pulsar(table)[rows], probability[rows] > 0.5
-    print(f"\noracle TS > {least:g}, real mixture: rows true AGN, PSR; columns AGN, PSR")
+    print(f"\nAsimov TS > {least:g}, real mixture: rows true AGN, PSR; columns AGN, PSR")
     for truth in (~pulsar, pulsar):
         print(np.sum(truth & ~called), np.sum(truth & called))
     agn, psr = recalls(pulsar, called)
@@ -175,9 +175,9 @@ def report_confusion(table, probability, least):
 
 
 def report_reliability(pulsar, probability):
-    """P(PSR) against the share of pulsars, in five bins of equal numbers."""
+    """P(PSR) against the fraction of pulsars, in five bins of equal numbers."""
     order = np.argsort(probability)
-    print("\n| mean P(PSR) | share of pulsars | sources |\n|---|---|---|")
+    print("\n| mean P(PSR) | fraction of pulsars | sources |\n|---|---|---|")
     for rows in np.array_split(order, 5):
         share, number = pulsar[rows].mean(), len(rows)
         error = np.sqrt(max(share * (1 - share), 1 / number) / number)

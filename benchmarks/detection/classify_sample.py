@@ -1,16 +1,16 @@
-"""Sources of known class, measured like any candidate: the sample of the classifier.
+"""Make the training sample of the classifier: sources of known class, measured like candidates.
 
     python benchmarks/detection/classify_sample.py -o SAMPLE [train short]
 
 simulates fields in which half of the sources are pulsars, in SAMPLE/<set>/field_0000 and so on, and
-measures their sources at the true positions. AGN and pulsars have the same fluxes and the same
-places on average, so that only their spectra tell them apart: what the sample teaches is a
-likelihood ratio, to which the classifier adds the real fractions as a prior. Both sets lie in
-the longitudes of the training skies and have one of their diffuse models.
+measures their sources at the true positions. AGN and pulsars have the same flux and position
+distributions, so that only their spectra differ: the classifier learns a likelihood ratio from the
+sample, to which it adds the real fractions as a prior. Both sets use the longitudes of the
+training skies and one of their diffuse models.
 
     python benchmarks/detection/classify_sample.py --measure FOLDER ...
 
-measures the sources of fields that are there already.
+measures the sources of existing fields.
 
 Each field gets a table, class.fits, beside its counts: columns of the photometry, TRUE_CLASS,
 TS_Asimov, and PATCH (band, y, x), the counts of the 7x7 pixels of 0.1 deg around the source.

@@ -1,11 +1,11 @@
-"""A network and traditional detection on real LAT data, judged by one likelihood.
+"""A network and traditional detection on real LAT data, fitted with one likelihood.
 
     FERMIML_TEST_DATA=... python benchmarks/detection/compare.py -o docs/figures --cache CACHE
 
-For each data set: what both found, only the network, only traditional detection; how many of them
-have TS > 25 in the same final fit; which sources of 4FGL-DR4 each found that should have TS > 25
-there. Backgrounds are official models (the Galaxy averaged to 1.5 deg). Needs fermipy's catalogs.
-Writes a map of each, and into CACHE the whole folder of `fermiml compare`.
+For each data set: the sources found by both, only by the network, only by traditional detection;
+how many of them have TS > 25 in the same final fit; how many 4FGL-DR4 sources with an expected
+TS > 25 each method found. Backgrounds are official models (the Galaxy averaged to 1.5 deg). Needs
+fermipy's catalogs. Writes a map of each, and into CACHE the whole folder of `fermiml compare`.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""DBSCAN on the pixels that a network selects against DBSCAN on plain counts: finds, fakes, time.
+"""DBSCAN on pixels selected by a network and on plain counts: completeness, purity, time.
 
     python benchmarks/detection/dbscan.py --skies SKIES --cache CACHE [--sets test] [--limit S]
 
-On counts, the way of the photon-clustering searches (Tramacere & Vecchio 2013): photons above an
-energy; in tiles of 5 deg a core needs so many of them within eps that the tile's median density
-makes one core in a thousand places; a cluster's place is its mean, its score the significance
-within 0.35 deg against a ring of 1-2 deg. The network is lat-unek with its dbscan localizer,
-photometry included. Both are judged like everything else (docs/benchmarks.md).
+On counts, the method is that of the photon-clustering searches (Tramacere & Vecchio 2013): photons
+above an energy are used; in tiles of 5 deg a core requires so many of them within eps that the
+tile's median density produces one core in a thousand positions; a cluster's position is its mean,
+its score the significance within 0.35 deg against a ring of 1-2 deg. The network is lat-unek with
+the dbscan localizer and photometry. Both are scored like everything else (docs/benchmarks.md).
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Whether bit 8 of ML_Flags tells what is no point: extended sources and gas clumps.
+"""Test bit 8 of ML_Flags on extended sources and gas clumps.
 
     python benchmarks/skies.py -o SKIES clumps
     python benchmarks/detection/extended.py SKIES/clumps [--model lat-best]
 
 First the photometry alone: its candidates are all true sources of Asimov TS > 9 and all clumps,
-scattered by 0.05 deg; of those that it finds significant (ML_TS > 25) the table says how many it
-flags. Then the network's detections at its default threshold, by what lies within 0.3 deg.
+displaced by 0.05 deg; the table gives the fraction of the significant ones (ML_TS > 25) that is
+flagged. Then the network's detections at its default threshold, by what lies within 0.3 deg.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""Does `fermiml inject` tell the truth? Its prediction for a simulated field's own sources.
+"""Validate `fermiml inject`: its prediction for the sources of a simulated field.
 
     fermiml inject FIELD/counts.fits --exposure FIELD/bexpmap.fits --psf FIELD/psf.fits \
         --background FIELD/background.fits --rounds 12 -o INJECTED        # for each field
     python benchmarks/detection/inject_check.py FIELD:INJECTED ... -o docs/figures/inject_check
 
-The completeness that injected sources show is read off at the flux and the place of every true
-AGN of the field (Asimov TS does not enter), and compared with what the same detector found of
-them in the data as they are. True sources are also where injected ones are not put: close to
-other sources. Prints a table in Markdown, draws a figure.
+The completeness measured with injected sources is evaluated at the flux and position of every true
+AGN of the field (Asimov TS does not enter), and compared with the number of them that the same
+detector found in the original data. Unlike injected sources, true sources may also be close to
+other sources. Prints a table in Markdown and draws a figure.
 """
 
 import argparse

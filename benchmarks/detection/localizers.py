@@ -1,9 +1,9 @@
-"""Localizers on made-up maps: error for lone sources, blends told apart, time.
+"""Localizers on synthetic maps: error for isolated sources, separation of blends, time.
 
     python benchmarks/detection/localizers.py
 
-Discs of 2.5 pixels radius with soft rims are what segmentation networks make, Gaussians of 1.1
-pixels are centre heatmaps; vectors are perfect.
+Discs of 2.5 pixels radius with soft rims imitate segmentation networks, Gaussians of 1.1 pixels
+imitate centre heatmaps; vectors are perfect.
 """
 
 import sys
@@ -57,7 +57,7 @@ def lone_error(locate, kind, rng):
 
 
 def told_apart(locate, kind, apart, rng):
-    """Share of pairs of which both are found, and the median error of the two."""
+    """Fraction of pairs of which both are found, and the median error of the two."""
     errors = []
     for turn, x, y in rng.uniform((0, 14, 14), (2 * np.pi, 16, 16), (DRAWS // 2, 3)):
         x, y = x + apart * np.array([0, np.cos(turn)]), y + apart * np.array([0, np.sin(turn)])

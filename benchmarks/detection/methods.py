@@ -1,20 +1,21 @@
-"""Detection on the frozen test skies: networks and traditional detection, side by side.
+"""Compare networks and traditional detection on the frozen test skies.
 
     python benchmarks/skies.py -o SKIES test empty month ...
     python benchmarks/detection/methods.py lat-best traditional traditional-wrong \
         --sets test empty --skies SKIES --cache CACHE -o docs/figures/detection
 
-A method is a network (a name or a folder), with ":localizer" if another than its own is wanted;
+A method is a network (a name or a folder), optionally with ":localizer";
 `traditional`, given the true diffuse model; or `traditional-wrong`, given the named wrong one. A
 set followed by ">10000" stands for the same skies above 10 GeV.
 
-What a method finds in a field is kept in CACHE (of a network: by its weights and calibration;
-delete it when the code of the detector has changed). So the command can be stopped and repeated:
---limit SECONDS begins no field after that time, --cached runs nothing. Methods are compared on
-all fields that each of them has, and on those that all of them have. --background lets the networks
-see a diffuse model, too: the true one (`background`), or the wrong one (`background_wrong`).
+The detections of a method in a field are cached in CACHE (for a network, by its weights and
+calibration; delete it when the code of the detector has changed), so the command can be interrupted
+and repeated: --limit SECONDS starts no field after that time, --cached runs nothing. Methods are
+compared on all fields that each of them has, and on those that all have in common. --background
+gives the networks a diffuse model: the true one (`background`) or the wrong one
+(`background_wrong`).
 Writes OUTPUT.json, OUTPUT.md and, for each set with sources, OUTPUT_SET_methods.png and
-OUTPUT_SET_METHOD.png. `fermiml evaluate` does the same for skies of one's own.
+OUTPUT_SET_METHOD.png. `fermiml evaluate` does the same for your own skies.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def main():
     parser.add_argument("--sets", nargs="+", default=["test"])
     parser.add_argument("--skies", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--background", default="none", help="what the networks are shown")
+    parser.add_argument("--background", default="none", help="diffuse model given to the networks")
     parser.add_argument("--cached", action="store_true")
     parser.add_argument("--limit", type=float, default=math.inf)
     parser.add_argument("-o", "--output", type=Path)

@@ -1,13 +1,13 @@
-"""What networks answer by themselves, without photometry: detection, and classes if they tell them.
+"""Performance of networks without photometry: detection, and classes where they predict them.
 
     python benchmarks/skies.py -o SKIES selection
     python benchmarks/detection/networks_alone.py SKIES/selection lat-best lat-unek:dbscan ...
 
-A network is a name or the folder of a training, with ":localizer" if another than its own is
-wanted. Detection: completeness for Asimov TS > 25 at 95 % purity. Classes, of matched sources: the
-area under the ROC curve of the probability of a pulsar, and the balanced accuracy at the cut that
-is best for the other fields (odd and even ones cut each other). Of networks that paint discs, also
-the precision and recall of the painted pixels.
+A network is a name or the folder of a training, optionally with ":localizer". Detection:
+completeness for Asimov TS > 25 at 95 % purity. Classes, of matched sources: the area under the ROC
+curve of the pulsar probability, and the balanced accuracy at the cut that is best for the other
+half of the fields (odd and even fields provide each other's cut). For networks that predict discs,
+also the precision and recall of their pixels.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PIXELS = (0.3, 0.5, 0.7)  # thresholds of painted pixels
 
 
 def judge(folder, detector):
-    """A field's detections beside its truth."""
+    """A field's detections and its truth."""
     sky = read_sky(folder, background="none")
     return benchmark.judge(detector.run(sky.cube), sky)
 

@@ -1,12 +1,12 @@
-"""Detection on real LAT data against published catalogs: what is found, what could be expected.
+"""Compare detections in real LAT data with published catalogs.
 
     FERMIML_TEST_DATA=... python benchmarks/detection/real_data.py [--model NAME] -o docs/figures
 
 For each data set: the detections at the network's default threshold; how many of them are sources
-of the catalog; how many of the sources whose Asimov TS in this very cube exceeds 25 are found (TS
+of the catalog; how many of the sources whose Asimov TS in this cube exceeds 25 are found (TS
 with official diffuse models and the catalog's spectra, so it assumes that no source varied); and
 how many detections would match by chance (positions shifted by 3 deg in longitude). Nothing was
-trained or tuned on these data. Needs fermipy (its catalogs). Writes real_data.json and a picture of
+trained or tuned on these data. Needs fermipy (its catalogs). Writes real_data.json and a figure of
 each data set.
 """
 

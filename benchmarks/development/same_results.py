@@ -1,13 +1,12 @@
-"""Do two versions of fermiml give the same results? Outputs of all commands, kept and compared.
+"""Check that two versions of fermiml give the same results for all commands.
 
-    python benchmarks/development/same_results.py keep before      # with the one version
+    python benchmarks/development/same_results.py keep before      # with one version
     python benchmarks/development/same_results.py keep after       # with the other
     python benchmarks/development/same_results.py compare before after
 
-Everything goes through the command line (but for several components, which it does not take), so
-that the package behind it may be rearranged at will.
-Numbers agree if they differ by less than 1e-6 of their own error, where the table has
-one, and else by less than 1e-6 of their value.
+Everything runs through the command line (except several components, which it does not accept), so
+that the package may be rearranged at will. Numbers agree if they differ by less than 1e-6 of their
+own error, where the table has one, and otherwise by less than 1e-6 of their value.
 """
 
 import argparse

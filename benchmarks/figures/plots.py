@@ -1,8 +1,8 @@
-"""The figures of docs/plots.md: a simulated field at a glance, a clear and a doubtful source.
+"""Make the figures of docs/plots.md: an overview of a field, a clear and a doubtful source.
 
     python benchmarks/figures/plots.py SKIES/test/field_0001 -o docs/figures
 
-The doubtful one is the detection of lowest ML_Prob that matches no true source of TS > 9.
+The doubtful source is the detection of lowest ML_Prob that matches no true source of TS > 9.
 """
 
 import argparse

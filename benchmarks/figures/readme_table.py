@@ -1,4 +1,4 @@
-"""The table of numbers in README.md, from what benchmarks/detection/methods.py wrote.
+"""Write the table of results in README.md from the output of benchmarks/detection/methods.py.
 
 python benchmarks/figures/readme_table.py docs/figures/detection.json README.md
 """
@@ -12,16 +12,16 @@ from fermiml.evaluate import metrics
 BEGIN, END = "<!-- numbers: benchmarks/figures/readme_table.py -->", "<!-- end of numbers -->"
 SHOWN = {
     "lat-best": "fermiml, without any diffuse model",
-    "traditional": "iterated TS map, given the true diffuse model",
-    "traditional-wrong": "iterated TS map, given another diffuse model",
+    "traditional": "iterated TS map with the true diffuse model",
+    "traditional-wrong": "iterated TS map with another diffuse model",
 }
 
 
 def table(record):
-    """Markdown: completeness at 95 % purity by zone, position error, processor time."""
+    """Markdown: completeness at 95 % purity by zone, position error, CPU time."""
     lines = [
         "| | fields | " + " | ".join(zone.replace("|", "\\|") for zone in metrics.ZONES)
-        + " | median offset | processor time a field |",
+        + " | median offset | CPU time per field |",
         "| --- " * (len(metrics.ZONES) + 4) + "|",
     ]  # fmt: skip
     for name, words in SHOWN.items():

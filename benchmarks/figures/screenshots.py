@@ -1,4 +1,4 @@
-"""Screenshots for docs/programs.md: files of the demonstration in ds9, TOPCAT and a browser.
+"""Take the screenshots of docs/programs.md: the demo's files in ds9, TOPCAT and a browser.
 
     fermiml demo -o DEMO
     python benchmarks/figures/screenshots.py DEMO -o docs/figures

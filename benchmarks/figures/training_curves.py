@@ -1,4 +1,4 @@
-"""The training curves of the shipped networks, from the curve.csv beside their weights.
+"""Plot the training curves of the shipped networks, from the curve.csv stored with their weights.
 
 python benchmarks/figures/training_curves.py -o docs/figures
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from fermiml.networks import pretrained
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # told apart by everybody
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # safe for colour-blind readers
 
 
 def read_curve(name):

@@ -1,10 +1,10 @@
-"""The likelihood fit against known truth: TS, flux, index, positions, noise, false sources, time.
+"""Test the likelihood fit on known truth: TS, flux, index, position, noise, false sources, time.
 
     python benchmarks/likelihood/known_truth.py isolated skies noise false speed \
         -o docs/figures --cache DIR
 
-`isolated`: power laws 2.5 deg apart on a true diffuse model. `skies`: a whole population, the seeds
-are the true sources of Asimov TS > 16; those outside the data or within half a degree of their edge
+`isolated`: power laws 2.5 deg apart on a true diffuse model. `skies`: a whole population, with the
+true sources of Asimov TS > 16; those outside the data or within half a degree of their edge
 are in the model as known ones. Seeds of both are moved by 0.03 deg and everything is free. `noise`:
 a fixed position, fixed shape, norm >= 0, no source. `false`: maxima of a TS map of source-free
 skies as seeds. `speed`: time against the number of seeds. Fields are simulated with 500 MeV-1 TeV,
@@ -95,7 +95,7 @@ def near_the_edge(truth, geom):
 
 
 def skies(cache):
-    """Fits of fields with a whole population; one file each: an interrupted run goes on."""
+    """Fits of fields with a whole population; one file each: an interrupted run resumes."""
     for zone, centers in ZONES.items():
         for center in centers:
             path = cache / f"sky_{zone}_{center[0]}_{center[1]}.npz"
@@ -201,7 +201,7 @@ def _local_index(true, found):
 
 
 def noise(cache):
-    """TS where nothing is: a fixed place, a power law of index 2.2."""
+    """TS where there is no source: a fixed position, a power law of index 2.2."""
     path = cache / "noise.npz"
     if path.is_file():
         return
@@ -303,7 +303,7 @@ def report(cache):
         ts = np.load(cache / "noise.npz")["ts"]
         positive = ts[ts > 1e-4]
         test = stats.kstest(positive, stats.chi2(1).cdf).pvalue
-        print(f"\nnoise: {len(ts)} places, {np.mean(ts < 1e-4):.3f} at zero (0.5), "
+        print(f"\nnoise: {len(ts)} positions, {np.mean(ts < 1e-4):.3f} at zero (0.5), "
               f"K-S of the others against chi2(1): p = {test:.2f}")  # fmt: skip
         for least in (2.71, 4, 6, 9):
             expected = len(ts) * stats.chi2(1).sf(least) / 2
@@ -388,7 +388,7 @@ def _plot_isolated(found, axes):
     axes[1].plot(sigma, np.arange(1, len(sigma) + 1) / len(sigma))
     x = np.linspace(0, 2, 100)
     axes[1].plot(x, 1 - 0.05 ** (x**2), "k:")
-    axes[1].set(xlim=(0, 2), xlabel="offset / 95 % ellipse", ylabel="share of sources")
+    axes[1].set(xlim=(0, 2), xlabel="offset / 95 % ellipse", ylabel="fraction of sources")
     x = np.linspace(-4, 4, 100)
     for name in ("flux", "index"):
         pull = found[f"{name}_pull"]

@@ -1,9 +1,9 @@
-"""How good the photometry is: fluxes, spectra, positions and significances against the truth.
+"""Accuracy of the photometry: fluxes, spectra, positions and significances against the truth.
 
     python benchmarks/photometry/accuracy.py SIM [SIM ...] [-o rows.fits] [--true-background]
 
 SIM are folders written by `fermiml simulate` (a field, or a folder of fields). Candidates are
-the true sources of Asimov TS > 9, scattered by 0.05 deg along each axis, and false positions
+the true sources of Asimov TS > 9, displaced by 0.05 deg along each axis, and false positions
 0.4 deg or more from any of them, one for every five true ones.
 """
 
@@ -87,7 +87,7 @@ def rows_of(folder, options, rng):
 
 
 def ellipse_distance(rows):
-    """Distance of the true place from the measured one in units of the 95 % ellipse, and deg."""
+    """Distance of the true position from the measured one in units of the 95 % ellipse, and deg."""
     found = SkyCoord(rows["RAJ2000"], rows["DEJ2000"], unit="deg")
     true = SkyCoord(rows["True_RAJ2000"], rows["True_DEJ2000"], unit="deg")
     offset = found.separation(true).deg

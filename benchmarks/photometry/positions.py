@@ -1,11 +1,11 @@
-"""Positions and fluxes of detections against a likelihood fit of the same sources.
+"""Compare positions and fluxes of detections with a likelihood fit of the same sources.
 
     python benchmarks/skies.py -o SKIES test
     python benchmarks/photometry/positions.py lat-best --skies SKIES --cache CACHE [--fields 12]
 
 All detections of a network above its default threshold are fitted as `fermiml fit` does (gammapy),
-given the true diffuse model. What counts are the pairs that the detection makes with true sources
-of Asimov TS > 25. CACHE is that of methods.py; what was fitted is kept there, too.
+with the true diffuse model. Scored are the matches of the detections with true sources of Asimov
+TS > 25. CACHE is that of methods.py; the fits are saved there as well.
 """
 
 import argparse

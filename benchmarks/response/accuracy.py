@@ -1,4 +1,4 @@
-"""The installed responses against gtpsf and gtexpcube2 files of real analyses.
+"""Compare the installed responses with gtpsf and gtexpcube2 files of real analyses.
 
 FERMIML_TEST_DATA=... python benchmarks/response/accuracy.py [--figure docs/figures]
 """

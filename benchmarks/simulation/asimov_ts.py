@@ -1,4 +1,4 @@
-"""Asimov TS of 4FGL-DR4's sources, simulated over 14 years, against the catalog's own TS.
+"""Compare the Asimov TS of 4FGL-DR4's sources, simulated over 14 years, with the catalog's TS.
 
     python benchmarks/simulation/asimov_ts.py -o docs/figures
 

@@ -1,4 +1,4 @@
-"""Numbers of sources in ten simulated skies of each preset against 4FGL-DR4.
+"""Compare the numbers of sources in ten simulated skies of each preset with 4FGL-DR4.
 
     python benchmarks/simulation/population.py -o docs/figures
 
@@ -48,7 +48,7 @@ def main():
             print(f"{label:<8}{name:<10}" + "".join(f"{n:>9.1f}" for n in mean))
     energy = np.array([300, 1e3, 3e3, 1e4, 1e5])
     iso = diffuse.embedded_isotropic("P8R3_SOURCE_V3").intensity([0], [0], energy)[:, 0]
-    print("share of the isotropic intensity that faint sources (1e-12 to 1.5e-10) make, at "
+    print("fraction of the isotropic intensity that faint sources (1e-12 to 1.5e-10) make, at "
           + ", ".join(f"{e / 1e3:g}" for e in energy) + " GeV")  # fmt: skip
     for name, law in PRESETS.items():
         share = populations.faint_spectrum(law, shapes, 1.5e-10, energy) / iso

@@ -1,9 +1,9 @@
-"""Radial profile of bright sources in real data against the simulated PSF.
+"""Compare the radial profile of bright sources in real data with the simulated PSF.
 
     FERMIML_TEST_DATA=... python benchmarks/simulation/psf.py -o docs/figures
 
 The events of two FT1 files above 1 GeV are binned in 0.04 deg pixels. Counts in rings
-around the bright, isolated sources, less what is expected of everything else with fitted
+around the bright, isolated sources, minus the counts expected from everything else with fitted
 norms, are stacked and compared with the sources' own expected counts in the same rings.
 """
 

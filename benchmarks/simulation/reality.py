@@ -1,4 +1,4 @@
-"""Expected counts of 4FGL-DR4 + diffuse + isotropic against real LAT data, band by band.
+"""Compare expected counts of 4FGL-DR4 + diffuse + isotropic with real LAT data, band by band.
 
     FERMIML_TEST_DATA=... python benchmarks/simulation/reality.py -o docs/figures
 

@@ -1,4 +1,4 @@
-"""Cut a full-sky HEALPix counts cube (nside 256, 5 bands) into patches: time and memory.
+"""Cut an all-sky HEALPix counts cube (nside 256, 5 bands) into patches: time and memory.
 
 python benchmarks/speed/cut_full_sky.py [--nside 256]
 """

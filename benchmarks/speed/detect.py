@@ -1,10 +1,10 @@
-"""How fast detection is: features and network alone, and with photometry; peak memory.
+"""Speed of detection: features and network alone, and with photometry; peak memory.
 
     fermiml simulate config/simulate-allsky.yaml -o SKY
     python benchmarks/speed/detect.py SKY [--model NAME] [--only network|all] [--radii 5 10 20 40]
 
---radii measures the growth with the area, in circles around the middle of the data. The times for
-imports, for building the network and for reading the cube are told apart.
+--radii measures the dependence on area, in circles around the centre of the data. The times for
+imports, for building the network and for reading the cube are listed separately.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Training patches a second: fields are simulated, then patches drawn with their features.
+"""Training patches per second: simulate fields, then draw patches with their features.
 
 python benchmarks/speed/training_patches.py [-o docs/figures]
 """

@@ -2,8 +2,8 @@
 
 The probability that a real source is a pulsar is a likelihood ratio times a prior. The
 ratio comes from small neural networks that were trained on the spectra of as many pulsars as AGN of
-like fluxes and places; the prior is the fraction of pulsars among the sources of a flux and a latitude
-in the simulated population. Both are plain arrays in one file.
+similar fluxes and positions; the prior is the fraction of pulsars among the sources of a flux and
+latitude in the simulated population. Both are plain arrays in one file.
 """
 
 import warnings
