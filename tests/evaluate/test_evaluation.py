@@ -99,8 +99,11 @@ def test_the_default_configuration_is_a_valid_one():
     [
         ("modles: [lat-best]", "unknown key modles"),
         ("background: gas", "background: one of"),
-        ("emin: high", "no energy"),
-        ("models: {a: b}", "no list of names"),
+        ("emin: high", "emin: 'high' is no number"),
+        ("emin: .nan", "emin: nan is no number"),
+        ("catalogs: [1]", "catalogs: 1 is no name of a file"),
+        ("cache: [1]", "cache: .1. is no name"),
+        ("models: {a: b}", "models: {'a': 'b'} is no text"),
     ],
 )
 def test_bad_configurations_are_named(text, message, folder, tmp_path):
