@@ -6,21 +6,29 @@ from fermiml import moved
 
 __version__ = metadata.version("fermiml")
 __all__ = [
+    "Evaluation",
     "FermimlError",
+    "Injection",
     "InputError",
     "SkyCube",
+    "SkySimulator",
     "SourceCatalog",
     "SourceDetector",
+    "Trainer",
     "__version__",
 ]
 
 # Loaded on first use: `fermiml --help` must not wait for gammapy.
 _WHERE = {
+    "Evaluation": "fermiml.evaluate.evaluation",
     "FermimlError": "fermiml.errors",
+    "Injection": "fermiml.inject.injection",
     "InputError": "fermiml.errors",
     "SkyCube": "fermiml.sky.cube",
+    "SkySimulator": "fermiml.simulate.simulator",
     "SourceCatalog": "fermiml.catalog.catalog",
     "SourceDetector": "fermiml.detect.detector",
+    "Trainer": "fermiml.train.trainer",
 }
 
 moved.install()

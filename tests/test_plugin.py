@@ -11,11 +11,10 @@ import yaml
 from click.testing import CliRunner
 from makers import plugins, trainingfields
 
-from fermiml import SkyCube, SourceCatalog, SourceDetector
+from fermiml import SkyCube, SkySimulator, SourceCatalog, SourceDetector
 from fermiml.cli.main import main
 from fermiml.fermipy import options, steps, workflow
 from fermiml.networks import pretrained
-from fermiml.simulate.skies import simulate
 
 DETECT = """
 import sys
@@ -35,7 +34,7 @@ def run(*arguments, code=0):
 def skies(tmp_path_factory, demo_settings):
     """Simulated skies: one field, with its truth."""
     folder = tmp_path_factory.mktemp("skies") / "sky"
-    simulate(demo_settings, folder)
+    SkySimulator(demo_settings).run(folder)
     return folder
 
 
@@ -92,7 +91,7 @@ def test_evaluate_with_the_finder(plugin, skies, tmp_path):
                                                      "models": ["joint-peaks"]}))  # fmt: skip
     run("evaluate", tmp_path / "e.yaml", "-o", tmp_path / "out")
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert scores["sets"]["sky"]["joint-peaks"]["own fields"]["fields"] == 1
+    assert scores["sets"]["sky"]["joint-peaks"]["own"]["fields"] == 1
 
 
 def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch):

@@ -23,7 +23,47 @@ from astropy.table import Table
 
 TOLERANCE = 1e-6
 NETWORKS = ("lat-best", "lat-unek", "lat-centroid")
-RENAMED = {"TS_Oracle": "TS_Asimov"}  # columns and keys of older versions
+RENAMED = {  # columns and keys of older versions
+    "TS_Oracle": "TS_Asimov",
+    "own fields": "own",
+    "common fields": "common",
+    "default threshold": "default_threshold",
+    "chance matches": "chance_matches",
+    "true sources, TS > 25": "true_sources",
+    "at 95 % purity": "at_purity",
+    "S1 at 90 % completeness": "s1_complete",
+    "S1 at 90 % purity": "s1_pure",
+    "by TS": "by_ts",
+    "by S1": "by_s1",
+    "at default": "at_default",
+    "matched at threshold": "threshold",
+    "flux pulls, TS > 50": "flux_pulls",
+    "flux found / true": "flux_ratios",
+    "classes, TS > 64": "classes",
+    "classes by TS": "classes_by_ts",
+    "numbers of sources": "source_numbers",
+    "S1 at 90 %, as published": "panes2021",
+    "true sources": "true_sources",
+    "disc (deg)": "disc",
+    "seconds a field": "seconds",
+    "CPU seconds a field": "cpu_seconds",
+    "false sources per 1000 deg2": "false_per_1000_deg2",
+    "class": "spectra",
+    "detections without injection": "detections",
+    "of these lost in a round": "lost",
+    "completeness by flux": "completeness_by_flux",
+    "completeness by expected TS": "completeness_by_ts",
+    "curve by flux": "curve_by_flux",
+    "curve by expected TS": "curve_by_ts",
+    "completeness at an expected TS": "completeness_at_ts",
+    "expected TS at a completeness": "ts_at_completeness",
+    "median flux at a completeness": "flux_at_completeness",
+    "false sources expected": "false",
+    "by ML_Prob": "by_probability",
+    "in the background model alone": "in_background",
+    "median separation": "separation",
+    "median flux found / injected": "flux_ratio",
+}
 # Columns whose numbers have an error in another one, beyond those named Unc_*.
 ERRORS = {
     "RAJ2000": "Conf_95_SemiMajor",

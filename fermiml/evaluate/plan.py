@@ -42,6 +42,11 @@ def check(given):
     return schema.check(SCHEMA, given)
 
 
+def check_catalogs(given):
+    """{name: path} of catalogs that are given beside a plan."""
+    return {} if given is None else _by_name("catalogs", given)
+
+
 def _resolved(config, folder):
     for key in ("skies", "catalogs"):
         config[key] = {name: _beside(folder, path) for name, path in config[key].items()}

@@ -121,6 +121,8 @@ def check(given):
     config = schema.check(SCHEMA, given)
     if given.get("training") is None:
         config["training"] = None
+    elif config["sky"]["split"] is None:
+        raise InputError("training needs sky.split (train, selection or test) and sky.fields")
     if config["sky"]["split"] is not None and given.get("diffuse") is None:
         config["diffuse"]["model"] = "split"
     for section, keys in _EXCLUSIVE.items():

@@ -9,15 +9,14 @@ import pytest
 import yaml
 from makers.trainingfields import make_recipe, write_fields
 
-from fermiml import networks
+from fermiml import Trainer, networks
 from fermiml.errors import InputError
 from fermiml.networks import arrays, pretrained
-from fermiml.train import trainer
 
 
 def test_weights_that_were_tampered_with_are_refused(tmp_path):
     fields = write_fields(tmp_path)
-    folder = trainer.train(make_recipe(fields, "unek"), tmp_path / "net")
+    folder = Trainer(make_recipe(fields, "unek")).run(tmp_path / "net")
     weights = folder / "weights.npz"
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
