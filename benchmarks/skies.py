@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fermiml.simulate import fields, skies, sky_settings, splits
+from fermiml import SkySimulator
+from fermiml.simulate import fields, sky_settings, splits
 
 WIDTH = 20.0  # deg
 # About five bins per decade, with the edges of the network bands among them.
@@ -130,7 +131,8 @@ def _in_zone(split, zone, count):
 def make(name, folder):
     """Make a set, or what is missing of it; returns the folders of its fields."""
     chosen = SETS[name]
-    made = skies.simulate(chosen.configuration(), Path(folder) / name, prepare=chosen.prepare)
+    simulator = SkySimulator(chosen.configuration(), prepare=chosen.prepare)
+    made = simulator.run(Path(folder) / name)
     if chosen.prepare is not _prepare_nominal:
         for path in made:  # whoever analyses them believes the header
             (path / "psf.fits").unlink(missing_ok=True)

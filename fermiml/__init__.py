@@ -7,26 +7,34 @@ from fermiml import moved
 __version__ = metadata.version("fermiml")
 __all__ = [
     "Comparison",
+    "Evaluation",
     "FermimlError",
+    "Injection",
     "InputError",
     "LikelihoodFit",
     "SkyCube",
+    "SkySimulator",
     "SourceCatalog",
     "SourceDetector",
     "TraditionalDetector",
+    "Trainer",
     "__version__",
 ]
 
 # Loaded on first use: `fermiml --help` must not wait for gammapy.
 _WHERE = {
     "Comparison": "fermiml.compare.comparison",
+    "Evaluation": "fermiml.evaluate.evaluation",
     "FermimlError": "fermiml.errors",
+    "Injection": "fermiml.inject.injection",
     "InputError": "fermiml.errors",
     "LikelihoodFit": "fermiml.likelihood.likelihood_fit",
     "SkyCube": "fermiml.sky.cube",
+    "SkySimulator": "fermiml.simulate.simulator",
     "SourceCatalog": "fermiml.catalog.catalog",
     "SourceDetector": "fermiml.detect.detector",
     "TraditionalDetector": "fermiml.traditional.search",
+    "Trainer": "fermiml.train.trainer",
 }
 
 moved.install()

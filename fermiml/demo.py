@@ -12,7 +12,7 @@ from fermiml.plot.overview import plot_overview
 from fermiml.report import comparison_folder as report
 from fermiml.simulate import sky_settings as configs
 from fermiml.simulate.read_fields import read_sky
-from fermiml.simulate.skies import simulate
+from fermiml.simulate.simulator import SkySimulator
 
 CONFIG = "simulate-demo.yaml"
 WRITTEN = {
@@ -34,7 +34,7 @@ def run(folder, jobs=1, overwrite=False):
     folder = report.check_folder(folder, overwrite)
     for name in ("sources.reg", "overview.png"):
         check_new(folder / name, overwrite)
-    simulate(_settings(), folder / "sky", overwrite=overwrite)
+    SkySimulator(_settings()).run(folder / "sky", overwrite=overwrite)
     sky = read_sky(folder / "sky")
     detector = SourceDetector.from_pretrained()
     comparison = Comparison(detector=detector, known=sky.truth, jobs=jobs, cache=folder / "cache")

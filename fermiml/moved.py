@@ -33,6 +33,7 @@ MODULES = {
 ATTRIBUTES = {
     ("fermiml.features.patch_features", "Evidence"): "PatchFeatures",
     ("fermiml.features.patch_features", "PLANES"): "N_FEATURES",
+    ("fermiml.inject.injection", "Injected"): "InjectionResult",
     ("fermiml.train.training_patches", "Patch"): "TrainingPatch",
 }
 

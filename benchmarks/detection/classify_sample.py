@@ -26,10 +26,10 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Table, vstack
 
-from fermiml import SkyCube, SourceCatalog
+from fermiml import SkyCube, SkySimulator, SourceCatalog
 from fermiml.model.sources import Sources, concatenate
 from fermiml.photometry.measure import measure
-from fermiml.simulate import fields, skies, sky_settings, splits
+from fermiml.simulate import fields, sky_settings, splits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 import skies as benchmark_skies
@@ -154,7 +154,7 @@ def main():
         make(sorted(path.parent for path in folder.glob("*/truth.fits")))
     for name in options.sets if options.output else ():
         options.output.mkdir(parents=True, exist_ok=True)
-        make(skies.simulate(configuration(name), options.output / name, prepare=prepare))
+        make(SkySimulator(configuration(name), prepare=prepare).run(options.output / name))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from gammapy.maps import WcsNDMap
 from fermiml import SourceCatalog
 from fermiml.evaluate import metrics
 from fermiml.inject import sensitivity
-from fermiml.inject.injection import CLASSES
+from fermiml.inject.artificial_sources import CLASSES
 from fermiml.plot import performance, style
 from fermiml.simulate.read_fields import read_sky
 

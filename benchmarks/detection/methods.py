@@ -27,6 +27,7 @@ from pathlib import Path
 
 from fermiml.evaluate import run, tables
 from fermiml.evaluate.methods import method
+from fermiml.evaluate.scores import plain
 from fermiml.files import write_json, write_text
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
@@ -60,7 +61,7 @@ def main():
     print(text)
     if options.output:
         write_text(options.output.with_suffix(".md"), text, overwrite=True)
-        record = {"machine": machine(600), "sets": results}
+        record = {"machine": machine(600), "sets": plain(results)}
         write_json(options.output.with_suffix(".json"), record, overwrite=True)
         tables.draw(results, options.output.parent, options.output.name)
 

@@ -25,22 +25,22 @@ def table(record):
         "| --- " * (len(metrics.ZONES) + 4) + "|",
     ]  # fmt: skip
     for name, words in SHOWN.items():
-        scores = record["sets"]["test"][name]["own fields"]
+        scores = record["sets"]["test"][name]["own"]
         cells = [
             words,
             scores["fields"],
             *(_completeness(scores["zones"][zone]) for zone in metrics.ZONES),
             f"{scores['localisation']['median']:.3f} deg",
-            f"{scores['CPU seconds a field']:.0f} s",
+            f"{scores['cpu_seconds']:.0f} s",
         ]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join([*lines, "", f"Fields of 20 x 20 deg; {record['machine']}."])
 
 
 def _completeness(zone):
-    best = zone["at 95 % purity"]
+    best = zone["at_purity"]
     low, high = best["interval"]
-    number = zone["true sources, TS > 25"]
+    number = zone["true_sources"]
     return f"{best['completeness']:.2f} ({low:.2f}-{high:.2f}) of {number}"
 
 

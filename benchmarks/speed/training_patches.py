@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fermiml.simulate import sky_settings as configs
-from fermiml.train.training_fields import store
+from fermiml import SkySimulator
 from fermiml.train.training_patches import TrainingSet
 
 CONFIG = {
@@ -65,7 +64,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        paths = store(configs.check(CONFIG), Path(folder) / "training")
+        paths = SkySimulator(CONFIG).run(Path(folder) / "training")
         seconds = (time.perf_counter() - start) / len(paths)
         print(f"one stored field of 25.6 deg, 3 diffuse models: {seconds:.1f} s, "
               f"{paths[0].stat().st_size / 1e6:.1f} MB")  # fmt: skip

@@ -22,14 +22,10 @@ def evaluate(config, output, catalogs, cached, overwrite):
     The skies come from `fermiml simulate`. Writes scores.json, scores.md and figures. What is
     found in a field is kept: a run that was interrupted goes on where it was.
     """
-    from pathlib import Path
+    from fermiml import Evaluation
 
-    from fermiml.evaluate import plan as configs
-    from fermiml.evaluate.evaluation import evaluate as run
-
-    settings = configs.read(config)
-    settings["catalogs"] |= {_name(path): Path(path) for path in catalogs}
-    click.echo(run(settings, output, cached=cached, overwrite=overwrite))
+    evaluation = Evaluation(config, catalogs={_name(path): path for path in catalogs})
+    click.echo(evaluation.run(output, cached=cached, overwrite=overwrite).markdown())
 
 
 def _name(path):

@@ -37,18 +37,19 @@ def inject(counts, output, kind, index, flux, rounds, apart, away, known, model,
     place), summary.json, completeness.png and sensitivity.png. A run that was interrupted goes
     on where it was when the command is repeated.
     """
-    from fermiml import SourceCatalog, SourceDetector
+    from dataclasses import asdict
+
+    from fermiml import Injection, SourceCatalog, SourceDetector
     from fermiml.inject import injection_outputs
     from fermiml.inject.injection import Settings
-    from fermiml.inject.injection import inject as run
     from fermiml.networks.pretrained import DEFAULT
 
-    settings = Settings(kind, index, _fluxes(flux), rounds, apart, away, seed).check()
+    settings = Settings(kind, index, _fluxes(flux), rounds, apart, away, seed)
     positions = SourceCatalog.read(known).positions if known else None
     cube = read_counts(counts, **options)
     given = {"localizer": localizer, "threshold": threshold, "photometry": photometry}
     detector = SourceDetector.from_pretrained(model or DEFAULT, **given)
-    result = run(cube, detector, output, settings, positions)
+    result = Injection(detector, **asdict(settings)).run(cube, output, positions)
     injection_outputs.write(result, output)
     click.echo(injection_outputs.describe(result))
 

@@ -16,15 +16,9 @@ def simulate(config, output, overwrite):
     background_wrong.fits, truth.fits and sources.xml; a single one is written to -o itself.
     A run that was interrupted goes on where it was when the command is repeated.
     """
-    from fermiml.simulate import sky_settings as configs
+    from fermiml import SkySimulator
 
-    settings = configs.read(config)
-    if settings["training"] is not None:
-        from fermiml.train.training_fields import store
-
-        made, kind = store(settings, output, overwrite=overwrite), "training field"
-    else:
-        from fermiml.simulate.skies import simulate as run
-
-        made, kind = run(settings, output, overwrite=overwrite), "field"
+    simulator = SkySimulator(config)
+    made = simulator.run(output, overwrite=overwrite)
+    kind = "training field" if simulator.makes_training_fields else "field"
     click.echo(f"{output}: {len(made)} {kind}{'s' * (len(made) != 1)}")

@@ -16,13 +16,9 @@ def train(config, output, start):
     checkpoint is written: the same command again goes on where the training was interrupted.
     With `selection.skies`, calibration and threshold are fixed on these simulated skies.
     """
-    from fermiml.train import recipe
-    from fermiml.train.calibrate import calibrate
-    from fermiml.train.trainer import train as run
+    from fermiml import Trainer
 
-    settings = recipe.read(config)
-    run(settings, output, start)
-    skies, localizers = (settings["selection"][key] for key in ("skies", "localizers"))
-    for localizer in (localizers or [None]) if skies else []:
-        calibrate(output, skies, localizer)
-    click.echo(f"{output}: trained" + (" and calibrated" if skies else ""))
+    trainer = Trainer(config, start)
+    trainer.run(output)
+    calibrated = trainer.recipe["selection"]["skies"] is not None
+    click.echo(f"{output}: trained" + (" and calibrated" if calibrated else ""))

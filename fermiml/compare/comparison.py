@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from gammapy.maps import HpxNDMap, WcsNDMap
 
-from fermiml import moved
+from fermiml import moved, schema
 from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.flags import MLFlag
@@ -21,7 +21,6 @@ from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, parts
 from fermiml.likelihood.gammapy_engine import GammapyEngine, in_data
 from fermiml.likelihood.seeds import check_known
-from fermiml.quantities import value_in, whole
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.read.dispatch import is_expected_counts, with_background
 from fermiml.traditional.search import TraditionalDetector, check_pixels
@@ -80,10 +79,10 @@ class Comparison:
         check_known(known)
         self.detector = detector
         self.traditional = traditional or TraditionalDetector(cache=cache)
-        self.threshold = value_in(threshold, "", "threshold", 0)
+        self.threshold = schema.number(0)("threshold", threshold)
         self._galdiff, self._iso, self._alternative = galdiff, iso, background_alt
         self._known, self._cache = known, cache
-        self._jobs = whole(jobs, "jobs", 1)
+        self._jobs = schema.whole(1)("jobs", jobs)
 
     def __repr__(self):
         detector = self.detector or "the default network"

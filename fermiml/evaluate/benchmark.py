@@ -12,6 +12,7 @@ from fermiml import checkpoint
 from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.evaluate import counts_in_cells, metrics, panes2021, segmentation
+from fermiml.evaluate.scores import DefaultScores, FieldScores, PurityScores, ZoneScores
 
 _TS_EDGES = (9, 16, 25, 36, 64, 100, 200, 400, 1000)  # bins of Asimov TS
 _ENOUGH = 10  # sources in a bin of which a completeness is quoted
@@ -75,7 +76,7 @@ def judge(catalog, sky, spent=None, pixels=None):
 
 
 def summary(judged, default=None):
-    """The metrics of several fields, as a dictionary for JSON.
+    """The `FieldScores` of several fields.
 
     `default` is the threshold at which the catalog is meant to be used.
     """
@@ -83,30 +84,29 @@ def summary(judged, default=None):
     if default is not None:
         thresholds = np.unique(np.append(thresholds, default))
     zones = {zone: _zone(judged, zone, thresholds, default) for zone in (None, *metrics.ZONES)}
-    pure = zones[None]["at 95 % purity"]["threshold"]
+    pure = zones[None].at_purity.threshold
     threshold = default if default is not None else (pure if pure is not None else -np.inf)
     matched = Matched.of(judged, threshold)
-    return {
-        "fields": len(judged),
-        "area": sum(j.area for j in judged),
-        "default threshold": default,
-        "chance matches": _mean([j.chance for j in judged]),
-        "zones": {zone or "all": result for zone, result in zones.items()},
-        "matched at threshold": threshold,
-        "localisation": metrics.localisation(matched.detected, matched.ellipses, matched.true),
-        "flux pulls, TS > 50": matched.flux_pulls(50.0),
-        "flux found / true": Matched.of(judged, threshold, metrics.MATCHABLE).flux_ratios(
-            _TS_EDGES
-        ),
-        "classes, TS > 64": matched.classes(64.0, _false_classes(judged, threshold)),
-        "classes by TS": matched.classes_by_ts(_CLASS_EDGES),
-        "reliability": reliability(judged),
-        "numbers of sources": counts_in_cells.by_cell([j.comparison for j in judged], threshold),
-        "S1 at 90 %, as published": panes2021.flux_limits(judged, threshold),
-        "pixels": segmentation.summary([j.pixels for j in judged if j.pixels]),
-        "seconds a field": _median(judged, "seconds"),
-        "CPU seconds a field": _median(judged, "cpu_seconds"),
-    }
+    matchable = Matched.of(judged, threshold, metrics.MATCHABLE)
+    return FieldScores(
+        fields=len(judged),
+        area=sum(j.area for j in judged),
+        default_threshold=default,
+        chance_matches=_mean([j.chance for j in judged]),
+        zones={zone or "all": result for zone, result in zones.items()},
+        threshold=threshold,
+        localisation=metrics.localisation(matched.detected, matched.ellipses, matched.true),
+        flux_pulls=matched.flux_pulls(50.0),
+        flux_ratios=matchable.flux_ratios(_TS_EDGES),
+        classes=matched.classes(64.0, _false_classes(judged, threshold)),
+        classes_by_ts=matched.classes_by_ts(_CLASS_EDGES),
+        reliability=reliability(judged),
+        source_numbers=counts_in_cells.by_cell([j.comparison for j in judged], threshold),
+        panes2021=panes2021.flux_limits(judged, threshold),
+        pixels=segmentation.summary([j.pixels for j in judged if j.pixels]),
+        seconds=_median(judged, "seconds"),
+        cpu_seconds=_median(judged, "cpu_seconds"),
+    )
 
 
 def _mean(values):
@@ -123,22 +123,21 @@ def _zone(judged, zone, thresholds, default):
     tally = metrics.Tally.joined([j.comparison.tally(thresholds, zone) for j in judged])
     column = tally.at_purity()
     value, low, high = metrics.bootstrap(tally, metrics.Tally.completeness_at_purity)
-    result = {
-        "true sources, TS > 25": int(tally.true.sum()),
-        "at 95 % purity": {
-            "completeness": value,
-            "interval": [low, high],
-            "threshold": None if column is None else float(thresholds[column]),
-            "S1 at 90 % completeness": _flux_complete(judged, zone, thresholds, column),
-            "S1 at 90 % purity": _flux_pure(judged, zone, thresholds, column),
-        },
-        "curve": _curve(tally),
-        "by TS": _by_ts(judged, zone, thresholds, column),
-        "by S1": _by_flux(judged, zone, thresholds, column),
-    }
-    if default is not None:
-        result["at default"] = _at_default(judged, zone, default)
-    return result
+    at_purity = PurityScores(
+        completeness=value,
+        interval=[low, high],
+        threshold=None if column is None else float(thresholds[column]),
+        s1_complete=_flux_complete(judged, zone, thresholds, column),
+        s1_pure=_flux_pure(judged, zone, thresholds, column),
+    )
+    return ZoneScores(
+        true_sources=int(tally.true.sum()),
+        at_purity=at_purity,
+        curve=_curve(tally),
+        by_ts=_by_ts(judged, zone, thresholds, column),
+        by_s1=_by_flux(judged, zone, thresholds, column),
+        at_default=None if default is None else _at_default(judged, zone, default),
+    )
 
 
 def _curve(tally):
@@ -154,13 +153,10 @@ def _curve(tally):
 
 def _at_default(judged, zone, default):
     tally = metrics.Tally.joined([j.comparison.tally([default], zone) for j in judged])
-    return {
-        name: metrics.bootstrap(tally, lambda t, f=function: f(t)[0])
-        for name, function in (
-            ("completeness", metrics.Tally.completeness),
-            ("purity", metrics.Tally.purity),
-        )
-    }
+    return DefaultScores(
+        completeness=metrics.bootstrap(tally, lambda t: t.completeness()[0]),
+        purity=metrics.bootstrap(tally, lambda t: t.purity()[0]),
+    )
 
 
 def _by_ts(judged, zone, thresholds, column):

@@ -1,40 +1,117 @@
 """All that a configuration names, run, scored and written."""
 
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from fermiml import __version__
+from fermiml import __version__, notebook
 from fermiml.checkpoint import claim
 from fermiml.errors import InputError
+from fermiml.evaluate import plan as plans
 from fermiml.evaluate import run, tables
 from fermiml.evaluate.methods import Given, method
+from fermiml.evaluate.scores import MethodScores, plain
 from fermiml.files import write_json, write_text
 from fermiml.simulate.read_fields import fields_of
+from fermiml.yamlfile import take_settings
 
 
-def evaluate(config, output, cached=False, overwrite=False):
-    """Run the methods of a checked configuration on its skies, score them, write the results.
+@dataclass(frozen=True, repr=False)
+class EvaluationResult:
+    """The scores of an evaluation.
+
+    Attributes
+    ----------
+    sets : dict
+        Name of a set of skies -> {method: `fermiml.evaluate.scores.MethodScores`}.
+    folder : pathlib.Path
+        Where they are written: scores.json, scores.md and figures.
+    """
+
+    sets: dict[str, dict[str, MethodScores]]
+    folder: Path
+
+    def markdown(self) -> str:
+        """The tables of scores.md."""
+        return tables.markdown(self.sets)
+
+    def __repr__(self):
+        methods = {name: None for scored in self.sets.values() for name in scored}
+        return f"<EvaluationResult: {', '.join(methods)} on {', '.join(self.sets)}>"
+
+    def _repr_html_(self):
+        return notebook.table(*tables.headlines(self.sets), caption=tables.HEADLINE)
+
+
+class Evaluation:
+    """Scores networks, traditional detection and anyone's catalogs on skies with known truth.
 
     Parameters
     ----------
-    config : dict
-        See `fermiml.evaluate.plan`.
-    output : path
-        Folder for scores.json, scores.md, figures, and (unless `cache` is set) what was found.
-    cached : bool
-        Run nothing; score what has been found so far.
-    overwrite : bool
-        Replace the scores of another configuration in that folder.
+    plan : path or dict, optional
+        A YAML file as for `fermiml evaluate`, or what such a file holds: ``skies``, ``models``,
+        ``background``, ``catalogs``, ``emin``, ``cache``.
+    catalogs : dict, list of paths, or path, optional
+        Catalogs that are scored, too, beside those of the plan.
+    **keys
+        Keys of a plan, instead of a file. ``emin`` (MeV) is a number or a
+        `~astropy.units.Quantity`.
 
-    Returns
-    -------
-    str
-        The tables, in Markdown.
+    Raises
+    ------
+    InputError
+        Where the plan makes no sense, or names nothing to be scored.
+
+    Examples
+    --------
+    >>> from fermiml import Evaluation
+    >>> result = Evaluation(skies="skies", models=["lat-best"]).run("scores")  # doctest: +SKIP
+    >>> result.sets["skies"]["lat-best"].own.zones["all"].at_purity  # doctest: +SKIP
     """
-    output = Path(output).expanduser()
-    methods = _methods(config, Path(config["cache"] or output / "cache"))
-    replace = _leave if overwrite else None
-    with claim(output, config, replace=replace, remedy="--overwrite; what was found is kept"):
-        return _evaluate(config, methods, output, cached)
+
+    def __init__(self, plan: str | os.PathLike | Mapping | None = None, *, catalogs=None, **keys):
+        self.plan = take_settings(plan, keys, plans.read, plans.check)
+        self.plan["catalogs"] |= plans.check_catalogs(catalogs)
+        if not self.plan["models"] and not self.plan["catalogs"]:
+            raise InputError("nothing to evaluate: name models or catalogs, or give --catalog")
+
+    def __repr__(self):
+        names = [*self.plan["models"], *self.plan["catalogs"]]
+        return f"<Evaluation: {', '.join(names)} on {', '.join(self.plan['skies'])}>"
+
+    def run(
+        self, output: str | os.PathLike, *, cached: bool = False, overwrite: bool = False
+    ) -> EvaluationResult:
+        """Run the methods on the skies, score them, write the results.
+
+        What is found in a field is kept: the same call resumes an interrupted evaluation.
+
+        Parameters
+        ----------
+        output : path
+            Folder for scores.json, scores.md, figures, and (unless the plan names a `cache`) what
+            was found.
+        cached : bool
+            Run nothing; score what has been found so far.
+        overwrite : bool
+            Replace the scores of another plan in that folder.
+        """
+        output = Path(output).expanduser()
+        methods = _methods(self.plan, Path(self.plan["cache"] or output / "cache"))
+        replace = _leave if overwrite else None
+        remedy = "--overwrite; what was found is kept"
+        with claim(output, self.plan, replace=replace, remedy=remedy):
+            return _evaluate(self.plan, methods, output, cached)
+
+
+def evaluate(config, output, cached=False, overwrite=False):
+    """Deprecated: `fermiml.Evaluation(config).run(output)`."""
+    warnings.warn("evaluate() is fermiml.Evaluation now", DeprecationWarning, stacklevel=2)
+    return Evaluation(config).run(output, cached=cached, overwrite=overwrite).markdown()
 
 
 def _leave(_folder, _found):
@@ -47,11 +124,12 @@ def _evaluate(config, methods, output, cached):
     for name, folder in config["skies"].items():
         judged = run.judge_all(methods, name + end, folder, cached=cached)
         results[name + end] = run.score(methods, judged)
-    text = tables.markdown(results)
-    write_json(output / "scores.json", {"fermiml": __version__, "sets": results}, overwrite=True)
-    write_text(output / "scores.md", text, overwrite=True)
+    result = EvaluationResult(results, output)
+    record = {"fermiml": __version__, "sets": plain(results)}
+    write_json(output / "scores.json", record, overwrite=True)
+    write_text(output / "scores.md", result.markdown(), overwrite=True)
     tables.draw(results, output)
-    return text
+    return result
 
 
 def _methods(config, cache):
@@ -59,6 +137,4 @@ def _methods(config, cache):
         fields_of(folder)  # what is not there shall be said before anything is run
     methods = {name: method(name, cache, config["background"]) for name in config["models"]}
     methods |= {name: Given(path) for name, path in config["catalogs"].items()}
-    if not methods:
-        raise InputError("nothing to evaluate: name models or catalogs, or give --catalog")
     return methods

@@ -28,7 +28,7 @@ def _limits(judged, zone, threshold):
     return {
         "completeness": metrics.flux_at(LEVEL, flux, found),
         "purity": metrics.flux_at(LEVEL, assigned, matched),
-        "true sources": len(flux),
+        "true_sources": len(flux),
         "detections": len(assigned),
     }
 

@@ -6,6 +6,7 @@ import time
 
 from fermiml.evaluate import benchmark
 from fermiml.evaluate.methods import is_empty
+from fermiml.evaluate.scores import FalseScores, MethodScores
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 log = logging.getLogger(__name__)
@@ -60,15 +61,15 @@ def judge_field(chosen, label, folder, cached=False):
 
 
 def score(methods, judged):
-    """Metrics of every method on its own fields, and on those that all have."""
+    """The `MethodScores` of every method."""
     common = set.intersection(*(set(fields) for fields in judged.values()))
     result = {}
     for name, fields in judged.items():
         if fields:
-            result[name] = {"own fields": _score(methods[name], list(fields.values()))}
+            own, shared = _score(methods[name], list(fields.values())), None
             if 0 < len(common) < len(fields):
-                shared = [fields[field] for field in sorted(common)]
-                result[name]["common fields"] = _score(methods[name], shared)
+                shared = _score(methods[name], [fields[field] for field in sorted(common)])
+            result[name] = MethodScores(own, shared)
     return result
 
 
@@ -76,5 +77,5 @@ def _score(chosen, judged):
     if is_empty(judged):
         thresholds = sorted({*chosen.false_at, chosen.default})
         false = benchmark.false_sources(judged, thresholds)
-        return {"fields": len(judged), "false sources per 1000 deg2": false}
+        return FalseScores(len(judged), false)
     return benchmark.summary(judged, chosen.default)

@@ -56,5 +56,5 @@ def summary(counts):
         "threshold": THRESHOLDS.tolist(),
         "precision": np.where(painted > 0, right / np.maximum(painted, 1), np.nan).tolist(),
         "recall": (right / max(true, 1)).tolist(),
-        "disc (deg)": targets.DISC * PIXEL,
+        "disc": targets.DISC * PIXEL,
     }

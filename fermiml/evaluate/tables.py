@@ -3,23 +3,20 @@
 import numpy as np
 
 from fermiml.evaluate import metrics, panes2021
+from fermiml.evaluate.scores import FalseScores, FieldScores
+
+HEADLINE = "Completeness for Asimov TS > 25 at 95 % purity (68 % interval; true sources)"
 
 
 def markdown(results):
-    """Tables of the headline numbers of {set: {method: {which fields: metrics}}}."""
-    rows = [
-        (label, f"{name}{'' if kind == 'own fields' else ', common fields'}", scores)
-        for label, methods in results.items()
-        for name, kinds in methods.items()
-        for kind, scores in kinds.items()
-    ]
-    parts = []
-    with_sources = [row for row in rows if "zones" in row[2]]
+    """Tables of the headline numbers of {set: {method: `MethodScores`}}."""
+    rows, parts = list(_rows(results)), []
+    with_sources = [row for row in rows if isinstance(row[2], FieldScores)]
     if with_sources:
         zones = list(metrics.ZONES)
         parts += [
-            "Completeness for Asimov TS > 25 at 95 % purity (68 % interval; true sources):",
-            _table(["set", "method", "fields", *zones], [_headline(*row) for row in with_sources]),
+            f"{HEADLINE}:",
+            _table(*headlines(results)),
             "At the default threshold, completeness / purity:",
             _table(["set", "method", *zones, "chance matches"],
                    [_at_default(*row) for row in with_sources]),
@@ -33,11 +30,26 @@ def markdown(results):
                     "classes, balanced", "seconds a field"],
                    [_rest(*row) for row in with_sources]),
         ]  # fmt: skip
-    empty = [row for row in rows if "zones" not in row[2]]
+    empty = [row for row in rows if isinstance(row[2], FalseScores)]
     if empty:
         parts.append("False sources per 1000 deg2 of a sky without sources, by threshold:")
         parts.append(_table(["set", "method", "by threshold"], [_false(*row) for row in empty]))
     return "\n\n".join(parts) + "\n"
+
+
+def headlines(results):
+    """Head and rows of the first table."""
+    rows = [_headline(*row) for row in _rows(results) if isinstance(row[2], FieldScores)]
+    return ["set", "method", "fields", *metrics.ZONES], rows
+
+
+def _rows(results):
+    """(set, method, scores), of common fields too where there are fewer."""
+    for label, methods in results.items():
+        for name, scores in methods.items():
+            yield label, name, scores.own
+            if scores.common is not None:
+                yield label, f"{name}, common fields", scores.common
 
 
 def _table(head, rows):
@@ -47,39 +59,38 @@ def _table(head, rows):
 
 
 def _zones(scores):
-    return [scores["zones"][zone] for zone in metrics.ZONES]
+    return [scores.zones[zone] for zone in metrics.ZONES]
 
 
 def _headline(label, name, scores):
     cells = []
     for zone in _zones(scores):
-        best, number = zone["at 95 % purity"], zone["true sources, TS > 25"]
-        low, high = best["interval"]
+        best, number = zone.at_purity, zone.true_sources
+        low, high = best.interval
         interval = f"{low:.3f}-{high:.3f}; " if np.isfinite(low) else ""
-        cells.append(f"{best['completeness']:.3f} ({interval}{number})" if number else "-")
-    return [label, name, scores["fields"], *cells]
+        cells.append(f"{best.completeness:.3f} ({interval}{number})" if number else "-")
+    return [label, name, scores.fields, *cells]
 
 
 def _at_default(label, name, scores):
     cells = []
     for zone in _zones(scores):
-        pair = (zone["at default"][key][0] for key in ("completeness", "purity"))
+        pair = zone.at_default.completeness[0], zone.at_default.purity[0]
         cells.append(" / ".join(_value(v, ".3f") for v in pair))
-    return [label, name, *cells, _value(scores["chance matches"], ".3f")]
+    return [label, name, *cells, _value(scores.chance_matches, ".3f")]
 
 
 def _limits(label, name, scores):
     cells = []
     for zone in _zones(scores):
-        best = zone["at 95 % purity"]
-        pair = best["S1 at 90 % completeness"], best["S1 at 90 % purity"]
+        pair = zone.at_purity.s1_complete, zone.at_purity.s1_pure
         cells.append(" / ".join(_value(v, ".2f", 1e10) for v in pair))
     return [label, name, *cells]
 
 
 def _published(row):
     label, name, scores = row
-    limits = scores["S1 at 90 %, as published"].values()
+    limits = scores.panes2021.values()
     return [label, name, *(_pair(half) for half in limits)]
 
 
@@ -92,21 +103,21 @@ def _pair(half):
 
 
 def _rest(label, name, scores):
-    place, pulls = scores["localisation"], scores["flux pulls, TS > 50"]
-    counted = scores["numbers of sources"]
+    place, pulls = scores.localisation, scores.flux_pulls
+    counted = scores.source_numbers
     inside = place["within_95"]
     return [
         label, name, _value(place["median"], ".3f"),
         f"{_value(inside[0], '.3f')} (of {place['number']})",
         f"{_value(pulls['mean'], '.2f')}, {_value(pulls['width'], '.2f')}",
         f"{_value(counted['bias'], '+.2f')} +- {_value(counted['scatter'], '.2f')}",
-        _value(scores["classes, TS > 64"]["balanced"], ".2f"),
-        _value(scores["seconds a field"], ".1f"),
+        _value(scores.classes["balanced"], ".2f"),
+        _value(scores.seconds, ".1f"),
     ]  # fmt: skip
 
 
 def _false(label, name, scores):
-    by_threshold = scores["false sources per 1000 deg2"]
+    by_threshold = scores.false_per_1000_deg2
     return [label, name, ", ".join(f"{t:g}: {v:.2f}" for t, v in by_threshold.items())]
 
 
@@ -120,8 +131,8 @@ def draw(results, folder, prefix=""):
     from fermiml.plot import style
 
     for label, methods in results.items():
-        scored = {name: kinds["own fields"] for name, kinds in methods.items()}
-        scored = {name: scores for name, scores in scored.items() if "zones" in scores}
+        scored = {name: scores.own for name, scores in methods.items()}
+        scored = {name: own for name, own in scored.items() if isinstance(own, FieldScores)}
         stem = (f"{prefix}_" if prefix else "") + label.replace(">", "_above_")
         if scored:
             style.save(draw_detection(scored), folder / f"{stem}_methods.png", overwrite=True)
@@ -131,20 +142,20 @@ def draw(results, folder, prefix=""):
 
 
 def draw_detection(scored):
-    """Completeness against purity, Asimov TS and S1, zone by zone, of {method: metrics}."""
+    """Completeness against purity, Asimov TS and S1, zone by zone, of {method: `FieldScores`}."""
     from fermiml.plot import performance, style
 
     figure = style.new_figure(11, 10)
     axes = figure.subplots(3, len(metrics.ZONES), sharey="row")
     for column, zone in enumerate(metrics.ZONES):
-        parts = {name: scores["zones"][zone] for name, scores in scored.items()}
-        curves = {name: part["curve"] for name, part in parts.items()}
+        parts = {name: scores.zones[zone] for name, scores in scored.items()}
+        curves = {name: part.curve for name, part in parts.items()}
         ax = performance.plot_completeness_purity(curves, axes[0, column])
         ax.set(title=zone, xlim=(0.7, 1.0), ylim=(0.3, 1.02))
-        rows = {name: part["by TS"] for name, part in parts.items()}
+        rows = {name: part.by_ts for name, part in parts.items()}
         ax = performance.plot_shares(rows, axes[1, column])
         ax.axvline(metrics.DETECTABLE, color=style.GREY, lw=0.8)
-        rows = {name: part["by S1"] for name, part in parts.items()}
+        rows = {name: part.by_s1 for name, part in parts.items()}
         performance.plot_shares(rows, axes[2, column], key="S1",
                                 xlabel="S1, 1-100 GeV (ph cm$^{-2}$ s$^{-1}$)")  # fmt: skip
     for ax in axes[:, 1:].ravel():
@@ -160,22 +171,22 @@ def draw_quality(name, scores):
     figure = style.new_figure(15, 7.5)
     figure.suptitle(name)
     axes = figure.subplots(2, 4).ravel()
-    performance.plot_reliability(scores["reliability"], axes[0])
-    sigma = scores["localisation"]["sigma_quantiles"]
+    performance.plot_reliability(scores.reliability, axes[0])
+    sigma = scores.localisation["sigma_quantiles"]
     performance.plot_localisation({"TS > 25": sigma} if sigma else {}, axes[1])
-    counted = scores["numbers of sources"]
+    counted = scores.source_numbers
     performance.plot_numbers({f"cells of {counted['cell']:g} deg": counted}, axes[2])
-    ratios = {"median, 68 % of the sources": scores["flux found / true"]}
+    ratios = {"median, 68 % of the sources": scores.flux_ratios}
     performance.plot_shares(ratios, axes[3], value="ratio", ylabel="flux, measured / true")
     axes[3].axhline(1, color=style.GREY, lw=0.8)
     axes[3].set_ylim(0, 3)
-    matrix = scores["classes, TS > 64"]["matrix"]
+    matrix = scores.classes["matrix"]
     performance.plot_confusion(matrix, metrics.CLASSES, axes[4])
     axes[4].set_title("Asimov TS > 64, or false", fontsize=9)
-    performance.plot_shares({"AGN and PSR": scores["classes by TS"]}, axes[5],
+    performance.plot_shares({"AGN and PSR": scores.classes_by_ts}, axes[5],
                             ylabel="classified rightly")  # fmt: skip
-    if scores["pixels"]:
-        pixels = scores["pixels"]
+    if scores.pixels:
+        pixels = scores.pixels
         curve = {"purity": pixels["precision"], "completeness": pixels["recall"]}
         performance.plot_completeness_purity({"pixels": curve}, axes[6])
         axes[6].set(xlabel="precision", ylabel="recall")

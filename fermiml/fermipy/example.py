@@ -19,8 +19,9 @@ from fermiml.files import write_text
 from fermiml.model import diffuse
 from fermiml.response import irfs
 from fermiml.response.exposure import inclinations
-from fermiml.simulate import lat_files, skies
+from fermiml.simulate import lat_files
 from fermiml.simulate import sky_settings as simulation
+from fermiml.simulate.simulator import SkySimulator
 
 YEARS = 14
 LIVE = 0.9  # share of the time in which the LAT is not busy reading out
@@ -42,7 +43,7 @@ def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), mode
     analysis.mkdir(parents=True, exist_ok=True)
     _livetime_cube(folder / "ltcube.fits")
     sky = folder / "sky"
-    skies.simulate(_simulation(folder, seed, center, width, event_types, model), sky)
+    SkySimulator(_simulation(folder, seed, center, width, event_types, model)).run(sky)
     components = "components:\n"
     for number, (event_type, counts) in enumerate(
         zip(event_types, sorted(sky.glob("counts*.fits")), strict=True)

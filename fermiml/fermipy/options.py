@@ -3,7 +3,17 @@
 from fermiml.detect.finder import check_known
 from fermiml.errors import InputError
 from fermiml.localize import LOCALIZERS
-from fermiml.yamlfile import refuse_unknown
+from fermiml.schema import (
+    flag,
+    list_of,
+    number,
+    one_of,
+    refuse_unknown,
+    settings,
+    shown,
+    text,
+    whole,
+)
 
 ML_SEED = {
     "network": (None, "Network that finds the seeds: one of `fermiml models` or a folder of "
@@ -36,15 +46,48 @@ ML_SEED = {
 }  # fmt: skip
 # What the method takes besides, as find_sources does.
 _ARGUMENTS = ("prefix", "loglevel", "search_skydir", "search_minmax_radius")
-_PROBABILITIES = ("threshold", "match_level")
-_NOT_NEGATIVE = ("match_radius", "min_separation", "sqrt_ts_threshold", "free_radius")
-_COUNTS = ("sources_per_iter", "max_iter")
+
+
+def _network(name, value):
+    check_known(text(name, value))
+
+
+def _localizer(name, value):
+    LOCALIZERS.check(text(name, value))
+
+
+def _names(name, value):
+    """A list, or one name."""
+    list_of(text, single=True)(name, value)
+
+
+_KINDS = {
+    "network": _network,
+    "localizer": _localizer,
+    "threshold": number(0, below=1),
+    "model": settings(),
+    "match_level": number(0, below=1),
+    "match_radius": number(0),
+    "min_separation": number(0),
+    "sqrt_ts_threshold": number(0),
+    "sources_per_iter": whole(1),
+    "max_iter": whole(1),
+    "free_radius": number(0),
+    "free_params": _names,
+    "localize": flag,
+    "compare": one_of("find_sources"),
+    "make_plots": flag,
+    "write_fits": flag,
+    "write_npy": flag,
+}
 
 
 def check_section(section):
     """Refuse an `ml_seed` section that is none, or has a key that does not exist."""
     if not isinstance(section, dict):
-        raise InputError(f"ml_seed: expected options, not {section!r}; {{}} takes the defaults")
+        raise InputError(
+            f"ml_seed: expected options, not {shown(section)}; {{}} takes the defaults"
+        )
     _refuse(section, ML_SEED, "ml_seed.")
 
 
@@ -61,30 +104,5 @@ def _refuse(given, known, where):
 def check_values(config):
     """Refuse values that make no sense; text for a number (1e-1) is fermipy's to convert."""
     for key, value in config.items():
-        kind = ML_SEED[key][2]
-        if value is None:
-            continue
-        if kind in (float, int):
-            _check_number(key, value)
-        elif type(value) is not kind and not (kind is list and isinstance(value, str)):
-            raise InputError(f"ml_seed.{key}: {value!r} is no {kind.__name__}")
-    for key, check in (("network", check_known), ("localizer", LOCALIZERS.check)):
-        if config.get(key) is not None:
-            check(config[key])
-    if config.get("compare") not in (None, "find_sources"):
-        raise InputError(f"ml_seed.compare: {config['compare']!r} is not known; find_sources is")
-
-
-def _check_number(key, value):
-    try:
-        number = float(value)
-        if isinstance(value, bool):
-            raise ValueError
-    except (TypeError, ValueError):
-        raise InputError(f"ml_seed.{key}: {value!r} is no number") from None
-    if key in _PROBABILITIES and not 0 <= number < 1:
-        raise InputError(f"ml_seed.{key}: {value} is no probability from 0 to below 1")
-    if key in _NOT_NEGATIVE and not number >= 0:
-        raise InputError(f"ml_seed.{key}: {value} is negative")
-    if key in _COUNTS and not (number >= 1 and number == int(number)):
-        raise InputError(f"ml_seed.{key}: {value} is no whole number from 1 on")
+        if value is not None:
+            _KINDS[key](f"ml_seed.{key}", value)

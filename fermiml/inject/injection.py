@@ -1,106 +1,234 @@
 """Artificial sources in the user's own data, detected again: what can be found there?"""
 
-from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import vstack
+from astropy.units import Quantity
 from gammapy.maps import WcsNDMap
-from scipy.spatial import cKDTree
 from tqdm import tqdm
 
+from fermiml import notebook, schema
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.crossmatch import pairs_within
-from fermiml.checkpoint import claim, content_key, kept
+from fermiml.checkpoint import claim, content_key
+from fermiml.detect.detector import SourceDetector
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics
 from fermiml.inject import sensitivity
-from fermiml.inject.sensitivity import Completeness, Depth
-from fermiml.model import point_sources
-from fermiml.model.observation import Observation
-from fermiml.model.sources import Shapes, Sources
-from fermiml.simulate import populations, truth
-from fermiml.sky.display_geom import canvas
-from fermiml.sky.sphere import unit_vectors
+from fermiml.inject.artificial_sources import CLASSES
+from fermiml.inject.rounds import Rounds, kept_catalog
+from fermiml.inject.sensitivity import Completeness
+from fermiml.schema import Key, list_of, number, one_of, whole
+from fermiml.sky.cube import SkyCube
 
-CLASSES = {"AGN": ("bll", "fsrq"), "PSR": ("PSR", "MSP")}
 LEVELS = (0.5, 0.9)  # completeness of the sensitivity maps
-_TS = (3.0, 300.0)  # of a middling spectrum: what fluxes are drawn for, if none are chosen
-_REFERENCE = 25.0  # the expected TS whose flux is the unit of completeness, place by place
-_DENSE = 25  # candidate places for each that is taken
-_MOST = 200_000  # candidate places
-_CELLS = 60  # of the sensitivity map along a side
 _EMPTY = 2  # source-free variants
-ENOUGH = 200  # sources, for thresholds that are good to some 15 %
-_LEAST_ROUNDS, _MOST_ROUNDS = 10, 50
 TOLD_TS = (9, 16, 25, 50, 100)  # at which the completeness is printed
-_library = cache(populations.library)
+
+
+@dataclass(frozen=True)
+class FalseSources:
+    """How many of the detections in the data as they are should be false."""
+
+    by_probability: float  # the sum of 1 - ML_Prob
+    in_background: float | None  # detections in the background model alone, if there is one
+
+
+@dataclass(frozen=True)
+class InjectionSummary:
+    """The numbers of summary.json. Fractions and thresholds are [value, low, high]."""
+
+    injected: int
+    found: int
+    rounds: int
+    spectra: str  # AGN, PSR, or the power law
+    detections: int  # in the data as they are
+    lost: float  # of these, in a round
+    completeness_by_flux: list[dict]  # in bins of S1
+    completeness_by_ts: list[dict]  # in bins of expected TS
+    curve_by_flux: list[dict]
+    curve_by_ts: list[dict]
+    completeness_at_ts: dict[str, list]
+    ts_at_completeness: dict[str, list]
+    flux_at_completeness: dict[str, list]  # median over the field
+    separation: float | None  # median, deg
+    flux_ratio: float | None  # median of found / injected
+    false: FalseSources
+
+
+@dataclass(frozen=True, repr=False)
+class InjectionResult:
+    """All rounds: what was injected and found, and what that says of the data.
+
+    Attributes
+    ----------
+    sources : SourceCatalog
+        What was injected, with columns ``Round``, ``Found``, ``ML_Prob`` ...
+    detected : SourceCatalog
+        The detections in the data as they are.
+    sensitivity : dict
+        Completeness -> gammapy `WcsNDMap` of the flux (cm-2 s-1, 1-100 GeV) at which it is reached.
+    summary : InjectionSummary
+    """
+
+    sources: SourceCatalog
+    detected: SourceCatalog
+    sensitivity: dict[float, WcsNDMap]
+    summary: InjectionSummary
+
+    def __repr__(self):
+        s = self.summary
+        return f"<InjectionResult: {s.found} of {s.injected} sources ({s.spectra}) found>"
+
+    def _repr_html_(self):
+        return notebook.facts("InjectionResult", _facts(self.summary))
+
+
+def _facts(summary):
+    yield "injected", f"{summary.injected} ({summary.spectra}) in {summary.rounds} rounds"
+    yield "found", summary.found
+    for level in map(str, LEVELS):
+        ts, flux = (at[level][0] for at in (summary.ts_at_completeness,
+                                            summary.flux_at_completeness))  # fmt: skip
+        if flux is not None and np.isfinite(flux):
+            yield f"{float(level):.0%} complete", f"expected TS {ts:.1f}, median S1 {flux:.2e}"
+    yield "detections without injection", summary.detections
+    yield "of these false, by ML_Prob", f"{summary.false.by_probability:.1f}"
+
+
+def _flux(name, value):
+    """(lowest, highest), ph cm-2 s-1."""
+    low, high = list_of(number(above=0, unit="cm-2 s-1"), least=2, most=2)(name, value)
+    if low > high:
+        raise InputError(f"{name} {low:g}, {high:g}: give the lowest, then the highest")
+    return low, high
+
+
+_SCHEMA = {
+    "kind": Key("AGN", one_of(*CLASSES)),
+    "index": Key(None, number(-10, 10)),
+    "flux": Key(None, _flux),
+    "rounds": Key(None, whole(1, 10_000)),
+    "apart": Key(2.0, number(above=0, high=180, unit="deg")),
+    "away": Key(0.7, number(above=0, high=180, unit="deg")),
+    "seed": Key(1, whole()),
+}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is injected, and where."""
+    """What is injected, and where; see `Injection`."""
 
-    kind: str = "AGN"  # of CLASSES: spectra like those of their bright sources
-    index: float | None = None  # or power laws of this photon index
-    flux: tuple | None = None  # lowest and highest, ph cm-2 s-1, 1-100 GeV; by default by TS
-    rounds: int | None = None  # by default 10, or more until there are 200 sources
-    apart: float = 2.0  # deg between injected sources
-    away: float = 0.7  # deg from detected and known ones
+    kind: str = "AGN"
+    index: float | None = None
+    flux: tuple | None = None
+    rounds: int | None = None
+    apart: float = 2.0
+    away: float = 0.7
     seed: int = 1
 
-    def check(self):
-        """The settings, if they make sense."""
-        if self.kind not in CLASSES:
-            raise InputError(f"class {self.kind!r}: known are {', '.join(CLASSES)}")
-        if self.flux is not None and not 0 < self.flux[0] <= self.flux[1]:
-            raise InputError(f"flux {self.flux}: give the lowest, then the highest, above zero")
-        for name in ("rounds", "apart", "away"):
-            if getattr(self, name) is not None and not getattr(self, name) > 0:
-                raise InputError(f"{name} {getattr(self, name)}: must be above zero")
+    def __post_init__(self):
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in schema.check(_SCHEMA, given).items():
+            object.__setattr__(self, name, value)
         if self.away <= metrics.RADIUS:
-            raise InputError(f"away {self.away}: below {metrics.RADIUS} deg, injected sources "
+            raise InputError(f"away {self.away:g}: below {metrics.RADIUS} deg, injected sources "
                              "could be taken for those that are there")  # fmt: skip
+
+    @property
+    def spectra(self):
+        """Their kind in words."""
+        return self.kind if self.index is None else f"power law {self.index:g}"
+
+    def check(self):
+        """Deprecated: settings are checked when they are made."""
         return self
 
 
-@dataclass(frozen=True)
-class Injected:
-    """All rounds: what was injected and found, and what that says of the data."""
-
-    sources: SourceCatalog  # with Round, Found, ML_Prob ...
-    detected: SourceCatalog  # in the data as they are
-    sensitivity: dict  # completeness level -> WcsNDMap of fluxes
-    summary: dict
-
-
-def inject(cube, detector, folder, settings=None, known=None):
-    """Inject sources into a cube, detect them, and measure completeness and sensitivity.
+class Injection:
+    """Puts artificial sources into one's own data, and detects them again.
 
     Parameters
     ----------
-    cube : fermiml.SkyCube
-    detector : fermiml.SourceDetector
-    folder : path
-        For finished rounds; the same call again goes on where it was.
-    settings : Settings, optional
-    known : SkyCoord, optional
-        Sources to keep away from, besides the detected ones.
+    detector : SourceDetector
+    kind : {"AGN", "PSR"}
+        Spectra like those of the bright sources of this class.
+    index : float, optional
+        Power laws of this photon index instead.
+    flux : (float, float) or Quantity, optional
+        Lowest and highest flux, cm-2 s-1, 1-100 GeV; by default such that the sources are neither
+        hopeless nor certain.
+    rounds : int, optional
+        How often sources are injected; by default 10 times, or up to 50 until there are 200.
+    apart, away : float or Quantity
+        Least distance (deg) between injected sources, and from detected and known ones.
+    seed : int
+        The same seed gives the same sources.
 
-    Returns
-    -------
-    Injected
+    Raises
+    ------
+    InputError
+        Where a setting makes no sense.
+
+    Examples
+    --------
+    >>> from fermiml import Injection, SkyCube, SourceDetector
+    >>> detector = SourceDetector.from_pretrained()  # doctest: +SKIP
+    >>> injection = Injection(detector, index=2.2, rounds=20)  # doctest: +SKIP
+    >>> result = injection.run(SkyCube.read("ccube.fits"), "injected")  # doctest: +SKIP
+    >>> result.summary.flux_at_completeness["0.9"]  # doctest: +SKIP
     """
-    settings = (settings or Settings()).check()
-    with claim(folder, _fingerprint(cube, detector, settings, known)) as folder:
-        return _inject(cube, detector, folder, settings, known)
+
+    def __init__(
+        self,
+        detector: SourceDetector,
+        *,
+        kind: str = "AGN",
+        index: float | None = None,
+        flux: tuple[float, float] | Quantity | None = None,
+        rounds: int | None = None,
+        apart: float | Quantity = 2.0,
+        away: float | Quantity = 0.7,
+        seed: int = 1,
+    ):
+        self.detector = detector
+        self.settings = Settings(kind, index, flux, rounds, apart, away, seed)
+
+    def __repr__(self):
+        return f"<Injection: {self.settings.spectra}, {self.detector!r}>"
+
+    def run(
+        self, cube: SkyCube, folder: str | os.PathLike, known: SkyCoord | None = None
+    ) -> InjectionResult:
+        """Inject sources into a cube, detect them, and measure completeness and sensitivity.
+
+        Parameters
+        ----------
+        cube : SkyCube
+        folder : path
+            For finished rounds; the same call again resumes.
+        known : SkyCoord, optional
+            Sources to keep away from, besides the detected ones.
+        """
+        with claim(folder, _fingerprint(cube, self.detector, self.settings, known)) as folder:
+            return _inject(cube, self.detector, folder, self.settings, known)
+
+
+def inject(cube, detector, folder, settings=None, known=None):
+    """Deprecated: `fermiml.Injection(detector, ...).run(cube, folder, known)`."""
+    warnings.warn("inject() is fermiml.Injection now", DeprecationWarning, stacklevel=2)
+    return Injection(detector, **asdict(settings or Settings())).run(cube, folder, known)
 
 
 def _inject(cube, detector, folder, settings, known):
-    detected = _kept(folder / "detected.fits", lambda: detector.run(cube))
-    run = _Run(cube, detector, settings, detected.positions.icrs, known)
-    parts = _rounds(run, folder, settings.rounds)
+    detected = kept_catalog(folder / "detected.fits", lambda: detector.run(cube))
+    run = Rounds(cube, detector, settings, detected.positions.icrs, known)
+    parts = run.all(folder)
     table = vstack([p.table for p in parts], metadata_conflicts="silent")
     sources = SourceCatalog.from_table(table, meta={"SIMULATE": True})
     # In units of the flux of a middling source of TS 25 there, completeness is the same
@@ -108,37 +236,22 @@ def _inject(cube, detector, folder, settings, known):
     curve = Completeness.of(table["S1"] / table["S1_Reference"], table["Found"])
     unit = run.map()
     maps = {level: unit * curve.value_at(level)[0] for level in LEVELS}
-    summary = _summary(sources, detected, settings, len(parts))
     typical = _median(unit.data)
-    summary["median flux at a completeness"] = {
-        str(level): [typical and typical * value for value in curve.value_at(level)]
-        for level in LEVELS
-    }
-    summary["false sources expected"] = _false(cube, detector, detected, folder)
-    return Injected(sources, detected, maps, summary)
-
-
-def _rounds(run, folder, number):
-    """The catalogs of all rounds; without a number, of as many as bring enough sources."""
-    parts = []
-    with tqdm(desc="injection", unit="round", total=number, disable=None) as bar:
-        while number is None or len(parts) < number:
-            path = folder / f"round_{len(parts):03d}.fits"
-            parts.append(_kept(path, partial(run.round, len(parts))))
-            number = number or enough(len(parts[0]))
-            bar.total = number
-            bar.update()
-    return parts
-
-
-def enough(each):
-    """Rounds that bring enough sources for thresholds, at so many in a round."""
-    return int(np.clip(np.ceil(ENOUGH / max(each, 1)), _LEAST_ROUNDS, _MOST_ROUNDS))
-
-
-def _kept(path, run):
-    """The catalog in a file, or that of `run()`, which is then kept there."""
-    return kept(path, run, lambda path, catalog: catalog.write(path), SourceCatalog.read)
+    summary = InjectionSummary(
+        rounds=len(parts),
+        spectra=settings.spectra,
+        detections=len(detected),
+        flux_at_completeness={
+            str(level): [typical and typical * value for value in curve.value_at(level)]
+            for level in LEVELS
+        },
+        false=FalseSources(
+            by_probability=float(np.sum(1 - np.asarray(detected.table["ML_Prob"], float))),
+            in_background=_in_background(cube, detector, folder),
+        ),
+        **_completeness(sources.table),
+    )
+    return InjectionResult(sources, detected, maps, summary)
 
 
 def _fingerprint(cube, detector, settings, known):
@@ -155,182 +268,23 @@ def _fingerprint(cube, detector, settings, known):
     }
 
 
-class _Run:
-    """What all rounds share."""
-
-    def __init__(self, cube, detector, settings, detected, known):
-        self.cube, self.detector, self.settings = cube, detector, settings
-        self.detected = detected
-        self.avoid = detected if known is None else _joined(detected, known.icrs)
-        self.depth = Depth(cube, self.avoid)
-
-    def round(self, number):
-        """Inject once, detect; the catalog of what was injected and what became of it."""
-        settings = self.settings
-        rng = np.random.default_rng([settings.seed, number])
-        place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)
-        if not len(place):
-            raise InputError("there is no place for an injected source: take a smaller --away")
-        sources, expected, unit = draw(place, settings, self.depth, rng)
-        catalog = self.detector.run(with_sources(self.cube, sources, rng))
-        order = np.argsort(-expected)  # as in any truth table
-        result = _record(sources[order], expected[order], catalog)
-        result.table["S1_Reference"] = unit[order]
-        result.table["Source_Name"] = [f"INJ {number:03d}-{i:04d}" for i in range(len(result))]
-        result.table["Round"] = np.full(len(result), number, np.int16)
-        still = pairs_within(self.detected, catalog.positions.icrs, metrics.RADIUS).first
-        result.table["Lost"] = np.int16(len(self.detected) - len(np.unique(still)))
-        return result
-
-    def map(self):
-        """Map of the fluxes at which a source with a middling spectrum has the reference TS."""
-        component, geom = self.cube.components[0], canvas(self.cube)
-        factor = max(1, round(max(geom.data_shape) / _CELLS))
-        coarse = geom.to_binsz(float(np.mean(geom.pixel_scales.to_value("deg"))) * factor)
-        position = coarse.get_coord().skycoord.flatten()
-        good = np.isfinite(position.spherical.lon.value)
-        good[good] = component.away_from_edge(position[good], margin=0.0)
-        values = np.full(len(position), np.nan)
-        if good.any():
-            values[good] = _middling(position[good].galactic, self.settings, self.depth).flux(
-                _REFERENCE
-            )
-        return WcsNDMap(coarse, values.reshape(coarse.data_shape), unit="cm-2 s-1")
-
-
-def _joined(*positions):
-    ra, dec = (np.concatenate([getattr(p, axis).deg for p in positions]) for axis in ("ra", "dec"))
-    return SkyCoord(ra, dec, unit="deg")
-
-
-def _record(sources, expected, catalog):
-    """What was injected as a catalog of the truth, with columns on what was found of it."""
-    number = len(sources)
-    true = truth.catalog(
-        sources, expected[:, None], np.zeros((number, 5)), np.ones(number, bool), {}
-    )
-    table = true.table
-    table.rename_column("TS_Asimov", "TS_Expected")
-    table.remove_columns(["TS_Asimov_Bin", "Npred_Band", "Npred", "Inside"])
-    match = metrics.match(catalog.positions, true.positions, np.full(number, np.inf))
-    row = np.full(number, -1)
-    row[match[match >= 0]] = np.flatnonzero(match >= 0)
-    _note_found(table, true.positions, catalog, row)
-    return SourceCatalog.from_table(table)
-
-
-def _note_found(table, position, catalog, row):
-    """Columns on the detection that each source became."""
-    found = row >= 0
-    table["Found"] = found
-    separation = np.full(len(table), np.nan)
-    separation[found] = position[found].separation(catalog.positions[row[found]]).deg
-    table["Separation"] = separation
-    for name, source in (("ML_Prob", "ML_Prob"), ("Found_Flux1000", "Flux1000"),
-                         ("Found_Unc_Flux1000", "Unc_Flux1000")):  # fmt: skip
-        values = np.full(len(table), np.nan, np.float32)
-        values[found] = np.asarray(catalog.table[source], np.float32)[row[found]]
-        table[name] = values
-    names = np.full(len(table), "", "U18")
-    names[found] = np.asarray(catalog.table["Source_Name"], "U18")[row[found]]
-    table["Found_Name"] = names
-
-
-def places(component, avoid, apart, away, rng):
-    """Random places in the data, apart from each other and away from some positions."""
-    observed = np.flatnonzero(component.mask)
-    number = _DENSE * component.pixel_areas().ravel()[observed].sum() / apart**2
-    some = rng.permutation(observed)[: int(min(max(number, 500), _MOST))]
-    position = component.positions_of(some).galactic
-    position = position[component.away_from_edge(position)]
-    if len(avoid) and len(position):
-        position = position[position.match_to_catalog_sky(avoid)[1].deg > away]
-    vectors = unit_vectors(position.l.deg, position.b.deg)
-    if not len(vectors):
-        return position
-    around = cKDTree(vectors).query_ball_point(vectors, 2 * np.sin(np.radians(apart) / 2))
-    taken, blocked = [], np.zeros(len(vectors), bool)
-    for i, neighbours in enumerate(around):
-        if not blocked[i]:
-            taken.append(i)
-            blocked[neighbours] = True
-    return position[taken]
-
-
-def draw(place, settings, depth, rng):
-    """Sources at places, about the TS that each has, and the reference flux of each place."""
-    names = rng.choice(CLASSES[settings.kind], len(place))
-    shapes = _shapes(settings, names, rng)
-    middling = _middling(place, settings, depth)
-    if settings.flux is None:
-        flux = middling.flux(np.exp(rng.uniform(*np.log(_TS), len(place))))
-    else:
-        flux = np.exp(rng.uniform(*np.log(settings.flux), len(place)))
-    sources = Sources.points(place.l.deg, place.b.deg, flux, shapes, names)
-    return sources, depth.at(sources).ts(flux), middling.flux(_REFERENCE)
-
-
-def _middling(place, settings, depth):
-    """The prospect of sources with the median spectrum of the class at places."""
-    if settings.index is not None:
-        shapes = _power_laws(settings.index, len(place))
-    else:
-        library = _library()
-        columns = zip(*(_columns(library[name]) for name in CLASSES[settings.kind]), strict=True)
-        medians = [np.median(np.concatenate(column)) for column in columns]
-        shapes = Shapes(*(np.full(len(place), median) for median in medians))
-    return depth.at(Sources.points(place.l.deg, place.b.deg, np.ones(len(place)), shapes, ""))
-
-
-def _columns(shapes):
-    return shapes.pivot, shapes.index, shapes.curvature, shapes.exp_index
-
-
-def _power_laws(index, number):
-    full = np.ones(number)
-    return Shapes(1e3 * full, index * full, 0 * full, 0 * full)
-
-
-def _shapes(settings, names, rng):
-    """A spectral shape for each source."""
-    if settings.index is not None:
-        return _power_laws(settings.index, len(names))
-    library = _library()
-    picked = [library[name][[rng.integers(len(library[name]))]] for name in names]
-    return Shapes(*(np.concatenate(c) for c in zip(*map(_columns, picked), strict=True)))
-
-
-def with_sources(cube, sources, rng):
-    """The cube with the photons of sources added."""
-    components = []
-    for component in cube.components:
-        seen = Observation.like(component)
-        photons = rng.poisson(point_sources.total(seen, sources)) * component.mask
-        counts = component.counts.copy(data=component.counts.data + photons)
-        components.append(replace(component, counts=counts))
-    return replace(cube, components=components)
-
-
-def _summary(sources, detected, settings, rounds):
-    table = sources.table
+def _completeness(table):
+    """What was found, by flux and by expected TS: fields of the `InjectionSummary`."""
     found = np.asarray(table["Found"], bool)
     flux, ts = (np.asarray(table[name], float) for name in ("S1", "TS_Expected"))
     by_flux, by_ts = Completeness.of(flux, found), Completeness.of(ts, found)
     return {
         "injected": len(table),
         "found": int(found.sum()),
-        "rounds": rounds,
-        "class": settings.kind if settings.index is None else f"power law {settings.index:g}",
-        "detections without injection": len(detected),
-        "of these lost in a round": float(np.mean(table["Lost"])) if len(table) else 0.0,
-        "completeness by flux": sensitivity.in_bins(flux, found, "S1"),
-        "completeness by expected TS": sensitivity.in_bins(ts, found, "TS"),
-        "curve by flux": by_flux.curve(flux, "S1"),
-        "curve by expected TS": by_ts.curve(ts, "TS"),
-        "completeness at an expected TS": {str(v): by_ts.share_at(v) for v in TOLD_TS},
-        "expected TS at a completeness": {str(v): by_ts.value_at(v) for v in LEVELS},
-        "median separation": _median(table["Separation"]),
-        "median flux found / injected": _median(table["Found_Flux1000"] / table["S1"]),
+        "lost": float(np.mean(table["Lost"])) if len(table) else 0.0,
+        "completeness_by_flux": sensitivity.in_bins(flux, found, "S1"),
+        "completeness_by_ts": sensitivity.in_bins(ts, found, "TS"),
+        "curve_by_flux": by_flux.curve(flux, "S1"),
+        "curve_by_ts": by_ts.curve(ts, "TS"),
+        "completeness_at_ts": {str(v): by_ts.share_at(v) for v in TOLD_TS},
+        "ts_at_completeness": {str(v): by_ts.value_at(v) for v in LEVELS},
+        "separation": _median(table["Separation"]),
+        "flux_ratio": _median(table["Found_Flux1000"] / table["S1"]),
     }
 
 
@@ -339,16 +293,15 @@ def _median(values):
     return float(np.nanmedian(values)) if np.isfinite(values).any() else None
 
 
-def _false(cube, detector, detected, folder):
-    """Expected number of false sources: by the probabilities, and in source-free variants."""
-    result = {"by ML_Prob": float(np.sum(1 - np.asarray(detected.table["ML_Prob"], float)))}
-    if all(component.background is not None for component in cube.components):
-        found = [
-            _kept(folder / f"empty_{number}.fits", lambda n=number: detector.run(_empty(cube, n)))
-            for number in tqdm(range(_EMPTY), "source-free variant", disable=None)
-        ]
-        result["in the background model alone"] = float(np.mean([len(f) for f in found]))
-    return result
+def _in_background(cube, detector, folder):
+    """Mean number of detections in draws of the background model; None without one."""
+    if any(component.background is None for component in cube.components):
+        return None
+    found = [
+        kept_catalog(folder / f"empty_{n}.fits", lambda n=n: detector.run(_empty(cube, n)))
+        for n in tqdm(range(_EMPTY), "source-free variant", disable=None)
+    ]
+    return float(np.mean([len(f) for f in found]))
 
 
 def _empty(cube, number):

@@ -1,19 +1,20 @@
 """The results of an injection as files, figures and text."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
 from fermiml.files import replacing, write_json
-from fermiml.inject.injection import ENOUGH
+from fermiml.inject.rounds import ENOUGH
 
 
 def write(result, folder):
-    """Write the table, the maps, the summary and the figures of an `Injected` to a folder."""
+    """Write table, maps, summary and figures of an `InjectionResult` to a folder."""
     folder = Path(folder)
     result.sources.write(folder / "injected.fits", overwrite=True)
-    write_json(folder / "summary.json", result.summary, overwrite=True)
+    write_json(folder / "summary.json", asdict(result.summary), overwrite=True)
     hdus = [fits.PrimaryHDU()]
     for level, image in result.sensitivity.items():
         hdu = fits.ImageHDU(image.data.astype("f4"), image.geom.to_header(), f"S1_{level:.0%}"[:-1])
@@ -31,13 +32,19 @@ def draw(result, folder):
 
     figure = style.new_figure(9, 4)
     axes = figure.subplots(1, 2, sharey=True)
-    name = result.summary["class"]
-    for ax, by, key, xlabel in (
-        (axes[0], "flux", "S1", "flux, 1-100 GeV (ph cm$^{-2}$ s$^{-1}$)"),
-        (axes[1], "expected TS", "TS", "expected TS"),
+    summary = result.summary
+    for ax, curve, bins, key, xlabel in (
+        (
+            axes[0],
+            summary.curve_by_flux,
+            summary.completeness_by_flux,
+            "S1",
+            "flux, 1-100 GeV (ph cm$^{-2}$ s$^{-1}$)",
+        ),
+        (axes[1], summary.curve_by_ts, summary.completeness_by_ts, "TS", "expected TS"),
     ):
-        performance.plot_curve(result.summary[f"curve by {by}"], ax, key=key)
-        performance.plot_shares({name: result.summary[f"completeness by {by}"]}, ax, key=key,
+        performance.plot_curve(curve, ax, key=key)
+        performance.plot_shares({summary.spectra: bins}, ax, key=key,
                                 xlabel=xlabel, joined=False)  # fmt: skip
     axes[1].set_ylabel("")
     style.save(figure, folder / "completeness.png", overwrite=True)
@@ -54,25 +61,25 @@ def describe(result):
     """A few lines for the terminal."""
     summary = result.summary
     lines = [
-        f"injected {summary['injected']} sources ({summary['class']}) in {summary['rounds']} "
-        f"rounds, found {summary['found']}",
+        f"injected {summary.injected} sources ({summary.spectra}) in {summary.rounds} "
+        f"rounds, found {summary.found}",
         f"{'expected TS':<14}{'completeness (68 % interval)':>32}",
     ]
-    for ts, values in summary["completeness at an expected TS"].items():
+    for ts, values in summary.completeness_at_ts.items():
         lines.append(f"{ts:<14}{_told(values, '.2f'):>32}")
     lines.append(f"{'completeness':<14}{'expected TS':>32}{'median flux (1-100 GeV)':>38}")
-    for level, values in summary["expected TS at a completeness"].items():
-        flux = summary["median flux at a completeness"][level]
+    for level, values in summary.ts_at_completeness.items():
+        flux = summary.flux_at_completeness[level]
         lines.append(f"{float(level):<14.0%}{_told(values, '.1f'):>32}{_told(flux, '.2e'):>38}")
-    if summary["injected"] < ENOUGH:
-        each = max(summary["injected"] // summary["rounds"], 1)
-        lines.append(f"{summary['injected']} sources are few for these numbers: take --rounds "
+    if summary.injected < ENOUGH:
+        each = max(summary.injected // summary.rounds, 1)
+        lines.append(f"{summary.injected} sources are few for these numbers: take --rounds "
                      f"{-(-ENOUGH // each)}")  # fmt: skip
-    expected = ", ".join(f"{v:.1f} {k}" for k, v in summary["false sources expected"].items())
-    number = summary["detections without injection"]
-    lines.append(
-        f"without injection: {number} detections, of which expected to be false: {expected}"
-    )
+    expected = f"{summary.false.by_probability:.1f} by ML_Prob"
+    if summary.false.in_background is not None:
+        expected += f", {summary.false.in_background:.1f} in the background model alone"
+    lines.append(f"without injection: {summary.detections} detections, of which expected to be "
+                 f"false: {expected}")  # fmt: skip
     return "\n".join(lines)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from astropy.units import Quantity
 from tqdm import tqdm
 
-from fermiml import moved
+from fermiml import moved, schema
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, grouping, measurement, results, seeds
@@ -29,7 +29,6 @@ from fermiml.likelihood.measurement import FitSettings
 from fermiml.likelihood.parts import Parts, held
 from fermiml.likelihood.region import RegionModel
 from fermiml.model import point_sources
-from fermiml.quantities import switch, value_in, whole
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
 
@@ -87,11 +86,11 @@ class GammapyEngine:
         switches = {"positions": positions, "spectra": spectra, "background": background,
                     "bands": bands}  # fmt: skip
         self._settings = FitSettings(
-            **{name: switch(value, name) for name, value in switches.items()},
-            neighbours=value_in(neighbours, "deg", "neighbours", 0, 180),
+            **{name: schema.flag(name, value) for name, value in switches.items()},
+            neighbours=schema.number(0, 180, unit="deg")("neighbours", neighbours),
         )
         self._known, self._galdiff, self._iso, self._diffuse = known, galdiff, iso, diffuse
-        self._jobs, self._parts = whole(jobs, "jobs", 1), parts
+        self._jobs, self._parts = schema.whole(1)("jobs", jobs), parts
 
     def fit(self, catalog: SourceCatalog, data: Any) -> SourceCatalog:
         """Fit the sources of a catalog to a SkyCube, or to anything that `SkyCube.read` takes.

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from fermiml import networks
 from fermiml.errors import InputError
-from fermiml.files import write_text
-from fermiml.networks import arrays, rotations
-from fermiml.yamlfile import read_yaml
+from fermiml.networks import arrays, description, rotations
 
 DEFAULT = "lat-best"
 
@@ -33,16 +32,12 @@ class Pretrained:
 
 def names():
     """The networks that come with fermiml."""
-    return sorted(path.name for path in _shipped().iterdir() if (path / "model.yaml").is_file())
+    return sorted(path.name for path in _shipped().iterdir() if (path / description.NAME).is_file())
 
 
 def card(name):
     """What is known about a network: its architecture, operating point and performance."""
-    folder = locate(name)
-    content = read_yaml(folder / "model.yaml")
-    if not isinstance(content, dict) or not {"network", "architecture", "sha256"} <= set(content):
-        raise InputError(f"{folder / 'model.yaml'}: does not describe a network of fermiml")
-    return content
+    return description.read(locate(name))
 
 
 def load(name=DEFAULT):
@@ -55,8 +50,10 @@ def load(name=DEFAULT):
     if found != content["sha256"]:
         raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 is another)")
     architecture = networks.get_architecture(content["network"])
-    model = architecture.build(**options(content))
+    model = architecture.build(**description.options(content))
     arrays.load(weights, model.variables)
+    if not all(np.all(np.isfinite(variable)) for variable in model.get_weights()):
+        raise InputError(f"{weights}: holds NaN or infinite weights; train the network again")
     return Pretrained(folder.name, architecture, model, content)
 
 
@@ -71,16 +68,16 @@ def save(model, recipe, folder):
         "turns": recipe["turns"],
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
-    write_text(folder / "model.yaml", yaml.safe_dump(content, sort_keys=False), overwrite=True)
+    description.write(content, folder)
 
 
 def note(folder, **facts):
     """Add facts to the description of a network; dictionaries are merged."""
-    path = Path(folder) / "model.yaml"
-    content = read_yaml(path)
+    folder = Path(folder)
+    content = description.read(folder)
     for name, value in facts.items():
         content[name] = {**content.get(name, {}), **value}
-    write_text(path, yaml.safe_dump(content, sort_keys=False), overwrite=True)
+    description.write(content, folder)
 
 
 def load_weights(model, recipe, name):
@@ -111,13 +108,6 @@ def _head(model, name):
     return model.get_layer(name).variables
 
 
-def options(content):
-    """Options of the network that a recipe or a model folder describes, all of them."""
-    known = networks.get_architecture(content["network"]).OPTIONS
-    given = {key: value for key, value in content["architecture"].items() if key in known}
-    return {**known, **given}
-
-
 def headline(card):
     """A few lines on what a network was trained on and what it achieves."""
     lines = []
@@ -142,7 +132,7 @@ def describe(name):
 
 def is_known(name):
     """Whether a name is a shipped network, or a folder with one."""
-    return name in names() or (Path(name).expanduser() / "model.yaml").is_file()
+    return name in names() or (Path(name).expanduser() / description.NAME).is_file()
 
 
 def locate(name):
@@ -150,7 +140,7 @@ def locate(name):
     if name in names():
         return _shipped() / name
     folder = Path(name).expanduser()
-    if (folder / "model.yaml").is_file():
+    if (folder / description.NAME).is_file():
         return folder
     raise InputError(
         f"network '{name}' is not known: known are {', '.join(names())}, "

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fermiml.errors import InputError
 from fermiml.networks import losses, targets, unet
+from fermiml.schema import flag
 
 SUMMARY = "U-Net segmentation: discs around sources"
 OPTIONS = {**unet.OPTIONS, "classes": False}  # classes: tell AGN from PSR, too
@@ -15,8 +15,7 @@ RADIUS = targets.DISC
 def check(options):
     """Raise InputError where options make no network."""
     unet.check(options)
-    if not isinstance(options["classes"], bool):
-        raise InputError(f"architecture.classes: {options['classes']!r} is neither true nor false")
+    flag("architecture.classes", options["classes"])
 
 
 def build(classes=False, **options):

@@ -4,7 +4,11 @@ import numpy as np
 
 from fermiml.errors import InputError
 from fermiml.features.patch_features import CHANNELS, N_FEATURES
+from fermiml.schema import flag, list_of, whole
 from fermiml.sky.bands import BANDS
+
+_MOST_PARAMETERS = 5e7
+_POSITIVE = list_of(whole(1, 100_000), most=10)
 
 OPTIONS = {
     "widths": [20, 48, 96, 160],  # channels at each scale
@@ -15,11 +19,10 @@ OPTIONS = {
 
 
 def check(options):
-    """Raise InputError where options make no U-Net."""
+    """Raise InputError where options make no U-Net, or one that no memory holds."""
     for key in ("widths", "encoder", "decoder"):
-        value = options[key]
-        if not isinstance(value, list) or not all(type(v) is int and v > 0 for v in value):
-            raise InputError(f"architecture.{key}: {value!r} is no list of positive integers")
+        _POSITIVE(f"architecture.{key}", options[key])
+    flag("architecture.raw", options["raw"])
     scales = len(options["widths"])
     if len(options["encoder"]) != scales or len(options["decoder"]) != scales - 1:
         raise InputError(
@@ -27,6 +30,21 @@ def check(options):
         )
     if not 2 <= scales <= 5:
         raise InputError("architecture.widths: between 2 and 5 scales")
+    number = _count_parameters(**options)
+    if number > _MOST_PARAMETERS:
+        raise InputError(
+            f"architecture: a network of {number:.2g} parameters is larger than "
+            f"{_MOST_PARAMETERS:.2g}; take smaller widths"
+        )
+
+
+def _count_parameters(widths, encoder, decoder, **_):
+    """Weights of the convolutions of 3 x 3 pixels, nearly all there are."""
+    before = [N_FEATURES, *widths[:-1]]
+    down = [width * (first + (count - 1) * width)
+            for first, width, count in zip(before, widths, encoder, strict=True)]  # fmt: skip
+    up = [count * width**2 for width, count in zip(widths[-2::-1], decoder, strict=True)]
+    return 9 * (sum(down) + sum(up))
 
 
 def trunk(inputs, widths, encoder, decoder, raw):

@@ -1,5 +1,6 @@
 """Simulate fields of sky into folders of LAT files."""
 
+import warnings
 from contextlib import contextmanager, suppress
 
 import numpy as np
@@ -24,13 +25,14 @@ _SIGNATURE = "# made by fermiml simulate"  # first line of a simulation's config
 
 
 def simulate(config, output, overwrite=False, prepare=sky_fields.prepare):
-    """Simulate the fields of a configuration into folders below `output`, a single one into
-    `output` itself.
+    """Deprecated: `fermiml.SkySimulator(config).run(output)`."""
+    warnings.warn("simulate() is fermiml.SkySimulator now", DeprecationWarning, stacklevel=2)
+    return write_skies(config, output, overwrite, prepare)
 
-    Fields that are complete already are left as they are, so that an interrupted run goes
-    on where it was. `prepare` makes the `Setup`: another one may give the data a response that
-    is not the one their header names. Returns the folders.
-    """
+
+def write_skies(config, output, overwrite, prepare):
+    """Simulate the fields of a checked configuration into folders below `output`, a single one
+    into `output` itself; see `fermiml.SkySimulator`."""
     with claim(config, output, overwrite) as output:
         return _simulate(config, output, prepare(config))
 

@@ -16,7 +16,7 @@ from astropy.table import Table, vstack
 from astropy.units import Quantity
 from gammapy.maps import WcsNDMap
 
-from fermiml import __version__, moved
+from fermiml import __version__, moved, schema
 from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
@@ -24,7 +24,6 @@ from fermiml.catalog.ellipses import error_columns
 from fermiml.catalog.positions import equatorial
 from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
-from fermiml.quantities import switch, value_in, whole
 from fermiml.sky.cube import SkyCube
 from fermiml.traditional.map_peaks import find
 from fermiml.traditional.norm_fit import PIVOT, NormFit
@@ -90,12 +89,12 @@ class TraditionalDetector:
         cache: str | PathLike | None = None,
     ):  # fmt: skip
         self.options = Options(
-            index=value_in(index, "", "index", 0, 5),
-            threshold=value_in(threshold, "", "threshold", 0),
-            final=value_in(final, "", "final", 0),
-            separation=value_in(separation, "deg", "separation", 0, 90),
-            rounds=whole(rounds, "rounds"),
-            everywhere=switch(everywhere, "everywhere"),
+            index=schema.number(0, 5)("index", index),
+            threshold=schema.number(0)("threshold", threshold),
+            final=schema.number(0)("final", final),
+            separation=schema.number(0, 90, unit="deg")("separation", separation),
+            rounds=schema.whole()("rounds", rounds),
+            everywhere=schema.flag("everywhere", everywhere),
         )
         self._cache = cache
 

@@ -3,37 +3,50 @@
 import copy
 from pathlib import Path
 
-from fermiml import networks
-from fermiml.errors import InputError
+from fermiml import networks, schema
+from fermiml.localize import LOCALIZERS
 from fermiml.networks import losses
-from fermiml.yamlfile import read_settings, refuse_unknown
+from fermiml.schema import REQUIRED, Key, list_of, number, one_of, whole
+from fermiml.yamlfile import read_settings
 
-# Section -> key -> default; `...` for what must be given.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_FOLDERS = list_of(schema.path, least=1, single=True)
+
+
+def _localizer(name, value):
+    LOCALIZERS.check(schema.text(name, value))
+    return value
+
+
 SCHEMA = {
-    "seed": 1,
-    "network": ...,  # one of fermiml.networks.ARCHITECTURES: unek, centroid, heatmap, ...
-    "turns": 1,  # quarter turns of the sky over which the trained network is averaged: 1, 2 or 4
-    "architecture": {},  # the options of that network, see its OPTIONS
-    "loss": {"name": None, "alpha": 0.5, "gamma": 2.0, "near": 4.0},  # bce, focal or dice
+    "seed": Key(1, whole(0, 2**32 - 1)),
+    "network": Key(REQUIRED, schema.text, "unek, centroid, heatmap, or another package's"),
+    "turns": Key(1, one_of(1, 2, 4)),  # quarter turns over which the trained network is averaged
+    "architecture": Key({}, schema.settings()),  # the options of that network, see its OPTIONS
+    "loss": {
+        "name": Key(None, one_of(*losses.PIXEL_LOSSES)),  # by default the network's own
+        "alpha": Key(0.5, number(0, 1)),
+        "gamma": Key(2.0, number(0, 100)),
+        "near": Key(4.0, number(0, 100)),
+    },
     "training": {
-        "fields": ...,  # folders of training fields
-        "epochs": 50,
-        "patches": 2000,  # in an epoch
-        "batch": 16,
-        "rate": 2e-3,  # learning rate
-        "warmup": 300,  # steps
-        "decay": 0.25,  # the last part of the steps, in which the rate falls to zero
-        "weight_decay": 0.01,
-        "precision": "float32",  # or mixed_bfloat16, mixed_float16
+        "fields": Key(REQUIRED, _FOLDERS, "folders that `fermiml simulate` made"),
+        "epochs": Key(50, whole(1, 1_000_000)),
+        "patches": Key(2000, whole(1, 100_000_000)),  # in an epoch
+        "batch": Key(16, whole(1, 4096)),
+        "rate": Key(2e-3, number(above=0, high=10)),  # learning rate
+        "warmup": Key(300, whole(0, 1_000_000_000)),  # steps
+        "decay": Key(0.25, number(0, 1)),  # the last part of the steps, in which the rate falls
+        "weight_decay": Key(0.01, number(0, 10)),
+        "precision": Key("float32", one_of(*PRECISIONS)),
     },
     "selection": {
-        "fields": None,  # folders of training fields, for the loss on other skies
-        "patches": 128,
-        "skies": None,  # folder of skies with truth, for calibration and threshold
-        "localizers": [],  # by default the network's own
+        "fields": Key(None, _FOLDERS),  # of training fields, for the loss on other skies
+        "patches": Key(128, whole(1, 100_000_000)),
+        "skies": Key(None, schema.path),  # of skies with truth, for calibration and threshold
+        "localizers": Key([], list_of(_localizer, single=True)),  # by default the network's own
     },
 }
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def read(path):
@@ -42,7 +55,6 @@ def read(path):
     recipe = read_settings(path, "a training", check)
     for section in ("training", "selection"):
         folders = recipe[section]["fields"] or []
-        folders = [folders] if isinstance(folders, str) else folders
         recipe[section]["fields"] = [str(path.parent / folder) for folder in folders]
     if recipe["selection"]["skies"]:
         recipe["selection"]["skies"] = str(path.parent / recipe["selection"]["skies"])
@@ -51,31 +63,12 @@ def read(path):
 
 def check(given):
     """All settings: the given ones, and the defaults of the others."""
-    refuse_unknown(given, SCHEMA, "")
-    recipe = copy.deepcopy(SCHEMA)
-    for name, value in given.items():
-        if name != "architecture" and isinstance(SCHEMA[name], dict):
-            refuse_unknown(value, SCHEMA[name], f"{name}.")
-            recipe[name].update(value)
-        else:
-            recipe[name] = value
-    if recipe["network"] is ...:
-        names = ", ".join(networks.ARCHITECTURES.names())
-        raise InputError(f"network is missing: one of {names}")
-    if recipe["training"]["fields"] is ...:
-        raise InputError("training.fields is missing: folders that `fermiml simulate` made")
-    recipe["architecture"] = _architecture(recipe)
-    _check_values(recipe)
-    return recipe
-
-
-def _architecture(recipe):
-    """All options of the network: the given ones, and the defaults of the others."""
+    recipe = schema.check(SCHEMA, given)
     network = networks.get_architecture(recipe["network"])
-    refuse_unknown(recipe["architecture"], network.OPTIONS, "architecture.")
-    options = {**copy.deepcopy(network.OPTIONS), **recipe["architecture"]}
-    network.check(options)
-    return options
+    schema.refuse_unknown(recipe["architecture"], network.OPTIONS, "architecture.")
+    recipe["architecture"] = {**copy.deepcopy(network.OPTIONS), **recipe["architecture"]}
+    network.check(recipe["architecture"])
+    return recipe
 
 
 def loss_options(recipe):
@@ -83,18 +76,4 @@ def loss_options(recipe):
     loss = recipe["loss"]
     if loss["name"] is None:
         return None
-    losses.pixel_loss(loss["name"])
     return loss if loss["name"] == "focal" else {"name": loss["name"]}
-
-
-def _check_values(recipe):
-    loss_options(recipe)
-    training = recipe["training"]
-    for key in ("epochs", "patches", "batch", "rate"):
-        value = training[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise InputError(f"training.{key}: {value!r} is no positive number")
-    if recipe["turns"] not in (1, 2, 4):
-        raise InputError(f"turns: {recipe['turns']!r} is not 1, 2 or 4")
-    if training["precision"] not in PRECISIONS:
-        raise InputError(f"training.precision: one of {', '.join(PRECISIONS)}")

@@ -1,9 +1,14 @@
 """Training: patches made on the fly, checkpoints after every epoch, resumed where it stopped."""
 
+from __future__ import annotations
+
 import csv
 import io
 import logging
+import os
 import time
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +20,11 @@ from fermiml.checkpoint import claim, load
 from fermiml.files import write_text
 from fermiml.networks import arrays, pretrained
 from fermiml.prefetch import ahead
+from fermiml.train import recipe as recipes
+from fermiml.train.calibrate import calibrate
 from fermiml.train.recipe import loss_options
 from fermiml.train.training_patches import TrainingSet
+from fermiml.yamlfile import take_settings
 
 log = logging.getLogger(__name__)
 _AHEAD = 6  # batches that are made before they are needed
@@ -25,18 +33,77 @@ _REMEDY = "remove the other training"
 _CLIP = 5.0  # norm at which gradients are cut
 
 
-def train(recipe, output, start=None):
-    """Train a network as a recipe says; returns the folder with the result.
+class Trainer:
+    """Trains a network on simulated fields.
 
     Parameters
     ----------
-    recipe : dict
-        From `fermiml.train.recipe`.
-    output : path
-        Gets the checkpoint, the curve, and in the end the weights as `from_pretrained` reads them.
-    start : str, optional
-        A shipped network, or a folder, whose weights are trained on.
+    recipe : path or dict, optional
+        A YAML file as for `fermiml train`, or what such a file holds: ``network``, ``turns``,
+        ``architecture``, ``seed``, and sections ``loss``, ``training``, ``selection``.
+    start : str or path, optional
+        A shipped network, or the folder of one, whose weights are trained on.
+    **sections
+        The same as keywords, instead of a file.
+
+    Raises
+    ------
+    InputError
+        Where the recipe makes no sense, or `start` is no network that can be trusted.
+
+    Examples
+    --------
+    >>> from fermiml import Trainer
+    >>> training = {"fields": "training", "epochs": 20}
+    >>> folder = Trainer(network="heatmap", training=training).run("mine")  # doctest: +SKIP
     """
+
+    def __init__(
+        self,
+        recipe: str | os.PathLike | Mapping | None = None,
+        start: str | os.PathLike | None = None,
+        **sections,
+    ):
+        self.recipe = take_settings(recipe, sections, recipes.read, recipes.check)
+        self.start = None if start is None else os.fspath(start)
+        if self.start is not None:
+            pretrained.card(self.start)
+
+    def __repr__(self):
+        start = "" if self.start is None else f", from {self.start}"
+        epochs = self.recipe["training"]["epochs"]
+        return f"<Trainer: {self.recipe['network']}, {epochs} epochs{start}>"
+
+    def run(self, output: str | os.PathLike) -> Path:
+        """Train, and calibrate the network where the recipe names ``selection.skies``.
+
+        A checkpoint is written after every epoch: the same call resumes an interrupted training.
+
+        Parameters
+        ----------
+        output : path
+            Gets the checkpoint, the curve, and in the end the network, which
+            `SourceDetector.from_pretrained` takes.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+        """
+        folder = _claim_and_train(self.recipe, output, self.start)
+        skies, localizers = (self.recipe["selection"][key] for key in ("skies", "localizers"))
+        for localizer in (localizers or [None]) if skies else []:
+            calibrate(folder, skies, localizer)
+        return folder
+
+
+def train(recipe, output, start=None):
+    """Deprecated: `fermiml.Trainer(recipe, start).run(output)`, which calibrates, too."""
+    warnings.warn("train() is fermiml.Trainer now", DeprecationWarning, stacklevel=2)
+    return _claim_and_train(recipe, output, start)
+
+
+def _claim_and_train(recipe, output, start):
     text = yaml.safe_dump(recipe, sort_keys=False)
     with claim(output, text, record="recipe.yaml", results=_RESULTS, remedy=_REMEDY) as output:
         return _train(recipe, output, start)

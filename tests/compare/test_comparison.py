@@ -136,8 +136,8 @@ def test_the_old_function_works_and_warns(sources, result, quick):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"threshold": -1}, "threshold is -1: a number of at least 0 was expected"),
-        ({"jobs": 0.5}, "jobs is 0.5: a whole number, at least 1, was expected"),
+        ({"threshold": -1}, "threshold: -1 is no number from 0"),
+        ({"jobs": 0.5}, "jobs: 0.5 is no whole number from 1"),
         ({"iso": "nothing.txt"}, "nothing.txt: no such file"),
         ({"known": "gll_psc.fit"}, "known is 'gll_psc.fit': a SourceCatalog was expected"),
     ],

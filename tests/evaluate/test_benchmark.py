@@ -5,11 +5,11 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from fermiml import SkySimulator
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.ellipses import R95
 from fermiml.evaluate import benchmark, metrics
 from fermiml.simulate import read_fields, sky_settings
-from fermiml.simulate.skies import simulate
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def field(tmp_path_factory):
         }
     )
     folder = tmp_path_factory.mktemp("field") / "sky"
-    return simulate(settings, folder)[0]
+    return SkySimulator(settings).run(folder)[0]
 
 
 def test_the_edge_of_the_data(field):
@@ -71,20 +71,20 @@ def test_the_truth_itself_is_a_perfect_catalog(field):
     judged = benchmark.judge(SourceCatalog.from_table(table), sky, {"seconds": 2.0})
     assert benchmark.score_column(judged.catalog) == "ML_Prob"
     result = benchmark.summary([judged], default=0.5)
-    high = result["zones"]["|b|>20"]
-    assert high["true sources, TS > 25"] > 5
-    assert high["at 95 % purity"]["completeness"] == 1
-    assert high["at default"]["purity"][0] == 1
-    assert result["localisation"]["median"] == pytest.approx(0.02, rel=0.05)
-    assert result["localisation"]["within_95"][0] == 1
-    assert result["seconds a field"] == 2
-    assert result["flux pulls, TS > 50"]["mean"] == pytest.approx(0, abs=1e-4)
+    high = result.zones["|b|>20"]
+    assert high.true_sources > 5
+    assert high.at_purity.completeness == 1
+    assert high.at_default.purity[0] == 1
+    assert result.localisation["median"] == pytest.approx(0.02, rel=0.05)
+    assert result.localisation["within_95"][0] == 1
+    assert result.seconds == 2
+    assert result.flux_pulls["mean"] == pytest.approx(0, abs=1e-4)
 
 
 def test_an_empty_catalog_can_be_judged(field):
     judged = benchmark.judge(SourceCatalog(), read_fields.read_sky(field))
     result = benchmark.summary([judged], default=0.5)
-    assert result["zones"]["|b|>20"]["at 95 % purity"]["completeness"] == 0
+    assert result.zones["|b|>20"].at_purity.completeness == 0
     assert benchmark.false_sources([judged], [0.5]) == {0.5: 0.0}
 
 

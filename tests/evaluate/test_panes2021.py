@@ -30,4 +30,4 @@ def test_the_published_way_takes_the_brightest_source():
     assert list(matched) == [True, False]
     assert not len(panes2021._scored(one, "|b|<20", 0.5)[0])
     limits = panes2021.flux_limits([one], 0.5)["|b|>20"]
-    assert (limits["true sources"], limits["detections"]) == (3, 2)
+    assert (limits["true_sources"], limits["detections"]) == (3, 2)

@@ -2,6 +2,7 @@
 
 import json
 
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
@@ -10,13 +11,13 @@ from click.testing import CliRunner
 from makers import smallskies as small
 from makers.matchedfilter import Detector
 
-from fermiml import SourceCatalog
+from fermiml import Injection, SourceCatalog
 from fermiml.cli.main import main
 from fermiml.errors import InputError
-from fermiml.inject import injection, injection_outputs, sensitivity
+from fermiml.inject import artificial_sources, injection, injection_outputs, rounds, sensitivity
 from fermiml.model.sources import Sources
 
-SETTINGS = injection.Settings(index=2.2, rounds=3, apart=1.2, seed=4)
+SETTINGS = {"index": 2.2, "rounds": 3, "apart": 72 * u.arcmin, "seed": 4}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def result(cube, folder):
-    return injection.inject(cube, Detector(), folder, SETTINGS)
+    return Injection(Detector(), **SETTINGS).run(cube, folder)
 
 
 def test_the_expected_ts_is_about_the_asimov_ts(depth):
@@ -53,7 +54,7 @@ def test_the_expected_ts_is_about_the_asimov_ts(depth):
 def test_places_keep_their_distances(cube):
     rng = np.random.default_rng(1)
     avoid = SkyCoord([100, 101], [45, 45], unit="deg", frame="galactic")
-    place = injection.places(cube.components[0], avoid, 1.0, 0.8, rng)
+    place = artificial_sources.places(cube.components[0], avoid, 1.0, 0.8, rng)
     assert 10 < len(place) < 40
     apart = place[:, None].separation(place[None]).deg + 10 * np.eye(len(place))
     assert apart.min() > 0.99
@@ -65,7 +66,7 @@ def test_places_keep_their_distances(cube):
 def test_the_photons_of_a_source_are_added(cube):
     """As many as expected, and only around it."""
     source = small.power_laws([101.0], [46.0], [5e-9])
-    more = injection.with_sources(cube, source, np.random.default_rng(1))
+    more = artificial_sources.with_sources(cube, source, np.random.default_rng(1))
     added = more.components[0].counts.data - cube.components[0].counts.data
     expected = small.cube(source).components[0].counts.data - small.observation()[1]
     assert added.min() == 0
@@ -82,7 +83,7 @@ def test_bright_sources_are_found_and_faint_ones_are_not(result):
     assert found[ts < 9].mean() < 0.3
     assert np.nanmedian(table["Separation"]) < 0.15
     assert np.all(np.isfinite(np.asarray(table["ML_Prob"], float)) == found)
-    shares = [row["found"][0] for row in result.summary["completeness by expected TS"]]
+    shares = [row["found"][0] for row in result.summary.completeness_by_ts]
     assert shares == sorted(shares)
 
 
@@ -107,13 +108,13 @@ def test_the_sensitivity_is_the_flux_of_the_threshold(result, depth):
 
 def test_thresholds_have_intervals_and_the_curve_a_band(result):
     summary = result.summary
-    for what in ("expected TS", "median flux"):
-        for best, low, high in summary[f"{what} at a completeness"].values():
+    for told in (summary.ts_at_completeness, summary.flux_at_completeness):
+        for best, low, high in told.values():
             assert low < best < high
-    assert summary["median flux at a completeness"]["0.5"][0] == pytest.approx(
+    assert summary.flux_at_completeness["0.5"][0] == pytest.approx(
         np.nanmedian(result.sensitivity[0.5].data)
     )
-    rows = summary["curve by expected TS"]
+    rows = summary.curve_by_ts
     share, low, high = np.array([row["completeness"] for row in rows]).T
     assert np.all(np.diff(share) > 0) and np.all((low <= share) & (share <= high))
     assert share[0] < 0.3 and share[-1] > 0.8
@@ -140,7 +141,7 @@ def test_too_few_sources_have_no_interval():
 
 
 def test_rounds_go_on_until_there_are_enough_sources():
-    assert [injection.enough(each) for each in (60, 11, 1, 0)] == [10, 19, 50, 50]
+    assert [rounds.enough(each) for each in (60, 11, 1, 0)] == [10, 19, 50, 50]
 
 
 @pytest.mark.slow
@@ -151,17 +152,16 @@ def test_a_finished_round_is_not_repeated(result, cube, folder):
         def run(self, cube):
             raise AssertionError
 
-    again = injection.inject(cube, Broken(), folder, SETTINGS)
+    again = Injection(Broken(), **SETTINGS).run(cube, folder)
     assert np.array_equal(again.sources.table["Found"], result.sources.table["Found"])
     with pytest.raises(InputError, match="something else"):
-        injection.inject(cube, Detector(), folder, injection.Settings(seed=5))
+        Injection(Detector(), seed=5).run(cube, folder)
 
 
 @pytest.mark.slow
 def test_false_sources_are_counted_in_the_background_alone(result):
-    expected = result.summary["false sources expected"]
-    assert 0 <= expected["in the background model alone"] < 20
-    assert expected["by ML_Prob"] >= 0
+    assert 0 <= result.summary.false.in_background < 20
+    assert result.summary.false.by_probability >= 0
 
 
 @pytest.mark.slow
@@ -190,25 +190,25 @@ def test_a_detector_that_finds_nothing(cube, tmp_path):
             return SourceCatalog()
 
     known = cube.center[None]
-    settings = injection.Settings(index=2.2, rounds=1)
-    nothing = injection.inject(cube, Blind(), tmp_path / "out", settings, known)
+    task = Injection(Blind(), index=2.2, rounds=1)
+    nothing = task.run(cube, tmp_path / "out", known)
     injection_outputs.write(nothing, tmp_path / "out")
-    assert nothing.summary["found"] == 0
+    assert nothing.summary.found == 0
     assert np.all(np.isnan(nothing.sensitivity[0.5].data))
-    assert nothing.sources.positions.separation(known).deg.min() > settings.away
+    assert nothing.sources.positions.separation(known).deg.min() > task.settings.away
     (line,) = [x for x in injection_outputs.describe(nothing).splitlines() if x.startswith("50%")]
     assert line.split() == ["50%", "-", "-"]
 
 
 def test_bad_settings_are_refused(tmp_path):
     for settings, message in (
-        ({"kind": "SNR"}, "known are AGN"),
+        ({"kind": "SNR"}, "kind: one of AGN, PSR, not 'SNR'"),
         ({"flux": (2e-9, 1e-9)}, "lowest, then the highest"),
         ({"away": 0.2}, "could be taken"),
-        ({"rounds": 0}, "rounds 0"),
+        ({"rounds": 0}, "rounds: 0 is no whole number"),
     ):
         with pytest.raises(InputError, match=message):
-            injection.Settings(**settings).check()
+            Injection(Detector(), **settings)
     run = ["inject", "counts.fits", "-o", str(tmp_path / "x"), "--flux", "bright"]
     outcome = CliRunner().invoke(main, run)
     assert outcome.exit_code == 2

@@ -1,18 +1,22 @@
 """Networks in folders: weights and what is known about them."""
 
+import hashlib
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from makers.trainingfields import make_recipe, write_fields
 
-from fermiml import networks
+from fermiml import Trainer, networks
 from fermiml.errors import InputError
 from fermiml.networks import arrays, pretrained
-from fermiml.train import trainer
 
 
 def test_weights_that_were_tampered_with_are_refused(tmp_path):
     fields = write_fields(tmp_path)
-    folder = trainer.train(make_recipe(fields, "unek"), tmp_path / "net")
+    folder = Trainer(make_recipe(fields, "unek")).run(tmp_path / "net")
     weights = folder / "weights.npz"
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
@@ -32,3 +36,89 @@ def test_an_unknown_network_is_an_error_that_lists_the_known_ones():
         pretrained.load("lat-worst")
     with pytest.raises(InputError, match="known are unek, centroid, heatmap"):
         networks.get_architecture("yolo")
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A copy of a shipped network, and how its description is changed."""
+    folder = tmp_path / "mine"
+    shutil.copytree(pretrained.locate("lat-unek"), folder)
+
+    def change(sealed=False, **values):
+        content = yaml.safe_load((folder / "model.yaml").read_text()) | values
+        if not sealed:
+            content.pop("description_sha256", None)
+        (folder / "model.yaml").write_text(yaml.safe_dump(content))
+        return str(folder)
+
+    return change
+
+
+def test_a_folder_of_fermiml_01_has_a_hash_of_its_weights_alone(network):
+    assert pretrained.load(network()).maps(np.zeros((1, 32, 32, 23)))["probability"].shape
+
+
+@pytest.mark.parametrize(
+    "values", [{"network": "heatmap"}, {"turns": 4}, {"operating": {}}, {"sha256": "0" * 64}]
+)
+def test_the_description_is_covered_by_a_hash(network, values):
+    """On every way to a network; what was trained is told, and changes nothing."""
+    with pytest.raises(InputError, match=r"model\.yaml: was changed since it was written"):
+        pretrained.card(network(sealed=True, **values))
+    with pytest.raises(InputError, match="was changed since it was written"):
+        pretrained.load_weights(None, {"network": "unek"}, network(sealed=True))
+    with pytest.raises(InputError, match="was changed since it was written"):
+        pretrained.note(network(sealed=True), operating={})
+
+
+def test_facts_that_are_noted_are_covered(network):
+    folder = network()
+    pretrained.note(folder, trained={"patches": 7})
+    assert "description_sha256" in pretrained.card(folder)
+    assert pretrained.card(folder)["trained"]["from"] == "lat-best"
+    network(sealed=True, trained={"patches": 8})
+    assert pretrained.card(folder)["trained"] == {"patches": 8}
+
+
+POINT = {"intercept": 0.0, "slopes": [1.0], "threshold": 0.5, "completeness": 0.9, "sources": 9}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"network": ["unek"]}, "network: .* is no text"),
+        ({"network": "yolo"}, "unknown network 'yolo'"),
+        ({"turns": 3}, "turns: one of 1, 2, 4, not 3"),
+        ({"architecture": 5}, "architecture: expected settings"),
+        ({"architecture": {"widths": [20000] * 4}}, "parameters is larger than 5e.07"),
+        ({"architecture": {"widths": ["a"] * 4}}, "architecture.widths: 'a' is no number"),
+        ({"architecture": {"encoder": [1, 2]}}, "4 widths need 4 encoder"),
+        ({"operating": [1]}, "operating: expected settings"),
+        ({"operating": {"log": {"score": POINT}}}, "operating.log.photometry is missing"),
+        (
+            {"operating": {"log": {"score": POINT, "photometry": POINT}}},
+            "log.photometry.slopes: 1 numbers instead of 2",
+        ),
+        (
+            {"operating": {"log": {"photometry": POINT | {"threshold": float("nan")}}}},
+            "threshold: nan is no number from 0 to 1",
+        ),
+        ({"trained": {"patches": "many"}}, "trained.patches: 'many' is no number"),
+        ({"colour": "blue"}, "unknown key colour"),
+    ],
+)
+def test_a_description_that_is_wrong_is_named_in_one_line(network, values, message):
+    with pytest.raises(InputError, match=message) as error:
+        pretrained.card(network(**values))
+    assert "\n" not in str(error.value) and "model.yaml" in str(error.value)
+
+
+def test_weights_that_are_not_finite_are_refused(network):
+    folder = Path(network())
+    with np.load(folder / "weights.npz") as stored:
+        values = dict(stored)
+    values["0002"][...] = np.nan
+    np.savez(folder / "weights.npz", **values)
+    digest = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
+    with pytest.raises(InputError, match="holds NaN or infinite weights"):
+        pretrained.load(network(sha256=digest))

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fermiml import SkyCube, SourceCatalog, SourceDetector
+from fermiml import SkyCube, SkySimulator, SourceCatalog, SourceDetector
 from fermiml.cli.main import main
 from fermiml.networks import pretrained
-from fermiml.simulate import skies, sky_settings
 
 SETTINGS = {
     "seed": 8,
@@ -23,7 +22,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("field") / "sky"
-    skies.simulate(sky_settings.check(SETTINGS), folder)
+    SkySimulator(SETTINGS).run(folder)
     return folder
 
 

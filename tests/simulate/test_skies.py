@@ -7,6 +7,7 @@ from astropy import units as u
 from astropy.io import fits
 from click.testing import CliRunner
 
+from fermiml import SkySimulator
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.cli.main import main
 from fermiml.errors import InputError
@@ -162,11 +163,11 @@ def test_an_interrupted_run_goes_on(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(skies, "_write_field", break_off)
     with pytest.raises(KeyboardInterrupt):
-        skies.simulate(settings, tmp_path / "run")
+        SkySimulator(settings).run(tmp_path / "run")
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.yaml", "field_0000"]
     before = (tmp_path / "run" / "field_0000" / "counts.fits").stat().st_mtime_ns
     monkeypatch.setattr(skies, "_write_field", write)
-    skies.simulate(settings, tmp_path / "run")
+    SkySimulator(settings).run(tmp_path / "run")
     assert (tmp_path / "run" / "field_0000" / "counts.fits").stat().st_mtime_ns == before
     resumed, whole = (
         fits.getdata(place / "field_0001" / "counts.fits") for place in (tmp_path / "run", folder)
@@ -183,11 +184,11 @@ def test_another_simulation_is_not_mixed_in(folder, tmp_path):
     stranger.mkdir()
     (stranger / "cat.jpg").write_text("cat")
     with pytest.raises(InputError, match="will not be replaced"):
-        skies.simulate(sky_settings.check(SETTINGS), stranger, overwrite=True)
+        SkySimulator(SETTINGS).run(stranger, overwrite=True)
     assert (stranger / "cat.jpg").exists()
     (stranger / "config.yaml").write_text("selection: {}")  # as fermipy's folders have it
     with pytest.raises(InputError, match="will not be replaced"):
-        skies.simulate(sky_settings.check(SETTINGS), stranger, overwrite=True)
+        SkySimulator(SETTINGS).run(stranger, overwrite=True)
 
 
 @pytest.mark.slow
@@ -240,7 +241,7 @@ def test_a_second_run_beside_the_first_is_refused(tmp_path, monkeypatch):
 
     settings = sky_settings.check(SMALL)
     monkeypatch.setattr(skies, "_write_field", meanwhile)
-    folders = skies.simulate(settings, tmp_path / "run")
+    folders = SkySimulator(settings).run(tmp_path / "run")
     assert all((folder / "truth.fits").is_file() for folder in folders)
     for result in results:
         assert result.exit_code == 2
@@ -259,7 +260,7 @@ def test_several_event_types(tmp_path):
             "population": {"spectra": "parametric", "faintest": "1e-10"},
         }
     )
-    (folder,) = skies.simulate(settings, tmp_path / "run")
+    (folder,) = SkySimulator(settings).run(tmp_path / "run")
     totals = []
     for i in range(2):
         cube = SkyCube.read(folder / f"counts_{i:02d}.fits", psf=folder / f"psf_{i:02d}.fits")
@@ -281,12 +282,12 @@ def test_a_disk_of_healpix_pixels(tmp_path):
             "population": {"preset": "none"},
         }
     )
-    (folder,) = skies.simulate(settings, tmp_path / "one")
+    (folder,) = SkySimulator(settings).run(tmp_path / "one")
     first = SkyCube.read(folder / "counts.fits", exposure=folder / "bexpmap.fits")
     assert first.components[0].is_healpix
     assert first.components[0].pixel_positions().size == pytest.approx(28.3 / 0.21, rel=0.1)
     settings["observation"]["exposure"] = str(folder / "bexpmap.fits")
-    (folder,) = skies.simulate(settings, tmp_path / "two")
+    (folder,) = SkySimulator(settings).run(tmp_path / "two")
     again = SkyCube.read(folder / "counts.fits")
     assert again.total_counts == pytest.approx(first.total_counts, rel=0.05)
 
@@ -303,7 +304,7 @@ def test_the_whole_sky_in_healpix_pixels(tmp_path):
             "wrong": {"model": "none"},
         }
     )
-    (folder,) = skies.simulate(settings, tmp_path / "sky")
+    (folder,) = SkySimulator(settings).run(tmp_path / "sky")
     cube = SkyCube.read(folder / "counts.fits", exposure=folder / "bexpmap.fits")
     component = cube.components[0]
     assert component.is_healpix

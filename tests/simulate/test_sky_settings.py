@@ -2,8 +2,10 @@
 
 from importlib import resources
 
+import astropy.units as u
 import pytest
 import yaml
+from astropy.coordinates import SkyCoord
 
 from fermiml.errors import InputError
 from fermiml.simulate import sky_settings
@@ -17,13 +19,24 @@ def test_defaults_are_filled_in():
     assert settings["sky"]["width"] == 20.0
     assert settings["observation"]["irf"] == "P8R3_SOURCE_V3"
     assert settings["training"] is None
-    assert sky_settings.SCHEMA["sky"]["centers"] is None  # the schema itself is left alone
+    assert sky_settings.SCHEMA["observation"]["event_types"].default == [3]  # is left alone
+    assert sky_settings.check(settings) == settings
 
 
 def test_numbers_may_be_written_as_yaml_reads_them():
     """YAML takes 1e-12 for a text."""
     text = yaml.safe_load("{sky: {nside: 4}, population: {faintest: 1e-11}}")
     assert sky_settings.check(text)["population"]["faintest"] == 1e-11
+
+
+def test_angles_and_energies_may_have_units():
+    given = {"centers": SkyCoord([30], [58], unit="deg", frame="galactic"), "width": 300 * u.arcmin}
+    settings = sky_settings.check({"sky": given, "energy": {"edges": [1, 10] * u.GeV}})
+    assert settings["sky"]["centers"] == [pytest.approx([30, 58])]
+    assert settings["sky"]["width"] == 5
+    assert settings["energy"]["edges"] == [1000, 10000]
+    with pytest.raises(InputError, match=r"sky\.width: 3\.0 s is not in units of deg"):
+        sky_settings.check({"sky": {"nside": 4, "width": 3 * u.s}})
 
 
 @pytest.mark.parametrize(
@@ -52,8 +65,11 @@ def test_numbers_may_be_written_as_yaml_reads_them():
         ),
         ({**FIELD, "observation": {"energy_dispersion": "yes"}}, "neither true nor false"),
         ({**FIELD, "observation": {"event_types": [5]}}, "event type 5"),
-        ({**FIELD, "observation": {"event_types": 3}}, "event_types: 3 is not a list"),
-        ({**FIELD, "population": {"preset": "F0"}}, "none of none, nominal, crowded, sparse"),
+        ({**FIELD, "observation": {"event_types": 3}}, "event_types: 3 is no list"),
+        (
+            {**FIELD, "population": {"preset": "F0"}},
+            "preset: one of none, nominal, crowded, sparse",
+        ),
         ({**FIELD, "diffuse": {"model": "split"}}, "split needs sky.split"),
         ({**FIELD, "diffuse": {"fine": "map.fits"}}, "diffuse.fine goes with a file"),
         ({**FIELD, "wrong": {"vary": {"norm": 1}}}, "wrong.vary.norm: allowed are norms"),
@@ -61,6 +77,16 @@ def test_numbers_may_be_written_as_yaml_reads_them():
         ({**FIELD, "seed": -1}, "seed: -1 is no whole number"),
         ({**FIELD, "population": {"extended": -3}}, "population.extended: -3"),
         ({"sky": {"centers": [[1, 2]], "pixel": 0.001}}, "more than 4000"),
+        ({**FIELD, "observation": {"years": float("inf")}}, "observation.years: inf is no number"),
+        ({"sky": {"nside": 65536}}, "sky.nside: 65536 is no whole number from 1 to 8192"),
+        ({"sky": {"nside": 8192}}, "larger than 5e"),
+        ({**FIELD, "energy": {"bins_per_decade": 1e8}}, "bins_per_decade: 100000000.0"),
+        ({**FIELD, "seed": float("inf")}, "seed: inf is no whole number"),
+        ({"sky": {"centers": [[float("nan"), 2]]}}, "no .l, b. in deg"),
+        ({"sky": {"centers": []}}, "sky.centers: a list of 0"),
+        ({"sky": {"split": "train", "fields": 1e5, "skies": 1e5}}, "more than 100000"),
+        ({**FIELD, "population": {"spectra": 3}}, "population.spectra: 3 is no name"),
+        ({**FIELD, "wrong": {"vary": {"norms": "wide"}}}, "wrong.vary.norms: 'wide' is no number"),
         ({**FIELD, "energy": {"edges": [1, 1000]}}, "not within 30 MeV to 3 TeV"),
     ],
 )

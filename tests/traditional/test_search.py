@@ -217,11 +217,11 @@ def test_bad_input_is_named(cube):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"index": -1}, "index is -1: a number from 0 to 5 was expected"),
-        ({"threshold": "high"}, "threshold is high: a number of at least 0 was expected"),
-        ({"separation": 1 * u.m}, "separation is 1.0 m: a number from 0 to 90, in deg, was exp"),
-        ({"rounds": 2.5}, "rounds is 2.5: a whole number, at least 0, was expected"),
-        ({"everywhere": 1}, "everywhere is 1: True or False was expected"),
+        ({"index": -1}, "index: -1 is no number from 0 to 5"),
+        ({"threshold": "high"}, "threshold: 'high' is no number"),
+        ({"separation": 1 * u.m}, "separation: 1.0 m is not in units of deg"),
+        ({"rounds": 2.5}, "rounds: 2.5 is no whole number from 0"),
+        ({"everywhere": 1}, "everywhere: 1 is neither true nor false"),
     ],
 )
 def test_settings_without_sense_are_refused_at_once(settings, message):

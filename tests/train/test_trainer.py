@@ -7,7 +7,7 @@ import pytest
 import yaml
 from makers.trainingfields import make_recipe, write_fields
 
-from fermiml import checkpoint, networks
+from fermiml import Trainer, checkpoint, networks
 from fermiml.errors import InputError
 from fermiml.networks import arrays, pretrained
 from fermiml.train import trainer
@@ -21,7 +21,7 @@ def fields(tmp_path_factory):
 @pytest.mark.parametrize("kind", networks.ARCHITECTURES.names())
 @pytest.mark.slow
 def test_every_network_is_trained_saved_and_gives_the_same_maps_again(kind, fields, tmp_path):
-    folder = trainer.train(make_recipe(fields, kind), tmp_path / "net")
+    folder = Trainer(make_recipe(fields, kind)).run(tmp_path / "net")
     with (folder / "curve.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -41,7 +41,7 @@ def test_every_network_is_trained_saved_and_gives_the_same_maps_again(kind, fiel
 def test_an_interrupted_training_goes_on_to_the_same_result(fields, tmp_path, monkeypatch):
     """Stopped after the first epoch and started again: the same weights as in one go."""
     settings = make_recipe(fields, "unek")
-    whole = trainer.train(settings, tmp_path / "whole")
+    whole = Trainer(settings).run(tmp_path / "whole")
     monkeypatch.setattr(pretrained, "save", lambda *_: None)
 
     def stop(path, variables, dtype=None, epoch=None):
@@ -53,9 +53,9 @@ def test_an_interrupted_training_goes_on_to_the_same_result(fields, tmp_path, mo
     save = arrays.save
     monkeypatch.setattr(arrays, "save", stop)
     with pytest.raises(KeyboardInterrupt):
-        trainer.train(settings, tmp_path / "parts")
+        Trainer(settings).run(tmp_path / "parts")
     monkeypatch.undo()
-    parts = trainer.train(settings, tmp_path / "parts")
+    parts = Trainer(settings).run(tmp_path / "parts")
     with np.load(whole / "weights.npz") as a, np.load(parts / "weights.npz") as b:
         assert all(np.allclose(a[name], b[name], atol=2e-3) for name in a.files)
     assert pretrained.card(str(parts))["trained"] == pretrained.card(str(whole))["trained"]
@@ -65,10 +65,10 @@ def test_an_interrupted_training_goes_on_to_the_same_result(fields, tmp_path, mo
 
 def test_a_damaged_checkpoint_is_set_aside_and_the_training_begins_anew(fields, tmp_path, caplog):
     settings = make_recipe(fields, "unek", epochs=1)
-    folder = trainer.train(settings, tmp_path / "net")
+    folder = Trainer(settings).run(tmp_path / "net")
     saved = folder / "checkpoint.npz"
     saved.write_bytes(saved.read_bytes()[:-100])
-    trainer.train(settings, folder)
+    Trainer(settings).run(folder)
     assert "checkpoint.npz: is damaged" in caplog.text
     assert (folder / "checkpoint.npz.damaged").is_file()
     assert pretrained.card(str(folder))["trained"] == {"patches": 8}
@@ -84,31 +84,31 @@ def test_two_trainings_in_one_folder_are_refused(fields, tmp_path):
         checkpoint.claim(tmp_path / "net", text, record="recipe.yaml", results=()),
         pytest.raises(InputError, match="another run is at work there"),
     ):
-        trainer.train(settings, tmp_path / "net")
+        Trainer(settings).run(tmp_path / "net")
     with pytest.raises(InputError, match="holds something else"):
-        trainer.train({**settings, "seed": 2}, tmp_path / "net")
+        Trainer({**settings, "seed": 2}).run(tmp_path / "net")
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "weights.npz").write_text("precious")
     with pytest.raises(InputError, match="holds something else"):
-        trainer.train(settings, tmp_path / "given")
+        Trainer(settings).run(tmp_path / "given")
 
 
 @pytest.mark.slow
 def test_training_on_from_other_weights_needs_the_same_architecture(fields, tmp_path):
-    first = trainer.train(make_recipe(fields, "unek"), tmp_path / "first")
+    first = Trainer(make_recipe(fields, "unek")).run(tmp_path / "first")
     settings = make_recipe(fields, "unek", rate=1e-9, warmup=0, weight_decay=0.0)
-    second = trainer.train(settings, tmp_path / "second", start=str(first))
+    second = Trainer(settings, first).run(tmp_path / "second")
     with np.load(first / "weights.npz") as a, np.load(second / "weights.npz") as b:
         assert np.allclose(a["0002"], b["0002"], atol=1e-3)
     seen = {"patches": 16, "from": "first", "patches before": 16}
     assert pretrained.card(str(second))["trained"] == seen
     assert "after the 16 of first" in pretrained.headline(pretrained.card(str(second)))[0]
     other = make_recipe(fields, "centroid", rate=1e-9, warmup=0, weight_decay=0.0)
-    third = trainer.train(other, tmp_path / "other", start=str(first))
+    third = Trainer(other, first).run(tmp_path / "other")
     with np.load(first / "weights.npz") as a, np.load(third / "weights.npz") as b:
         assert np.allclose(a["0002"], b["0002"], atol=1e-3)  # the U-Net; the heads are new
     classes = {**settings, "architecture": {**settings["architecture"], "classes": True}}
-    fourth = trainer.train(classes, tmp_path / "classes", start=str(first))
+    fourth = Trainer(classes, first).run(tmp_path / "classes")
     with np.load(first / "weights.npz") as a, np.load(fourth / "weights.npz") as b:
         assert np.allclose(a["0002"], b["0002"], atol=1e-3)  # in the U-Net
         for old, new in zip(sorted(a.files)[-2:], sorted(b.files)[-2:], strict=True):
@@ -116,7 +116,7 @@ def test_training_on_from_other_weights_needs_the_same_architecture(fields, tmp_
         assert len(b.files) == len(a.files) + 2  # the head that tells classes
     wider = {**settings, "architecture": {**settings["architecture"], "widths": [4, 12]}}
     with pytest.raises(InputError, match="another architecture"):
-        trainer.train(wider, tmp_path / "third", start=str(first))
+        Trainer(wider, first).run(tmp_path / "third")
 
 
 def test_the_rate_rises_stays_and_falls():
@@ -132,7 +132,7 @@ def test_a_raw_network_sees_counts_only(fields, tmp_path):
     """The ablation: the other features change nothing."""
     settings = make_recipe(fields, "unek", epochs=1)
     settings["architecture"]["raw"] = True
-    net = pretrained.load(str(trainer.train(settings, tmp_path / "raw")))
+    net = pretrained.load(str(Trainer(settings).run(tmp_path / "raw")))
     features = np.random.default_rng(1).normal(size=(1, 32, 32, 23)).astype(np.float32)
     other = features.copy()
     other[..., 5:15] += 1

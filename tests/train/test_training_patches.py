@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from fermiml import SkySimulator
 from fermiml.errors import InputError
 from fermiml.features.patch_features import N_FEATURES
-from fermiml.simulate import sky_settings, splits
-from fermiml.train import training_fields
+from fermiml.simulate import splits, training_fields
 from fermiml.train.training_patches import Randomisation, TrainingSet
 
 pytestmark = pytest.mark.slow
@@ -32,17 +32,17 @@ SETTINGS = {
 def folder(tmp_path_factory):
     """One stored field."""
     folder = tmp_path_factory.mktemp("sim") / "training"
-    training_fields.store(sky_settings.check(SETTINGS), folder)
+    SkySimulator(SETTINGS).run(folder)
     return folder
 
 
 def test_a_damaged_field_is_set_aside_and_made_anew(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(training_fields.fields, "prepare", lambda _: None)
     monkeypatch.setattr(training_fields, "_field", lambda *_: {"x": np.arange(3)})
-    (path,) = training_fields.store(sky_settings.check(SETTINGS), tmp_path / "sky")
+    simulator = SkySimulator(SETTINGS, prepare=lambda _: None)
+    (path,) = simulator.run(tmp_path / "sky")
     whole = path.read_bytes()
     path.write_bytes(whole[:-30])
-    training_fields.store(sky_settings.check(SETTINGS), tmp_path / "sky")
+    simulator.run(tmp_path / "sky")
     assert path.read_bytes() == whole
     assert "field_00000.npz: is damaged" in caplog.text
 
@@ -156,10 +156,10 @@ def test_a_training_run_goes_on_and_needs_a_split(folder, tmp_path):
     """What is there stays; sky.centers is refused."""
     (path,) = folder.glob("field_*.npz")
     before = path.stat().st_mtime_ns
-    assert training_fields.store(sky_settings.check(SETTINGS), folder) == [path]
+    assert SkySimulator(SETTINGS).run(folder) == [path]
     assert path.stat().st_mtime_ns == before
-    settings = sky_settings.check({"sky": {"centers": [[1, 2]]}, "training": {}})
+    settings = {"sky": {"centers": [[1, 2]]}, "training": {}}
     with pytest.raises(InputError, match=r"sky\.split"):
-        training_fields.store(settings, tmp_path / "none")
+        SkySimulator(settings)
     with pytest.raises(InputError, match="no training fields"):
         TrainingSet(tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 
 from fermiml import SkyCube, SourceCatalog
 from fermiml.errors import InputError
-from fermiml.quantities import value_in
+from fermiml.schema import number
 
 
 class Aperture:
@@ -15,7 +15,7 @@ class Aperture:
     reads_cubes = True
 
     def __init__(self, *, radius=0.5):
-        self._radius = value_in(radius, "deg", "radius", 0.05, 10)
+        self._radius = number(0.05, 10, unit="deg")("radius", radius)
 
     def fit(self, catalog, data):
         """All rows; those in the data with TS and the counts of the source."""

@@ -11,7 +11,6 @@ from gammapy.maps import WcsGeom
 from tqdm import tqdm
 
 from fermiml import checkpoint
-from fermiml.errors import InputError
 from fermiml.files import replacing
 from fermiml.model import convolve, point_sources
 from fermiml.simulate import diffuse_models, fields, skies, splits
@@ -23,24 +22,22 @@ _PULSARS = ("PSR", "MSP")
 BANDS = 5
 
 
-def store(config, output, overwrite=False):
+def store(config, output, overwrite=False, prepare=fields.prepare):
     """Store all training fields of a configuration; those that are there already stay."""
-    split = config["sky"]["split"]
-    if split is None:
-        raise InputError("training needs sky.split (train, selection or test) and sky.fields")
     with skies.claim(config, output, overwrite) as output:
-        return _store(config, split, output)
+        return _store(config, output, prepare)
 
 
-def _store(config, split, output):
+def _store(config, output, prepare):
     rng = np.random.default_rng([config["seed"], 98])
-    centers = splits.centers(split, int(config["sky"]["fields"]), rng, SIZE * PIXEL / 2)
+    sky = config["sky"]
+    centers = splits.centers(sky["split"], sky["fields"], rng, SIZE * PIXEL / 2)
     setup, paths = None, []
     for number, center in enumerate(tqdm(centers, "fields", unit="field", disable=None)):
         path = output / f"field_{number:05d}.npz"
         paths.append(path)
         if checkpoint.load(path, _complete) is None:
-            setup = setup or fields.prepare(config)
+            setup = setup or prepare(config)
             rng = np.random.default_rng([config["seed"], number])
             arrays = _field(setup, center, rng)
             with replacing(path) as temporary:

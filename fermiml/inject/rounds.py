@@ -1,0 +1,125 @@
+"""Rounds: sources are injected, and detected again."""
+
+from functools import partial
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from gammapy.maps import WcsNDMap
+from tqdm import tqdm
+
+from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.crossmatch import pairs_within
+from fermiml.checkpoint import kept
+from fermiml.errors import InputError
+from fermiml.evaluate import metrics
+from fermiml.inject.artificial_sources import REFERENCE, draw, middling, places, with_sources
+from fermiml.inject.sensitivity import Depth
+from fermiml.simulate import truth
+from fermiml.sky.display_geom import canvas
+
+ENOUGH = 200  # sources, for thresholds that are good to some 15 %
+_LEAST_ROUNDS, _MOST_ROUNDS = 10, 50
+_CELLS = 60  # of the sensitivity map along a side
+
+
+class Rounds:
+    """Rounds of injection and detection, and what they share."""
+
+    def __init__(self, cube, detector, settings, detected, known):
+        self.cube, self.detector, self.settings = cube, detector, settings
+        self.detected = detected
+        self.avoid = detected if known is None else _joined(detected, known.icrs)
+        self.depth = Depth(cube, self.avoid)
+
+    def all(self, folder):
+        """The catalogs of all rounds; without a number, of as many as bring enough sources."""
+        number, parts = self.settings.rounds, []
+        with tqdm(desc="injection", unit="round", total=number, disable=None) as bar:
+            while number is None or len(parts) < number:
+                path = folder / f"round_{len(parts):03d}.fits"
+                parts.append(kept_catalog(path, partial(self.round, len(parts))))
+                number = number or enough(len(parts[0]))
+                bar.total = number
+                bar.update()
+        return parts
+
+    def round(self, number):
+        """Inject once, detect; the catalog of what was injected and what became of it."""
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, number])
+        place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)
+        if not len(place):
+            raise InputError("there is no place for an injected source: take a smaller --away")
+        sources, expected, unit = draw(place, settings, self.depth, rng)
+        catalog = self.detector.run(with_sources(self.cube, sources, rng))
+        order = np.argsort(-expected)  # as in any truth table
+        result = _record(sources[order], expected[order], catalog)
+        result.table["S1_Reference"] = unit[order]
+        result.table["Source_Name"] = [f"INJ {number:03d}-{i:04d}" for i in range(len(result))]
+        result.table["Round"] = np.full(len(result), number, np.int16)
+        still = pairs_within(self.detected, catalog.positions.icrs, metrics.RADIUS).first
+        result.table["Lost"] = np.int16(len(self.detected) - len(np.unique(still)))
+        return result
+
+    def map(self):
+        """Map of the fluxes at which a source with a middling spectrum has the reference TS."""
+        component, geom = self.cube.components[0], canvas(self.cube)
+        factor = max(1, round(max(geom.data_shape) / _CELLS))
+        coarse = geom.to_binsz(float(np.mean(geom.pixel_scales.to_value("deg"))) * factor)
+        position = coarse.get_coord().skycoord.flatten()
+        good = np.isfinite(position.spherical.lon.value)
+        good[good] = component.away_from_edge(position[good], margin=0.0)
+        values = np.full(len(position), np.nan)
+        if good.any():
+            values[good] = middling(position[good].galactic, self.settings, self.depth).flux(
+                REFERENCE
+            )
+        return WcsNDMap(coarse, values.reshape(coarse.data_shape), unit="cm-2 s-1")
+
+
+def _joined(*positions):
+    ra, dec = (np.concatenate([getattr(p, axis).deg for p in positions]) for axis in ("ra", "dec"))
+    return SkyCoord(ra, dec, unit="deg")
+
+
+def _record(sources, expected, catalog):
+    """What was injected as a catalog of the truth, with columns on what was found of it."""
+    number = len(sources)
+    true = truth.catalog(
+        sources, expected[:, None], np.zeros((number, 5)), np.ones(number, bool), {}
+    )
+    table = true.table
+    table.rename_column("TS_Asimov", "TS_Expected")
+    table.remove_columns(["TS_Asimov_Bin", "Npred_Band", "Npred", "Inside"])
+    match = metrics.match(catalog.positions, true.positions, np.full(number, np.inf))
+    row = np.full(number, -1)
+    row[match[match >= 0]] = np.flatnonzero(match >= 0)
+    _note_found(table, true.positions, catalog, row)
+    return SourceCatalog.from_table(table)
+
+
+def _note_found(table, position, catalog, row):
+    """Columns on the detection that each source became."""
+    found = row >= 0
+    table["Found"] = found
+    separation = np.full(len(table), np.nan)
+    separation[found] = position[found].separation(catalog.positions[row[found]]).deg
+    table["Separation"] = separation
+    for name, source in (("ML_Prob", "ML_Prob"), ("Found_Flux1000", "Flux1000"),
+                         ("Found_Unc_Flux1000", "Unc_Flux1000")):  # fmt: skip
+        values = np.full(len(table), np.nan, np.float32)
+        values[found] = np.asarray(catalog.table[source], np.float32)[row[found]]
+        table[name] = values
+    names = np.full(len(table), "", "U18")
+    names[found] = np.asarray(catalog.table["Source_Name"], "U18")[row[found]]
+    table["Found_Name"] = names
+
+
+def enough(each):
+    """Rounds that bring enough sources for thresholds, at so many in a round."""
+    return int(np.clip(np.ceil(ENOUGH / max(each, 1)), _LEAST_ROUNDS, _MOST_ROUNDS))
+
+
+def kept_catalog(path, run):
+    """The catalog in a file, or that of `run()`, which is then kept there."""
+    return kept(path, run, lambda path, catalog: catalog.write(path), SourceCatalog.read)

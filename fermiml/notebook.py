@@ -1,0 +1,23 @@
+"""What a notebook shows of an object: small HTML tables."""
+
+from html import escape
+
+
+def table(head, rows, caption=""):
+    """A table in HTML of texts and numbers, which need not be safe."""
+    parts = [f"<caption>{escape(caption)}</caption>"] if caption else []
+    parts.append(_row(head, "th"))
+    parts += [_row(row, "td") for row in rows]
+    return f"<table>{''.join(parts)}</table>"
+
+
+def facts(caption, pairs):
+    """A table of two columns: what, and how much."""
+    rows = "".join(f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>"
+                   for name, value in pairs)  # fmt: skip
+    return f"<table><caption>{escape(caption)}</caption>{rows}</table>"
+
+
+def _row(cells, tag):
+    inner = "".join(f"<{tag}>{escape(str(cell))}</{tag}>" for cell in cells)
+    return f"<tr>{inner}</tr>"
