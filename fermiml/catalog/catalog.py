@@ -1,13 +1,17 @@
 """SourceCatalog: a table of sources in 4FGL's columns, and what analysts do with it."""
 
+from __future__ import annotations
+
 import logging
+import os
+from collections.abc import Callable
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 from astropy.table import Table, vstack
 
-from fermiml.catalog import associate, crossmatch, fitsio, sky_regions, spectral_models
+from fermiml.catalog import associate, crossmatch, fitsio, glance, sky_regions, spectral_models
 from fermiml.catalog.conform import conform
 from fermiml.catalog.ellipses import R68, R95, with_systematics
 from fermiml.catalog.flags import MLFlag
@@ -30,6 +34,13 @@ class SourceCatalog:
         4FGL's table of extended sources, for the rows that name one.
     gti : astropy table, optional
         Good time intervals, columns START and STOP in mission elapsed time.
+
+    Examples
+    --------
+    >>> from fermiml import SourceCatalog
+    >>> catalog = SourceCatalog.from_table({"RAJ2000": [83.63], "DEJ2000": [22.01]})
+    >>> len(catalog), catalog.positions.galactic.b.deg.round(1).item()
+    (1, -5.8)
 
     The table is `catalog.table`, an astropy Table; `catalog.table.meta` holds the header
     keywords that travel along (EMIN, EMAX, TSTART, RSPFUNC, SIMULATE ...). Methods that change
@@ -54,7 +65,7 @@ class SourceCatalog:
         return cls(conform(table), extended=extended, gti=gti)
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: str | os.PathLike) -> SourceCatalog:
         """Read a catalog: FITS (ours, any 4FGL release, FHL, truth tables), VOTable or CSV."""
         table, extended, gti = fitsio.read_tables(path)
         try:
@@ -62,7 +73,7 @@ class SourceCatalog:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
-    def write(self, path, overwrite=False):
+    def write(self, path: str | os.PathLike, overwrite: bool = False) -> None:
         """Write the FITS file; it appears complete or not at all."""
         self._check_extended_names()
         hdus = fitsio.to_hdus(self.table, self.extended, self.gti)
@@ -86,17 +97,17 @@ class SourceCatalog:
         return iter(self.table)
 
     def __getitem__(self, key):
-        """A row by name or number; a smaller catalog by slice, mask or list of rows."""
+        """A row by name (as `row_of`) or number; a smaller catalog by slice, mask or list."""
         if isinstance(key, str):
-            rows = np.flatnonzero(self.table["Source_Name"] == key)
-            if not len(rows):
-                raise KeyError(key)
-            return self.table[rows[0]]
+            try:
+                return self.table[self.row_of(key)]
+            except InputError:
+                raise KeyError(key) from None
         if isinstance(key, (int, np.integer)):
             return self.table[key]
         return self._with(self.table[key])
 
-    def row_of(self, name):
+    def row_of(self, name: str) -> int:
         """Number of the row with a name: its own, with or without prefix, or an association's."""
         name = name.strip()
         columns = [c for c in self.table.colnames if c == "Source_Name" or c.startswith("ASSOC")]
@@ -112,11 +123,14 @@ class SourceCatalog:
     def __repr__(self):
         return f"<SourceCatalog: {len(self)} source{'s' * (len(self) != 1)}>"
 
+    def _repr_html_(self):
+        return glance.to_html(self)
+
     def _with(self, table):
         return type(self)(table, extended=self.extended, gti=self.gti)
 
     @property
-    def positions(self):
+    def positions(self) -> SkyCoord:
         """Positions as an FK5 J2000 SkyCoord."""
         return SkyCoord(
             decimal(self.table["RAJ2000"]),
@@ -126,11 +140,11 @@ class SourceCatalog:
         )
 
     @property
-    def simulated(self):
+    def simulated(self) -> bool:
         """Whether the header says that the data are simulated."""
         return bool(self.table.meta.get("SIMULATE", False))
 
-    def ellipses(self):
+    def ellipses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Error ellipses at 1 sigma: semi-major and semi-minor axis, position angle (deg).
 
         An extended source has its size added: its centre is not where its photons are.
@@ -146,7 +160,7 @@ class SourceCatalog:
             angle,
         )
 
-    def extensions(self):
+    def extensions(self) -> np.ndarray:
         """The size of each row's source (deg), 0 for a point."""
         if self.extended is None or not len(self.extended):
             return np.zeros(len(self))
@@ -155,7 +169,7 @@ class SourceCatalog:
         )
         return np.array([sizes.get(name, 0.0) for name in self.table["Extended_Source_Name"]])
 
-    def filter(self, condition):
+    def filter(self, condition: np.ndarray | Callable) -> SourceCatalog:
         """The rows where a mask is true; a function of the table may give the mask."""
         mask = np.ma.filled(condition(self.table) if callable(condition) else condition, False)
         mask = np.asarray(mask)
@@ -163,7 +177,7 @@ class SourceCatalog:
             raise InputError(f"a filter needs one true or false for each of {len(self)} rows")
         return self._with(self.table[mask])
 
-    def sort(self, column, reverse=False):
+    def sort(self, column: str, reverse: bool = False) -> SourceCatalog:
         """Sorted by a column; rows without a value come last."""
         if column not in self.table.colnames:
             raise InputError(f"no column {column!r} to sort by")
@@ -176,7 +190,7 @@ class SourceCatalog:
         order = np.concatenate([order[~unknown[order]], order[unknown[order]]])
         return self._with(self.table[order])
 
-    def merge(self, *others, radius=0.2):
+    def merge(self, *others: SourceCatalog, radius: float | u.Quantity = 0.2) -> SourceCatalog:
         """All sources of this catalog, and those of the others that are new.
 
         New is what has no source within `radius` (deg) in what is there already, so the
@@ -256,7 +270,7 @@ class SourceCatalog:
         table["ML_Flags"][inside] |= MLFlag.DIFFUSE
         return self._with(table)
 
-    def with_systematics(self):
+    def with_systematics(self) -> SourceCatalog:
         """Error ellipses widened by 4FGL-DR4's systematic error (ERPOSFAC, ERPOSABS).
 
         Meant for real data: a catalog of simulated data, or one that has it already (the header

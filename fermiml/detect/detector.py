@@ -1,17 +1,21 @@
 """SourceDetector: from a cube to a catalog."""
 
+from __future__ import annotations
+
 import logging
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
+from gammapy.maps import Maps, WcsNDMap
 
+from fermiml import notebook
 from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
-from fermiml.detect import calibration, candidates, classify
-from fermiml.detect.finder import DEFAULT, label, load_finder
+from fermiml.detect import calibration, candidates, classify, sky_maps
+from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
 from fermiml.errors import InputError
 from fermiml.sky.cube import SkyCube
 
@@ -31,9 +35,22 @@ class SourceDetector:
         Fit fluxes, spectra and positions; without, only positions and probabilities.
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
+
+    Examples
+    --------
+    >>> from fermiml import SourceDetector
+    >>> detector = SourceDetector.from_pretrained("lat-best", threshold=0.5)  # doctest: +SKIP
+    >>> catalog = detector.run("ccube.fits")  # doctest: +SKIP
     """
 
-    def __init__(self, finder, *, threshold=None, photometry=True, origin=None):
+    def __init__(
+        self,
+        finder: Finder,
+        *,
+        threshold: float | None = None,
+        photometry: bool = True,
+        origin: SkyCoord | None = None,
+    ):
         if threshold is not None and not 0 <= threshold < 1:
             raise InputError(f"threshold {threshold}: give a probability between 0 and 1")
         self.finder = finder
@@ -45,7 +62,9 @@ class SourceDetector:
         self.origin = origin
 
     @classmethod
-    def from_pretrained(cls, name=DEFAULT, *, localizer=None, **settings):
+    def from_pretrained(
+        cls, name: str = DEFAULT, *, localizer: str | None = None, **settings
+    ) -> SourceDetector:
         """A detector with a network by name.
 
         Parameters
@@ -64,10 +83,26 @@ class SourceDetector:
     def __repr__(self):
         return f"<SourceDetector: {label(self.finder)}, ML_Prob >= {self.threshold:.3g}>"
 
-    def run(self, data):
-        """Detect sources in a SkyCube, or in anything that `SkyCube.read` takes.
+    def _repr_html_(self):
+        facts = [("network", self.finder.name), ("localizer", self.finder.localizer or "none"),
+                 ("least ML_Prob", f"{self.threshold:.3g}"),
+                 ("photometry", "yes" if self.photometry else "no")]  # fmt: skip
+        if self._point is not None and "completeness" in self._point:
+            told = f"{self._point['completeness']:.2f} at ML_Prob > {self._point['threshold']:.3f}"
+            facts.append(("completeness for TS > 25 at 95 % purity", told))
+        return notebook.facts("SourceDetector", facts)
 
-        Returns a SourceCatalog, sorted by ML_Prob; an empty one when nothing is found.
+    def run(self, data: SkyCube | object) -> SourceCatalog:
+        """Detect sources.
+
+        Parameters
+        ----------
+        data : SkyCube, or anything that `SkyCube.read` takes
+
+        Returns
+        -------
+        SourceCatalog
+            Sorted by ML_Prob; an empty one when nothing is found.
         """
         cube = data if isinstance(data, SkyCube) else SkyCube.read(data)
         table = self.propose(cube)
@@ -75,7 +110,23 @@ class SourceDetector:
         table.sort("ML_Prob", reverse=True)
         return SourceCatalog.from_table(table, meta=_header(cube))
 
-    def propose(self, cube):
+    def heatmap(self, cube: SkyCube) -> WcsNDMap:
+        """The network's score, from 0 to 1, in every pixel of a cube; NaN off the data.
+
+        The map has the cube's own grid, or one that shows all of a HEALPix cube.
+        """
+        return sky_maps.heatmap(cube, self.finder, self.origin)
+
+    def features(self, cube: SkyCube) -> Maps:
+        """What the network is shown of a cube, on the grid of `heatmap`.
+
+        The gammapy `Maps` have names (``"filter 2-7 GeV"``): for each band the stabilised counts
+        and background, the significance of a matched filter (sigma) and the observed fraction; the
+        root of the TS of a point source in all bands; whether a background was given.
+        """
+        return sky_maps.features(cube, self.origin)
+
+    def propose(self, cube: SkyCube) -> Table:
         """The table of all candidates in a SkyCube, also the improbable ones."""
         found = candidates.find(cube, self.finder, self.origin)
         log.debug("%d candidates", len(found))

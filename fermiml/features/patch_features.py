@@ -10,13 +10,18 @@ import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
 
 from fermiml.features.local_background import SmoothBackground
-from fermiml.sky.bands import BANDS
+from fermiml.sky.bands import BANDS, NAMES
 from fermiml.sky.patches import PIXEL
 
 CHANNELS = ("counts", "background", "filter", "covered")  # of every band
 SPECTRA = (1.8, 2.5)  # photon indices of the joint TS
 N_FEATURES = len(CHANNELS) * len(BANDS) + len(SPECTRA) + 1
 CLIP = 30.0  # sigma, at which significances are cut
+LABELS = [
+    *(f"{kind} {band}" for kind in CHANNELS for band in NAMES),
+    *(f"joint TS, index {index}" for index in SPECTRA),
+    "background given",
+]
 _REACH = 32  # pixels, to which the PSF kernels go
 _STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
 _TOP = 1e5  # MeV, where the open last band is taken to end

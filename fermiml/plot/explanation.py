@@ -6,8 +6,8 @@ from scipy.ndimage import gaussian_filter
 from fermiml.catalog.flags import FLAG_MEANING, MLFlag
 from fermiml.plot import style
 from fermiml.plot.spectrum import plot_spectrum
+from fermiml.sky.bands import NAMES
 
-_NAMES = ("0.5-1 GeV", "1-2 GeV", "2-7 GeV", "7-20 GeV", ">20 GeV")
 _SIGMA = {"vmin": -8, "vmax": 8, "cmap": "RdBu_r"}
 
 
@@ -32,7 +32,7 @@ def plot_explanation(explanation, catalog, number, figure=None):
     grid = figure.add_gridspec(3, 5)
     position = catalog.positions
     others = explanation.offset(position)
-    for band, name in enumerate(_NAMES):
+    for band, name in enumerate(NAMES):
         ax = plot_map(_smooth(explanation.counts[band]), explanation.extent,
                       figure.add_subplot(grid[0, band]), cmap="gray_r")  # fmt: skip
         ax.set_title(f"{name}: counts", fontsize=9)

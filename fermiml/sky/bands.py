@@ -10,6 +10,7 @@ from fermiml.response import exposure as exposures
 # MeV; the last band is open above (after Panes et al. 2021)
 EDGES = np.array([500.0, 1000.0, 2000.0, 7000.0, 20000.0])
 BANDS = tuple(zip(EDGES, [*EDGES[1:], np.inf], strict=True))
+NAMES = ("0.5-1 GeV", "1-2 GeV", "2-7 GeV", "7-20 GeV", ">20 GeV")
 INDEX = 2.2  # photon index of the spectrum that weighs energies within a band
 
 

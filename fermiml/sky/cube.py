@@ -1,5 +1,7 @@
 """The SkyCube: counts, the cuts that made them, and the response, ready for a detector."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -7,12 +9,18 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from fermiml import notebook
 from fermiml.errors import InputError
 from fermiml.fitsmaps import image_geom
 from fermiml.response.irfs import ALL_EVENTS, type_names
 from fermiml.sky.selection import Selection
 
 EDGE_MARGIN = 0.5  # deg from the edge of the data, within which sources are not judged
+# Of `fermiml.sky.describe`, in a notebook.
+_SHOWN = (
+    "sky", "centre", "observed", "energy", "counts", "event class", "event type", "time", "psf",
+    "exposure", "background",
+)  # fmt: skip
 _STEPS = 24  # directions in which the edge of the data is looked for
 
 
@@ -147,14 +155,30 @@ class Component:
 
 @dataclass
 class SkyCube:
-    """Everything that fermiml knows about a data set. Make one with `SkyCube.read`."""
+    """Counts of the LAT, with the cuts that made them and the response; see `SkyCube.read`.
 
-    components: list
+    Attributes
+    ----------
+    components : list of `fermiml.sky.cube.Component`
+        Counts maps that are analysed together, e.g. one for each PSF event type.
+    kind : str
+        What was read, in words.
+    source : str
+        The name of the file or folder.
+
+    Examples
+    --------
+    >>> from fermiml import SkyCube
+    >>> cube = SkyCube.read("ccube.fits", exposure="bexpmap.fits")  # doctest: +SKIP
+    >>> cube.total_counts, cube.center.galactic  # doctest: +SKIP
+    """
+
+    components: list[Component]
     kind: str
     source: str = ""
 
     @classmethod
-    def read(cls, source, **options):
+    def read(cls, source: object, **options) -> SkyCube:
         """Read any LAT data.
 
         Parameters
@@ -168,27 +192,31 @@ class SkyCube:
             Response to take, whatever the header names. ``evtype`` also selects events of FT1.
         center, width, binsz, emin, emax, zmax, tmin, tmax
             For FT1 only: SkyCoord, deg, deg, MeV, MeV, deg, and mission elapsed time in s.
+
+        Returns
+        -------
+        SkyCube
         """
         from fermiml.sky.read.dispatch import read_cube
 
         return read_cube(source, **options)
 
     @property
-    def total_counts(self):
+    def total_counts(self) -> float:
         """All counts of all components, also those in masked pixels."""
         return sum(float(c.counts.data.sum(dtype=float)) for c in self.components)
 
     @property
-    def center(self):
+    def center(self) -> SkyCoord:
         """Middle of the first component."""
         return self.components[0].center
 
-    def observed(self, position):
+    def observed(self, position: SkyCoord) -> np.ndarray:
         """Which positions (an array SkyCoord) any component has observed."""
         return np.any([component.observed(position) for component in self.components], axis=0)
 
-    def bands(self):
-        """The components grouped onto the five network bands."""
+    def bands(self) -> list:
+        """The components grouped as `fermiml.sky.bands.BandedCounts` on the five network bands."""
         from fermiml.sky.bands import group_bands
 
         return [group_bands(component) for component in self.components]
@@ -198,6 +226,15 @@ class SkyCube:
         from fermiml.sky.patches import Patches
 
         return Patches(self.bands(), **options)
+
+    def _repr_html_(self):
+        from fermiml.sky.describe import describe
+
+        parts = describe(self)["components"]
+        rows = [[fact, *(part[fact]["text"] for part in parts)] for fact in _SHOWN]
+        return notebook.table(
+            ["", *(part["name"] for part in parts)], rows, f"SkyCube: {self.kind}"
+        )
 
     def __repr__(self):
         edges = self.components[0].energy_edges

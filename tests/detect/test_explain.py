@@ -9,9 +9,11 @@ from click.testing import CliRunner
 from makers import smallskies as small
 from makers.matchedfilter import finder
 
+from fermiml import SourceDetector
 from fermiml.cli.main import main
 from fermiml.detect.explain import explain
 from fermiml.errors import InputError
+from fermiml.features.patch_features import LABELS
 from fermiml.features.views import Views
 from fermiml.networks import pretrained
 from fermiml.plot import overview
@@ -70,11 +72,19 @@ def test_the_figure_of_a_source_names_it(explanation, catalog):
 
 
 def test_the_heatmap_is_brightest_where_the_sources_are(cube, catalog):
-    image = overview.heatmap(cube, finder())
+    image = SourceDetector(finder(), threshold=0.5).heatmap(cube)
     values = image.get_by_coord(catalog.positions.galactic)
     assert np.all(values > 0.5)
     assert np.nanmedian(image.data) < 0.05
     assert np.isfinite(image.data).all()
+
+
+def test_features_are_maps_of_what_the_network_is_shown(cube, catalog):
+    """The matched filter is most significant where the sources are; the planes have names."""
+    maps = SourceDetector(finder(), threshold=0.5).features(cube)
+    assert list(maps) == LABELS
+    significance = maps["filter 2-7 GeV"].get_by_coord(catalog.positions.galactic)
+    assert np.all(significance > 3)
 
 
 def test_a_finder_without_a_heatmap_has_no_panel_and_no_explanation(cube, catalog):

@@ -176,6 +176,7 @@ def test_everything_is_written(result, folder):
         assert hdus[1].header["CTYPE1"].startswith("GLON")
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["found"] == int(result.sources.table["Found"].sum())
+    assert "expected TS" in result._repr_html_() and "(power law 2.2) found" in repr(result)
     said = injection_outputs.describe(result)
     assert "expected TS" in said and " to " in said
     assert f"{len(result.sources)} sources are few for these numbers: take --rounds" in said

@@ -1,0 +1,52 @@
+"""A catalog at a glance: ten columns of its hundred, for notebooks."""
+
+import numpy as np
+
+from fermiml import notebook
+from fermiml.catalog.flags import FLAG_MEANING
+
+HEAD = ("name", "RA", "Dec", "r95 (deg)", "ML_Prob", "ML_Class", "TS", "S1 (1e-10 cm-2 s-1)",
+        "flags", "association")  # fmt: skip
+_MOST_ROWS = 30
+_ASSOCIATIONS = ("ASSOC_4FGL", "ASSOC_FGL", "ASSOC_FHL", "ASSOC_GAM1", "ASSOC1")
+
+
+def to_html(catalog):
+    """The table of the first rows."""
+    table = catalog.table[:_MOST_ROWS]
+    number = len(catalog)
+    caption = f"SourceCatalog: {number} source{'s' * (number != 1)}"
+    if number > _MOST_ROWS:
+        caption += f", of which the first {_MOST_ROWS}"
+    return notebook.table(HEAD, list(rows(table)), caption)
+
+
+def rows(table):
+    """The cells of each row, under `HEAD`."""
+    columns = table.colnames
+    ts = np.asarray(table["TS"], float)
+    ts = np.where(np.isfinite(ts), ts, np.asarray(table["ML_TS"], float))
+    known = [name for name in _ASSOCIATIONS if name in columns]
+    for row, value in zip(table, ts, strict=True):
+        flux, error = (1e10 * float(row[name]) for name in ("Flux1000", "Unc_Flux1000"))
+        yield (
+            row["Source_Name"],
+            _number(row["RAJ2000"], ".3f"),
+            _number(row["DEJ2000"], "+.3f"),
+            _number(row["Conf_95_SemiMajor"], ".3f"),
+            _number(row["ML_Prob"], ".3f"),
+            row["ML_Class"],
+            _number(value, ".1f"),
+            f"{_number(flux, '.2f')} ± {_number(error, '.2f')}" if np.isfinite(flux) else "",
+            _flags(int(row["ML_Flags"])),
+            next((name for name in (str(row[c]).strip() for c in known) if name), ""),
+        )
+
+
+def _number(value, form):
+    value = float(value)
+    return format(value, form) if np.isfinite(value) else ""
+
+
+def _flags(bits):
+    return "; ".join(text for bit, text in FLAG_MEANING.items() if bits & bit)

@@ -1,0 +1,58 @@
+"""What a network is shown and what it answers, as maps of the sky."""
+
+import numpy as np
+from gammapy.maps import Maps, WcsNDMap
+from tqdm import tqdm
+
+from fermiml.detect.finder import heatmap_of
+from fermiml.features.patch_features import LABELS
+from fermiml.features.views import Views
+from fermiml.sky.display_geom import canvas
+from fermiml.sky.sphere import vectors_of
+
+_HALF = 9.5  # deg from its centre, within which a patch has its own sky
+
+
+def heatmap(cube, finder, origin=None):
+    """A network's score in every pixel of a cube, as a gammapy map on the grid of `plot_counts`."""
+    (image,) = _maps(cube, origin, 1, lambda batch: heatmap_of(finder, batch)[:, None])
+    return image
+
+
+def features(cube, origin=None):
+    """The features of a cube by name, as gammapy `Maps` on the grid of `plot_counts`."""
+    images = _maps(cube, origin, len(LABELS), lambda batch: np.moveaxis(batch, -1, 1))
+    return Maps(**dict(zip(LABELS, images, strict=True)))
+
+
+def _maps(cube, origin, number, planes_of):
+    """The maps of so many planes, (patch, plane, y, x), which are made of batches of features."""
+    views, geom = Views(cube, origin), canvas(cube)
+    position = geom.get_coord().skycoord
+    on_sky = np.isfinite(position.spherical.lon.value)
+    position = position[on_sky].transform_to(views.geoms[0].frame)
+    vectors, values = vectors_of(position), np.full((number, on_sky.sum()), np.nan)
+    with tqdm(total=len(views), desc="patches", unit="patch", disable=None, delay=2) as bar:
+        for numbers, seen, batch in views.batches():
+            for view, planes in zip(seen, planes_of(batch), strict=False):
+                _put(view.patch, planes, position, vectors, values)
+            bar.update(len(numbers))
+    images = np.full((number, *geom.data_shape), np.nan)
+    images[:, on_sky] = values
+    return [WcsNDMap(geom, image) for image in images]
+
+
+def _put(patch, planes, position, vectors, values):
+    """The values of a patch at those positions that are its own."""
+    near = np.flatnonzero(
+        vectors @ vectors_of(patch.geom.center_skydir) > np.cos(np.radians(_HALF))
+    )
+    x, y = patch.geom.coord_to_pix(position[near])
+    column, row = np.round(x).astype(int), np.round(y).astype(int)
+    size = planes.shape[-1]
+    inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+    near, row, column = near[inside], row[inside], column[inside]
+    seen = patch.coverage[:, row, column].max(axis=0) > 0
+    # What lies on the line between two patches may be owned by neither, after rounding.
+    mine = seen & (patch.owned[row, column] | np.isnan(values[0, near]))
+    values[:, near[mine]] = planes[:, row[mine], column[mine]]
