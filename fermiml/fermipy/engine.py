@@ -50,6 +50,13 @@ def restore(gta, state):
         gta._sync_params(name)
 
 
+def refresh(gta, names):
+    """Fluxes and the like of sources as their parameters are now."""
+    for name in names:
+        gta.update_source(name)
+    gta._update_roi()
+
+
 def restore_freedom(gta, state):
     """Free what was free, fix what was not, and fix what came since."""
     free = [key in state and state[key].par.isFree() for key in _keys(gta)]
@@ -88,16 +95,17 @@ def delete(gta, name):
     gta.delete_source(name, loglevel=QUIET)
 
 
-def fit_norms(gta, names, radius, update=False):
+def fit_norms(gta, names, radius, update=False, around=()):
     """One fit of the norms of sources, their neighbours and the diffuse emission.
 
-    Newton's method is fifty times faster than MINUIT on norms, which comes in when it fails.
+    The neighbours of positions `around` are fitted along, too. Newton's method is fifty times
+    faster than MINUIT on norms, which comes in when it fails.
     """
-    free_only(gta, names, radius)
-    state, before = parameters(gta), -float(gta.like())
+    free_only(gta, names, radius, around=around)
+    state, before = parameters(gta), loglike(gta)
     try:
         run_fit(gta, update=update, optimizer="NEWTON")
-        worse = -float(gta.like()) < before - 0.1  # so it ends with HEALPix pixels
+        worse = loglike(gta) < before - 0.1  # so it ends with HEALPix pixels
     except FitFailed:
         worse = True
     finally:
@@ -107,25 +115,32 @@ def fit_norms(gta, names, radius, update=False):
         run_fit(gta, update=update)
 
 
-def free_only(gta, names, radius, pars="norm"):
-    """Free sources (`pars`), the norms of what is within `radius` of them, and diffuse norms."""
+def free_only(gta, names, radius, pars="norm", around=()):
+    """Free sources (`pars`), the norms of what is near them or `around`, and diffuse norms."""
     gta.free_sources(free=False, loglevel=QUIET)
-    for other in {*neighbours(gta, names, radius), *(s.name for s in gta.roi.diffuse_sources)}:
+    places = [*(gta.roi[name].skydir for name in names), *around]
+    near = neighbours(gta, places, radius)
+    for other in {*near, *(s.name for s in gta.roi.diffuse_sources)} - set(names):
         gta.free_source(other, pars="norm", loglevel=QUIET)
     for name in names:
         gta.free_source(name, pars=pars, loglevel=QUIET)
 
 
-def neighbours(gta, names, radius):
-    """Point and extended sources within `radius` (deg) of named ones."""
-    if not names or not radius > 0:
-        return []
-    found = set()
-    for name in names:
-        where = gta.roi[name].skydir
-        found |= {s.name for s in gta.roi.point_sources
-                  if s.skydir.separation(where).deg <= radius}  # fmt: skip
-    return sorted(found - set(names))
+def neighbours(gta, places, radius):
+    """Names of point and extended sources within `radius` (deg) of any of these positions."""
+    if not radius > 0:
+        return set()
+    return {
+        source.name
+        for place in places
+        for source in gta.roi.point_sources
+        if source.skydir.separation(place).deg <= radius
+    }
+
+
+def loglike(gta):
+    """The log-likelihood of the model as it stands."""
+    return -float(gta.like())
 
 
 def run_fit(gta, **options):
@@ -175,9 +190,12 @@ def localize(gta, name, **options):
         raise FitFailed("localisation found no maximum near the seed")
 
 
-def refit(gta, names, radius, pars=None):
-    """The final fit: spectra of sources, norms of their neighbours and of the diffuse emission."""
-    free_only(gta, names, radius, pars)
+def refit(gta, names, radius, pars=None, around=()):
+    """The final fit: spectra of sources, norms of their neighbours and of the diffuse emission.
+
+    The neighbours of positions `around` are fitted along, too.
+    """
+    free_only(gta, names, radius, pars, around)
     return run_fit(gta, update=True)
 
 

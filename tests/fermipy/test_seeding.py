@@ -83,6 +83,40 @@ def test_the_final_fit_frees_everything_new_and_the_neighbours(analysis):
     assert gta.fits[-1] == {"S0", "S1", "S3", "S4", "4FGL J0100.0+0000", "galdiff"}
 
 
+NEIGHBOUR = "4FGL J0048.0+0018"  # 0.3 deg from S2, which is rejected
+
+
+def beside_the_rejected(analysis, **options_):
+    gta = analysis(**options_)
+    gta.roi.sources.append(fakefermipy.Source(NEIGHBOUR, SkyCoord(12.0, 0.3, unit="deg")))
+    for component in gta.components:
+        component.like.names.append(NEIGHBOUR)
+    return gta
+
+
+def test_neighbours_of_rejected_seeds_are_fitted_again(analysis):
+    gta = beside_the_rejected(analysis)
+    seeds, _, _ = run(gta, free_radius=0.5)
+    assert seeds.status[2] == "rejected" and NEIGHBOUR in gta.fits[-1]
+
+
+def test_where_no_seed_stays_the_model_is_that_of_the_start(analysis):
+    gta = beside_the_rejected(analysis)
+    seeds, _, _ = run(gta, sqrt_ts_threshold=100.0)
+    assert set(seeds.status) == {"rejected", "known"}
+    assert {s.norm.value for s in gta.roi.sources} == {1.0} and gta.consistent()
+    assert NEIGHBOUR in gta.refreshed
+
+
+def test_a_log_likelihood_below_that_of_the_start_is_not_kept(analysis):
+    gta = analysis()
+    gta.change = 0.05
+    seeds, _, said = run(gta)
+    assert set(seeds.status) == {"failed", "rejected", "known"}
+    assert {s.norm.value for s in gta.roi.sources} == {1.0} and gta.consistent()
+    assert any("below the log-likelihood of the start, -1000.00" in text for text in said)
+
+
 def test_a_source_that_falls_below_the_threshold_in_the_end_goes(analysis):
     # The TS with everything else fitted again is 0.8 of the one without.
     gta = analysis(ts=dict(zip(NAMES, [400, 28, 100, 60, 50, 28], strict=True)))

@@ -132,6 +132,8 @@ class Analysis:
         self.components = [types.SimpleNamespace(like=Like(self, names)) for _ in range(2)]
         self.fits, self.optimizers = [], []
         self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
+        self.change = -1.0  # of that, by a fit
+        self.refreshed = []
         self._fitcache = None
         self.energies = np.geomspace(1e3, 1e6, 13)  # MeV
 
@@ -169,7 +171,10 @@ class Analysis:
         free = {s.name for s in self.roi.sources if s.norm.free}
         self.fits.append(free)
         self.optimizers.append(options.get("optimizer"))
-        self.loss += 50 if self.newton_fails and self.optimizers[-1] == "NEWTON" else -1
+        fails = self.newton_fails and self.optimizers[-1] == "NEWTON"
+        self.loss += 50 if fails else self.change
+        for source in self.roi.sources:
+            source.norm.value *= 0.5 if source.norm.free else 1.0
         good = not any(self.roi.has_source(name) for name in self.bad)
         return {"fit_success": good, "fit_status": 0 if good else 102, "fit_quality": 3}
 
@@ -179,6 +184,9 @@ class Analysis:
             self.components[1].like.names.append("tsmap_testsource")
             raise IndexError("index 100 is out of bounds")
         return {"fit_success": True, "fit_inbounds": True}
+
+    def update_source(self, name):
+        self.refreshed.append(name)
 
     def _sync_params(self, name):
         pass
