@@ -2,6 +2,7 @@
 
 from fermiml.detect.finder import check_known
 from fermiml.errors import InputError
+from fermiml.fermipy import spectra
 from fermiml.localize import LOCALIZERS
 from fermiml.yamlfile import refuse_unknown
 
@@ -46,6 +47,12 @@ def check_section(section):
     if not isinstance(section, dict):
         raise InputError(f"ml_seed: expected options, not {section!r}; {{}} takes the defaults")
     _refuse(section, ML_SEED, "ml_seed.")
+    check_spectrum(section)
+
+
+def check_spectrum(config):
+    """Refuse a `model` and `free_params` that do not go together."""
+    spectra.check(config.get("model"), config.get("free_params"))
 
 
 def check_arguments(given):
