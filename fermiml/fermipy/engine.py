@@ -90,6 +90,19 @@ def purge(gta, *names):
     gta._update_roi()
 
 
+def roll_back(gta, state):
+    """Make the model that of a saved state again, whatever was interrupted since.
+
+    Sources that came since go. None may have gone: `ml_seed` deletes only what it has added.
+    """
+    names = {name for name, _ in state}
+    present = {s.name for s in gta.roi.sources}
+    present |= {n for component in gta.components for n in component.like.sourceNames()}
+    purge(gta, *(present - names))
+    gta._fitcache = None  # it knows sources that are gone
+    restore(gta, state)
+
+
 def delete(gta, name):
     """Delete a complete source."""
     gta.delete_source(name, loglevel=QUIET)

@@ -6,7 +6,21 @@ from fermiml.fermipy import decisions, engine, outputs, seeding
 
 
 def run(gta, prefix, config, say):
-    """Detect, add, localize, refit, write; returns what `ml_seed` returns."""
+    """Detect, add, localize, refit, write; returns what `ml_seed` returns.
+
+    An error or an interrupt (Ctrl-C) leaves the model as it was.
+    """
+    start = engine.parameters(gta)
+    try:
+        result = _run(gta, config, say)
+    except BaseException:
+        engine.roll_back(gta, start)
+        raise
+    outputs.write(gta, result, prefix, config)
+    return result
+
+
+def _run(gta, config, say):
     watch = Stopwatch()
     catalog = detect(gta, config)
     watch.lap("detect")
@@ -29,7 +43,6 @@ def run(gta, prefix, config, say):
     say(f"Finished: {_counted(seeds)}")
     result = outputs.collect(gta, seeds, localized)
     result["time"] = watch.times
-    outputs.write(gta, result, prefix, config)
     return result
 
 
