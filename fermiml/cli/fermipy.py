@@ -18,8 +18,9 @@ def fermipy(config, steps):
     """Run the fermipy analysis of CONFIG, a YAML with a section ml_seed.
 
     Needs the Fermitools. The results are fermipy's, in the folder that `fileio: outdir` names:
-    ml_seed.fits (the sources in 4FGL's columns), ml_seed.npy and, after `write`, fermiml.fits,
-    fermiml.npy and XML files. config/fermipy_ml_seed.yaml shows every option of ml_seed.
+    ml_seed.fits (new and known sources in 4FGL's columns), ml_seed_new.fits (the new ones),
+    ml_seed.npy and, after `write`, fermiml.fits, fermiml.npy and XML files.
+    config/fermipy_ml_seed.yaml shows every option of ml_seed.
     """
     from fermiml.fermipy import steps as analysis
 

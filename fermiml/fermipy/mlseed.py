@@ -32,8 +32,8 @@ class MLSeed:
         dict
             `sources`: the new sources (objects of `gta.roi`); `peaks`: one dictionary for each
             seed, with its `status` and `reason`; `catalog`: a SourceCatalog of the new and the
-            known; `time`: seconds by step; `file`: where the catalog was written. With
-            `compare`, `compare`: a table of both searches.
+            known; `time`: seconds by step; `file` and `file_new`: where the catalog and
+            the new sources alone were written. With `compare`, `compare`: a table of both searches.
         """
         if self.like is None:
             raise InputError("ml_seed: call gta.setup() first")
