@@ -7,6 +7,7 @@ source is in it wholly or not at all, and after a failure all parameters are wha
 import logging
 
 from fermiml.errors import InputError
+from fermiml.fermipy import localisation
 
 QUIET = logging.DEBUG  # of steps that fermipy would report one by one
 MISSING = (
@@ -185,22 +186,33 @@ def reoptimized_ts(gta, name, radius):
         restore(gta, state)
 
 
-def localize(gta, name, **options):
-    """Move a source to its best position; raises FitFailed, and then it is where it was."""
+def localize(gta, name, step):
+    """Move a source to its best position; raises FitFailed, and then it is where it was.
+
+    `step` (deg) is about 1.5 sigma of the position, as far as that is known.
+    """
     state, before = parameters(gta), gta.roi.copy_source(name)
     names = set(gta.like.sourceNames())
     try:
-        result = gta.localize(name, update=True, **options)
+        found = localisation.scan(gta, name, step)
+        if found is not None:
+            place, covariance = found
+            localisation.move(gta, name, place)
+            localisation.write_errors(gta.roi[name], covariance)
+            return
     except Exception as error:
-        # Wherever that broke off: the source may be gone from some parts, and test sources
-        # of a TS map may have stayed in others.
-        present = {n for component in gta.components for n in component.like.sourceNames()}
-        purge(gta, name, *(present - names))
-        gta.add_source(name, before, free=True, save_source_maps=False, loglevel=QUIET)
-        restore(gta, state)
+        _put_back(gta, name, before, state, names)
         raise FitFailed(f"localisation failed: {_reason(error)}") from error
-    if not (result["fit_success"] and result["fit_inbounds"]):
-        raise FitFailed("localisation found no maximum near the seed")
+    _put_back(gta, name, before, state, names)
+    raise FitFailed("localisation found no maximum near the seed")
+
+
+def _put_back(gta, name, before, state, names):
+    """Undo a localisation, wherever it broke off: the source may be gone from some parts."""
+    present = {n for component in gta.components for n in component.like.sourceNames()}
+    purge(gta, name, *(present - names))
+    gta.add_source(name, before, free=True, save_source_maps=False, loglevel=QUIET)
+    restore(gta, state)
 
 
 def refit(gta, names, radius, pars=None, around=()):

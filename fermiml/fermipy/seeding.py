@@ -155,13 +155,15 @@ def _density(row, energy):
     return float(row["PL_Flux_Density"]) * (energy / pivot) ** -index
 
 
-def localize_all(gta, seeds, say, **options):
+def localize_all(gta, seeds, say):
     """Localize the sources that stay; one that cannot be keeps the network's position."""
+    major, minor, _ = seeds.catalog.ellipses()
+    sigma = np.sqrt(major * minor)
     done = []
     for row in decisions.by_probability(seeds.ts, seeds.status == decisions.NEW):
         (name,) = seeds.names([row])
         try:
-            engine.localize(gta, name, **options)
+            engine.localize(gta, name, 1.5 * sigma[row] if sigma[row] > 0 else 0.05)
             done.append(row)
         except engine.FitFailed as error:
             seeds.reason[row] = str(error)

@@ -32,7 +32,7 @@ def _run(gta, config, say):
     watch.lap("fit")
     localized = []
     if config["localize"]:
-        localized = seeding.localize_all(gta, seeds, say, write_fits=False, write_npy=False)
+        localized = seeding.localize_all(gta, seeds, say)
         watch.lap("localize")
     seeding.finish(gta, seeds, config, say)
     watch.lap("refit")
