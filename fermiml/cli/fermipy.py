@@ -26,7 +26,5 @@ def fermipy(config, steps):
 
     gta, results = analysis.run(config, analysis.parse(steps))
     if "ml_seed" in results:
-        new = [peak for peak in results["ml_seed"]["peaks"] if peak["status"] == "new"]
-        for peak in new:
-            click.echo(f"{peak['name']}  TS {peak['ts']:.1f}  ML_Prob {peak['ml_prob']:.2f}")
-        click.echo(f"{gta.workdir}: {len(new)} new source{'s' * (len(new) != 1)}")
+        for line in analysis.report(results["ml_seed"], gta.outdir):
+            click.echo(line)

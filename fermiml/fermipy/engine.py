@@ -5,6 +5,8 @@ source is in it wholly or not at all, and after a failure all parameters are wha
 """
 
 import logging
+import os
+from importlib import import_module
 
 from fermiml.errors import InputError
 from fermiml.fermipy import localisation
@@ -15,6 +17,10 @@ MISSING = (
     "conda create -n fermi -c conda-forge -c fermi fermitools, then "
     "pip install 'fermiml[fermipy]' in there; `fermiml compare` works without them"
 )
+INCOMPLETE = (
+    "the Fermitools here are not complete ({module}: {why}). Activate their environment "
+    "(conda activate fermi), or install them again"
+)
 
 
 class FitFailed(Exception):
@@ -22,12 +28,18 @@ class FitFailed(Exception):
 
 
 def require():
-    """One clear error where the Fermitools are missing."""
-    for module in ("pyLikelihood", "fermipy"):
+    """One clear error where the Fermitools are missing or not complete."""
+    for module in ("pyLikelihood", "fermipy", "BinnedAnalysis", "fermipy.gtanalysis"):
         try:
-            __import__(module)
-        except ImportError:
-            raise InputError(MISSING.format(module=module)) from None
+            import_module(module)
+        except Exception as error:  # of a library that is not there, or a variable
+            if getattr(error, "name", None) == module and module in ("pyLikelihood", "fermipy"):
+                raise InputError(MISSING.format(module=module)) from None
+            raise InputError(INCOMPLETE.format(module=module, why=_reason(error))) from error
+    unset = [name for name in ("FERMI_DIR", "CALDB") if not os.environ.get(name)]
+    if unset:
+        why = f"{' and '.join(unset)} not set"
+        raise InputError(INCOMPLETE.format(module="environment", why=why))
 
 
 def parameters(gta):

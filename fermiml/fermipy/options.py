@@ -2,7 +2,7 @@
 
 from fermiml.detect.finder import check_known
 from fermiml.errors import InputError
-from fermiml.fermipy import spectra
+from fermiml.fermipy import seed_spectra
 from fermiml.localize import LOCALIZERS
 from fermiml.yamlfile import refuse_unknown
 
@@ -13,6 +13,8 @@ ML_SEED = {
                   "centroid, peaks, or another package's. By default the network's own.", str),
     "threshold": (None, "Least probability (ML_Prob) of a seed. By default the network's "
                   "95 % purity point.", float),
+    "looks": (2, "How often the network looks at the counts. From the second time on, the model "
+              "with what was found before is its background.", int),
     "model": (None, "Dictionary defining the spectrum of the seeds. By default a PowerLaw with "
               "Index 2; its flux starts at the one of the photometry.", dict),
     "match_level": (0.99, "A seed is a source of the ROI if it lies within this contour of both "
@@ -39,7 +41,7 @@ ML_SEED = {
 _ARGUMENTS = ("prefix", "loglevel", "search_skydir", "search_minmax_radius")
 _PROBABILITIES = ("threshold", "match_level")
 _NOT_NEGATIVE = ("match_radius", "min_separation", "sqrt_ts_threshold", "free_radius")
-_COUNTS = ("sources_per_iter", "max_iter")
+_COUNTS = ("looks", "sources_per_iter", "max_iter")
 
 
 def check_section(section):
@@ -52,7 +54,7 @@ def check_section(section):
 
 def check_spectrum(config):
     """Refuse a `model` and `free_params` that do not go together."""
-    spectra.check(config.get("model"), config.get("free_params"))
+    seed_spectra.check(config.get("model"), config.get("free_params"))
 
 
 def check_arguments(given):

@@ -88,9 +88,14 @@ def write(gta, result, prefix, config):
     if config["write_npy"]:
         np.save(path.with_suffix(".npy"), _plain(result), allow_pickle=True)
     if config["make_plots"]:
-        from fermiml.fermipy import plots
+        draw(gta, result, prefix)
 
-        plots.seeds_on_counts(gta, result, path)
+
+def draw(gta, result, prefix):
+    """The figure of counts and seeds."""
+    from fermiml.fermipy import plots
+
+    plots.seeds_on_counts(gta, result, file_name(gta, prefix, "ml_seed"))
 
 
 def file_name(gta, prefix, name):

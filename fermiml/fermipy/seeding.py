@@ -1,10 +1,11 @@
 """Seeds into a fermipy analysis: added, fitted, kept or dropped, localized, fitted again."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.fermipy import decisions, engine, rows
 
@@ -36,6 +37,29 @@ class Seeds:
     def names(self, chosen):
         """Names of rows."""
         return [str(name) for name in self.catalog.table["Source_Name"][chosen]]
+
+    def has(self, catalog, radius=0.1):
+        """Whether there is a seed within `radius` (deg) of each row of a catalog."""
+        near = crossmatch.pairs_within(catalog.positions, self.catalog.positions, radius)
+        return np.isin(np.arange(len(catalog)), near.first)
+
+    def take(self, chosen):
+        """The seeds of some rows, before anything was tried."""
+        return replace(
+            self, catalog=self.catalog[chosen], sources=[self.sources[row] for row in chosen],
+            status=self.status[chosen], reason=[self.reason[row] for row in chosen],
+            ts=self.ts[chosen],
+        )  # fmt: skip
+
+    def append(self, other):
+        """Add the seeds of a later look."""
+        first = len(self.catalog)
+        self.catalog = self.catalog.merge(other.catalog, radius=0)
+        self.sources += other.sources
+        self.reason += other.reason
+        self.status = np.concatenate([self.status, other.status])
+        self.ts = np.concatenate([self.ts, other.ts])
+        self.tried += [first + row for row in other.tried]
 
     def mark(self, row, status, reason=""):
         """What became of a seed, and why."""

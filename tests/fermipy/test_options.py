@@ -3,7 +3,7 @@
 import pytest
 
 from fermiml import InputError
-from fermiml.fermipy import options, spectra
+from fermiml.fermipy import options, seed_spectra
 
 
 def test_a_misspelt_option_is_named_with_the_allowed_ones():
@@ -56,7 +56,7 @@ def test_spectra_that_exist():
 
 def test_parameters_are_those_of_the_fermitools():
     model_utils = pytest.importorskip("fermipy.model_utils")
-    for kind, names in spectra.PARAMETERS.items():
+    for kind, names in seed_spectra.PARAMETERS.items():
         assert sorted(model_utils.get_function_par_names(kind)) == sorted(names)
 
 

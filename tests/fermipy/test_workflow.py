@@ -12,13 +12,23 @@ DEFAULTS = {key: value[0] for key, value in options.ML_SEED.items()} | {
 }  # fmt: skip
 
 
+def detect(gta, config, model=False):
+    """Six seeds; and where the model is the background, what it does not have besides."""
+    if not model:
+        return catalog()
+    table = catalog(3).table
+    table["Source_Name"] = ["R0", "R1", "R2"]
+    table["RAJ2000"] = [10.5, 12.01, 15.01]  # a new one, rejected before, the known source
+    return SourceCatalog.from_table(table)
+
+
 @pytest.fixture
 def analysis(monkeypatch):
     fakefermipy.install(monkeypatch)
-    monkeypatch.setattr(workflow, "detect", lambda gta, config: catalog())
+    monkeypatch.setattr(workflow, "detect", detect)
 
     def make(**options):
-        return fakefermipy.Analysis(fakefermipy.TS, [fakefermipy.known()], **options)
+        return fakefermipy.Analysis({**fakefermipy.TS, "R0": 60}, [fakefermipy.known()], **options)
 
     return make
 
@@ -29,8 +39,8 @@ def test_new_sources_have_a_file_of_their_own(analysis, tmp_path):
     result = workflow.run(gta, "a", DEFAULTS, print)
     assert (result["file"], result["file_new"]) == ("a_ml_seed.fits", "a_ml_seed_new.fits")
     both, new = (SourceCatalog.read(tmp_path / result[key]).table for key in ("file", "file_new"))
-    assert list(both["ROI_Status"]) == ["new"] * 4 + ["known"]
-    assert list(new["Source_Name"]) == list(both["Source_Name"][:4])
+    assert list(both["ROI_Status"]) == ["new"] * 4 + ["known", "new"]
+    assert list(new["Source_Name"]) == ["S0", "S1", "S3", "S4", "R0"]
 
 
 def test_no_new_source_leaves_an_empty_file_that_a_model_can_name(analysis, tmp_path):
@@ -40,6 +50,30 @@ def test_no_new_source_leaves_an_empty_file_that_a_model_can_name(analysis, tmp_
     path = tmp_path / "ml_seed_new.fits"
     assert len(SourceCatalog.read(path)) == 0
     assert len(pytest.importorskip("fermipy.catalog").Catalog.create(str(path)).table) == 0
+
+
+def test_another_look_adds_what_the_first_did_not_have(analysis, tmp_path):
+    gta = analysis()
+    gta.workdir = tmp_path
+    result = workflow.run(gta, "", DEFAULTS, print)
+    assert [p["name"] for p in result["peaks"]] == ["S0", "S1", "S2", "S3", "S4", "S5", "R0"]
+    assert result["peaks"][-1]["status"] == "new" and gta.roi.has_source("R0")
+    assert {"S0", "R0"} <= gta.fits[-1]  # in the final fit both
+    assert sorted(result["time"]) == ["detect", "fit", "localize", "refit"]
+
+
+def test_one_look_is_enough_for_who_wants_it(analysis, tmp_path):
+    gta = analysis()
+    gta.workdir = tmp_path
+    result = workflow.run(gta, "", DEFAULTS | {"looks": 1}, print)
+    assert len(result["peaks"]) == 6
+
+
+def test_what_is_rejected_of_another_look_leaves_no_mark(analysis, tmp_path):
+    gta = analysis()
+    gta.workdir, gta.ts["R0"] = tmp_path, 4
+    result = workflow.run(gta, "", DEFAULTS, print)
+    assert result["peaks"][-1]["status"] == "rejected" and gta.consistent()
 
 
 @pytest.mark.parametrize("where", ["half_added", "lost"])
