@@ -80,7 +80,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     from fermiml import SourceCatalog
-    from fermiml.fermipy import GTAnalysis, example
+    from fermiml.fermipy import GTAnalysis, example, find_sources_comparison
 
     config = example.make(given.folder, given.seed)
     gta = GTAnalysis(str(config), logging={"verbosity": 2})
@@ -98,6 +98,7 @@ def main():
     table = result["compare"]
     print(machine(given.seed))
     print({name: metadata.version(name) for name in ("fermipy", "gammapy", "numpy", "keras")})
+    print(find_sources_comparison.report(table))
     sources_table(table, truth)
     missed(table, truth, known)
     print({step: round(seconds, 1) for step, seconds in {**clock, **result["time"]}.items()})

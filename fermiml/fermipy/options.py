@@ -11,9 +11,9 @@ ML_SEED = {
                 "`fermiml train`. By default the best shipped one.", str),
     "localizer": (None, "What turns the network's map into positions: kmeans, log, dbscan, "
                   "centroid, peaks, or another package's. By default the network's own.", str),
-    "threshold": (None, "Least probability (ML_Prob) of a seed. By default the network's "
-                  "95 % purity point.", float),
-    "looks": (2, "How often the network looks at the counts. From the second time on, the model "
+    "threshold": (0.3, "Least probability (ML_Prob) of a seed. The likelihood judges what is "
+                  "above; None is the network's 95 % purity point.", float),
+    "looks": (1, "How often the network looks at the counts. From the second time on, the model "
               "with what was found before is its background.", int),
     "model": (None, "Dictionary defining the spectrum of the seeds. By default a PowerLaw with "
               "Index 2; its flux starts at the one of the photometry.", dict),

@@ -2,6 +2,7 @@
 
 import time
 
+from fermiml.errors import InputError
 from fermiml.fermipy import decisions, engine, outputs, seeding
 
 
@@ -10,6 +11,8 @@ def run(gta, prefix, config, say):
 
     An error or an interrupt (Ctrl-C) leaves the model as it was.
     """
+    if any(c.config["binning"]["projtype"] == "HPX" for c in gta.components):
+        config = _with_healpix(gta, config, say)
     start = engine.parameters(gta)
     try:
         result = _run(gta, config, say)
@@ -18,6 +21,22 @@ def run(gta, prefix, config, say):
         raise
     outputs.write(gta, result, prefix, config)
     return result
+
+
+def _with_healpix(gta, config, say):
+    """The options for HEALPix pixels, with which the Fermitools do less; an error where that is
+    too little."""
+    diffuse = sum(float(source["npred"]) for source in gta.roi.diffuse_sources)
+    counts = sum(float(component.counts_map().data.sum()) for component in gta.components)
+    if not decisions.explains(diffuse, counts):
+        raise InputError(
+            f"ml_seed: the Fermitools predict {diffuse:.0f} of {counts:.0f} counts from the "
+            "diffuse model with HEALPix pixels, and all fluxes would be too high; "
+            "use binning: {projtype: WCS}"
+        )
+    if config["localize"]:
+        say("HEALPix pixels: sources are not localized and stay where the network found them")
+    return {**config, "localize": False}
 
 
 def _run(gta, config, say):

@@ -80,3 +80,8 @@ def test_the_log_likelihood_may_not_fall_but_for_rounding():
     assert decisions.no_worse(-11768.5, -11768.67) and decisions.no_worse(-11768.671, -11768.67)
     assert not decisions.no_worse(-11769.21, -11768.67)
     assert not decisions.no_worse(np.nan, -11768.67)
+
+
+def test_a_diffuse_model_that_predicts_almost_nothing():
+    assert decisions.explains(700.0, 1000.0) and decisions.explains(0.0, 0.0)
+    assert not decisions.explains(3.0, 1000.0) and not decisions.explains(np.nan, 1000.0)

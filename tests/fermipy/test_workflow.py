@@ -4,7 +4,7 @@ import pytest
 from makers import fakefermipy
 from makers.fakefermipy import KNOWN, catalog
 
-from fermiml import SourceCatalog
+from fermiml import InputError, SourceCatalog
 from fermiml.fermipy import options, workflow
 
 DEFAULTS = {key: value[0] for key, value in options.ML_SEED.items()} | {
@@ -39,8 +39,8 @@ def test_new_sources_have_a_file_of_their_own(analysis, tmp_path):
     result = workflow.run(gta, "a", DEFAULTS, print)
     assert (result["file"], result["file_new"]) == ("a_ml_seed.fits", "a_ml_seed_new.fits")
     both, new = (SourceCatalog.read(tmp_path / result[key]).table for key in ("file", "file_new"))
-    assert list(both["ROI_Status"]) == ["new"] * 4 + ["known", "new"]
-    assert list(new["Source_Name"]) == ["S0", "S1", "S3", "S4", "R0"]
+    assert list(both["ROI_Status"]) == ["new"] * 4 + ["known"]
+    assert list(new["Source_Name"]) == ["S0", "S1", "S3", "S4"]
 
 
 def test_no_new_source_leaves_an_empty_file_that_a_model_can_name(analysis, tmp_path):
@@ -55,24 +55,24 @@ def test_no_new_source_leaves_an_empty_file_that_a_model_can_name(analysis, tmp_
 def test_another_look_adds_what_the_first_did_not_have(analysis, tmp_path):
     gta = analysis()
     gta.workdir = tmp_path
-    result = workflow.run(gta, "", DEFAULTS, print)
+    result = workflow.run(gta, "", DEFAULTS | {"looks": 2}, print)
     assert [p["name"] for p in result["peaks"]] == ["S0", "S1", "S2", "S3", "S4", "S5", "R0"]
     assert result["peaks"][-1]["status"] == "new" and gta.roi.has_source("R0")
     assert {"S0", "R0"} <= gta.fits[-1]  # in the final fit both
     assert sorted(result["time"]) == ["detect", "fit", "localize", "refit"]
 
 
-def test_one_look_is_enough_for_who_wants_it(analysis, tmp_path):
+def test_by_default_there_is_one_look(analysis, tmp_path):
     gta = analysis()
     gta.workdir = tmp_path
-    result = workflow.run(gta, "", DEFAULTS | {"looks": 1}, print)
+    result = workflow.run(gta, "", DEFAULTS, print)
     assert len(result["peaks"]) == 6
 
 
 def test_what_is_rejected_of_another_look_leaves_no_mark(analysis, tmp_path):
     gta = analysis()
     gta.workdir, gta.ts["R0"] = tmp_path, 4
-    result = workflow.run(gta, "", DEFAULTS, print)
+    result = workflow.run(gta, "", DEFAULTS | {"looks": 2}, print)
     assert result["peaks"][-1]["status"] == "rejected" and gta.consistent()
 
 
@@ -86,3 +86,25 @@ def test_an_interrupt_leaves_the_model_as_it_was(analysis, where, how):
     assert gta.consistent() and {s.name for s in gta.roi.sources} == {KNOWN, "galdiff"}
     assert {s.norm.value for s in gta.roi.sources} == {1.0}
     assert [s.name for s in gta.roi.sources if s.norm.free] == [KNOWN]
+
+
+@pytest.fixture
+def healpix(analysis, tmp_path):
+    gta = analysis()
+    gta.workdir = tmp_path
+    gta.components[1].config["binning"]["projtype"] = "HPX"
+    return gta
+
+
+def test_healpix_pixels_have_no_localisation_and_that_is_told(healpix):
+    said = []
+    result = workflow.run(healpix, "", DEFAULTS, said.append)
+    assert "HEALPix pixels: sources are not localized" in said[0]
+    assert "localize" not in result["time"] and result["sources"]
+
+
+def test_healpix_pixels_without_a_diffuse_model_are_refused_at_once(healpix):
+    healpix.roi["galdiff"].data["npred"] = 0.1  # of 40 counts
+    with pytest.raises(InputError, match=r"predict 0 of 40 counts .*projtype: WCS"):
+        workflow.run(healpix, "", DEFAULTS, print)
+    assert not healpix.fits

@@ -168,7 +168,14 @@ class Analysis:
         galaxy = Source("galdiff", SkyCoord(0, 0, unit="deg"), diffuse=True)
         self.roi = Roi([*sources, galaxy])
         names = [s.name for s in self.roi.sources]
-        self.components = [types.SimpleNamespace(like=Like(self, names)) for _ in range(2)]
+        self.components = [
+            types.SimpleNamespace(
+                like=Like(self, names),
+                config={"binning": {"projtype": "WCS"}},
+                counts_map=lambda: types.SimpleNamespace(data=np.full(100, 0.2)),
+            )
+            for _ in range(2)
+        ]
         self.fits, self.optimizers = [], []
         self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
         self.change = -1.0  # of that, by a fit
