@@ -3,12 +3,12 @@
 import astropy.units as u
 import pytest
 import yaml
+from fermiml.quantities import value_in
 from makers.matchedfilter import Detector
 
 from fermiml import Evaluation, Injection, InputError, SkySimulator, Trainer
 from fermiml.evaluate import evaluation
 from fermiml.inject import injection
-from fermiml.quantities import value_in
 from fermiml.simulate import skies
 from fermiml.train import trainer
 

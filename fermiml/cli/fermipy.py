@@ -18,14 +18,13 @@ def fermipy(config, steps):
     """Run the fermipy analysis of CONFIG, a YAML with a section ml_seed.
 
     Needs the Fermitools. The results are fermipy's, in the folder that `fileio: outdir` names:
-    ml_seed.fits (the sources in 4FGL's columns), ml_seed.npy and, after `write`, fermiml.fits,
-    fermiml.npy and XML files. config/fermipy_ml_seed.yaml shows every option of ml_seed.
+    ml_seed.fits (new and known sources in 4FGL's columns), ml_seed_new.fits (the new ones),
+    ml_seed.npy and, after `write`, fermiml.fits, fermiml.npy and XML files.
+    config/fermipy_ml_seed.yaml shows every option of ml_seed.
     """
     from fermiml.fermipy import steps as analysis
 
     gta, results = analysis.run(config, analysis.parse(steps))
     if "ml_seed" in results:
-        new = [peak for peak in results["ml_seed"]["peaks"] if peak["status"] == "new"]
-        for peak in new:
-            click.echo(f"{peak['name']}  TS {peak['ts']:.1f}  ML_Prob {peak['ml_prob']:.2f}")
-        click.echo(f"{gta.workdir}: {len(new)} new source{'s' * (len(new) != 1)}")
+        for line in analysis.report(results["ml_seed"], gta.outdir):
+            click.echo(line)

@@ -2,23 +2,27 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from fermiml.errors import InputError
 from fermiml.response import irfs
 from fermiml.response.installed import load_response
 from fermiml.sky.cube import SkyCube
 
 
-def cube_of(gta):
+def cube_of(gta, model=False):
     """Counts and response of all components, whatever their pixels, energies and event types.
+
+    With `model` the counts that the model predicts, its sources included, are the background.
 
     The counts are those in memory, which `gta.simulate_roi` may have replaced. The PSF is what
     `gta.compute_psf` wrote, if that was called, else the table of the IRF.
     """
-    parts = [_component(component) for component in gta.components]
+    parts = [_component(component, model) for component in gta.components]
     return SkyCube(parts, "fermipy analysis", gta.workdir)
 
 
-def _component(component):
+def _component(component, model):
     files, config = component.files, component.config
     ccube = Path(files["ccube"])
     psf = ccube.with_name(ccube.name.replace("ccube", "psf"))
@@ -35,6 +39,9 @@ def _component(component):
     counts = component.counts_map().data
     if counts.shape == read.counts.data.shape:
         read.counts.data = counts
+        if model:
+            predicted = np.maximum(component.model_counts_map().data, 0)
+            read.background = read.counts.copy(data=predicted.astype(np.float32))
     weights = component.weight_map().data
     if weights.shape[1:] == read.mask.shape:
         read.mask &= (weights > 0).any(axis=0)

@@ -66,6 +66,16 @@ def keeps(ts, sqrt_ts_threshold):
         return np.sqrt(np.maximum(np.nan_to_num(ts, nan=0.0), 0)) >= sqrt_ts_threshold
 
 
+def no_worse(loglike, start, tolerance=0.01):
+    """Whether a log-likelihood is at least that of the start, as far as fits are exact."""
+    return bool(loglike >= start - tolerance)
+
+
+def explains(diffuse, counts, least=0.1):
+    """Whether a diffuse model predicts more than a negligible fraction of the counts."""
+    return bool(diffuse >= least * counts)
+
+
 def in_annulus(separation, minmax):
     """Whether separations lie between [least, largest]; None leaves an end open."""
     low, high = minmax

@@ -5,14 +5,21 @@ source is in it wholly or not at all, and after a failure all parameters are wha
 """
 
 import logging
+import os
+from importlib import import_module
 
 from fermiml.errors import InputError
+from fermiml.fermipy import position_fit
 
 QUIET = logging.DEBUG  # of steps that fermipy would report one by one
 MISSING = (
     "the Fermitools are not installed here (no module {module}). They come with conda: "
     "conda create -n fermi -c conda-forge -c fermi fermitools, then "
     "pip install 'fermiml[fermipy]' in there; `fermiml compare` works without them"
+)
+INCOMPLETE = (
+    "the Fermitools here are not complete ({module}: {why}). Activate their environment "
+    "(conda activate fermi), or install them again"
 )
 
 
@@ -21,12 +28,18 @@ class FitFailed(Exception):
 
 
 def require():
-    """One clear error where the Fermitools are missing."""
-    for module in ("pyLikelihood", "fermipy"):
+    """One clear error where the Fermitools are missing or not complete."""
+    for module in ("pyLikelihood", "fermipy", "BinnedAnalysis", "fermipy.gtanalysis"):
         try:
-            __import__(module)
-        except ImportError:
-            raise InputError(MISSING.format(module=module)) from None
+            import_module(module)
+        except Exception as error:  # of a library that is not there, or a variable
+            if getattr(error, "name", None) == module and module in ("pyLikelihood", "fermipy"):
+                raise InputError(MISSING.format(module=module)) from None
+            raise InputError(INCOMPLETE.format(module=module, why=_reason(error))) from error
+    unset = [name for name in ("FERMI_DIR", "CALDB") if not os.environ.get(name)]
+    if unset:
+        why = f"{' and '.join(unset)} not set"
+        raise InputError(INCOMPLETE.format(module="environment", why=why))
 
 
 def parameters(gta):
@@ -48,6 +61,13 @@ def restore(gta, state):
     gta.like.syncSrcParams()
     for name in gta.like.sourceNames():
         gta._sync_params(name)
+
+
+def refresh(gta, names):
+    """Fluxes and the like of sources as their parameters are now."""
+    for name in names:
+        gta.update_source(name)
+    gta._update_roi()
 
 
 def restore_freedom(gta, state):
@@ -83,21 +103,35 @@ def purge(gta, *names):
     gta._update_roi()
 
 
+def roll_back(gta, state):
+    """Make the model that of a saved state again, whatever was interrupted since.
+
+    Sources that came since go. None may have gone: `ml_seed` deletes only what it has added.
+    """
+    names = {name for name, _ in state}
+    present = {s.name for s in gta.roi.sources}
+    present |= {n for component in gta.components for n in component.like.sourceNames()}
+    purge(gta, *(present - names))
+    gta._fitcache = None  # it knows sources that are gone
+    restore(gta, state)
+
+
 def delete(gta, name):
     """Delete a complete source."""
     gta.delete_source(name, loglevel=QUIET)
 
 
-def fit_norms(gta, names, radius, update=False):
+def fit_norms(gta, names, radius, update=False, around=()):
     """One fit of the norms of sources, their neighbours and the diffuse emission.
 
-    Newton's method is fifty times faster than MINUIT on norms, which comes in when it fails.
+    The neighbours of positions `around` are fitted along, too. Newton's method is fifty times
+    faster than MINUIT on norms, which comes in when it fails.
     """
-    free_only(gta, names, radius)
-    state, before = parameters(gta), -float(gta.like())
+    free_only(gta, names, radius, around=around)
+    state, before = parameters(gta), loglike(gta)
     try:
         run_fit(gta, update=update, optimizer="NEWTON")
-        worse = -float(gta.like()) < before - 0.1  # so it ends with HEALPix pixels
+        worse = loglike(gta) < before - 0.1  # so it ends with HEALPix pixels
     except FitFailed:
         worse = True
     finally:
@@ -107,25 +141,32 @@ def fit_norms(gta, names, radius, update=False):
         run_fit(gta, update=update)
 
 
-def free_only(gta, names, radius, pars="norm"):
-    """Free sources (`pars`), the norms of what is within `radius` of them, and diffuse norms."""
+def free_only(gta, names, radius, pars="norm", around=()):
+    """Free sources (`pars`), the norms of what is near them or `around`, and diffuse norms."""
     gta.free_sources(free=False, loglevel=QUIET)
-    for other in {*neighbours(gta, names, radius), *(s.name for s in gta.roi.diffuse_sources)}:
+    places = [*(gta.roi[name].skydir for name in names), *around]
+    near = neighbours(gta, places, radius)
+    for other in {*near, *(s.name for s in gta.roi.diffuse_sources)} - set(names):
         gta.free_source(other, pars="norm", loglevel=QUIET)
     for name in names:
         gta.free_source(name, pars=pars, loglevel=QUIET)
 
 
-def neighbours(gta, names, radius):
-    """Point and extended sources within `radius` (deg) of named ones."""
-    if not names or not radius > 0:
-        return []
-    found = set()
-    for name in names:
-        where = gta.roi[name].skydir
-        found |= {s.name for s in gta.roi.point_sources
-                  if s.skydir.separation(where).deg <= radius}  # fmt: skip
-    return sorted(found - set(names))
+def neighbours(gta, places, radius):
+    """Names of point and extended sources within `radius` (deg) of any of these positions."""
+    if not radius > 0:
+        return set()
+    return {
+        source.name
+        for place in places
+        for source in gta.roi.point_sources
+        if source.skydir.separation(place).deg <= radius
+    }
+
+
+def loglike(gta):
+    """The log-likelihood of the model as it stands."""
+    return -float(gta.like())
 
 
 def run_fit(gta, **options):
@@ -157,27 +198,41 @@ def reoptimized_ts(gta, name, radius):
         restore(gta, state)
 
 
-def localize(gta, name, **options):
-    """Move a source to its best position; raises FitFailed, and then it is where it was."""
+def localize(gta, name, step):
+    """Move a source to its best position; raises FitFailed, and then it is where it was.
+
+    `step` (deg) is about 1.5 sigma of the position, as far as that is known.
+    """
     state, before = parameters(gta), gta.roi.copy_source(name)
     names = set(gta.like.sourceNames())
     try:
-        result = gta.localize(name, update=True, **options)
+        found = position_fit.scan(gta, name, step)
+        if found is not None:
+            place, covariance = found
+            position_fit.move(gta, name, place)
+            position_fit.write_errors(gta.roi[name], covariance)
+            return
     except Exception as error:
-        # Wherever that broke off: the source may be gone from some parts, and test sources
-        # of a TS map may have stayed in others.
-        present = {n for component in gta.components for n in component.like.sourceNames()}
-        purge(gta, name, *(present - names))
-        gta.add_source(name, before, free=True, save_source_maps=False, loglevel=QUIET)
-        restore(gta, state)
+        _put_back(gta, name, before, state, names)
         raise FitFailed(f"localisation failed: {_reason(error)}") from error
-    if not (result["fit_success"] and result["fit_inbounds"]):
-        raise FitFailed("localisation found no maximum near the seed")
+    _put_back(gta, name, before, state, names)
+    raise FitFailed("localisation found no maximum near the seed")
 
 
-def refit(gta, names, radius, pars=None):
-    """The final fit: spectra of sources, norms of their neighbours and of the diffuse emission."""
-    free_only(gta, names, radius, pars)
+def _put_back(gta, name, before, state, names):
+    """Undo a localisation, wherever it broke off: the source may be gone from some parts."""
+    present = {n for component in gta.components for n in component.like.sourceNames()}
+    purge(gta, name, *(present - names))
+    gta.add_source(name, before, free=True, save_source_maps=False, loglevel=QUIET)
+    restore(gta, state)
+
+
+def refit(gta, names, radius, pars=None, around=()):
+    """The final fit: spectra of sources, norms of their neighbours and of the diffuse emission.
+
+    The neighbours of positions `around` are fitted along, too.
+    """
+    free_only(gta, names, radius, pars, around)
     return run_fit(gta, update=True)
 
 

@@ -5,9 +5,14 @@ import time
 import numpy as np
 from astropy.table import Table
 
+from fermiml.catalog.ellipses import R95
 from fermiml.fermipy import engine, outputs, rows, workflow
 
 MATCH = 0.3  # deg, within which two sources are the same
+_FLUX = "cm-2 s-1"
+_UNITS = {"ra": "deg", "dec": "deg", "r95": "deg", "flux": _FLUX, "flux_err": _FLUX}
+_HEAD = f"{'TS':>7s} {'r95':>5s} {'flux > 1 GeV':>14s}"  # of one search, as `_cells` fills it
+_UNIT_LINE = f"{'':7s} {'deg':>5s} {'1e-10 cm-2 s-1':>14s}"
 
 
 def compare(gta, prefix, config, say):
@@ -18,7 +23,7 @@ def compare(gta, prefix, config, say):
     start, end = (str(outputs.file_name(gta, prefix, f"ml_seed_{n}")) for n in ("start", "end"))
     gta.write_roi(start)
     began = time.process_time()
-    result = workflow.run(gta, prefix, config, say)
+    result = workflow.run(gta, prefix, {**config, "make_plots": False}, say)
     used = {"time": sum(result["time"].values()), "cpu": time.process_time() - began}
     network = {**_side(gta, [s.name for s in result["sources"]], config), **used}
     network["prob"] = {peak["name"]: peak["ml_prob"] for peak in result["peaks"]}
@@ -36,6 +41,8 @@ def compare(gta, prefix, config, say):
     say(_summary(table))
     if config["write_fits"]:
         table.write(outputs.file_name(gta, prefix, "ml_seed_compare.fits"), overwrite=True)
+    if config["make_plots"]:
+        outputs.draw(gta, result, prefix)
     return result
 
 
@@ -61,11 +68,14 @@ def _find_sources(gta, prefix, config, say):
 def _side(gta, names, config):
     """Positions, TS and fluxes of one search's sources."""
     sources = [gta.roi[name] for name in names]
+    position, (major, minor, _) = rows.places(sources)
     return {
         "names": names,
-        "position": rows.places(sources)[0],
+        "position": position,
+        "r95": R95 * np.sqrt(major * minor),
         "ts": np.array([engine.reoptimized_ts(gta, n, config["free_radius"]) for n in names]),
         "flux": np.array([source["flux1000"] for source in sources], float),
+        "flux_err": np.array([source["flux1000_err"] for source in sources], float),
         "loglike": -float(gta.like()),
     }
 
@@ -80,7 +90,7 @@ def side_by_side(network, traditional):
     for prefix, side, column in (("ml", network, 0), ("fs", traditional, 1)):
         chosen = [pair[column] for pair in order]
         table[f"{prefix}_name"] = [side["names"][i] if i is not None else "" for i in chosen]
-        for key in ("ts", "flux"):
+        for key in ("ts", "r95", "flux", "flux_err"):
             table[f"{prefix}_{key}"] = [side[key][i] if i is not None else np.nan for i in chosen]
         place = [side["position"][i] if i is not None else None for i in chosen]
         table[f"{prefix}_ra"] = [p.ra.deg if p is not None else np.nan for p in place]
@@ -93,9 +103,37 @@ def side_by_side(network, traditional):
         if i is not None and j is not None else np.nan
         for i, j in order
     ]  # fmt: skip
-    for name, unit in (("separation", "deg"), ("ml_flux", "cm-2 s-1"), ("fs_flux", "cm-2 s-1")):
-        table[name].unit = unit
+    table["separation"].unit = "deg"
+    for side in ("ml", "fs"):
+        for key, unit in _UNITS.items():
+            table[f"{side}_{key}"].unit = unit
     return table
+
+
+def report(table):
+    """The comparison as text: a line for each source, both searches beside each other."""
+    lines = [
+        "                                        ml_seed                      find_sources",
+        f"{'source':24s} {'found by':12s}  {_HEAD}  {_HEAD}  offset",
+        f"{'':37s}  {_UNIT_LINE}  {_UNIT_LINE}     deg",
+    ]
+    for row in table:
+        sides = "  ".join(_cells(row, side) for side in ("ml", "fs"))
+        name = row["ml_name"] or row["fs_name"]
+        offset = _number(row["separation"], "7.3f")
+        lines.append(f"{name:24s} {row['found_by']:12s}  {sides} {offset}")
+    return "\n".join([*lines, _summary(table)])
+
+
+def _cells(row, side):
+    flux, error = (_number(1e10 * row[f"{side}_{k}"], "5.1f") for k in ("flux", "flux_err"))
+    ts, r95 = _number(row[f"{side}_ts"], "7.1f"), _number(row[f"{side}_r95"], "5.3f")
+    return f"{ts} {r95} {flux} +- {error}"
+
+
+def _number(value, form):
+    """A number in a column, or a dash of the same width."""
+    return f"{value:{form}}" if np.isfinite(value) else f"{'-':>{form.split('.')[0]}}"
 
 
 def matched(position, other, radius=MATCH):

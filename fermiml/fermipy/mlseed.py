@@ -2,8 +2,9 @@
 
 import logging
 
+from fermiml.errors import InputError
 from fermiml.fermipy import find_sources_comparison, workflow
-from fermiml.fermipy.options import ML_SEED, check_arguments
+from fermiml.fermipy.options import ML_SEED, check_arguments, check_spectrum
 
 
 class MLSeed:
@@ -31,11 +32,14 @@ class MLSeed:
         dict
             `sources`: the new sources (objects of `gta.roi`); `peaks`: one dictionary for each
             seed, with its `status` and `reason`; `catalog`: a SourceCatalog of the new and the
-            known; `time`: seconds by step; `file`: where the catalog was written. With
-            `compare`, `compare`: a table of both searches.
+            known; `time`: seconds by step; `file` and `file_new`: where the catalog and
+            the new sources alone were written. With `compare`, `compare`: a table of both searches.
         """
+        if self.like is None:
+            raise InputError("ml_seed: call gta.setup() first")
         check_arguments(kwargs)
         config = self._ml_seed_config(kwargs)
+        check_spectrum(config)
         say = _speaker(self.logger, config.pop("loglevel"))
         say("Starting.")
         if config["compare"]:

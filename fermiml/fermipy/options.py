@@ -2,6 +2,7 @@
 
 from fermiml.detect.finder import check_known
 from fermiml.errors import InputError
+from fermiml.fermipy import seed_spectra
 from fermiml.localize import LOCALIZERS
 from fermiml.schema import (
     flag,
@@ -20,8 +21,10 @@ ML_SEED = {
                 "`fermiml train`. By default the best shipped one.", str),
     "localizer": (None, "What turns the network's map into positions: kmeans, log, dbscan, "
                   "centroid, peaks, or another package's. By default the network's own.", str),
-    "threshold": (None, "Least probability (ML_Prob) of a seed. By default the network's "
-                  "95 % purity point.", float),
+    "threshold": (0.3, "Least probability (ML_Prob) of a seed. The likelihood judges what is "
+                  "above; None is the network's 95 % purity point.", float),
+    "looks": (1, "How often the network looks at the counts. From the second time on, the model "
+              "with what was found before is its background.", int),
     "model": (None, "Dictionary defining the spectrum of the seeds. By default a PowerLaw with "
               "Index 2; its flux starts at the one of the photometry.", dict),
     "match_level": (0.99, "A seed is a source of the ROI if it lies within this contour of both "
@@ -70,6 +73,7 @@ _KINDS = {
     "match_radius": number(0),
     "min_separation": number(0),
     "sqrt_ts_threshold": number(0),
+    "looks": whole(1),
     "sources_per_iter": whole(1),
     "max_iter": whole(1),
     "free_radius": number(0),
@@ -89,6 +93,12 @@ def check_section(section):
             f"ml_seed: expected options, not {shown(section)}; {{}} takes the defaults"
         )
     _refuse(section, ML_SEED, "ml_seed.")
+    check_spectrum(section)
+
+
+def check_spectrum(config):
+    """Refuse a `model` and `free_params` that do not go together."""
+    seed_spectra.check(config.get("model"), config.get("free_params"))
 
 
 def check_arguments(given):

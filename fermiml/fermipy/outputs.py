@@ -80,12 +80,22 @@ def write(gta, result, prefix, config):
     if config["write_fits"]:
         result["catalog"].write(path.with_suffix(".fits"), overwrite=True)
         result["file"] = path.with_suffix(".fits").name
+        # Beside a catalog in `model: catalogs`, the known ones would be there twice.
+        new = result["catalog"].table["ROI_Status"] == decisions.NEW
+        only = path.with_name(f"{path.name}_new.fits")
+        result["catalog"].filter(new).write(only, overwrite=True)
+        result["file_new"] = only.name
     if config["write_npy"]:
         np.save(path.with_suffix(".npy"), _plain(result), allow_pickle=True)
     if config["make_plots"]:
-        from fermiml.fermipy import plots
+        draw(gta, result, prefix)
 
-        plots.seeds_on_counts(gta, result, path)
+
+def draw(gta, result, prefix):
+    """The figure of counts and seeds."""
+    from fermiml.fermipy import plots
+
+    plots.seeds_on_counts(gta, result, file_name(gta, prefix, "ml_seed"))
 
 
 def file_name(gta, prefix, name):

@@ -1,10 +1,20 @@
 """Figures in fermipy's style."""
 
-_MARKS = {"new": ("o", "lime"), "known": ("s", "cyan"), "rejected": ("x", "yellow")}
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from fermiml.plot.sky import plot_sources
+
+_MARKS = {"known": ("s", "cyan"), "rejected": ("x", "yellow")}
+_TRADITIONAL = ("^", "magenta")
 
 
 def seeds_on_counts(gta, result, path):
-    """The counts with the sources of the ROI (crosses) and the seeds by status."""
+    """The counts with the sources of the ROI (crosses) and the seeds by status.
+
+    New sources have their names and 95 % ellipses; with a comparison, what only `find_sources`
+    found is there, too.
+    """
     import matplotlib.pyplot as plt
     from fermipy.plotting import ROIPlotter
 
@@ -12,15 +22,27 @@ def seeds_on_counts(gta, result, path):
     figure = plt.figure(figsize=options["figsize"])
     plotter = ROIPlotter(gta.counts_map(), roi=gta.roi, cmap=options["cmap"])
     plotter.plot(cb_label="Counts", zscale="sqrt", label_ts_threshold=None)
-    for status in dict.fromkeys(peak["status"] for peak in result["peaks"]):
-        shape, colour = _MARKS.get(status, ("d", "red"))
-        for peak in result["peaks"]:
-            if peak["status"] == status:
-                x, y = peak["skydir"].to_pixel(plotter.geom.wcs)
-                plt.gca().plot(x, y, shape, mec=colour, mfc="none", ms=10, label=status)
-    handles, labels = plt.gca().get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    if once:
-        plt.gca().legend(once.values(), once.keys(), loc="upper right")
-    figure.savefig(f"{path}_counts.{options['format']}")
+    axes = plt.gca()
+    for label, (shape, colour), places in _groups(result):
+        x, y = places.to_pixel(plotter.geom.wcs)
+        axes.plot(x, y, shape, mec=colour, mfc="none", ms=10, label=label)
+    new = result["catalog"].filter(result["catalog"].table["ROI_Status"] == "new")
+    plot_sources(new, axes, names=True, color="lime", marker="o", label="new")
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=5)  # off the data
+    figure.savefig(f"{path}_counts.{options['format']}", bbox_inches="tight")
     plt.close(figure)
+
+
+def _groups(result):
+    """Label, mark and positions (SkyCoord) of what is drawn alike, but for the new sources."""
+    for status in dict.fromkeys(peak["status"] for peak in result["peaks"]):
+        if status == "new":
+            continue
+        chosen = [peak for peak in result["peaks"] if peak["status"] == status]
+        places = SkyCoord([p["ra"] for p in chosen], [p["dec"] for p in chosen], unit="deg")
+        yield status, _MARKS.get(status, ("d", "red")), places
+    table = result.get("compare")
+    if table is not None and np.any(alone := table["found_by"] == "find_sources"):
+        ra, dec = (np.asarray(table[f"fs_{axis}"][alone]) for axis in ("ra", "dec"))
+        yield "find_sources alone", _TRADITIONAL, SkyCoord(ra, dec, unit="deg")

@@ -1,10 +1,11 @@
 """Seeds into a fermipy analysis: added, fitted, kept or dropped, localized, fitted again."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.fermipy import decisions, engine, rows
 
@@ -25,6 +26,9 @@ class Seeds:
     status: np.ndarray = None
     reason: list = field(default_factory=list)
     ts: np.ndarray = None
+    tried: list = field(default_factory=list)  # rows that were in the model at any time
+    start: dict = field(default_factory=dict)  # parameters of the model before
+    start_loglike: float = -np.inf
 
     def rows(self, *status):
         """The rows with one of these."""
@@ -33,6 +37,29 @@ class Seeds:
     def names(self, chosen):
         """Names of rows."""
         return [str(name) for name in self.catalog.table["Source_Name"][chosen]]
+
+    def has(self, catalog, radius=0.1):
+        """Whether there is a seed within `radius` (deg) of each row of a catalog."""
+        near = crossmatch.pairs_within(catalog.positions, self.catalog.positions, radius)
+        return np.isin(np.arange(len(catalog)), near.first)
+
+    def take(self, chosen):
+        """The seeds of some rows, before anything was tried."""
+        return replace(
+            self, catalog=self.catalog[chosen], sources=[self.sources[row] for row in chosen],
+            status=self.status[chosen], reason=[self.reason[row] for row in chosen],
+            ts=self.ts[chosen],
+        )  # fmt: skip
+
+    def append(self, other):
+        """Add the seeds of a later look."""
+        first = len(self.catalog)
+        self.catalog = self.catalog.merge(other.catalog, radius=0)
+        self.sources += other.sources
+        self.reason += other.reason
+        self.status = np.concatenate([self.status, other.status])
+        self.ts = np.concatenate([self.ts, other.ts])
+        self.tried += [first + row for row in other.tried]
 
     def mark(self, row, status, reason=""):
         """What became of a seed, and why."""
@@ -57,7 +84,10 @@ def sort_out(catalog, gta, config, skydir=None, minmax=(None, None)):
     )
     names = [present[k].name if k >= 0 else "" for k in known]
     count = len(catalog)
-    return Seeds(catalog, names, status, [""] * count, np.full(count, np.nan))
+    return Seeds(
+        catalog, names, status, [""] * count, np.full(count, np.nan),
+        start=engine.parameters(gta), start_loglike=engine.loglike(gta),
+    )  # fmt: skip
 
 
 def add_all(gta, seeds, config, say):
@@ -78,6 +108,7 @@ def _add_batch(gta, seeds, batch, config):
     added = [row for row in batch if _try(seeds, row, _add, gta, seeds, row, config)]
     if not added:
         return
+    seeds.tried += added
     before = engine.parameters(gta)
     try:
         engine.fit_norms(gta, _standing(seeds, added), config["free_radius"])
@@ -148,13 +179,15 @@ def _density(row, energy):
     return float(row["PL_Flux_Density"]) * (energy / pivot) ** -index
 
 
-def localize_all(gta, seeds, say, **options):
+def localize_all(gta, seeds, say):
     """Localize the sources that stay; one that cannot be keeps the network's position."""
+    major, minor, _ = seeds.catalog.ellipses()
+    sigma = np.sqrt(major * minor)
     done = []
     for row in decisions.by_probability(seeds.ts, seeds.status == decisions.NEW):
         (name,) = seeds.names([row])
         try:
-            engine.localize(gta, name, **options)
+            engine.localize(gta, name, 1.5 * sigma[row] if sigma[row] > 0 else 0.05)
             done.append(row)
         except engine.FitFailed as error:
             seeds.reason[row] = str(error)
@@ -163,28 +196,51 @@ def localize_all(gta, seeds, say, **options):
 
 
 def finish(gta, seeds, config, say):
-    """The final refit; what has fallen below the threshold goes, and the rest is fitted again."""
-    while True:
-        standing = seeds.rows(decisions.NEW)
-        _refit(gta, seeds.names(standing), config, say)
+    """The final refit; what has fallen below the threshold goes, and the rest is fitted again.
+
+    Neighbours of rejected seeds are fitted along, as their norms were fitted beside these. Where
+    no seed stays, all parameters are what they were at the start.
+    """
+    while len(standing := seeds.rows(decisions.NEW)):
+        _refit(gta, seeds, standing, config, say)
         for row in standing:
             seeds.ts[row] = _final_ts(gta, seeds.names([row])[0], config["free_radius"], say)
         _judge(gta, seeds, standing, config["sqrt_ts_threshold"])
         if len(seeds.rows(decisions.NEW)) == len(standing):
-            return
+            break
+    if not len(standing):
+        _back_to_start(gta, seeds, config)
+    elif not decisions.no_worse(engine.loglike(gta), seeds.start_loglike):
+        _give_up(gta, seeds, config, say)
 
 
-def _refit(gta, names, config, say):
+def _refit(gta, seeds, standing, config, say):
     """All together; only the norms when that fails."""
-    radius = config["free_radius"]
+    names, radius = seeds.names(standing), config["free_radius"]
+    around = seeds.catalog.positions.icrs[seeds.tried]
     try:
-        engine.refit(gta, names, radius, config["free_params"] or None)
+        engine.refit(gta, names, radius, config["free_params"] or None, around)
     except engine.FitFailed as error:
         say(f"The refit of spectra failed ({error}): the norms alone are fitted")
         try:
-            engine.fit_norms(gta, names, radius, update=True)
+            engine.fit_norms(gta, names, radius, update=True, around=around)
         except engine.FitFailed as another:
             say(f"That failed, too ({another}): the values are those of the last batch")
+
+
+def _give_up(gta, seeds, config, say):
+    """Leave the model of the start: no fit with the seeds came up to its log-likelihood."""
+    reason = f"the fits ended below the log-likelihood of the start, {seeds.start_loglike:.2f}"
+    for row in seeds.rows(decisions.NEW):
+        _drop(gta, seeds, row, decisions.FAILED, reason)
+    _back_to_start(gta, seeds, config)
+    say(f"No seed stays: {reason}")
+
+
+def _back_to_start(gta, seeds, config):
+    engine.restore(gta, seeds.start)
+    around = seeds.catalog.positions.icrs[seeds.tried]
+    engine.refresh(gta, sorted(engine.neighbours(gta, around, config["free_radius"])))
 
 
 def _final_ts(gta, name, radius, say):

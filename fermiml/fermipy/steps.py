@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fermiml.errors import FermimlError, InputError
-from fermiml.fermipy import engine
+from fermiml.fermipy import engine, find_sources_comparison
 from fermiml.fermipy.options import check_section
 from fermiml.sky.read.fermipy_folder import is_config
 from fermiml.yamlfile import read_yaml
@@ -55,6 +55,19 @@ def run(path, steps):
         with _one_line(path, step):
             results[step] = STEPS[step](gta)
     return gta, results
+
+
+def report(result, folder):
+    """Lines about what `ml_seed` found, and where its files are.
+
+    That is fermipy's outdir: with `usescratch` the working folder is gone afterwards.
+    """
+    new = [peak for peak in result["peaks"] if peak["status"] == "new"]
+    if "compare" in result:
+        lines = find_sources_comparison.report(result["compare"]).split("\n")
+    else:
+        lines = [f"{p['name']}  TS {p['ts']:.1f}  ML_Prob {p['ml_prob']:.2f}" for p in new]
+    return [*lines, f"{folder}: {len(new)} new source{'s' * (len(new) != 1)}"]
 
 
 def read_config(path):

@@ -2,39 +2,83 @@
 
 import time
 
+from fermiml.errors import InputError
 from fermiml.fermipy import decisions, engine, outputs, seeding
 
 
 def run(gta, prefix, config, say):
-    """Detect, add, localize, refit, write; returns what `ml_seed` returns."""
-    watch = Stopwatch()
-    catalog = detect(gta, config)
-    watch.lap("detect")
-    skydir, minmax = config["search_skydir"], config["search_minmax_radius"]
-    seeds = seeding.sort_out(catalog, gta, config, skydir, minmax)
-    say(f"{len(catalog)} seeds: {_counted(seeds)}")
-    freedom = engine.parameters(gta)
-    seeding.add_all(gta, seeds, config, say)
-    watch.lap("fit")
-    localized = []
-    if config["localize"]:
-        localized = seeding.localize_all(gta, seeds, say, write_fits=False, write_npy=False)
-        watch.lap("localize")
-    seeding.finish(gta, seeds, config, say)
-    watch.lap("refit")
-    engine.restore_freedom(gta, freedom)
-    for row in range(len(catalog)):
-        if seeds.status[row] == decisions.FAILED:
-            say(f"{seeds.names([row])[0]} was left out: {seeds.reason[row]}")
-    say(f"Finished: {_counted(seeds)}")
-    result = outputs.collect(gta, seeds, localized)
-    result["time"] = watch.times
+    """Detect, add, localize, refit, write; returns what `ml_seed` returns.
+
+    An error or an interrupt (Ctrl-C) leaves the model as it was.
+    """
+    if any(c.config["binning"]["projtype"] == "HPX" for c in gta.components):
+        config = _with_healpix(gta, config, say)
+    start = engine.parameters(gta)
+    try:
+        result = _run(gta, config, say)
+    except BaseException:
+        engine.roll_back(gta, start)
+        raise
     outputs.write(gta, result, prefix, config)
     return result
 
 
-def detect(gta, config):
-    """The network's catalog of the analysis's counts."""
+def _with_healpix(gta, config, say):
+    """The options for HEALPix pixels, with which the Fermitools do less; an error where that is
+    too little."""
+    diffuse = sum(float(source["npred"]) for source in gta.roi.diffuse_sources)
+    counts = sum(float(component.counts_map().data.sum()) for component in gta.components)
+    if not decisions.explains(diffuse, counts):
+        raise InputError(
+            f"ml_seed: the Fermitools predict {diffuse:.0f} of {counts:.0f} counts from the "
+            "diffuse model with HEALPix pixels, and all fluxes would be too high; "
+            "use binning: {projtype: WCS}"
+        )
+    if config["localize"]:
+        say("HEALPix pixels: sources are not localized and stay where the network found them")
+    return {**config, "localize": False}
+
+
+def _run(gta, config, say):
+    watch = Stopwatch()
+    freedom = engine.parameters(gta)
+    seeds = _look(gta, config, say, watch)
+    for _ in range(1, config["looks"]):
+        more = _look(gta, config, say, watch, before=seeds)
+        seeds.append(more)
+    localized = []
+    if config["localize"]:
+        localized = seeding.localize_all(gta, seeds, say)
+        watch.lap("localize")
+    seeding.finish(gta, seeds, config, say)
+    watch.lap("refit")
+    engine.restore_freedom(gta, freedom)
+    for row in seeds.rows(decisions.FAILED):
+        say(f"{seeds.names([row])[0]} was left out: {seeds.reason[row]}")
+    say(f"Finished: {_counted(seeds)}")
+    result = outputs.collect(gta, seeds, localized)
+    result["time"] = watch.times
+    return result
+
+
+def _look(gta, config, say, watch, before=None):
+    """Detect and add; after a first look, what that did not have and the model does not explain."""
+    catalog = detect(gta, config, model=before is not None)
+    watch.lap("detect")
+    if before is not None:
+        catalog = catalog.filter(~before.has(catalog))
+    skydir, minmax = config["search_skydir"], config["search_minmax_radius"]
+    seeds = seeding.sort_out(catalog, gta, config, skydir, minmax)
+    if before is not None:
+        seeds = seeds.take(seeds.rows(decisions.WAITING))
+    say(f"{len(seeds.catalog)} {'more ' * (before is not None)}seeds: {_counted(seeds)}")
+    seeding.add_all(gta, seeds, config, say)
+    watch.lap("fit")
+    return seeds
+
+
+def detect(gta, config, model=False):
+    """The network's catalog of the analysis's counts; with `model` that is their background."""
     from fermiml.detect.detector import SourceDetector
     from fermiml.fermipy.data import cube_of
     from fermiml.networks.pretrained import DEFAULT
@@ -44,7 +88,7 @@ def detect(gta, config):
         localizer=config["localizer"],
         threshold=config["threshold"],
     )
-    return detector.run(cube_of(gta))
+    return detector.run(cube_of(gta, model))
 
 
 class Stopwatch:
@@ -54,9 +98,10 @@ class Stopwatch:
         self.times, self._last = {}, time.time()
 
     def lap(self, name):
-        """Ends the step that this names."""
+        """End a step, or one more part of it."""
         now = time.time()
-        self.times[name], self._last = now - self._last, now
+        self.times[name] = self.times.get(name, 0.0) + now - self._last
+        self._last = now
 
 
 def _counted(seeds):

@@ -74,3 +74,14 @@ def test_search_region():
     away = np.array([0.1, 1.0, 3.0])
     assert list(decisions.in_annulus(away, [None, 1.0])) == [True, True, False]
     assert list(decisions.in_annulus(away, [0.5, None])) == [False, True, True]
+
+
+def test_the_log_likelihood_may_not_fall_but_for_rounding():
+    assert decisions.no_worse(-11768.5, -11768.67) and decisions.no_worse(-11768.671, -11768.67)
+    assert not decisions.no_worse(-11769.21, -11768.67)
+    assert not decisions.no_worse(np.nan, -11768.67)
+
+
+def test_a_diffuse_model_that_predicts_almost_nothing():
+    assert decisions.explains(700.0, 1000.0) and decisions.explains(0.0, 0.0)
+    assert not decisions.explains(3.0, 1000.0) and not decisions.explains(np.nan, 1000.0)

@@ -146,9 +146,9 @@ def test_options_are_checked(gta, config):
     assert again.config["ml_seed"]["localize"] is True
 
 
-@pytest.mark.parametrize("calls", [0, 1, 6])
+@pytest.mark.parametrize("calls", [0, 1])
 def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch, calls):
-    """It moves sources by deleting and adding them, and makes test sources besides."""
+    """It moves sources by deleting and adding them."""
     name = found[0]["sources"][0].name
     before, where = float(gta.like()), gta.roi[name].skydir
     second, remaining = gta.components[1], [calls]
@@ -162,7 +162,7 @@ def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch,
 
     monkeypatch.setattr(second, "add_source", fails_once)
     with pytest.raises(engine.FitFailed, match="no source map"):
-        engine.localize(gta, name, write_fits=False, write_npy=False)
+        engine.localize(gta, name, 0.05)
     assert consistent(gta) and gta.roi[name].skydir.separation(where).deg < 1e-6
     assert float(gta.like()) == pytest.approx(before, abs=0.01)
 

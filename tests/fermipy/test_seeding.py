@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from makers import fakefermipy
+from makers.fakefermipy import KNOWN, NAMES, catalog
 
 from fermiml import InputError, SourceCatalog
 from fermiml.catalog.flags import MLFlag
@@ -19,30 +20,12 @@ def test_names_that_do_not_exist_are_told_before_the_analysis_is_set_up():
         options.check_section({"localizer": "watershed"})
 
 
-NAMES = [f"S{i}" for i in range(6)]
-
-
-def catalog(count=6):
-    ra = 10.0 + np.arange(count)
-    return SourceCatalog.from_table(
-        {
-            "Source_Name": NAMES[:count], "RAJ2000": ra, "DEJ2000": np.zeros(count),
-            "ML_Prob": np.linspace(0.95, 0.7, count), "Conf_95_SemiMajor": np.full(count, 0.1),
-            "Conf_95_SemiMinor": np.full(count, 0.05), "Conf_95_PosAng": np.zeros(count),
-            "SpectrumType": ["PowerLaw"] * count, "Pivot_Energy": np.full(count, 2e3),
-            "PL_Flux_Density": np.full(count, 1e-13), "PL_Index": np.full(count, 2.0),
-        }
-    )  # fmt: skip
-
-
 @pytest.fixture
 def analysis(monkeypatch):
     fakefermipy.install(monkeypatch)
 
     def make(ts=None, **options_):
-        real = dict(zip(NAMES, [400, 100, 9, 60, 50, 28], strict=True)) if ts is None else ts
-        known = fakefermipy.Source("4FGL J0100.0+0000", SkyCoord(15.0, 0.02, unit="deg"))
-        return fakefermipy.Analysis(real, [known], **options_)
+        return fakefermipy.Analysis(ts or fakefermipy.TS, [fakefermipy.known()], **options_)
 
     return make
 
@@ -62,11 +45,11 @@ def test_seeds_are_added_kept_and_dropped(analysis):
     seeds, _, _ = run(gta)
     # S5 is the known source's; S2 is too faint.
     assert list(seeds.status) == ["new", "new", "rejected", "new", "new", "known"]
-    assert seeds.sources[5] == "4FGL J0100.0+0000"
+    assert seeds.sources[5] == KNOWN
     assert "TS 9.0" in seeds.reason[2]
     assert gta.consistent()
     assert {s.name for s in gta.roi.sources} == {
-        "S0", "S1", "S3", "S4", "4FGL J0100.0+0000", "galdiff"
+        "S0", "S1", "S3", "S4", KNOWN, "galdiff"
     }  # fmt: skip
 
 
@@ -80,7 +63,41 @@ def test_the_first_batch_is_the_most_probable_and_the_galaxy_is_fitted_along(ana
 def test_the_final_fit_frees_everything_new_and_the_neighbours(analysis):
     gta = analysis()
     run(gta, free_radius=1.05)
-    assert gta.fits[-1] == {"S0", "S1", "S3", "S4", "4FGL J0100.0+0000", "galdiff"}
+    assert gta.fits[-1] == {"S0", "S1", "S3", "S4", KNOWN, "galdiff"}
+
+
+NEIGHBOUR = "4FGL J0048.0+0018"  # 0.3 deg from S2, which is rejected
+
+
+def beside_the_rejected(analysis, **options_):
+    gta = analysis(**options_)
+    gta.roi.sources.append(fakefermipy.Source(NEIGHBOUR, SkyCoord(12.0, 0.3, unit="deg")))
+    for component in gta.components:
+        component.like.names.append(NEIGHBOUR)
+    return gta
+
+
+def test_neighbours_of_rejected_seeds_are_fitted_again(analysis):
+    gta = beside_the_rejected(analysis)
+    seeds, _, _ = run(gta, free_radius=0.5)
+    assert seeds.status[2] == "rejected" and NEIGHBOUR in gta.fits[-1]
+
+
+def test_where_no_seed_stays_the_model_is_that_of_the_start(analysis):
+    gta = beside_the_rejected(analysis)
+    seeds, _, _ = run(gta, sqrt_ts_threshold=100.0)
+    assert set(seeds.status) == {"rejected", "known"}
+    assert {s.norm.value for s in gta.roi.sources} == {1.0} and gta.consistent()
+    assert NEIGHBOUR in gta.refreshed
+
+
+def test_a_log_likelihood_below_that_of_the_start_is_not_kept(analysis):
+    gta = analysis()
+    gta.change = 0.05
+    seeds, _, said = run(gta)
+    assert set(seeds.status) == {"failed", "rejected", "known"}
+    assert {s.norm.value for s in gta.roi.sources} == {1.0} and gta.consistent()
+    assert any("below the log-likelihood of the start, -1000.00" in text for text in said)
 
 
 def test_a_source_that_falls_below_the_threshold_in_the_end_goes(analysis):
@@ -133,11 +150,11 @@ def test_what_was_not_reached_is_told(analysis):
 
 def test_freedom_is_restored_by_name(analysis):
     gta = analysis()
-    gta.free_source("4FGL J0100.0+0000")
+    gta.free_source(KNOWN)
     state = engine.parameters(gta)
     run(gta)
     engine.restore_freedom(gta, state)
-    assert {s.name for s in gta.roi.sources if s.norm.free} == {"4FGL J0100.0+0000"}
+    assert {s.name for s in gta.roi.sources if s.norm.free} == {KNOWN}
 
 
 def test_no_seeds(analysis):
@@ -155,7 +172,7 @@ def test_the_catalog_says_new_or_known(analysis):
     seeds, done, _ = run(gta)
     table = outputs.collect(gta, seeds, done)["catalog"].table
     assert list(table["ROI_Status"]) == ["new"] * 4 + ["known"]
-    assert table["ASSOC_4FGL"][-1] == table["ROI_Name"][-1] == "4FGL J0100.0+0000"
+    assert table["ASSOC_4FGL"][-1] == table["ROI_Name"][-1] == KNOWN
     assert table["TS"][0] == pytest.approx(320) and table["TS"][-1] == 99
     assert set(table["TS_Engine"]) == {"fermipy"}
     assert table["PL_Index"][0] == pytest.approx(2.2)

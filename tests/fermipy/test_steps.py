@@ -2,7 +2,7 @@
 
 import sys
 from importlib import resources
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,6 +42,26 @@ def test_without_the_fermitools_the_command_says_how_to_get_them(tmp_path, witho
         assert text in result.output
     with pytest.raises(ImportError, match="conda"):
         from fermiml.fermipy import GTAnalysis  # noqa: F401
+
+
+def test_fermitools_that_are_not_complete_end_in_one_line(tmp_path, monkeypatch):
+    for module in ("pyLikelihood", "fermipy", "fermipy.gtanalysis"):
+        monkeypatch.setitem(sys.modules, module, ModuleType(module))
+    monkeypatch.setitem(sys.modules, "BinnedAnalysis", None)
+    result = run("fermipy", write(tmp_path / "c.yaml"))
+    assert result.exit_code == 2 and result.output.count("\n") == 1
+    assert "not complete (BinnedAnalysis: " in result.output
+    monkeypatch.setitem(sys.modules, "BinnedAnalysis", ModuleType("BinnedAnalysis"))
+    monkeypatch.delenv("CALDB", raising=False)
+    monkeypatch.setenv("FERMI_DIR", "somewhere")
+    result = run("fermipy", write(tmp_path / "c.yaml"))
+    assert result.exit_code == 2 and "environment: CALDB not set" in result.output
+
+
+def test_the_last_line_names_the_folder_that_stays():
+    peak = {"name": "S", "status": "new", "ts": 30.0, "ml_prob": 0.5}
+    lines = steps.report({"peaks": [peak, {"status": "known"}]}, "analysis")
+    assert lines == ["S  TS 30.0  ML_Prob 0.50", "analysis: 1 new source"]
 
 
 def test_misspelt_options_are_named_before_anything_runs(tmp_path, without):
@@ -134,6 +154,18 @@ def test_counts_in_memory_and_masked_pixels(tmp_path):
     (read,) = cube_of(SimpleNamespace(workdir="", components=[part])).components
     assert read.counts.data.sum() == 2 * read.counts.data.size
     assert not read.mask[:10].any() and read.mask[10:].all()
+
+
+def test_the_model_is_the_background_of_another_look(tmp_path):
+    lat.write_ccube(tmp_path / "ccube_00.fits")
+    lat.write_bexpmap(tmp_path / "bexpmap.fits")
+    part = component(tmp_path / "ccube_00.fits", tmp_path / "bexpmap.fits", evtype=3)
+    shape = part.counts_map().data.shape
+    part.model_counts_map = lambda: SimpleNamespace(data=np.full(shape, 0.7))
+    gta = SimpleNamespace(workdir="", components=[part])
+    assert cube_of(gta).components[0].background is None
+    background = cube_of(gta, model=True).components[0].background
+    assert background.data.shape == shape and np.all(background.data == np.float32(0.7))
 
 
 def test_psf_that_fermipy_computed_is_taken(tmp_path):

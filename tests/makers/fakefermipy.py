@@ -1,10 +1,36 @@
 """A stand-in for a fermipy analysis: its habits and its failures, without the Fermitools."""
 
+import copy
 import sys
 import types
 
 import numpy as np
 from astropy.coordinates import SkyCoord
+
+from fermiml import SourceCatalog
+
+NAMES = [f"S{i}" for i in range(6)]  # of the seeds
+TS = dict(zip(NAMES, [400, 100, 9, 60, 50, 28], strict=True))
+KNOWN = "4FGL J0100.0+0000"  # what S5 is
+
+
+def catalog(count=6):
+    """Seeds along the equator, 1 deg apart."""
+    ra = 10.0 + np.arange(count)
+    return SourceCatalog.from_table(
+        {
+            "Source_Name": NAMES[:count], "RAJ2000": ra, "DEJ2000": np.zeros(count),
+            "ML_Prob": np.linspace(0.95, 0.7, count), "Conf_95_SemiMajor": np.full(count, 0.1),
+            "Conf_95_SemiMinor": np.full(count, 0.05), "Conf_95_PosAng": np.zeros(count),
+            "SpectrumType": ["PowerLaw"] * count, "Pivot_Energy": np.full(count, 2e3),
+            "PL_Flux_Density": np.full(count, 1e-13), "PL_Index": np.full(count, 2.0),
+        }
+    )  # fmt: skip
+
+
+def known():
+    """The source of the model at S5."""
+    return Source(KNOWN, SkyCoord(15.0, 0.02, unit="deg"))
 
 
 class Parameter:
@@ -41,6 +67,7 @@ class Source:
 
     def __init__(self, name, place, diffuse=False, **data):
         self.name, self.skydir, self.diffuse, self.extended = name, place, diffuse, False
+        self.true = place
         self.data = {
             "ra": place.ra.deg, "dec": place.dec.deg, "pos_cel_cov": np.full((2, 2), np.nan),
             "SpatialWidth": None, "SpectrumType": "PowerLaw", "npred": 10.0, "ts": 99.0,
@@ -59,6 +86,13 @@ class Source:
     def __getitem__(self, key):
         return self.data[key]
 
+    def set_position(self, place):
+        self.skydir = place
+
+    def displaced(self, sigma=0.03):
+        """What the log-likelihood loses where the source is not at its true position (deg)."""
+        return 0.5 * (self.skydir.separation(self.true).deg / sigma) ** 2
+
 
 class Roi:
     """Sources by name."""
@@ -73,7 +107,9 @@ class Roi:
         return next(s for s in self.sources if s.name == name)
 
     get_source_by_name = __getitem__
-    copy_source = __getitem__
+
+    def copy_source(self, name):
+        return copy.copy(self[name])
 
     def has_source(self, name):
         return any(s.name == name for s in self.sources)
@@ -104,7 +140,7 @@ class Like:
         return types.SimpleNamespace(setFree=lambda free: None)
 
     def __call__(self):
-        return self.gta.loss
+        return self.gta.loss + sum(s.displaced() for s in self.gta.roi.sources)
 
     def params(self):
         return [self.gta.roi[name].norm for name in self.sourceNames()]
@@ -121,17 +157,29 @@ class Analysis:
 
     `ts`: TS of every seed by name; `fits_fail_with`: names with which no fit converges;
     `half_added`: names whose addition breaks off after the first component; `lost`: names that a
-    localisation leaves half deleted, with a test source beside them, when it breaks off.
+    localisation leaves half deleted, with a test source beside them, when it breaks off;
+    `breaks_off`: how a half addition and a lost localisation end, by default as fermipy's do.
     """
 
-    def __init__(self, ts, sources=(), fits_fail_with=(), half_added=(), lost=()):
+    def __init__(self, ts, sources=(), fits_fail_with=(), half_added=(), lost=(),
+                 breaks_off=None):  # fmt: skip
+        self.breaks_off = breaks_off
         self.ts, self.bad, self.half, self.lost = ts, fits_fail_with, half_added, lost
         galaxy = Source("galdiff", SkyCoord(0, 0, unit="deg"), diffuse=True)
         self.roi = Roi([*sources, galaxy])
         names = [s.name for s in self.roi.sources]
-        self.components = [types.SimpleNamespace(like=Like(self, names)) for _ in range(2)]
+        self.components = [
+            types.SimpleNamespace(
+                like=Like(self, names),
+                config={"binning": {"projtype": "WCS"}},
+                counts_map=lambda: types.SimpleNamespace(data=np.full(100, 0.2)),
+            )
+            for _ in range(2)
+        ]
         self.fits, self.optimizers = [], []
         self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
+        self.change = -1.0  # of that, by a fit
+        self.refreshed, self.scanning = [], False
         self._fitcache = None
         self.energies = np.geomspace(1e3, 1e6, 13)  # MeV
 
@@ -146,17 +194,21 @@ class Analysis:
 
     def add_source(self, name, properties, **options):
         assert not options["save_source_maps"]
-        place = SkyCoord(properties["ra"], properties["dec"], unit="deg")
-        self.roi.sources.append(Source(name, place))
+        if not isinstance(properties, Source):
+            place = SkyCoord(properties["ra"], properties["dec"], unit="deg")
+            properties = Source(name, place)
+        self.roi.sources.append(properties)
         for number, component in enumerate(self.components):
             if number and name in self.half:
-                raise RuntimeError("Source map cannot be made")
+                raise self.breaks_off or RuntimeError("Source map cannot be made")
             component.like.names.append(name)
 
     def delete_source(self, name, **_):
-        self.roi.delete_sources([self.roi[name]])
+        source = self.roi[name]
+        self.roi.delete_sources([source])
         for component in self.components:
             component.like.names.remove(name)
+        return source
 
     def free_sources(self, free, **_):
         for source in self.roi.sources:
@@ -166,19 +218,33 @@ class Analysis:
         self.roi[name].norm.free = free
 
     def fit(self, **options):
-        free = {s.name for s in self.roi.sources if s.norm.free}
-        self.fits.append(free)
+        if self.scanning:
+            return {"fit_success": True, "fit_status": 0, "fit_quality": 3}
+        self.fits.append({s.name for s in self.roi.sources if s.norm.free})
         self.optimizers.append(options.get("optimizer"))
-        self.loss += 50 if self.newton_fails and self.optimizers[-1] == "NEWTON" else -1
+        fails = self.newton_fails and self.optimizers[-1] == "NEWTON"
+        self.loss += 50 if fails else self.change
+        for source in self.roi.sources:
+            source.norm.value *= 0.5 if source.norm.free else 1.0
         good = not any(self.roi.has_source(name) for name in self.bad)
         return {"fit_success": good, "fit_status": 0 if good else 102, "fit_quality": 3}
 
-    def localize(self, name, **_):
+    def set_source_morphology(self, name, *, spatial_pars, use_pylike):
+        assert not use_pylike
         if name in self.lost:
             self.components[0].like.names.remove(name)
             self.components[1].like.names.append("tsmap_testsource")
-            raise IndexError("index 100 is out of bounds")
-        return {"fit_success": True, "fit_inbounds": True}
+            raise self.breaks_off or IndexError("index 100 is out of bounds")
+        self.roi[name].set_position(SkyCoord(*spatial_pars.values(), unit="deg"))
+
+    def _create_srcmap_cache(self, name, source):
+        self.scanning = True  # a localisation, which fits at every position
+
+    def _clear_srcmap_cache(self):
+        self.scanning = False
+
+    def update_source(self, name):
+        self.refreshed.append(name)
 
     def _sync_params(self, name):
         pass
