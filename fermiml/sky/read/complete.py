@@ -22,6 +22,7 @@ from fermiml.sky.cube import EnergyDispersion, Origin
 
 log = logging.getLogger(__name__)
 _PSF_BEYOND = np.log(1.5)  # in ln E, the most that the middle of a bin may lie beyond a PSF table
+_OVERLAP = 1.0  # s, of the good time intervals; less is rounding
 _PSF_FAR = 1.2  # ratio of r68 to that of the IRF; real gtpsf files are within 1.04
 
 
@@ -40,6 +41,9 @@ def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
         exposure = None
     if component.psf is not None:
         check_psf(component)
+    if component.selection.overlap > _OVERLAP:
+        _warn(component, f"good time intervals overlap: {component.selection.overlap:.6g} s "
+              "that are in several of them count once")  # fmt: skip
     missing = [p for p in (component.psf, component.exposure, component.edisp) if p is None]
     if missing or exposure is not None:
         _complete_from_irf(component, exposure, asked)
