@@ -1,12 +1,14 @@
-"""A stranger's YAML file, read with the safe loader."""
+"""An untrusted YAML file, read with the safe loader."""
 
 import yaml
 
 from fermiml.errors import InputError
+from fermiml.files import check_input
 
 
 def read_yaml(path):
     """The content of a YAML file (a Path); one clear error when it is none."""
+    check_input(path, "a YAML file")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

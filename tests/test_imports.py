@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "fermiml"
 # A module imports from its own folder and from those before it; docs/architecture.md says why.
 ORDER = (
-    "errors", "owner", "files", "checkpoint", "fitsfile", "yamlfile", "fitsmaps", "prefetch",
-    "registry", "moved", "cores",
+    "errors", "owner", "files", "checkpoint", "checksums", "fitsfile", "yamlfile", "fitsmaps",
+    "prefetch", "registry", "moved", "cores",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",
     "likelihood", "traditional", "compare",

@@ -1,7 +1,5 @@
 """The FITS file of a catalog, laid out as 4FGL-DR4 is, and reading of catalog files."""
 
-from pathlib import Path
-
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.connect import is_fits
@@ -20,6 +18,7 @@ from fermiml.catalog.columns import (
 from fermiml.catalog.ellipses import ERPOSABS, ERPOSFAC
 from fermiml.catalog.flags import FLAG_MEANING
 from fermiml.errors import InputError
+from fermiml.files import check_input
 from fermiml.fitsfile import open_fits, reading
 from fermiml.sky.selection import MJDREF
 
@@ -171,9 +170,7 @@ def read_tables(path):
     FITS files are searched for a table with the name of 4FGL's, else for the first that has
     positions; other files are given to astropy's readers (VOTable, CSV, ECSV).
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
+    path = check_input(path, "a catalog")
     with reading(path, "a catalog"):
         if _is_fits(path):
             return _read_fits(path)
@@ -187,7 +184,7 @@ def _is_fits(path):
 
 
 def _read_fits(path):
-    with open_fits(path) as hdus:
+    with open_fits(path, strict=False) as hdus:  # 4FGL gll_psc_v20 was edited by its makers
         if "EVENTS" in hdus:
             raise InputError("is an event list, not a catalog")
         tables = [h for h in hdus if isinstance(h, (fits.BinTableHDU, fits.TableHDU))]

@@ -12,6 +12,7 @@ from scipy.spatial import ConvexHull, Delaunay
 from tqdm import tqdm
 
 from fermiml.errors import InputError
+from fermiml.files import check_input
 from fermiml.fitsfile import open_fits
 from fermiml.fitsmaps import edges_axis
 from fermiml.response.irfs import type_names
@@ -42,9 +43,7 @@ class Events:
 
 def read_list(path):
     """File names of an `@list.txt`, relative to the list."""
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise InputError(f"{path}: no such file (a list of FT1 files)")
+    path = check_input(path, "a list of FT1 files")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
