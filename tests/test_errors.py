@@ -1,5 +1,6 @@
 """What happens when the system fails: full disks, missing parts, Ctrl-C, terminals in ASCII."""
 
+import importlib
 import os
 import resource
 import signal
@@ -20,7 +21,7 @@ from fermiml.cli.base import Command
 from fermiml.cli.main import main
 from fermiml.errors import InputError
 from fermiml.plot import style
-from fermiml.response import irfs
+from fermiml.response import installed
 
 
 @contextmanager
@@ -84,12 +85,12 @@ def test_folders_that_cannot_be_made(tmp_path, monkeypatch):
 
 def test_a_missing_file_of_the_installation_is_named(tmp_path, monkeypatch):
     lat.write_ccube(tmp_path / "cube.fits")
-    gone = Path(irfs.__file__).parent / "P8R3_SOURCE_V3.fits"
+    gone = Path(installed.__file__).parent / "P8R3_SOURCE_V3.fits"
 
     def lost(*_):
         return gone.open("rb")
 
-    monkeypatch.setattr(irfs, "_read_compact", lost)
+    monkeypatch.setattr(installed, "_read_compact", lost)
     result = CliRunner().invoke(main, ["info", str(tmp_path / "cube.fits")])
     assert result.exit_code == 2
     assert result.output.count("\n") == 1
@@ -99,6 +100,11 @@ def test_a_missing_file_of_the_installation_is_named(tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     lat.write_ccube(tmp_path / "cube.fits")
+
+    def lost(*_):
+        return importlib.import_module("fermiml.data.irfs")
+
+    monkeypatch.setattr(installed, "_read_compact", lost)
     monkeypatch.setitem(sys.modules, "fermiml.data.irfs", None)
     with pytest.raises(ImportError):
         SkyCube.read(tmp_path / "cube.fits")

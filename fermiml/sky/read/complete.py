@@ -19,6 +19,7 @@ from fermiml.response.installed import installed_irfs, load_response
 from fermiml.response.interpolate import within_reach
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import EnergyDispersion, Origin
+from fermiml.sky.read.plausible import doubts
 
 log = logging.getLogger(__name__)
 _PSF_BEYOND = np.log(1.5)  # in ln E, the most that the middle of a bin may lie beyond a PSF table
@@ -48,6 +49,8 @@ def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
     if missing or exposure is not None:
         _complete_from_irf(component, exposure, asked)
     check_exposure(component)
+    for text in doubts(component):
+        _warn(component, text)
 
 
 def _asked_response(component, irf, evtype):
