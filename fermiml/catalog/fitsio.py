@@ -15,6 +15,7 @@ from fermiml.catalog.columns import (
     COLUMNS,
     EXTNAME,
 )
+from fermiml.catalog.conform import FORMULA
 from fermiml.catalog.ellipses import ERPOSABS, ERPOSFAC
 from fermiml.catalog.flags import FLAG_MEANING
 from fermiml.errors import InputError
@@ -35,6 +36,7 @@ KEYWORDS = {
     "ERPOSFAC": "systematic factor in the position errors",
     "ERPOSABS": "[deg] systematic error added to Conf_95",
 }
+_MARKED = tuple(f"'{sign}" for sign in FORMULA)
 _NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
 
 # fermipy cannot join an empty table with the extended sources, as it does with a 4FGL-DR4
@@ -174,7 +176,19 @@ def read_tables(path):
     with reading(path, "a catalog"):
         if _is_fits(path):
             return _read_fits(path)
-        return Table.read(path), None, None
+        return _without_formula_marks(Table.read(path)), None, None
+
+
+def _without_formula_marks(table):
+    """Text cells without the ' that keeps spreadsheets from taking them for formulas."""
+    for name in table.colnames:
+        if table[name].dtype.kind == "U" and len(table):
+            text = np.ma.filled(np.ma.asarray(table[name]), "")
+            marked = np.any([np.char.startswith(text, mark) for mark in _MARKED], axis=0)
+            if marked.any():
+                text[marked] = [word[1:] for word in text[marked]]
+                table[name] = text
+    return table
 
 
 def _is_fits(path):

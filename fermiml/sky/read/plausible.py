@@ -46,8 +46,8 @@ def _of_counts(component):
         bins = np.flatnonzero((most > _SINGLE[0]) & (most > _SINGLE[1] * next_most))
         if len(bins):
             here, edges = bins[0], component.energy_edges
-            yield (f"one pixel holds {most[here]:.3g} counts from {edges[here]:.4g} MeV on, no other "
-                   f"more than {next_most[here]:.3g}: the PSF allows no such source")  # fmt: skip
+            yield (f"one pixel holds {most[here]:.3g} counts from {edges[here]:.4g} MeV, the next "
+                   f"{next_most[here]:.3g}: the PSF allows no such source")  # fmt: skip
 
 
 def _of_energies(component):
