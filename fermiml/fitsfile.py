@@ -4,6 +4,7 @@ import gzip
 import io
 import logging
 import os
+import re
 import warnings
 import zlib
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ NO_CHECKSUM = "FERMIML_NO_CHECKSUM"  # environment variable that lets changed da
 _BLOCK = 2880
 _MAGIC = b"SIMPLE  ="
 _BITPIX = (8, 16, 32, 64, -32, -64)
+_FORM = re.compile(r"(\d{0,9})([LXBIJKAEDCMPQ])")  # repeat count and type of a column
+_WIDTHS = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8, "P": 8,
+           "M": 16, "Q": 16}  # fmt: skip
 _LONGEST = 1000 * _BLOCK  # bytes of a header
 _LARGEST = 2**31  # bytes that a compressed file is unpacked to, in memory
 _TAIL = 2**20  # bytes behind the last HDU, at most
@@ -127,6 +131,7 @@ def _structure(file):
         data = file.tell()
         if data + _data_size(header) > end:
             raise InputError("the file is truncated; copy it again")
+        _check_table(header)
         places.append(_Place(header, position, data, data + _padded(_data_size(header))))
         position = places[-1].end
     if not places:
@@ -206,6 +211,24 @@ def _data_size(header):
         return 0
     pcount, gcount = sizes[-2:]
     return abs(header["BITPIX"]) // 8 * gcount * (pcount + prod(axes))
+
+
+def _check_table(header):
+    """Say what is wrong with the columns of a binary table; astropy passes on what numpy says."""
+    if str(header.get("XTENSION", "")).strip() != "BINTABLE":
+        return
+    name, width = header.get("EXTNAME", "without a name"), 0
+    number = _count(header, "TFIELDS", 0, 999)
+    for keyword in (f"TFORM{i + 1}" for i in range(number)):
+        form = _FORM.match(str(header.get(keyword)).strip().upper())
+        if form is None:
+            raise InputError(f"the table {name} is damaged: {keyword} is {header.get(keyword)!r}, "
+                             "a column format was expected")  # fmt: skip
+        repeat = int(form[1] or 1)
+        width += -(-repeat // 8) if form[2] == "X" else repeat * _WIDTHS[form[2]]
+    if number < 0 or width != header.get("NAXIS1"):
+        raise InputError(f"the table {name} is damaged: its {header.get('TFIELDS')!r} columns "
+                         f"take {width} bytes a row, the header says {header.get('NAXIS1')}")  # fmt: skip
 
 
 def _count(header, keyword, default, limit=2**62):

@@ -23,6 +23,7 @@ from fermiml.sky.read.plausible import doubts
 
 log = logging.getLogger(__name__)
 _PSF_BEYOND = np.log(1.5)  # in ln E, the most that the middle of a bin may lie beyond a PSF table
+_RADII = 12  # of a PSF table at least; real ones have 20 to 300
 _OVERLAP = 1.0  # s, of the good time intervals; less is rounding
 _PSF_FAR = 1.2  # ratio of r68 to that of the IRF; real gtpsf files are within 1.04
 
@@ -146,15 +147,27 @@ def read_psf(psf, position):
 
 
 def _gtpsf(hdus):
-    energy = np.array(hdus["PSF"].data["Energy"], float)
-    rad = np.array(hdus["THETA"].data["Theta"], float)
-    values = np.array(hdus["PSF"].data["Psf"], float)
+    energy, values = (_column(hdus["PSF"], name) for name in ("Energy", "Psf"))
+    rad = _column(hdus["THETA"], "Theta")
+    for what, number, least in (("energies", len(energy), 2), ("radii", len(rad), _RADII)):
+        if number < least:
+            raise InputError(
+                f"the PSF table has {number} {what}, at least {least} are expected; run gtpsf anew"
+            )
     rising = np.all(np.diff(energy) > 0) and np.all(np.diff(rad) > 0)
     if not rising or values.shape != (len(energy), len(rad)) or not np.all(values >= 0):
         raise InputError("the PSF table is no gtpsf output (Energy, Theta rising, Psf >= 0)")
+    if not (np.all(np.isfinite(values)) and energy[0] > 0 and rad[0] >= 0 and rad[-1] <= 180):
+        raise InputError("the PSF table is no gtpsf output: energies, radii or values are no such")
     if not np.all(values.sum(axis=1) > 0):
         raise InputError("the PSF is zero at some energy")
     return PSF(energy, rad, values)
+
+
+def _column(hdu, name):
+    if hdu.data is None or name not in hdu.data.names:
+        raise InputError(f"the table {hdu.name} has no column {name}: no gtpsf output")
+    return np.array(hdu.data[name], float)
 
 
 def _is_livetime_cube(exposure):
