@@ -226,9 +226,10 @@ def _check_table(header):
                              "a column format was expected")  # fmt: skip
         repeat = int(form[1] or 1)
         width += -(-repeat // 8) if form[2] == "X" else repeat * _WIDTHS[form[2]]
-    if number < 0 or width != header.get("NAXIS1"):
+    row = header.get("NAXIS1")
+    if number < 0 or width != row:
         raise InputError(f"the table {name} is damaged: its {header.get('TFIELDS')!r} columns "
-                         f"take {width} bytes a row, the header says {header.get('NAXIS1')}")  # fmt: skip
+                         f"take {width} bytes a row, the header says {row}")  # fmt: skip
 
 
 def _count(header, keyword, default, limit=2**62):
