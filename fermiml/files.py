@@ -1,4 +1,5 @@
-"""Output files: written under a temporary name, renamed when complete, never over another."""
+"""Files: which may be read; new ones are written under a temporary name, renamed when complete,
+never over another."""
 
 import glob
 import json
@@ -14,6 +15,18 @@ from fermiml.errors import InputError, reason
 
 PREFIX = ".fermiml-"  # of the names of all that fermiml keeps for itself, and may remove
 _MARK = f"{PREFIX}owner"  # in a temporary folder: who made it
+
+
+def check_input(path, what="a file"):
+    """The path, if there is a file; a pipe or device may never end, and cannot be read twice."""
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, {what} was expected")
+    if not path.is_file():
+        raise InputError(f"{path}: is a pipe or a device, {what} was expected")
+    return path
 
 
 def check_new(path, overwrite=False, inputs=()):

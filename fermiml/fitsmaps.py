@@ -20,6 +20,9 @@ _FRAMES = {
 }
 
 
+_FINEST, _COARSEST = 1e-3, 40.0  # deg, sides of pixels
+
+
 def ebounds_axis(hdus):
     """The axis of a counts cube, from EBOUNDS (keV where no unit is given, as OGIP says)."""
     table = hdus["EBOUNDS"].data
@@ -78,12 +81,29 @@ def wcs_map(hdu, axis, unit=""):
         data = data[None]
     if data.shape[0] != axis.nbin:
         raise InputError(f"the cube has {data.shape[0]} planes but {axis.nbin} energies")
-    wcs = WCS(hdu.header, naxis=2)
-    if not wcs.has_celestial:
-        raise InputError("the header has no sky coordinates (CTYPE1, CTYPE2)")
+    wcs = _sky_wcs(hdu.header)
     wcs.array_shape = data.shape[1:]
     geom = WcsGeom(wcs, npix=data.shape[:0:-1], axes=[axis])
     return WcsNDMap(geom, _native(data), unit=unit)
+
+
+def _sky_wcs(header):
+    """The sky coordinates of the first two axes."""
+    for name in (f"{part}{axis}" for part in ("CRPIX", "CRVAL", "CDELT") for axis in (1, 2)):
+        value = header.get(name, 0.0)
+        if isinstance(value, bool | str) or not np.isfinite(value):
+            raise InputError(f"header keyword {name} is {value!r}, a number was expected")
+    wcs = WCS(header, naxis=2)
+    if not wcs.has_celestial:
+        raise InputError("the header has no sky coordinates (CTYPE1, CTYPE2)")
+    scales = wcs.proj_plane_pixel_scales()
+    for name, scale in zip(("CDELT1", "CDELT2"), scales, strict=True):
+        if not _FINEST < scale.to_value("deg") < _COARSEST:
+            raise InputError(
+                f"pixels of {scale.to_value('deg'):.3g} deg ({name}), between {_FINEST:g} and "
+                f"{_COARSEST:g} deg are expected"
+            )
+    return wcs
 
 
 def _native(data):

@@ -6,6 +6,7 @@ import os
 import yaml
 
 from fermiml.errors import InputError
+from fermiml.files import check_input
 
 _LARGEST = 2**21  # bytes
 _DEEPEST = 50  # levels
@@ -51,6 +52,7 @@ def _limit(how, number, most, what):
 
 def read_yaml(path):
     """The content of a YAML file (a Path); one clear error when it is none."""
+    check_input(path, "a YAML file")
     if path.stat().st_size > _LARGEST:
         raise InputError(f"{path}: is larger than {_LARGEST} bytes, which no settings are")
     try:

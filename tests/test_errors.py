@@ -1,5 +1,6 @@
 """What happens when the system fails: full disks, missing parts, Ctrl-C, terminals in ASCII."""
 
+import importlib
 import os
 import resource
 import signal
@@ -62,6 +63,60 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_output(what, tmp_path):
     assert os.listdir(tmp_path) == [path.name]
 
 
+SIMULATE = Path(__file__).parents[1] / "config" / "simulate-demo.yaml"
+COMMANDS = {
+    "export": ["export", "{demo}/ml.fits", "--to", "csv", "-o", "{out}", "--overwrite"],
+    "plot": ["plot", "{demo}/ml.fits", "{demo}/sky/counts.fits", "-o", "{out}", "--overwrite"],
+    "report": ["report", "{demo}/ml.fits", "{demo}/sky/counts.fits", "-o", "{out}", "--overwrite"],
+    "detect": ["detect", "{demo}/sky/counts.fits", "-o", "{out}", "--overwrite"],
+    "fit": ["fit", "{demo}/ml.fits", "{demo}/sky/counts.fits", "-o", "{out}", "--overwrite"],
+    "simulate": ["simulate", str(SIMULATE), "-o", "{out}.d"],
+    "inject": ["inject", "{demo}/sky/counts.fits", "--rounds", "1", "-o", "{out}.d"],
+    "compare": ["compare", "{demo}/sky/counts.fits", "-o", "{out}.d"],
+}
+SLOW = ("fit", "inject", "compare", "report", "simulate")
+
+
+@contextmanager
+def read_only(folder):
+    """Nothing new may be made in a folder; that holds for root, too."""
+    make, opened = os.mkdir, os.open
+
+    def refuse(path, *rest, **options):
+        if Path(os.fsdecode(path)).is_relative_to(folder):
+            raise PermissionError(13, "Permission denied", os.fsdecode(path))
+        return make(path, *rest, **options)
+
+    def refuse_new(path, flags, *rest, **options):
+        if flags & os.O_CREAT and Path(os.fsdecode(path)).is_relative_to(folder):
+            raise PermissionError(13, "Permission denied", os.fsdecode(path))
+        return opened(path, flags, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "mkdir", refuse)
+        patch.setattr(os, "open", refuse_new)
+        yield
+
+
+@pytest.mark.parametrize("fault", ["full disk", "read-only folder"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in COMMANDS]
+)
+def test_every_command_on_a_faulty_disk(name, fault, demonstration, tmp_path):
+    """One line at the end, exit code 2, and what was there before is untouched."""
+    out = tmp_path / ("out.png" if name == "plot" else "out.fits")
+    out.write_bytes(b"old")
+    arguments = [part.format(demo=demonstration[0], out=out) for part in COMMANDS[name]]
+    with full_disk(2000) if fault == "full disk" else read_only(tmp_path):
+        result = CliRunner().invoke(main, [*arguments, "-q"])
+    assert result.exit_code == 2
+    last = result.output.splitlines()[-1]
+    assert last.startswith(f"fermiml: error: {tmp_path}") and "Traceback" not in result.output
+    assert ("File too large" if fault == "full disk" else "Permission denied") in last
+    assert out.read_bytes() == b"old"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".fermiml")]
+
+
 def test_errors_of_the_system_are_one_line():
     result = command(OSError(28, "No space left on device", "cache/a.json"))
     assert result.exit_code == 2
@@ -99,6 +154,11 @@ def test_a_missing_file_of_the_installation_is_named(tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     lat.write_ccube(tmp_path / "cube.fits")
+
+    def lost(*_):
+        return importlib.import_module("fermiml.data.irfs")
+
+    monkeypatch.setattr(installed, "_read_compact", lost)
     monkeypatch.setitem(sys.modules, "fermiml.data.irfs", None)
     with pytest.raises(ImportError):
         SkyCube.read(tmp_path / "cube.fits")

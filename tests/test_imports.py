@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "fermiml"
 # A module imports from its own folder and from those before it; docs/architecture.md says why.
 ORDER = (
-    "errors", "owner", "files", "checkpoint", "notebook", "schema", "fitsfile",
+    "errors", "owner", "files", "checkpoint", "checksums", "notebook", "schema", "fitsfile",
     "yamlfile", "fitsmaps", "prefetch", "registry", "moved", "cores",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",

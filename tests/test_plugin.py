@@ -109,7 +109,7 @@ def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch):
     assert steps.read_config(tmp_path / "config.yaml")["ml_seed"] == section
     options.check_section({"localizer": "barycentre"})
     cube = SkyCube.read(skies / "counts.fits")
-    monkeypatch.setattr("fermiml.fermipy.data.cube_of", lambda gta: cube)
+    monkeypatch.setattr("fermiml.fermipy.data.cube_of", lambda gta, model=False: cube)
     config = {key: default for key, (default, _, _) in options.ML_SEED.items()}
     seeds = workflow.detect(None, config | section)
     assert set(seeds.table["ML_Model"]) == {"joint-peaks"}

@@ -24,6 +24,8 @@ _POSITIONS = (
 )
 # Columns of truth tables that fermiml 0.1 named otherwise.
 _FORMER = {"TS_Oracle": "TS_Asimov", "TS_Oracle_Bin": "TS_Asimov_Bin"}
+_CONTROL = dict.fromkeys((*range(32), 127), " ")
+FORMULA = ("=", "+", "-", "@")  # as which a spreadsheet's formula begins
 _SPECTRUM_ALIASES = {
     "": "PowerLaw",
     "PLExpCutoff": "PLSuperExpCutoff",
@@ -188,11 +190,13 @@ def _text(column, values):
 
 
 def _ascii(values):
-    """Text without blanks around it, in ASCII as FITS asks."""
+    """Text without blanks around it, in ASCII as FITS asks; control characters, which would end
+    lines of other formats or be forbidden there, become blanks."""
     if not len(values):
         return np.zeros(0, "U1")
-    text = np.char.strip(np.ma.filled(np.ma.asarray(values).astype("U"), ""))
-    return np.char.decode(np.char.encode(text, "ascii", "replace"), "ascii")
+    text = np.ma.filled(np.ma.asarray(values).astype("U"), "")
+    text = np.char.decode(np.char.encode(text, "ascii", "replace"), "ascii")
+    return np.char.strip(np.char.translate(text, _CONTROL))
 
 
 def _numbers(name, unit, values):

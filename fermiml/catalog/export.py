@@ -2,13 +2,13 @@
 
 import io
 import warnings
+from xml.sax.saxutils import escape
 
-import numpy as np
-from astropy.table import MaskedColumn, Table
 from astropy.units import UnitsWarning
 
+from fermiml.catalog.cell_texts import cell_texts
 from fermiml.catalog.columns import COLUMNS, cell_names
-from fermiml.catalog.positions import decimal
+from fermiml.catalog.conform import FORMULA
 from fermiml.catalog.sky_regions import to_ds9
 from fermiml.catalog.spectral_models import to_xml, to_yaml
 from fermiml.errors import InputError
@@ -34,6 +34,28 @@ def export(catalog, form, path, overwrite=False, colour="class"):
 
 def to_votable(table):
     """The text of a VOTable with units, UCDs and descriptions."""
+    frame = _votable_frame(table[:0])
+    if not len(table):
+        return frame
+    end = frame.rindex("  </TABLE>")
+    columns = [_votable_cells(table[name]) for name in table.colnames]
+    rows = (f"<TR><TD>{'</TD><TD>'.join(row)}</TD></TR>" for row in zip(*columns, strict=True))
+    data = "<DATA><TABLEDATA>\n", "\n".join(rows), "\n</TABLEDATA></DATA>\n"
+    return "".join([frame[:end], *data, frame[end:]])
+
+
+def _votable_cells(values):
+    """What stands between the tags of a column's cells."""
+    if _is_text(values):
+        return _each(escape, cell_texts(values)[0])
+    if values.dtype.kind == "b":
+        values = values.astype(int)  # bits
+    unknown = "NaN" if values.dtype.kind == "f" else ""
+    return [" ".join(cell) for cell in zip(*cell_texts(values, unknown), strict=True)]
+
+
+def _votable_frame(table):
+    """The VOTable of a table without rows: astropy writes the fields, and is slow with cells."""
     from astropy.io.votable import from_table
     from astropy.io.votable.tree import CooSys
 
@@ -66,19 +88,28 @@ def to_votable(table):
 
 def to_csv(table):
     """The text of a CSV file: arrays become numbered columns, what is not known is empty."""
-    flat = Table()
+    names, columns = [], []
     for name in table.colnames:
         values = table[name]
-        cells = np.ma.asarray(values).reshape(
-            len(values), int(np.prod(values.shape[1:], dtype=int))
-        )
-        for number, cell_name in enumerate(cell_names(name, values.shape[1:])):
-            cell = cells[:, number]
-            mask = np.ma.getmaskarray(cell)
-            if cell.dtype.kind == "f":
-                mask = mask | np.isnan(cell.filled(0))
-                cell = decimal(cell.filled(0)) if cell.dtype == "f4" else cell
-            flat[cell_name] = MaskedColumn(cell, mask=mask)
-    stream = io.StringIO()
-    flat.write(stream, format="ascii.csv")
-    return stream.getvalue()
+        names += cell_names(name, values.shape[1:])
+        cells = cell_texts(values)
+        columns += [_each(_csv_word, cell) for cell in cells] if _is_text(values) else cells
+    rows = map(",".join, zip(*columns, strict=True))
+    return "\n".join([",".join(map(_csv_word, names)), *rows, ""])
+
+
+def _each(function, texts):
+    """A function of all texts, computed once for those that are the same."""
+    results = {text: function(text) for text in set(texts)}
+    return [results[text] for text in texts]
+
+
+def _is_text(values):
+    return values.dtype.kind in "US"
+
+
+def _csv_word(text):
+    """A text as a cell. Spreadsheets take what begins like a formula for one, without the '."""
+    text = f"'{text}" if text.startswith(FORMULA) else text
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"' if any(mark in text for mark in '",\n\r') else text

@@ -1,7 +1,5 @@
 """The FITS file of a catalog, laid out as 4FGL-DR4 is, and reading of catalog files."""
 
-from pathlib import Path
-
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.connect import is_fits
@@ -17,9 +15,11 @@ from fermiml.catalog.columns import (
     COLUMNS,
     EXTNAME,
 )
+from fermiml.catalog.conform import FORMULA
 from fermiml.catalog.ellipses import ERPOSABS, ERPOSFAC
 from fermiml.catalog.flags import FLAG_MEANING
 from fermiml.errors import InputError
+from fermiml.files import check_input
 from fermiml.fitsfile import open_fits, reading
 from fermiml.sky.selection import MJDREF
 
@@ -36,6 +36,7 @@ KEYWORDS = {
     "ERPOSFAC": "systematic factor in the position errors",
     "ERPOSABS": "[deg] systematic error added to Conf_95",
 }
+_MARKED = tuple(f"'{sign}" for sign in FORMULA)
 _NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
 
 # fermipy cannot join an empty table with the extended sources, as it does with a 4FGL-DR4
@@ -171,13 +172,23 @@ def read_tables(path):
     FITS files are searched for a table with the name of 4FGL's, else for the first that has
     positions; other files are given to astropy's readers (VOTable, CSV, ECSV).
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
+    path = check_input(path, "a catalog")
     with reading(path, "a catalog"):
         if _is_fits(path):
             return _read_fits(path)
-        return Table.read(path), None, None
+        return _without_formula_marks(Table.read(path)), None, None
+
+
+def _without_formula_marks(table):
+    """Text cells without the ' that keeps spreadsheets from taking them for formulas."""
+    for name in table.colnames:
+        if table[name].dtype.kind == "U" and len(table):
+            text = np.ma.filled(np.ma.asarray(table[name]), "")
+            marked = np.any([np.char.startswith(text, mark) for mark in _MARKED], axis=0)
+            if marked.any():
+                text[marked] = [word[1:] for word in text[marked]]
+                table[name] = text
+    return table
 
 
 def _is_fits(path):
@@ -187,7 +198,7 @@ def _is_fits(path):
 
 
 def _read_fits(path):
-    with open_fits(path) as hdus:
+    with open_fits(path, strict=False) as hdus:  # 4FGL gll_psc_v20 was edited by its makers
         if "EVENTS" in hdus:
             raise InputError("is an event list, not a catalog")
         tables = [h for h in hdus if isinstance(h, (fits.BinTableHDU, fits.TableHDU))]

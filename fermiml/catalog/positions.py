@@ -7,6 +7,8 @@ import numpy as np
 from astropy.coordinates import FK5, Galactic, SkyCoord
 
 PREFIX = "FNN"
+_EXACT = 22  # the highest power of ten that is exact in double precision
+_MANY = 1000  # numbers, from which arithmetic is quicker than text
 
 
 def single(angle, period=None):
@@ -22,7 +24,31 @@ def single(angle, period=None):
 
 def decimal(values):
     """Single-precision numbers as the decimals they stand for: 83.633, not 83.63300323..."""
-    return np.asarray(values, "f4").astype("U").astype(float)
+    values = np.asarray(values, "f4")
+    if values.size < _MANY:
+        return _through_text(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        numbers = values.astype(float)
+        place = np.floor(np.log10(np.abs(numbers)))  # of the first digit
+        out = np.where(np.isfinite(place), np.nan, numbers)
+        left = np.isfinite(place)  # to be found by arithmetic
+        for digits in (6, 7, 8, 9):
+            # A whole number times or by a power of ten that is exact: rounded once, as text is.
+            power = digits - 1 - place
+            left &= np.abs(power) <= _EXACT
+            scale = 10.0 ** np.minimum(np.abs(power), _EXACT)
+            shifted = np.where(power < 0, numbers / scale, numbers * scale)
+            left &= np.abs(np.abs(shifted - np.floor(shifted)) - 0.5) > 1e-6  # but for ties
+            found = np.where(power < 0, np.rint(shifted) * scale, np.rint(shifted) / scale)
+            done = left & (found.astype("f4") == values)
+            out[done], left = found[done], left & ~done
+    rest = np.isnan(out) & ~np.isnan(values)
+    out[rest] = _through_text(values[rest])
+    return out
+
+
+def _through_text(values):
+    return values.astype("U").astype(float)
 
 
 def galactic(ra, dec):

@@ -16,6 +16,7 @@ _KNOWN_CLASSES = {
 OTHER_CLASS = "green"
 MATCH_COLOURS = {True: "green", False: "yellow"}
 _NUMBERS = ("RAJ2000", "DEJ2000", "Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng")
+_BRACES = str.maketrans("{}", "()")
 _ASSOCIATIONS = ("ASSOC_4FGL", "ASSOC_FGL", "ASSOC_FHL", "ASSOC_GAM1", "ASSOC1")
 
 
@@ -23,43 +24,54 @@ def to_regions(table, colour="class"):
     """An ellipse for each source, or a point where the error is not known, as `Regions`."""
     from regions import EllipseSkyRegion, PointSkyRegion, Regions
 
-    if colour not in ("class", "match"):
-        raise InputError(f"colour {colour!r}, expected 'class' or 'match'")
     regions = []
-    for row in table:
-        ra, dec, major, minor, angle = decimal([row[name] for name in _NUMBERS])
-        center = SkyCoord(ra, dec, unit="deg", frame=FK5)
-        look = {
-            "meta": {"text": label(row)},
-            "visual": {"color": _colour(row, colour)},
-        }
-        if np.isfinite(major) and np.isfinite(minor):
-            # Region sizes are full axes. Their angle turns the long axis from west through
-            # north, as ds9 has it, and a position angle is from north through east.
-            look |= {"angle": (np.nan_to_num(angle) + 90) * u.deg}
-            regions.append(EllipseSkyRegion(center, 2 * major * u.deg, 2 * minor * u.deg, **look))
-        else:
+    for shape, look in _shapes(table, colour):
+        center = SkyCoord(shape[0], shape[1], unit="deg", frame=FK5)
+        look = {"meta": {"text": look[0]}, "visual": {"color": look[1]}}
+        if len(shape) == 2:
             regions.append(PointSkyRegion(center, **look))
+        else:  # region sizes are full axes
+            sizes = (2 * size * u.deg for size in shape[2:4])
+            regions.append(EllipseSkyRegion(center, *sizes, angle=shape[4] * u.deg, **look))
     return Regions(regions)
-
-
-def label(row):
-    """Name and significance of a source."""
-    significance = float(row["Signif_Avg"])
-    text = "" if np.isnan(significance) else f" ({significance:.1f} sigma)"
-    return f"{row['Source_Name']}{text}"
-
-
-def _colour(row, by):
-    if by == "match":
-        return MATCH_COLOURS[any(row[name] for name in _ASSOCIATIONS)]
-    known = _KNOWN_CLASSES.get(str(row["CLASS1"]).strip().lower())
-    return CLASS_COLOURS.get(row["ML_Class"] or known, OTHER_CLASS)
 
 
 def to_ds9(table, colour="class"):
     """The text of a ds9 region file."""
-    regions = to_regions(table, colour)
-    if not len(regions):
-        return "# Region file format: DS9\nfk5\n"
-    return regions.serialize(format="ds9", precision=6) + "\n"
+    lines = ["# Region file format: DS9", "fk5"]
+    for shape, (text, color) in _shapes(table, colour):
+        kind = "point" if len(shape) == 2 else "ellipse"
+        numbers = ",".join(f"{number:.6f}" for number in shape)
+        lines.append(f"{kind}({numbers}) # text={{{text}}} color={color}")
+    return "\n".join(lines) + "\n"
+
+
+def _shapes(table, colour):
+    """(numbers, (text, colour)) of each row: a position, where known with half axes and an angle.
+
+    The angle turns the long axis from west through north, as ds9 has it; a position angle is from
+    north through east.
+    """
+    if colour not in ("class", "match"):
+        raise InputError(f"colour {colour!r}, expected 'class' or 'match'")
+    ra, dec, major, minor, angle = (decimal(table[name]) for name in _NUMBERS)
+    known = np.isfinite(major) & np.isfinite(minor)
+    numbers = np.column_stack([ra, dec, major, minor, np.nan_to_num(angle) + 90]).tolist()
+    shapes = (row if whole else row[:2] for row, whole in zip(numbers, known, strict=True))
+    return zip(shapes, zip(_labels(table), _colours(table, colour), strict=True), strict=True)
+
+
+def _labels(table):
+    """Name and significance of each source; braces would end a text of ds9."""
+    names = (name.translate(_BRACES) for name in table["Source_Name"].tolist())
+    for name, sigma in zip(names, np.asarray(table["Signif_Avg"], float).tolist(), strict=True):
+        yield name if np.isnan(sigma) else f"{name} ({sigma:.1f} sigma)"
+
+
+def _colours(table, by):
+    if by == "match":
+        known = np.any([np.asarray(table[name]) != "" for name in _ASSOCIATIONS], axis=0)
+        return [MATCH_COLOURS[match] for match in known.tolist()]
+    classes = zip(table["ML_Class"].tolist(), table["CLASS1"].tolist(), strict=True)
+    return [CLASS_COLOURS.get(ours or _KNOWN_CLASSES.get(theirs.strip().lower()), OTHER_CLASS)
+            for ours, theirs in classes]  # fmt: skip

@@ -16,6 +16,7 @@ from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
 from fermiml.detect import calibration, candidates, classify, sky_maps
 from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
+from fermiml.detect.invariants import assert_sound
 from fermiml.errors import InputError
 from fermiml.sky.cube import SkyCube
 
@@ -108,6 +109,7 @@ class SourceDetector:
         table = self.propose(cube)
         table = table[table["ML_Prob"] >= self.threshold]
         table.sort("ML_Prob", reverse=True)
+        assert_sound(table, cube)
         return SourceCatalog.from_table(table, meta=_header(cube))
 
     def heatmap(self, cube: SkyCube) -> WcsNDMap:

@@ -15,6 +15,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
 from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits
 from fermiml.fitsmaps import read_nodes_map
 from fermiml.response.interpolate import rows_at
 
@@ -136,7 +137,7 @@ def isotropic_file(path):
 
 def read_healpix(path):
     """The sum of the columns of a HEALPix file, as a RING map."""
-    with fits.open(path, memmap=False) as hdus:
+    with open_fits(path) as hdus:
         header, table = hdus[1].header, hdus[1].data
         if header.get("PIXTYPE") != "HEALPIX" and "NSIDE" not in header:
             raise InputError(f"{path}: is no HEALPix map")

@@ -77,6 +77,12 @@ def widened(covariance, fixed, drop_at):
     return (vectors * (values * scales)[:, None]) @ vectors.transpose(0, 2, 1)
 
 
+def turned(covariance, old, new):
+    """Covariances (source, 2, 2) along two directions, each (source, 3), as along two others."""
+    turn = np.einsum("isk,jsk->sij", np.array(new), np.array(old))
+    return turn @ covariance @ turn.transpose(0, 2, 1)
+
+
 def ellipses(covariance):
     """Columns of the 68 % and 95 % ellipses of covariances (source, 2, 2; east, north)."""
     factor, floor = _SYSTEMATIC

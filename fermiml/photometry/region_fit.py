@@ -30,7 +30,7 @@ class RegionResult:
     groups: list  # those that have pixels here
     vectors: np.ndarray
     covariance: np.ndarray
-    walked: np.ndarray  # deg east and north of the candidate
+    walked: np.ndarray  # deg to the candidate's east and north
     curves: group_fit.Curves
     power_law: spectral_fit.Spectra
     curved: spectral_fit.Spectra
@@ -43,13 +43,14 @@ def fit_region(skies, groups, responses, region, vectors):
     """Fit the sources `vectors` of a region and its surroundings."""
     fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, groups, i, vectors)]
     groups = [f.group for f in fields]
-    start, index = vectors, np.full(len(vectors), 2.2)
+    # One pair of axes for all steps of a source: near a pole east is elsewhere after each.
+    start, directions, index = vectors, axes(vectors), np.full(len(vectors), 2.2)
     walked = np.zeros((len(vectors), 2))
     folding = _folding(groups, responses, vectors)
     between = [probes(field, region) for field in fields]
     fits, spectrum = None, None
     for move in range(_MOVES + 1):
-        templates = [f.templates(vectors, index, gradients=True) for f in fields]
+        templates = [f.templates(vectors, index, directions) for f in fields]
         old = fits or [None] * len(fields)
         fits = [f.fit(t, o) for f, t, o in zip(fields, templates, old, strict=True)]
         if move in _LOOKS:
@@ -64,12 +65,15 @@ def fit_region(skies, groups, responses, region, vectors):
         if move == _MOVES:
             break
         walked = walked + step
-        vectors = _moved(start, walked)
+        vectors = _moved(start, walked, directions)
     covariance = localization.widened(
         covariance,
         fixed,
-        lambda shift: _drop(fields, fits, vectors, shift, index, spectrum.counts, trust),
+        lambda shift: _drop(
+            fields, fits, vectors, _moved(vectors, shift, directions), index, spectrum.counts, trust
+        ),
     )
+    covariance = localization.turned(covariance, directions, axes(vectors))
     curved = spectral_fit.fit(curves, folding, REFERENCE, spectrum.parameters, curved=True)
     extended = np.zeros((2, len(vectors)))
     rows = np.flatnonzero(2 * spectrum.log_likelihood > _TESTED)
@@ -81,10 +85,10 @@ def fit_region(skies, groups, responses, region, vectors):
     )
 
 
-def _moved(vectors, shift):
-    """Unit vectors moved by shifts (deg; east, north)."""
-    east, north = axes(vectors)
-    moved = vectors + np.radians(shift[:, :1]) * east + np.radians(shift[:, 1:]) * north
+def _moved(vectors, shift, directions):
+    """Unit vectors moved by shifts (deg) along two directions."""
+    first, second = directions
+    moved = vectors + np.radians(shift[:, :1]) * first + np.radians(shift[:, 1:]) * second
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)
 
 
@@ -95,9 +99,8 @@ def _trust(fits, extra):
     )
 
 
-def _drop(fields, fits, vectors, shift, index, expected, weights):
-    """Loss of log-likelihood when one source moves and all else stays as it is."""
-    there = _moved(vectors, shift)
+def _drop(fields, fits, vectors, there, index, expected, weights):
+    """Loss of log-likelihood when one source moves `there` and all else stays as it is."""
     loss = 0.0
     for field, fit, counts, trust in zip(fields, fits, expected.T, weights.T, strict=True):
         change = (field.templates(there, index).values - fit.templates.values).tocsc()
@@ -143,9 +146,9 @@ class _Field:
         self._level = (level + 0.1 * level.mean()) / norm + 1e-9
         self._penalty = self._splines.penalty(self._level)
 
-    def templates(self, vectors, index, gradients=False):
+    def templates(self, vectors, index, directions=None):
         """Templates of the sources, at or near their first places."""
-        return make_templates(self.grid, self._near, self.group, vectors, index, gradients)
+        return make_templates(self.grid, self._near, self.group, vectors, index, directions)
 
     def templates_at(self, places):
         """Templates (pixel, place) of a typical source at any places."""

@@ -7,7 +7,6 @@ from scipy.sparse import csc_matrix
 from scipy.spatial import cKDTree
 
 from fermiml.photometry.energy_groups import INDICES
-from fermiml.sky.sphere import axes
 
 
 @dataclass(frozen=True)
@@ -20,15 +19,16 @@ class Templates:
     north: csc_matrix | None = None
 
 
-def make_templates(grid, near, group, vectors, index, gradients=False):
+def make_templates(grid, near, group, vectors, index, directions=None):
     """Templates of sources with unit `vectors` and photon `index` on the grid of a group.
 
-    `near` are `pairs` of about these places, with room for how far the sources have moved.
+    `near` are `pairs` of about these places, with room for how far the sources have moved. With
+    `directions` (unit vectors of each source's east and north) the gradients are given, too.
     """
     source, pixel, pointers = _within(grid, near, vectors, group.reach)
     spectrum = _nearest_index(index)[source]
     points = range(grid.points.shape[1])
-    parts = [_part(grid, group, vectors, p, pixel, source, spectrum, gradients) for p in points]
+    parts = [_part(grid, group, vectors, p, pixel, source, spectrum, directions) for p in points]
     data = np.mean(parts, axis=0) * grid.area[pixel]
     shape = len(grid.area), len(vectors)
     return Templates(*(csc_matrix((d, pixel, pointers), shape) for d in data))
@@ -79,14 +79,14 @@ def _apart(grid, vectors, point, pixel, source):
     return apart, np.degrees(np.sqrt(np.einsum("ij,ij->i", apart, apart)))
 
 
-def _part(grid, group, vectors, point, pixel, source, spectrum, gradients):
+def _part(grid, group, vectors, point, pixel, source, spectrum, directions):
     """Profile, and its change to the east and north, at one point in every pixel."""
     apart, distance = _apart(grid, vectors, point, pixel, source)
     place = group.profiles.place(distance)
     profile = group.profiles.at(spectrum, *place)
-    if not gradients:
+    if directions is None:
         return (profile,)
-    east, north = axes(vectors)
+    east, north = directions
     slope = -group.slopes.at(spectrum, *place) / np.maximum(distance, 1e-6) * np.degrees(1)
     return (
         profile,

@@ -12,6 +12,7 @@ from fermiml.fitsmaps import image_geom
 from fermiml.response.installed import open_table
 from fermiml.response.interpolate import rows_at, within_reach
 
+_RIM = 1e-6  # pixels beyond a map's edge that are rounding
 _NOTHING = 1e-3  # cm2 s; stands for zero, so that logarithms exist
 
 
@@ -41,7 +42,11 @@ def _sample_wcs(exposure, position):
 
     image = image_geom(exposure.geom)
     x, y = image.coord_to_pix(position)
-    inside = image.contains(position)
+    width, height = (int(n) for n in image.data_shape[::-1])
+    # At the pole itself, the rim of a map of the whole sky, rounding may not lead outside.
+    inside = (np.abs(x - (width - 1) / 2) < width / 2 + _RIM) & (
+        np.abs(y - (height - 1) / 2) < height / 2 + _RIM
+    )
     pixels = np.nan_to_num([y, x])
     planes = [map_coordinates(p, pixels, order=1, mode="nearest") for p in exposure.data]
     return np.where(inside, np.array(planes, float), np.nan)

@@ -29,6 +29,7 @@ class Selection:
     zenith: tuple | None = None  # deg
     circles: tuple = ()  # (SkyCoord, radius in deg), all of which must hold
     gti: np.ndarray | None = None  # merged (start, stop), mission elapsed time in s
+    overlap: float = 0.0  # s that the intervals had in common, before they were merged
     ignored: tuple = ()  # cuts that fermiml does not know
 
     @property
@@ -39,7 +40,7 @@ class Selection:
     @property
     def good_time(self):
         """Seconds of good time, or None."""
-        return None if self.gti is None else float(np.sum(self.gti[:, 1] - self.gti[:, 0]))
+        return None if self.gti is None else _length(self.gti)
 
     @property
     def irf_name(self):
@@ -50,7 +51,8 @@ class Selection:
     def from_hdus(cls, hdus):
         """From an open FITS file."""
         cuts = [cut for cut in _cuts(hdus) if cut[0]]
-        fields = {"circles": (), "ignored": (), "gti": _read_gti(hdus)}
+        gti, overlap = _read_gti(hdus)
+        fields = {"circles": (), "ignored": (), "gti": gti, "overlap": overlap}
         for kind, value in cuts:
             try:
                 _add_cut(fields, kind.strip(), value.strip())
@@ -99,12 +101,27 @@ def _add_cut(fields, kind, value):
 
 
 def _read_gti(hdus):
+    """Merged intervals of good time, and how many seconds they had in common."""
     if "GTI" not in hdus:
-        return None
+        return None, 0.0
     table = hdus["GTI"].data
     if table is None or not len(table):
-        return None
-    return merge_gti(np.column_stack([table["START"], table["STOP"]]).astype(float))
+        return None, 0.0
+    if not {"START", "STOP"} <= set(table.names):
+        raise InputError("the GTI table has no columns START and STOP")
+    intervals = np.column_stack([table["START"], table["STOP"]]).astype(float)
+    damaged = ~(np.isfinite(intervals).all(axis=1) & (intervals[:, 1] >= intervals[:, 0]))
+    if damaged.any():
+        row = int(np.flatnonzero(damaged)[0])
+        raise InputError(f"the GTI table is damaged: row {row} goes from {intervals[row, 0]:.9g} "
+                         f"to {intervals[row, 1]:.9g} s")  # fmt: skip
+    merged = merge_gti(intervals)
+    return merged, 0.0 if merged is None else _length(intervals) - _length(merged)
+
+
+def _length(intervals):
+    """Seconds in all intervals."""
+    return float(np.sum(intervals[:, 1] - intervals[:, 0]))
 
 
 def merge_gti(intervals):

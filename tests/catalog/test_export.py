@@ -1,5 +1,7 @@
 """Exports read back by real readers; one very elongated ellipse goes through all of them."""
 
+import csv
+import io
 import os
 import shutil
 import subprocess
@@ -12,15 +14,17 @@ import pytest
 from astropy.coordinates import FK5, SkyCoord
 from astropy.io import fits
 from astropy.io.votable import parse
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from astropy.wcs import WCS
 from click.testing import CliRunner
 from makers.catalogs import sample
 from regions import EllipseSkyRegion, PointSkyRegion, Regions
 
 from fermiml import InputError, SourceCatalog
-from fermiml.catalog.columns import COLUMNS
-from fermiml.catalog.export import ENDINGS, export
+from fermiml.catalog.columns import COLUMNS, cell_names
+from fermiml.catalog.export import ENDINGS, export, to_csv, to_votable
+from fermiml.catalog.positions import decimal
+from fermiml.catalog.sky_regions import to_ds9
 from fermiml.cli.main import main
 
 ANGLES = [0.0, 30.0, 90.0, -60.0]
@@ -242,6 +246,104 @@ def test_command(tmp_path):
         main, ["export", catalog, "--to", "ds9", "-o", str(out), "--overwrite"]
     )
     assert run.exit_code == 0
+
+
+# --- untrusted text ------------------------------------------------------------------------
+
+HOSTILE = [
+    "A\ncircle(1,2,3)", "B\x00\x08\x1b[31m", "=cmd|' /C calc'!A0", "@SUM(1)", "{C} <&>\t", "+1,2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ENDINGS)
+def test_names_from_anywhere_do_not_become_anything_else(form, tmp_path):
+    """No region, formula or tag of their own; and what we write can be read."""
+    catalog = sample(Source_Name=HOSTILE, CLASS1=["-1+1", "", "a\rb", "", "", ""])
+    path = tmp_path / f"a{ENDINGS[form]}"
+    export(catalog, form, path)
+    content = path.read_text()
+    assert not [letter for letter in content if ord(letter) < 32 and letter != "\n"]
+    if form == "ds9":
+        regions = Regions.read(path, format="ds9")
+        assert len(regions) == 6 and content.count("\n") == 8
+        assert regions[0].meta["text"].startswith("A circle(1,2,3)")
+    elif form in ("csv", "votable"):
+        again = SourceCatalog.read(path).table
+        for name in ("Source_Name", "CLASS1"):
+            assert list(again[name]) == list(catalog.table[name])
+    elif form == "xml":
+        names = [source.get("name") for source in ElementTree.parse(path).getroot()]
+        assert names == list(catalog.table["Source_Name"])
+    if form == "csv":
+        cells = [cell for line in csv.reader(content.splitlines()) for cell in line]
+        text = [cell for cell in cells if not is_number(cell)]
+        assert not [cell for cell in text if cell.startswith(("=", "+", "-", "@"))]
+
+
+def is_number(text):
+    try:
+        return bool(float(text)) or True
+    except ValueError:
+        return False
+
+
+# --- what astropy and regions write row by row, 100,000 of which take minutes -----------------
+
+
+@pytest.fixture(scope="module")
+def hundred():
+    """100 rows with numbers of all sizes, some unknown, and columns that only a user has."""
+    random, n = np.random.default_rng(3), 100
+    data = {name: 10 ** random.uniform(-14, 3, (n, *column.shape))
+            for name, column in COLUMNS.items() if column.code in "ED"}  # fmt: skip
+    data |= {"RAJ2000": random.uniform(0, 360, n), "DEJ2000": random.uniform(-90, 90, n)}
+    data |= {name: random.uniform(0.01, 1, n) for name in data if "_Semi" in name}
+    for name, values in data.items():
+        if name not in ("RAJ2000", "DEJ2000"):
+            values[random.uniform(size=values.shape) < 0.2] = np.nan
+    data |= {"CLASS1": random.choice(["", "bll", "PSR", 'a "b", c'], n)}
+    data |= {"ML_Prob": np.full(n, 0.9), "ML_Prob_AGN": np.full(n, 0.4)}
+    data |= {"ML_Prob_PSR": np.full(n, 0.5)}
+    data |= {"mine": random.normal(size=(n, 2)), "number": np.arange(n), "yes": np.arange(n) > 50}
+    return SourceCatalog.from_table(data)
+
+
+def test_csv_is_what_astropy_writes(hundred):
+    flat = Table()
+    for name in hundred.table.colnames:
+        values = hundred.table[name]
+        cells = np.ma.asarray(values).reshape(len(values), -1)
+        for number, cell_name in enumerate(cell_names(name, values.shape[1:])):
+            cell = cells[:, number]
+            mask = np.ma.getmaskarray(cell)
+            if cell.dtype.kind == "f":
+                mask = mask | np.isnan(cell.filled(0))
+                cell = decimal(cell.filled(0)) if cell.dtype == "f4" else cell
+            flat[cell_name] = MaskedColumn(cell, mask=mask)
+    stream = io.StringIO()
+    flat.write(stream, format="ascii.csv")
+    assert to_csv(hundred.table) == stream.getvalue().replace("\r\n", "\n")
+
+
+def test_ds9_is_what_regions_writes(hundred):
+    ours = Regions.parse(to_ds9(hundred.table), format="ds9")
+    text = hundred.to_regions().serialize(format="ds9", precision=6)
+    for mine, theirs in zip(ours, Regions.parse(text, format="ds9"), strict=True):
+        assert repr(mine) == repr(theirs)
+        assert (mine.meta["text"], mine.visual) == (theirs.meta["text"], theirs.visual)
+
+
+def test_votable_holds_the_table(hundred):
+    stream = io.BytesIO(to_votable(hundred.table).encode())
+    table = parse(stream).get_first_table().to_table()
+    assert table.colnames == hundred.table.colnames
+    for name in table.colnames:
+        a, b = (np.ma.asarray(each[name]) for each in (table, hundred.table))
+        if b.dtype.kind in "US":
+            assert list(a.filled("")) == list(b), name
+        else:
+            a, b = (each.astype(float).filled(np.nan) for each in (a, b))
+            assert np.array_equal(a.astype("f4"), b.astype("f4"), equal_nan=True), name
 
 
 # --- the real ds9 --------------------------------------------------------------------------

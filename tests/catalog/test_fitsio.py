@@ -136,7 +136,7 @@ def test_writing_to_nowhere(tmp_path):
         (lambda p: Table({"x": [1.0]}).write(p), "has no table with positions"),
         (lambda p: latfiles.write_ft1(p), "is an event list, not a catalog"),
         (lambda p: Table({"RA": ["a"], "DEC": [1.0]}).write(p), "RA holds text, expected numbers"),
-        (lambda p: p.mkdir(), "cannot be read as a catalog"),
+        (lambda p: p.mkdir(), "is a folder, a catalog was expected"),
     ],
 )
 def test_files_that_are_no_catalog(make, message, tmp_path):

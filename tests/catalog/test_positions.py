@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from makers.catalogs import DEC, RA
 
 from fermiml import SourceCatalog
-from fermiml.catalog.positions import source_names
+from fermiml.catalog.positions import decimal, source_names
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,16 @@ def test_coordinates_to_the_last_digit(ra, dec):
         assert here.separation(fk5).deg < 5e-5
         gal = SkyCoord(row["GLON"], row["GLAT"], unit="deg", frame="galactic")
         assert gal.separation(fk5.galactic).deg < 5e-5
+
+
+def test_decimals_of_many_are_those_of_text():
+    """Any number of single precision, short decimals, the smallest and largest, halves between."""
+    random = np.random.default_rng(1)
+    anything = random.integers(0, 2**32, 50000, dtype="u4").view("f4")
+    values = np.concatenate([
+        anything[~np.isnan(anything)], np.round(random.uniform(0, 360, 9000), 3),
+        10 ** random.uniform(-16, 3, 9000), np.arange(4000) / 1024,
+        [0, -0.0, np.inf, 1e-45, 3.4e38],
+    ]).astype("f4")  # fmt: skip
+    assert np.array_equal(decimal(values), values.astype("U").astype(float))
+    assert np.isnan(decimal(np.full(2000, np.nan))).all()

@@ -144,7 +144,8 @@ def write_gtpsf(path, sigma=0.5, nodes=EDGES):
 
 
 def write_ft1(path, events=None, *, circle=True, start=239557417.0, listed=None):
-    """An FT1 file; `events` holds the arrays position, energy, zenith, time, evtype."""
+    """An FT1 file; `events` holds the arrays position, energy, zenith, time, evtype,
+    and, if the file is to have them, numbers (of the run and in the run)."""
     events = random_events() if events is None else events
     at = events["position"].icrs
     bits = np.zeros((len(at), 32), bool)
@@ -157,6 +158,11 @@ def write_ft1(path, events=None, *, circle=True, start=239557417.0, listed=None)
         fits.Column("TIME", "D", array=events["time"]),
         fits.Column("EVENT_TYPE", "32X", array=bits),
     ]
+    if "numbers" in events:
+        columns += [
+            fits.Column(name, "J", array=values)
+            for name, values in zip(("RUN_ID", "EVENT_ID"), events["numbers"], strict=True)
+        ]
     table = fits.BinTableHDU.from_columns(columns, name="EVENTS")
     center = CENTER.icrs
     region = (center.ra.deg, center.dec.deg, 5.0) if circle else None

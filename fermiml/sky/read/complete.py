@@ -19,9 +19,12 @@ from fermiml.response.installed import installed_irfs, load_response
 from fermiml.response.interpolate import within_reach
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import EnergyDispersion, Origin
+from fermiml.sky.read.plausible import doubts
 
 log = logging.getLogger(__name__)
 _PSF_BEYOND = np.log(1.5)  # in ln E, the most that the middle of a bin may lie beyond a PSF table
+_RADII = 12  # of a PSF table at least; real ones have 20 to 300
+_OVERLAP = 1.0  # s, of the good time intervals; less is rounding
 _PSF_FAR = 1.2  # ratio of r68 to that of the IRF; real gtpsf files are within 1.04
 
 
@@ -40,10 +43,15 @@ def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
         exposure = None
     if component.psf is not None:
         check_psf(component)
+    if component.selection.overlap > _OVERLAP:
+        _warn(component, f"good time intervals overlap: {component.selection.overlap:.6g} s "
+              "that are in several of them count once")  # fmt: skip
     missing = [p for p in (component.psf, component.exposure, component.edisp) if p is None]
     if missing or exposure is not None:
         _complete_from_irf(component, exposure, asked)
     check_exposure(component)
+    for text in doubts(component):
+        _warn(component, text)
 
 
 def _asked_response(component, irf, evtype):
@@ -139,15 +147,27 @@ def read_psf(psf, position):
 
 
 def _gtpsf(hdus):
-    energy = np.array(hdus["PSF"].data["Energy"], float)
-    rad = np.array(hdus["THETA"].data["Theta"], float)
-    values = np.array(hdus["PSF"].data["Psf"], float)
+    energy, values = (_column(hdus["PSF"], name) for name in ("Energy", "Psf"))
+    rad = _column(hdus["THETA"], "Theta")
+    for what, number, least in (("energies", len(energy), 2), ("radii", len(rad), _RADII)):
+        if number < least:
+            raise InputError(
+                f"the PSF table has {number} {what}, at least {least} are expected; run gtpsf anew"
+            )
     rising = np.all(np.diff(energy) > 0) and np.all(np.diff(rad) > 0)
     if not rising or values.shape != (len(energy), len(rad)) or not np.all(values >= 0):
         raise InputError("the PSF table is no gtpsf output (Energy, Theta rising, Psf >= 0)")
+    if not (np.all(np.isfinite(values)) and energy[0] > 0 and rad[0] >= 0 and rad[-1] <= 180):
+        raise InputError("the PSF table is no gtpsf output: energies, radii or values are no such")
     if not np.all(values.sum(axis=1) > 0):
         raise InputError("the PSF is zero at some energy")
     return PSF(energy, rad, values)
+
+
+def _column(hdu, name):
+    if hdu.data is None or name not in hdu.data.names:
+        raise InputError(f"the table {hdu.name} has no column {name}: no gtpsf output")
+    return np.array(hdu.data[name], float)
 
 
 def _is_livetime_cube(exposure):

@@ -1,6 +1,7 @@
 """FT1 event lists, binned on reading."""
 
 import dataclasses
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,21 @@ from scipy.spatial import ConvexHull, Delaunay
 from tqdm import tqdm
 
 from fermiml.errors import InputError
+from fermiml.files import check_input
 from fermiml.fitsfile import open_fits
 from fermiml.fitsmaps import edges_axis
 from fermiml.response.irfs import type_names
 from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component
+from fermiml.sky.read.duplicates import first_of_each
 from fermiml.sky.selection import Selection, merge_gti
 
+log = logging.getLogger(__name__)
 BINS_PER_DECADE = 8
 PIXEL = 0.1  # deg, that of the networks
 WIDEST_IMAGE = 60.0  # deg; wider fields become HEALPix maps
 ALL_SKY_NSIDE = 512
+_IDENTITY = ("RUN_ID", "EVENT_ID")
 _COLUMNS = ("RA", "DEC", "ENERGY", "TIME", "ZENITH_ANGLE", "EVENT_TYPE")
 
 
@@ -32,13 +37,13 @@ class Events:
     position: SkyCoord
     energy: np.ndarray  # MeV
     selection: Selection
+    time: np.ndarray  # mission elapsed time in s
+    numbers: np.ndarray | None  # (event, 2) of the run and in the run, where the file has them
 
 
 def read_list(path):
     """File names of an `@list.txt`, relative to the list."""
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise InputError(f"{path}: no such file (a list of FT1 files)")
+    path = check_input(path, "a list of FT1 files")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
@@ -53,11 +58,10 @@ def read_events(paths, options):
     """Bin the events of one or more FT1 files: (kind, [component])."""
     parts = [_read_file(path, options) for path in tqdm(paths, "FT1", disable=_quiet(paths))]
     selection, notes = _joint_selection([p.selection for p in parts], paths)
-    energy = np.concatenate([p.energy for p in parts])
-    position = SkyCoord(
-        np.concatenate([p.position.ra.deg for p in parts]) * u.deg,
-        np.concatenate([p.position.dec.deg for p in parts]) * u.deg,
-    ).galactic
+    position, energy, repeated = _joint_events(parts)
+    if repeated:
+        notes.append(f"{repeated} events were in the data before: each is counted once")
+        log.warning("%s: %s", paths[0], notes[-1])
     if not len(energy):
         raise InputError(f"{paths[0]}: no event is left by the cuts")
     center, width = _field(position, selection, options)
@@ -82,6 +86,18 @@ def read_events(paths, options):
     return kind, [component]
 
 
+def _joint_events(parts):
+    """Positions (Galactic) and energies of the events of all files, and how many were dropped
+    because they had been there before."""
+    energy, time = (np.concatenate([getattr(p, k) for p in parts]) for k in ("energy", "time"))
+    ra, dec = (np.concatenate([getattr(p.position, k).deg for p in parts]) for k in ("ra", "dec"))
+    numbers = [p.numbers for p in parts]
+    known = all(number is not None for number in numbers)
+    keep = first_of_each(time, np.concatenate(numbers).T if known else (energy, ra, dec))
+    position = SkyCoord(ra[keep] * u.deg, dec[keep] * u.deg).galactic
+    return position, energy[keep], len(keep) - int(keep.sum())
+
+
 def _quiet(paths):
     """No progress bar for one file; None lets tqdm ask whether this is a terminal."""
     return True if len(paths) == 1 else None
@@ -101,10 +117,13 @@ def _read_file(path, options):
         position = SkyCoord(
             table["RA"][keep].astype(float) * u.deg, table["DEC"][keep].astype(float) * u.deg
         )
-        energy = table["ENERGY"][keep].astype(float)
+        energy, time = (table[name][keep].astype(float) for name in ("ENERGY", "TIME"))
+        numbers = None
+        if set(_IDENTITY) <= set(columns):
+            numbers = np.column_stack([table[name][keep] for name in _IDENTITY])
     if not np.all(np.isfinite(energy)) or np.any(energy <= 0):
         raise InputError(f"{path}: event energies are not all positive numbers")
-    return Events(position, energy, selection)
+    return Events(position, energy, selection, time, numbers)
 
 
 def _cut(table, selection, options):
@@ -156,7 +175,11 @@ def _joint_selection(selections, paths):
     gti = merge_gti(np.concatenate(gtis)) if len(gtis) == len(selections) else None
     if gti is None:
         notes.append("not every file has a GTI table: no good time is known")
-    return dataclasses.replace(first, energy=energy, gti=gti), notes
+    joint = dataclasses.replace(first, energy=energy, gti=gti)
+    if gti is not None:
+        apart = sum(s.good_time + s.overlap for s in selections)
+        joint = dataclasses.replace(joint, overlap=apart - joint.good_time)
+    return joint, notes
 
 
 def _field(position, selection, options):

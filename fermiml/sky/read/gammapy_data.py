@@ -8,6 +8,7 @@ from gammapy.datasets import Datasets, MapDataset
 from gammapy.maps import HpxNDMap, Map, MapAxis, WcsNDMap
 
 from fermiml.errors import InputError
+from fermiml.fitsfile import check_all_sums
 from fermiml.fitsmaps import with_axes
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Component, EnergyDispersion, Origin
@@ -41,12 +42,14 @@ def is_map_file(hdus):
 
 def read_map_file(path):
     """A file written by Map.write."""
+    check_all_sums(path)
     kind, components = components_of(Map.read(path))
     return f"{kind} file", components
 
 
 def read_dataset_file(path):
     """A file written by MapDataset.write."""
+    check_all_sums(path)
     kind, components = components_of(MapDataset.read(path))
     return f"{kind} file", components
 

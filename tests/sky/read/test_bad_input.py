@@ -357,3 +357,45 @@ def test_changed_header_values(originals, tmp_path, kind, data):
     )
     card = content[start : start + 10] + value[:70].ljust(70).encode()
     read_or_refuse(tmp_path, content[:start] + card + content[start + 80 :])
+
+
+@pytest.mark.parametrize(
+    ("rows", "radii", "message"),
+    [
+        (0, 3001, "has 0 energies, at least 2 are expected; run gtpsf anew"),
+        (1, 3001, "has 1 energies, at least 2"),
+        (13, 10, "has 10 radii, at least 12"),
+    ],
+)
+def test_a_psf_table_of_next_to_nothing(tmp_path, rows, radii, message):
+    path, psf = cube_file(tmp_path), tmp_path / "psf.fits"
+    lat.write_gtpsf(psf)
+    with fits.open(psf, memmap=False) as hdus:
+        table, angles = hdus["PSF"].data[:rows], hdus["THETA"].data[:radii]
+        columns = [fits.Column("Energy", "1D", array=table["Energy"]),
+                   fits.Column("Psf", f"{radii}D", array=table["Psf"][:, :radii])]  # fmt: skip
+        hdus["PSF"] = fits.BinTableHDU.from_columns(columns, name="PSF")
+        hdus["THETA"] = fits.BinTableHDU(angles, name="THETA")
+        hdus.writeto(psf, overwrite=True)
+    with pytest.raises(InputError, match=f"{psf}: the PSF table {message}"):
+        SkyCube.read(path, psf=psf)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"TFORM2  = '1E", b"TFORM2  = '1?", "table EBOUNDS is damaged: TFORM2 is '1[?]'"),
+        (b"TFORM2  = '1E", b"TFORM2  = '1D", "its 3 columns take 14 bytes a row, the header says"),
+        (b"TFIELDS =                    3", b"TFIELDS =                 3333", "table EBOUNDS is"),
+        (b"TTYPE2  = 'E_MIN", b"TTYPE2  = 'E_MIX", "EBOUNDS has no energies"),
+        (b"TTYPE1  = 'START", b"TTYPE1  = 'STARX", "GTI table has no columns START"),
+    ],
+)
+def test_damaged_tables_are_told_in_words(tmp_path, old, new, message):
+    path = cube_file(tmp_path)
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(InputError, match=message) as error:
+        SkyCube.read(path)
+    assert str(path) in str(error.value)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from makers import latfiles as lat
 from numpy.testing import assert_allclose
 
@@ -93,3 +94,72 @@ def test_event_types_that_chose_events_are_not_those_of_the_header(tmp_path, cap
     (component,) = SkyCube.read(tmp_path / "ft1.fits", evtype=4 + 32).components
     assert component.event_types == ("PSF3",)
     assert "evtype" not in caplog.text
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_events_that_are_there_twice_count_once(tmp_path, caplog, numbered):
+    """In one file, and in two that overlap; found by run and number, else by all else."""
+    events = lat.random_events(400)
+    if numbered:
+        events["numbers"] = np.full(400, 239557417), np.arange(400)
+    rows = np.append(np.arange(300), np.arange(20))
+    lat.write_ft1(tmp_path / "a.fits", part(events, rows))
+    lat.write_ft1(tmp_path / "b.fits", part(events, np.arange(250, 400)))
+    (tmp_path / "list.txt").write_text("a.fits\nb.fits\n")
+    once = SkyCube.read(tmp_path / "a.fits")
+    both = SkyCube.read(f"@{tmp_path / 'list.txt'}")
+    assert once.total_counts == 300 and both.total_counts == 400
+    for cube, number in ((once, 20), (both, 70)):
+        text = f"{number} events were in the data before: each is counted once"
+        assert text in cube.components[0].notes and text in caplog.text
+
+
+def part(events, rows):
+    numbers = {k: [n[rows] for n in v] for k, v in events.items() if k == "numbers"}
+    return {k: v[rows] for k, v in events.items() if k != "numbers"} | numbers
+
+
+def test_events_of_one_time_or_one_number_are_not_the_same(tmp_path):
+    """Simulators leave columns at zero."""
+    events = lat.random_events(50)
+    events["time"][:] = 0
+    lat.write_ft1(tmp_path / "times.fits", events)
+    events = lat.random_events(50)
+    events["numbers"] = np.zeros(50), np.zeros(50)
+    lat.write_ft1(tmp_path / "numbers.fits", events)
+    for name in ("times.fits", "numbers.fits"):
+        assert SkyCube.read(tmp_path / name).total_counts == 50
+
+
+def test_good_time_that_files_share_counts_once_with_a_word(tmp_path, caplog):
+    for number in range(2):
+        events = lat.random_events(seed=number)
+        lat.write_ft1(tmp_path / f"{number}.fits", events, start=239557417.0 + number * 4e7)
+    (tmp_path / "list.txt").write_text("0.fits\n1.fits\n")
+    component = SkyCube.read(f"@{tmp_path / 'list.txt'}").components[0]
+    assert_allclose(component.selection.good_time, 1.4e8, rtol=1e-4)
+    assert "good time intervals overlap: 5.9999e+07 s" in caplog.text
+    assert any("overlap" in note for note in component.notes)
+
+
+def damaged_gti(path, **columns):
+    with fits.open(path, memmap=False) as hdus:
+        for name, value in columns.items():
+            hdus["GTI"].data[name][1] = value
+        hdus.writeto(path, overwrite=True)
+
+
+def test_good_time_that_overlaps_in_one_file_or_is_damaged(tmp_path, caplog):
+    for name, start, message in (
+        ("a.fits", 239557417.0 + 4e7, None),
+        ("b.fits", np.nan, "GTI table is damaged: row 1 goes from nan to"),
+        ("c.fits", 9e9, "GTI table is damaged: row 1 goes from 9e"),
+    ):
+        lat.write_ft1(tmp_path / name)
+        damaged_gti(tmp_path / name, START=start)
+        if message:
+            with pytest.raises(InputError, match=message):
+                SkyCube.read(tmp_path / name)
+        else:
+            SkyCube.read(tmp_path / name)
+            assert "good time intervals overlap: 1e+07 s" in caplog.text
