@@ -3,7 +3,6 @@
 import astropy.units as u
 import pytest
 import yaml
-from fermiml.quantities import value_in
 from makers.matchedfilter import Detector
 
 from fermiml import Evaluation, Injection, InputError, SkySimulator, Trainer
@@ -45,8 +44,6 @@ def test_mistakes_are_told_by_the_constructor(make, message):
 
 
 def test_values_with_units():
-    assert value_in(30 * u.arcmin, "deg", "width") == pytest.approx(0.5)
-    assert value_in(0.5, "deg", "width") == 0.5
     task = Injection(Detector(), away=60 * u.arcmin, flux=[1e-6, 1e-5] * u.Unit("m-2 s-1"))
     assert task.settings.away == 1
     assert task.settings.flux == pytest.approx((1e-10, 1e-9))

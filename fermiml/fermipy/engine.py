@@ -198,15 +198,15 @@ def reoptimized_ts(gta, name, radius):
         restore(gta, state)
 
 
-def localize(gta, name, step):
+def localize(gta, name, sigma):
     """Move a source to its best position; raises FitFailed, and then it is where it was.
 
-    `step` (deg) is about 1.5 sigma of the position, as far as that is known.
+    `sigma` (deg) is the position's error, as far as that is known.
     """
     state, before = parameters(gta), gta.roi.copy_source(name)
     names = set(gta.like.sourceNames())
     try:
-        found = position_fit.scan(gta, name, step)
+        found = position_fit.scan(gta, name, sigma)
         if found is not None:
             place, covariance = found
             position_fit.move(gta, name, place)

@@ -128,7 +128,8 @@ def report(table):
 def _cells(row, side):
     flux, error = (_number(1e10 * row[f"{side}_{k}"], "5.1f") for k in ("flux", "flux_err"))
     ts, r95 = _number(row[f"{side}_ts"], "7.1f"), _number(row[f"{side}_r95"], "5.3f")
-    return f"{ts} {r95} {flux} +- {error}"
+    known = np.isfinite(row[f"{side}_flux"])
+    return f"{ts} {r95} " + (f"{flux} +- {error}" if known else f"{'-':>14s}")
 
 
 def _number(value, form):

@@ -63,10 +63,11 @@ def climb(loglike, step):
     return None
 
 
-def scan(gta, name, step):
+def scan(gta, name, sigma):
     """Position and covariance of a source, as `climb` finds them; it stays in the model, moved.
 
-    Its spectrum is fitted at each position, and nothing else.
+    `sigma` (deg) is a guess of the position's error. The source's spectrum is fitted at
+    each position, and nothing else.
     """
     gta.free_sources(free=False, loglevel=QUIET)
     start = gta.roi[name].skydir.icrs
@@ -82,7 +83,7 @@ def scan(gta, name, step):
         return -float(gta.like())
 
     try:
-        found = climb(loglike, step)
+        found = climb(loglike, _PER_SIGMA * sigma)
     finally:
         gta._clear_srcmap_cache()
     return None if found is None else (_moved(start, found[0]), found[1])

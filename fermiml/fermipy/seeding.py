@@ -15,6 +15,7 @@ _NORMS = {
     "LogParabola": ("norm", "Eb"),
     "PLSuperExpCutoff4": ("Prefactor", "Scale"),
 }
+_SIGMA = 0.03  # deg, of a position without an error
 
 
 @dataclass
@@ -187,7 +188,7 @@ def localize_all(gta, seeds, say):
     for row in decisions.by_probability(seeds.ts, seeds.status == decisions.NEW):
         (name,) = seeds.names([row])
         try:
-            engine.localize(gta, name, 1.5 * sigma[row] if sigma[row] > 0 else 0.05)
+            engine.localize(gta, name, sigma[row] if sigma[row] > 0 else _SIGMA)
             done.append(row)
         except engine.FitFailed as error:
             seeds.reason[row] = str(error)
