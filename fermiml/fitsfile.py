@@ -36,7 +36,7 @@ def reading(path, what="LAT data"):
     """Whatever goes wrong while an untrusted file is parsed becomes one InputError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)  # of keywords that nobody reads
+            warnings.simplefilter("ignore", AstropyWarning)  # of keywords that are not read
             yield
     except FermimlError as error:
         if str(path) in str(error):

@@ -12,7 +12,7 @@ _SILENCE = 3600.0  # s without a sign of life after which a process of another h
 
 def write(path, **more):
     """Make a file that names this process; FileExistsError if there is one already."""
-    # In one go, so that nobody reads a part of it; O_EXCL, so that one of two processes wins.
+    # In one go, so that no other process reads a part of it; O_EXCL, so that one of two wins.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
         os.write(descriptor, json.dumps({**_this_process(), **more}).encode())

@@ -2,7 +2,7 @@
 
 The probability is the likelihood ratio of Sutherland & Saunders (1992): the density of true
 counterparts at the offset, which the two position errors give, over the density of unrelated
-sources around, which is counted. The share Q of rows that have a counterpart at all is found
+sources around, which is counted. The fraction Q of rows that have a counterpart at all is found
 from the data by iteration, unless it is given.
 """
 

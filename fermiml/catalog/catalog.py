@@ -215,8 +215,8 @@ class SourceCatalog:
         With a `radius` (deg) the separation decides; without one the error ellipses do: pairs
         within the `level` contour of both errors together. The result is a table with row
         numbers, names, separation (deg) and, for ellipses, the offset in sigma; its meta has
-        CHANCE, the share of rows that match when `other` is shifted by `shift` deg in Galactic
-        longitude, and MATCHED, the share that matches as it is.
+        CHANCE, the fraction of rows that match when `other` is shifted by `shift` deg in Galactic
+        longitude, and MATCHED, the fraction that matches as it is.
         """
         if radius is not None:
             radius = _degrees(radius)

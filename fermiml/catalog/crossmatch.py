@@ -94,7 +94,7 @@ def pair_covariance(coord, ellipses, other, other_ellipses, pairs):
 
 
 def one_to_one(pairs, rank=None):
-    """Which pairs remain when the lowest rank goes first and nobody is taken twice.
+    """Which pairs remain when the lowest rank goes first and none is taken twice.
 
     The rank is the offset, in sigma where that is known, unless another is given.
     """
@@ -121,7 +121,7 @@ def best(pairs):
 
 
 def chance_rate(find, coord, other, degrees=3.0):
-    """Share of the rows of `coord` that match `other` moved in Galactic longitude, both ways.
+    """Fraction of the rows of `coord` that match `other` moved in Galactic longitude, both ways.
 
     `find(coord, other)` gives the pairs. Rows within 10 deg of a Galactic pole are left out.
     """

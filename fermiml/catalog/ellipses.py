@@ -4,7 +4,7 @@ import numpy as np
 
 
 def containment(level):
-    """Radius, in sigma, that holds a share `level` of a two-dimensional Gaussian."""
+    """Radius, in sigma, that holds a fraction `level` of a two-dimensional Gaussian."""
     return np.sqrt(-2 * np.log1p(-np.asarray(level, dtype=float)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from fermiml.catalog import crossmatch
 
 _CORE_ENERGY = 2000.0  # MeV, at which the PSF's core tells whether two sources are blended
-_CORE = 0.39  # share of the PSF within its core (1 sigma of a Gaussian)
+_CORE = 0.39  # fraction of the PSF within its core (1 sigma of a Gaussian)
 
 
 class MLFlag(enum.IntFlag):

@@ -44,7 +44,7 @@ class Command(_SharedOptions, click.Command):
         try:
             return super().invoke(ctx)
         except (FermimlError, OSError, ImportError) as error:
-            # A pipe that nobody reads any more is no error of the user's; click knows it.
+            # A pipe that is no longer read is no error of the user's; click knows it.
             if ctx.obj["debug"] or isinstance(error, BrokenPipeError):
                 raise
             click.echo(f"fermiml: error: {in_one_line(error)}", err=True)

@@ -11,7 +11,7 @@ from fermiml.model import point_sources
 from fermiml.model.from_catalog import sources_of
 
 LEAST_TS = 9.0  # of known sources that could be found at all
-_AROUND = 5.0  # deg beyond the data from where sources still shine in
+_AROUND = 5.0  # deg beyond the data from where the PSF wings of sources still leak in
 
 
 def expected_ts(cube, known):

@@ -159,7 +159,7 @@ class SourceDetector:
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)
         forget_extrapolated(table, _header(cube))
-        # What shines in from beyond the edge is no source of these data.
+        # The PSF wing of a source outside the data is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
 
     def _probability(self, score, ts, low):

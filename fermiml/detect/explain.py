@@ -130,10 +130,10 @@ def _emptied(view, place, radius, bands):
     """The counts of a view with the smooth background in place of a disc's photons."""
     counts = view.patch.counts.copy()
     expected = unstabilised(_channels(view.features)[0][CHANNELS.index("background")])
-    share = counts.sum(axis=(2, 3)) / np.maximum(counts.sum(axis=(0, 2, 3)), 1)
+    fraction = counts.sum(axis=(2, 3)) / np.maximum(counts.sum(axis=(0, 2, 3)), 1)
     y, x = np.indices(counts.shape[2:])
     disc = np.hypot(x - place[0], y - place[1]) <= radius
-    empty = share[:, :, None, None] * expected
+    empty = fraction[:, :, None, None] * expected
     counts[:, bands, disc] = empty[:, bands, disc]
     return counts
 

@@ -167,7 +167,7 @@ def _by_ts(judged, zone, thresholds, column):
     for low, high in zip(_TS_EDGES, (*_TS_EDGES[1:], np.inf), strict=True):
         found = np.concatenate([_found(j, zone, thresholds[column], low, high)[0] for j in judged])
         if len(found) >= _ENOUGH:
-            rows.append({"TS": [low, high], "number": len(found), "found": metrics.share(found)})
+            rows.append({"TS": [low, high], "number": len(found), "found": metrics.fraction(found)})
     return rows
 
 
@@ -181,7 +181,7 @@ def _by_flux(judged, zone, thresholds, column):
     for low, high in pairwise(_FLUX_EDGES):
         here = found[(flux >= low) & (flux < high)]
         if len(here) >= _ENOUGH:
-            rows.append({"S1": [low, high], "number": len(here), "found": metrics.share(here)})
+            rows.append({"S1": [low, high], "number": len(here), "found": metrics.fraction(here)})
     return rows
 
 
@@ -279,14 +279,14 @@ class Matched:
         return {"matrix": matrix.tolist(), "balanced": metrics.balanced_accuracy(matrix)}
 
     def classes_by_ts(self, edges):
-        """Share of AGN and PSR that are recognised, in bins of Asimov TS."""
+        """Fraction of AGN and PSR that are recognised, in bins of Asimov TS."""
         rows = []
         for low, high in pairwise(edges):
             use = (self.ts > low) & (self.ts <= high) & (self.class_true != "")
             if use.sum() >= _ENOUGH:
                 right = self.class_true[use] == self.class_found[use]
                 rows.append(
-                    {"TS": [low, high], "number": len(right), "found": metrics.share(right)}
+                    {"TS": [low, high], "number": len(right), "found": metrics.fraction(right)}
                 )
         return rows
 

@@ -102,7 +102,7 @@ class Given:
         return self._file(sky) is not None
 
     def find(self, sky, name):
-        """The catalog of a sky; nobody knows how long it took."""
+        """The catalog of a sky; its run time is unknown."""
         path = self._file(sky)
         if path is None:
             raise InputError(f"{self._path}: holds no catalog of {sky.name} ({sky.name}.fits)")

@@ -224,7 +224,7 @@ def thresholds_of(scores, number=200):
 
 
 def chance_rate(detected, counts, true, ts, degrees=SHIFT):
-    """Share of detections that match when moved in longitude, both ways.
+    """Fraction of detections that match when moved in longitude, both ways.
 
     `counts(position)` tells which positions are far enough from the edge of the data.
     """
@@ -238,10 +238,10 @@ def chance_rate(detected, counts, true, ts, degrees=SHIFT):
 
 
 def flux_at(level, flux, passed, per_bin=30):
-    """Lowest flux above which a share of at least `level` has passed; NaN if none has.
+    """Lowest flux above which a fraction of at least `level` has passed; NaN if none has.
 
     For completeness `flux` is the true one and `passed` says found; for purity they are the
-    measured flux and matched. The share is taken in groups of `per_bin` similar fluxes, made to
+    measured flux and matched. The fraction is taken in groups of `per_bin` similar fluxes, made to
     rise with the flux (isotonic regression: one unlucky group of bright sources shall not decide),
     and the crossing interpolated between them.
     """
@@ -251,19 +251,19 @@ def flux_at(level, flux, passed, per_bin=30):
     if not len(logs):
         return np.nan
     x = np.array([g.mean() for g in np.array_split(logs, groups)])
-    share = isotonic_regression([g.mean() for g in np.array_split(passed, groups)])
-    below = np.flatnonzero(share < level)
+    passing = isotonic_regression([g.mean() for g in np.array_split(passed, groups)])
+    below = np.flatnonzero(passing < level)
     if not len(below):
         return float(np.exp(logs[0]))
     last = below[-1]
     if last == groups - 1:
         return np.nan
-    step = (level - share[last]) / (share[last + 1] - share[last])
+    step = (level - passing[last]) / (passing[last + 1] - passing[last])
     return float(np.exp(x[last] + step * (x[last + 1] - x[last])))
 
 
-def share(passed, level=0.68):
-    """A share and its binomial (Wilson) interval."""
+def fraction(passed, level=0.68):
+    """A fraction and its binomial (Wilson) interval."""
     passed = np.asarray(passed, bool)
     if not len(passed):
         return np.nan, np.nan, np.nan
@@ -281,14 +281,14 @@ def offsets(detected, ellipses, true):
 
 
 def localisation(detected, ellipses, true):
-    """Median offset (deg), and the share of true positions within the 68 and 95 % ellipses."""
+    """Median offset (deg), and the fraction of true positions within the 68 and 95 % ellipses."""
     separation, sigma = offsets(detected, ellipses, true)
     known = np.isfinite(sigma)
     return {
         "number": len(separation),
         "median": float(np.median(separation)) if len(separation) else np.nan,
-        "within_68": share(sigma[known] <= containment(0.68)),
-        "within_95": share(sigma[known] <= containment(0.95)),
+        "within_68": fraction(sigma[known] <= containment(0.68)),
+        "within_95": fraction(sigma[known] <= containment(0.95)),
         "sigma_quantiles": _quantiles(sigma[known]),
     }
 
@@ -316,7 +316,7 @@ def is_real(detected, ellipses, true, ts):
 
 
 def reliability(probability, real, bins=10, low=0.05, high=0.99):
-    """Probability against truth in bins of equal counts: mean, share that is real, interval."""
+    """Probability against truth in bins of equal counts: mean, fraction that is real, interval."""
     probability, real = np.asarray(probability, float), np.asarray(real, bool)
     used = np.flatnonzero((probability > low) & (probability < high))
     used = used[np.argsort(probability[used])]
@@ -324,7 +324,7 @@ def reliability(probability, real, bins=10, low=0.05, high=0.99):
     for group in np.array_split(used, min(bins, max(len(used), 1))):
         if len(group):
             mean = float(probability[group].mean())
-            rows.append({"mean": mean, "number": len(group), "real": share(real[group])})
+            rows.append({"mean": mean, "number": len(group), "real": fraction(real[group])})
     return rows
 
 
@@ -350,7 +350,7 @@ def confusion(true, predicted):
 
 
 def balanced_accuracy(matrix, classes=("AGN", "PSR")):
-    """Mean over classes of the share that is recognised."""
+    """Mean over classes of the fraction that is recognised."""
     index = [CLASSES.index(c) for c in classes]
     total = matrix.sum(axis=1)[index]
     if np.any(total == 0):

@@ -153,10 +153,10 @@ def draw_detection(scored):
         ax = performance.plot_completeness_purity(curves, axes[0, column])
         ax.set(title=zone, xlim=(0.7, 1.0), ylim=(0.3, 1.02))
         rows = {name: part.by_ts for name, part in parts.items()}
-        ax = performance.plot_shares(rows, axes[1, column])
+        ax = performance.plot_fractions(rows, axes[1, column])
         ax.axvline(metrics.DETECTABLE, color=style.GREY, lw=0.8)
         rows = {name: part.by_s1 for name, part in parts.items()}
-        performance.plot_shares(rows, axes[2, column], key="S1",
+        performance.plot_fractions(rows, axes[2, column], key="S1",
                                 xlabel="S1, 1-100 GeV (ph cm$^{-2}$ s$^{-1}$)")  # fmt: skip
     for ax in axes[:, 1:].ravel():
         ax.set_ylabel("")
@@ -177,13 +177,13 @@ def draw_quality(name, scores):
     counted = scores.source_numbers
     performance.plot_numbers({f"cells of {counted['cell']:g} deg": counted}, axes[2])
     ratios = {"median, 68 % of the sources": scores.flux_ratios}
-    performance.plot_shares(ratios, axes[3], value="ratio", ylabel="flux, measured / true")
+    performance.plot_fractions(ratios, axes[3], value="ratio", ylabel="flux, measured / true")
     axes[3].axhline(1, color=style.GREY, lw=0.8)
     axes[3].set_ylim(0, 3)
     matrix = scores.classes["matrix"]
     performance.plot_confusion(matrix, metrics.CLASSES, axes[4])
     axes[4].set_title("Asimov TS > 64, or false", fontsize=9)
-    performance.plot_shares({"AGN and PSR": scores.classes_by_ts}, axes[5],
+    performance.plot_fractions({"AGN and PSR": scores.classes_by_ts}, axes[5],
                             ylabel="classified rightly")  # fmt: skip
     if scores.pixels:
         pixels = scores.pixels

@@ -24,7 +24,7 @@ from fermiml.simulate import sky_settings as simulation
 from fermiml.simulate.simulator import SkySimulator
 
 YEARS = 14
-LIVE = 0.9  # share of the time in which the LAT is not busy reading out
+LIVE = 0.9  # fraction of the time in which the LAT is not busy reading out
 PIXEL = 0.1  # deg
 BINS = 4  # per decade
 _MARGIN, _STEP = 30.0, 0.25  # deg: how far and how finely the diffuse model reaches
@@ -90,8 +90,8 @@ def _livetime_cube(path):
     pixels = HPX(32, True, "CEL", ebins=_EDGES)
     livetime = np.empty((len(_EDGES) - 1, 12 * 32**2))
     for number, declination in enumerate(pixels.get_sky_dirs().dec.deg):
-        known, share = inclinations(declination)
-        summed = np.concatenate([[0.0], np.cumsum(share)])
+        known, fraction = inclinations(declination)
+        summed = np.concatenate([[0.0], np.cumsum(fraction)])
         livetime[:, number] = good_time * np.diff(np.interp(_EDGES, known, summed))
     gti = lat_files.survey_gti(good_time)
     cube = LTCube(

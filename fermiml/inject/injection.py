@@ -281,7 +281,7 @@ def _completeness(table):
         "completeness_by_ts": sensitivity.in_bins(ts, found, "TS"),
         "curve_by_flux": by_flux.curve(flux, "S1"),
         "curve_by_ts": by_ts.curve(ts, "TS"),
-        "completeness_at_ts": {str(v): by_ts.share_at(v) for v in TOLD_TS},
+        "completeness_at_ts": {str(v): by_ts.fraction_at(v) for v in TOLD_TS},
         "ts_at_completeness": {str(v): by_ts.value_at(v) for v in LEVELS},
         "separation": _median(table["Separation"]),
         "flux_ratio": _median(table["Found_Flux1000"] / table["S1"]),

@@ -44,7 +44,7 @@ def draw(result, folder):
         (axes[1], summary.curve_by_ts, summary.completeness_by_ts, "TS", "expected TS"),
     ):
         performance.plot_curve(curve, ax, key=key)
-        performance.plot_shares({summary.spectra: bins}, ax, key=key,
+        performance.plot_fractions({summary.spectra: bins}, ax, key=key,
                                 xlabel=xlabel, joined=False)  # fmt: skip
     axes[1].set_ylabel("")
     style.save(figure, folder / "completeness.png", overwrite=True)

@@ -16,7 +16,7 @@ _STEPS = 15
 _POINTS = 50  # of a curve of completeness
 _PER_BIN, _LEAST_IN_BIN, _BINS = 40, 10, 5  # sources in a bin of completeness; bins, if few
 _RESAMPLED = 200  # times, for intervals
-_TOLD = 0.9  # share of these in which a number must exist for its interval to be told
+_TOLD = 0.9  # fraction of these in which a number must exist for its interval to be told
 _INTERVAL = (16, 84)  # percentiles
 
 
@@ -94,7 +94,7 @@ def fit_completeness(values, found):
 
 
 def value_at(fit, level):
-    """The flux or TS at which a share `level` is found; NaN if that cannot be told."""
+    """The flux or TS at which a fraction `level` is found; NaN if that cannot be told."""
     if fit is None or fit[1] <= 0:
         return np.nan
     return float(np.exp((np.log(level / (1 - level)) - fit[0]) / fit[1]))
@@ -117,17 +117,17 @@ class Completeness:
         return cls(fit_completeness(values, found), others)
 
     def value_at(self, level):
-        """The flux or TS at which a share is found: best, low and high (68 %); NaN if not known."""
+        """The flux or TS at which a fraction is found: best, low and high (68 %), or NaN."""
         return self._with_interval(lambda fit: value_at(fit, level))
 
-    def share_at(self, value):
-        """The share that is found at a flux or TS: best, low and high (68 %); NaN if not known."""
-        return self._with_interval(lambda fit: _share_at(fit, value))
+    def fraction_at(self, value):
+        """The fraction that is found at a flux or TS: best, low and high (68 %), or NaN."""
+        return self._with_interval(lambda fit: _fraction_at(fit, value))
 
     def curve(self, values, key):
-        """Shares from the lowest to the highest of some values, for tables and figures."""
+        """Fractions from the lowest to the highest of some values, for tables and figures."""
         steps = np.geomspace(np.min(values), np.max(values), _POINTS) if len(values) else ()
-        return [{key: float(value), "completeness": self.share_at(value)} for value in steps]
+        return [{key: float(value), "completeness": self.fraction_at(value)} for value in steps]
 
     def _with_interval(self, of):
         some = np.array([of(fit) for fit in self.others], float)
@@ -137,21 +137,21 @@ class Completeness:
         return [float(of(self.best)), *map(float, interval)]
 
 
-def _share_at(fit, value):
+def _fraction_at(fit, value):
     if fit is None or fit[1] <= 0:
         return np.nan
     return float(1 / (1 + np.exp(-fit[0] - fit[1] * np.log(value))))
 
 
 def in_bins(values, found, key):
-    """Completeness in bins of equal numbers: edges (under `key`), number, share and interval."""
+    """Completeness in bins of equal numbers: edges (under `key`), number, fraction and interval."""
     order = np.argsort(values)
     size = min(_PER_BIN, max(_LEAST_IN_BIN, len(order) // _BINS))
     return [
         {
             key: [float(values[group[0]]), float(values[group[-1]])],
             "number": len(group),
-            "found": metrics.share(found[group]),
+            "found": metrics.fraction(found[group]),
         }
         for group in np.array_split(order, max(1, len(order) // size))
         if len(group)

@@ -80,7 +80,7 @@ def check_files(galdiff, iso):
 
 
 def choose(cube, galdiff=None, iso=None):
-    """The background of a cube; says loudly when nobody named one."""
+    """The background of a cube; a prominent warning is issued where none is named."""
     given = [component.background is not None for component in cube.components]
     if galdiff or iso:
         if any(given):

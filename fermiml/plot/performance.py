@@ -5,7 +5,10 @@ Arguments named `by_name` are dictionaries: a name for the legend -> what that c
 
 import numpy as np
 
+from fermiml import moved
 from fermiml.plot import style
+
+__getattr__ = moved.renamed(__name__, plot_shares="plot_fractions")
 
 
 def plot_completeness_purity(by_name, ax=None, *, purity=0.95):
@@ -30,17 +33,17 @@ def plot_completeness_purity(by_name, ax=None, *, purity=0.95):
     return _finish(ax, xlim=(0.5, 1.0), ylim=(0, 1.02), xlabel="purity", ylabel="completeness")
 
 
-def plot_shares(
+def plot_fractions(
     by_name, ax=None, *, key="TS", value="found", xlabel="Asimov TS", ylabel="completeness",
     joined=True,
 ):  # fmt: skip
-    """Shares with their intervals in bins: completeness against Asimov TS or flux, and the like.
+    """Fractions with their intervals in bins: completeness against Asimov TS or flux, and the like.
 
     Parameters
     ----------
     by_name : dict
         Name -> list of dictionaries with the bin's edges (under `key`) and, under `value`, the
-        share, its low and its high end.
+        fraction, its low and its high end.
     joined : bool
         Whether a line joins the bins.
     """
@@ -65,12 +68,12 @@ def plot_curve(rows, ax=None, *, key="TS", value="completeness"):
     Parameters
     ----------
     rows : list of dict
-        The place (under `key`) and, under `value`, the share, its low and its high end.
+        The position (under `key`) and, under `value`, the fraction, its low and its high end.
     """
     ax = style.new_axes() if ax is None else ax
     x = [row[key] for row in rows]
-    share, low, high = np.array([row[value] for row in rows], float).reshape(-1, 3).T
-    ax.plot(x, share, color=style.GREY, lw=1.4)
+    fraction, low, high = np.array([row[value] for row in rows], float).reshape(-1, 3).T
+    ax.plot(x, fraction, color=style.GREY, lw=1.4)
     ax.fill_between(x, low, high, color=style.GREY, alpha=0.35, lw=0)
     return ax
 
@@ -81,7 +84,7 @@ def plot_reliability(by_name, ax=None):
     Parameters
     ----------
     by_name : dict
-        Name -> list of dictionaries with ``mean`` (probability) and ``real``: share, low, high.
+        Name -> list of dictionaries with ``mean`` (probability) and ``real``: fraction, low, high.
     """
     ax = style.new_axes() if ax is None else ax
     ax.plot([0, 1], [0, 1], color=style.GREY, lw=0.8)
@@ -91,18 +94,18 @@ def plot_reliability(by_name, ax=None):
             ax.errorbar([row["mean"] for row in rows], value, yerr=bars,
                         color=color, marker="o", ms=4, lw=1.2, label=name)  # fmt: skip
     return _finish(
-        ax, xlim=(0, 1), ylim=(0, 1.02), xlabel="probability", ylabel="share that is real"
+        ax, xlim=(0, 1), ylim=(0, 1.02), xlabel="probability", ylabel="fraction that is real"
     )
 
 
 def plot_confusion(matrix, names, ax=None):
-    """Numbers by true class (rows) and found class (columns); colours are shares of a row."""
+    """Numbers by true class (rows) and found class (columns); colours are fractions of a row."""
     ax = style.new_axes() if ax is None else ax
     matrix = np.asarray(matrix)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    fraction = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    ax.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*matrix.shape):
-        ink = "white" if share[row, column] > 0.5 else "black"
+        ink = "white" if fraction[row, column] > 0.5 else "black"
         ax.text(column, row, f"{matrix[row, column]}", ha="center", va="center", color=ink)
     ax.set_xticks(range(len(names)), names)
     ax.set_yticks(range(len(names)), names)
@@ -111,7 +114,7 @@ def plot_confusion(matrix, names, ax=None):
 
 
 def plot_localisation(by_name, ax=None):
-    """The share of true positions within each contour of the error ellipses, against what
+    """The fraction of true positions within each contour of the error ellipses, against what
     the ellipses promise; honest ones lie on the diagonal.
 
     Parameters
@@ -150,10 +153,10 @@ def plot_numbers(by_name, ax=None):
     return _finish(ax, xlabel="true sources", ylabel="predicted sources")
 
 
-def _bars(shares):
-    """Values and lengths of error bars of (share, low, high); at 0 and 1 rounding may make the
-    interval miss the share."""
-    value, low, high = np.array(shares, float).T
+def _bars(fractions):
+    """Values and lengths of error bars of (fraction, low, high); at 0 and 1 rounding may make the
+    interval miss the fraction."""
+    value, low, high = np.array(fractions, float).T
     return value, np.maximum((value - low, high - value), 0)
 
 

@@ -157,7 +157,7 @@ def _with_sky(ax):
 
 
 def _images(cube, geom, emin, emax):
-    """Counts, background (or None) and observed share on a canvas, of all components."""
+    """Counts, background (or None) and observed fraction on a canvas, of all components."""
     counts, seen = np.zeros(geom.data_shape), np.zeros(geom.data_shape)
     background = np.zeros(geom.data_shape)
     known = all(c.background is not None for c in cube.components)

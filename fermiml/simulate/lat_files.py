@@ -13,7 +13,7 @@ _WEEK = 7 * 86400.0
 
 
 def survey_gti(good_time):
-    """Good time intervals of a survey: one a week, as long as the share of good time says."""
+    """Good time intervals of a survey: one a week, as long as the fraction of good time says."""
     length = _WEEK * GOOD_TIME / YEAR
     count = max(1, round(good_time / length))
     start = START + _WEEK * np.arange(count)

@@ -1,4 +1,4 @@
-"""Diffuse emission that no template has: for training on skies that nobody modelled.
+"""Diffuse emission that no template has: for training on skies that no model describes.
 
 Every function draws from a numpy generator, so a seed gives the same sky again.
 """

@@ -191,7 +191,8 @@ class SkyCube:
         irf, evtype : str, int
             Response to take, whatever the header names. ``evtype`` also selects events of FT1.
         center, width, binsz, emin, emax, zmax, tmin, tmax
-            For FT1 only: SkyCoord, deg, deg, MeV, MeV, deg, and mission elapsed time in s.
+            For FT1 only: a SkyCoord; numbers in deg, deg, MeV, MeV, deg, and mission elapsed time
+            in s, or Quantities.
 
         Returns
         -------

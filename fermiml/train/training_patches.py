@@ -26,7 +26,7 @@ class Randomisation:
     """What is drawn on the fly; the defaults are for training."""
 
     exposure: tuple = (0.006, 1.15)  # over that of the stored fields (1 month to 16 of 14 years)
-    short: float = 0.3  # share of patches with exposures even in their logarithm
+    short: float = 0.3  # fraction of patches with exposures even in their logarithm
     galactic: float = 0.15  # standard deviation of ln(norm) of each diffuse model
     isotropic: float = 0.15
     colour: float = 0.05  # the same of each band, all diffuse emission alike
@@ -128,12 +128,12 @@ def _draw(field, number, size, options, rng):
     if rng.random() < options.short:
         scale = np.exp(rng.uniform(*np.log(options.exposure)))
     # The diffuse counts were drawn with the whole band; a part of it has a part of them.
-    share = scale * np.divide(
+    fraction = scale * np.divide(
         covered, field["covered"], out=np.zeros(BANDS), where=field["covered"] > 0
     )
-    share = share[:, None, None]
-    expected = share * (parts["sources"] + parts["faint"] + _mix(parts, options, rng))
-    background = share * _guess(parts, rng) if rng.random() < options.given else None
+    fraction = fraction[:, None, None]
+    expected = fraction * (parts["sources"] + parts["faint"] + _mix(parts, options, rng))
+    background = fraction * _guess(parts, rng) if rng.random() < options.given else None
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     expected = _turn(expected, turn, flip)
     coverage = _rim(size, rng) if rng.random() < options.rim else np.ones((size, size))
@@ -149,8 +149,8 @@ def _draw(field, number, size, options, rng):
         covered=covered,
         x=x,
         y=y,
-        ts=field["ts"][inside] @ share[:, 0, 0],
-        npred=field["npred"][inside] * share[:, 0, 0],
+        ts=field["ts"][inside] @ fraction[:, 0, 0],
+        npred=field["npred"][inside] * fraction[:, 0, 0],
         flux=field["flux"][inside],
         pulsar=field["pulsar"][inside],
         extended=field["extended"][inside],
@@ -208,7 +208,7 @@ def _coarsened(counts, factor, rng):
 
 
 def _cover(covered, options, rng):
-    """Share of each band that the data have, after bands were taken away."""
+    """Fraction of each band that the data have, after bands were taken away."""
     covered = np.array(covered, float)
     present = np.flatnonzero(covered)
     if rng.random() < options.absent and len(present) > 2:

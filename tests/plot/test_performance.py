@@ -31,7 +31,7 @@ def test_a_curve_has_a_band_where_it_is_known(ax):
 
 def test_shares_in_bins_also_in_an_open_one(ax):
     rows = [{"TS": [9, 16], "found": [0.5, 0.4, 0.6]}, {"TS": [16, np.inf], "found": [1, 0.9, 1]}]
-    performance.plot_shares({"a": rows, "none": []}, ax)
+    performance.plot_fractions({"a": rows, "none": []}, ax)
     x, y = ax.containers[0][0].get_data()
     assert x == pytest.approx([12, np.sqrt(16 * 32)])
     assert y == pytest.approx([0.5, 1.0])

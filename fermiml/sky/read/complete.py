@@ -73,7 +73,7 @@ def _asked_response(component, irf, evtype):
 
 
 def _complete_from_irf(component, livetime_cube, asked):
-    """What nobody gave comes from a response table."""
+    """What is not given comes from a response table."""
     response, origin = _choose_irf(component, asked)
     if component.psf is None:
         component.psf = response.psf

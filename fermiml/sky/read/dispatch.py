@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fermiml import schema
 from fermiml.errors import InputError
 from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import image_geom
@@ -13,6 +14,16 @@ from fermiml.sky.read import events, fermipy_folder, gammapy_data
 from fermiml.sky.read.complete import complete
 from fermiml.sky.read.gtbin import read_counts_hdus
 from fermiml.yamlfile import read_yaml
+
+_KINDS = {
+    "width": schema.number(above=0, high=360, unit="deg"),
+    "binsz": schema.number(above=0, high=10, unit="deg"),
+    "emin": schema.number(above=0, high=3e6, unit="MeV"),
+    "emax": schema.number(above=0, unit="MeV"),
+    "zmax": schema.number(above=0, high=180, unit="deg"),
+    "tmin": schema.number(unit="s"),
+    "tmax": schema.number(unit="s"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,9 @@ class ReadOptions:
     _for_events = ("center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax")
 
     def __post_init__(self):
-        for name, largest in (("width", 360), ("binsz", 10), ("emin", 3e6), ("zmax", 180)):
-            value = getattr(self, name)
-            if value is not None and not 0 < value <= largest:
-                raise InputError(f"{name} is {value:g}: between 0 and {largest:g} was expected")
+        for name, kind in _KINDS.items():
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, kind(name, getattr(self, name)))
 
     def refuse_event_options(self, source):
         """A cube is binned already: cutting it anew would silently do nothing."""

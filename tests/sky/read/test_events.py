@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 from makers import latfiles as lat
 from numpy.testing import assert_allclose
@@ -163,3 +164,15 @@ def test_good_time_that_overlaps_in_one_file_or_is_damaged(tmp_path, caplog):
         else:
             SkyCube.read(tmp_path / name)
             assert "good time intervals overlap: 1e+07 s" in caplog.text
+
+
+def test_options_may_have_units(tmp_path):
+    """Energies in GeV and angles in arcmin cut the same events as plain numbers."""
+    lat.write_ft1(tmp_path / "ft1.fits")
+    plain = SkyCube.read(tmp_path / "ft1.fits", width=4, binsz=0.2, emin=1000)
+    units = SkyCube.read(
+        tmp_path / "ft1.fits", width=240 * u.arcmin, binsz=12 * u.arcmin, emin=1 * u.GeV
+    )
+    assert np.array_equal(plain.components[0].counts.data, units.components[0].counts.data)
+    with pytest.raises(InputError, match=r"width: 4\.0 s is not in units of deg"):
+        SkyCube.read(tmp_path / "ft1.fits", width=4 * u.s)
