@@ -258,7 +258,7 @@ def test_options_that_do_not_fit(tmp_path):
     path = cube_file(tmp_path)
     with pytest.raises(InputError, match="width can only be chosen for FT1"):
         SkyCube.read(path, width=5.0)
-    with pytest.raises(InputError, match="binsz: 0.0 is no number above 0 to 10"):
+    with pytest.raises(InputError, match=r"binsz: 0\.0 is no number above 0 to 10"):
         SkyCube.read(path, binsz=0.0)
     with pytest.raises(InputError, match="unknown option colour"):
         SkyCube.read(path, colour="green")
