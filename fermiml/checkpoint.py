@@ -28,8 +28,8 @@ _DAMAGE = (InputError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZip
 
 
 def content_key(*items):
-    """A name that changes with the content of arrays, dataclasses, dictionaries, lists, texts,
-    numbers.
+    """Compute a name that changes with the content of arrays, dataclasses, dictionaries, lists,
+    texts, numbers.
 
     Arrays count in single precision: the last bit of trigonometric functions may differ from call
     to call.
@@ -41,7 +41,7 @@ def content_key(*items):
 
 
 def _content(item):
-    """Bytes of an item and of its kind, so that no two different items have the same."""
+    """Yield bytes of an item and of its kind, so that no two different items have the same."""
     if isinstance(item, np.ndarray):
         yield from _array_content(item)
     elif dataclasses.is_dataclass(item):
@@ -72,7 +72,7 @@ def _array_content(values):
 
 
 def load(path, read):
-    """``read(path)``, or None if the file is not there or damaged; it is then set aside."""
+    """Return ``read(path)``, or None if the file is missing, or damaged and then set aside."""
     path = Path(path)
     if not path.is_file():
         return None
@@ -86,7 +86,7 @@ def load(path, read):
 
 
 def kept(path, make, write, read):
-    """``read(path)``; if there is no such file yet, ``write(path, make())`` comes first."""
+    """Return ``read(path)``, after ``write(path, make())`` if there is no such file yet."""
     path = Path(path)
     found = load(path, read)
     if found is None:
@@ -105,7 +105,7 @@ def claim(
     Parameters
     ----------
     folder : path
-        Is made, or is empty, or holds the beginning of this very run.
+        Is created, or is empty, or holds the beginning of this same run.
     content : str, or what JSON can hold
         Names all that the results depend on; it is kept in the folder.
     record : str
@@ -114,7 +114,7 @@ def claim(
         Called as ``replace(folder, found)`` where the folder has the record of something else;
         removes the old results, or raises. Without it, that is an error.
     results : list of str
-        Patterns for the names that make a folder without a record somebody else's.
+        Patterns for names that mark a folder without a record as somebody else's.
     remedy : str
         What else the user can do about such a folder.
     """
@@ -176,7 +176,7 @@ def _acquire(folder, path):
 
 
 def _take_over(folder, path):
-    """Remove the lock of a run that has ended; of one that goes on, say so."""
+    """Remove the lock of a run that has ended; raise an error if it is still running."""
     with suppress(FileNotFoundError):  # it ends just now
         other = owner.read(path)
         if not owner.is_gone(other, path):
@@ -210,17 +210,17 @@ class Pieces:
     @classmethod
     @contextmanager
     def held(cls, folder, write, read, ending=".json"):
-        """Hold a folder for pieces: ``write(path, value)`` keeps one, ``read(path)`` gives it."""
+        """Hold a folder for pieces: ``write(path, value)`` saves one, ``read(path)`` returns it."""
         remedy = "move it away: the finished pieces of the run are kept there"
         with claim(folder, _PIECES, record=_MARK, remedy=remedy) as folder:
             yield cls(folder, write, read, ending)
 
     def load(self, key):
-        """The piece of a key, or None if it has not been finished."""
+        """Load the piece of a key, or return None if it has not been finished."""
         return load(self._path(key), self._read)
 
     def save(self, key, value):
-        """Keep a finished piece."""
+        """Save a finished piece."""
         self._write(self._path(key), value)
 
     def forget(self):

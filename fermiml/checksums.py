@@ -7,10 +7,11 @@ _ALL_ONES = 2**32 - 1
 
 
 def change(file, place):
-    """What was changed in an HDU since its sums were written: "data", "header", "both" or None.
+    """Tell what changed in an HDU since its sums were written: "data", "header", "both" or None.
 
-    CHECKSUM makes the sum of all words one of 1s, so it tells whether the header still is what it
-    was beside the DATASUM that it holds. Who edits a file changes both, and data alone are damaged.
+    CHECKSUM makes all words add up to all ones, so together with the DATASUM in the header it
+    tells whether the header is unchanged. Editing a file changes both; if only the data have
+    changed, they are damaged.
     """
     written, data = _datasum(place.header), _sum(file, place.data, place.end)
     data_changed = written is not None and not _are_same(written, data)
@@ -24,7 +25,7 @@ def change(file, place):
 
 
 def _datasum(header):
-    """What the header says; None where it says nothing."""
+    """Return the DATASUM in the header, or None where there is none."""
     try:
         return int(header.get("DATASUM", ""))
     except ValueError:
@@ -37,7 +38,7 @@ def _are_same(one, other):
 
 
 def _sum(file, start, end):
-    """The sum of 32-bit words, with what overflows added below."""
+    """Sum the 32-bit words, with the overflow added back at the low end."""
     total = 0
     file.seek(start)
     for position in range(start, end, _PIECE):

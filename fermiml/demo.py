@@ -52,7 +52,7 @@ def _settings():
 
 
 def table(comparison):
-    """The true sources that a perfect analysis would see above TS 25, and what was found."""
+    """List the true sources that a perfect analysis would see above TS 25, and what was found."""
     known = comparison.known[comparison.known["TS_Expected"] > _SHOWN]
     lines = [f"{'true source':<20}{'TS expected':>12}{'network':>9}{'off (deg)':>11}"
              f"{'TS map':>9}{'off (deg)':>11}"]  # fmt: skip
@@ -74,7 +74,7 @@ def table(comparison):
 
 
 def _found(row, which):
-    """Columns of a row: whether it was found, and how far from the truth."""
+    """Format columns of a row: whether it was found, and how far from the truth."""
     if not row[f"Name_{which}"]:
         return f"{'-':>9}{'':>11}"
     return f"{'found':>9}{row[f'Sep_{which}']:>11.3f}"

@@ -13,7 +13,7 @@ class InputError(FermimlError):
 
 
 def is_of_installation(error):
-    """Whether an error means that a package, or a file that comes with fermiml, is missing."""
+    """Return whether an error means that a package, or a file of fermiml itself, is missing."""
     if isinstance(error, ImportError):
         return True
     if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
@@ -23,13 +23,13 @@ def is_of_installation(error):
 
 
 def _homes():
-    """Folders of the package; its data lie elsewhere when it runs from a checkout."""
+    """Return the folders of the package; its data are elsewhere when it runs from a checkout."""
     specs = (util.find_spec(name) for name in ("fermiml", "fermiml.data"))
     return [home for spec in specs if spec for home in spec.submodule_search_locations]
 
 
 def reason(error):
-    """Why something failed: in the words of the system, where the error began with it."""
+    """Return why something failed: in the words of the system, where the error began with it."""
     first = error
     while isinstance(first, OSError) and not first.strerror:
         first = first.__context__
@@ -37,7 +37,7 @@ def reason(error):
 
 
 def in_one_line(error):
-    """What to tell a user of an error: ours, one of the system (a full disk), a missing package."""
+    """Describe an error to a user: ours, one of the system (a full disk), a missing package."""
     text = reason(error)
     if isinstance(error, OSError) and error.filename:
         text = f"{error.filename}: {text}"
@@ -47,5 +47,5 @@ def in_one_line(error):
 
 
 def type_and_message(error):
-    """Type and message of an error that somebody else's code raised."""
+    """Return type and message of an error that other code raised."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

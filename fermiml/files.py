@@ -18,7 +18,7 @@ _MARK = f"{PREFIX}owner"  # in a temporary folder: who made it
 
 
 def check_input(path, what="a file"):
-    """The path, if there is a file; a pipe or device may never end, and cannot be read twice."""
+    """Return the path of an existing file; a pipe may never end, and cannot be read twice."""
     path = Path(path).expanduser()
     if not path.exists():
         raise InputError(f"{path}: no such file")
@@ -30,10 +30,10 @@ def check_input(path, what="a file"):
 
 
 def check_new(path, overwrite=False, inputs=()):
-    """The path, if a file may be written there; long work asks before it begins.
+    """Return the path if a file may be written there; long tasks check this before they begin.
 
-    Files that are still to be read (`inputs`; what is no path is passed over) are not replaced
-    in any case.
+    Files that are still to be read (`inputs`; anything that is not a path is ignored) are
+    never replaced.
     """
     path = Path(path).expanduser()
     if path.is_dir():
@@ -56,7 +56,7 @@ def _is_same(path, other):
 
 @contextmanager
 def writing(path):
-    """What the system refuses (a full disk, no permission) becomes an error that names the path."""
+    """Turn errors of the system (a full disk, no permission) into one that names the path."""
     try:
         yield
     except OSError as error:
@@ -65,7 +65,7 @@ def writing(path):
 
 @contextmanager
 def replacing(path, overwrite=False):
-    """Give a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
+    """Yield a temporary path in the folder of `path`; rename it to `path` if the block succeeds.
 
     An interrupted run leaves neither a half file nor a damaged old one. The temporary name
     keeps the ending of `path`, from which many writers choose the format. Where `path` is a link,
@@ -80,10 +80,10 @@ def replacing(path, overwrite=False):
 
 @contextmanager
 def scratch(parent, name, own):
-    """A temporary folder in `parent`; whatever is left of it in the end is removed.
+    """Yield a temporary folder in `parent`; whatever is left of it in the end is removed.
 
     `own` are patterns for the names of the files that will be made there; no others are removed.
-    Before, what killed runs have left in `parent` is removed in the same way.
+    First, what killed runs have left in `parent` is removed in the same way.
     """
     sweep(parent)
     # A folder of its own: other files of that name ending stay unharmed, and the file
@@ -120,7 +120,7 @@ def _remove_scratch(folder, own):
 
 
 def remove_own(folder, own):
-    """Remove the files whose names match one of the patterns; returns the names that are left."""
+    """Remove the files whose names match one of the patterns; return the names that are left."""
     for path in list(folder.iterdir()):
         if any(fnmatchcase(path.name, pattern) for pattern in own) and not is_folder(path):
             path.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def remove_own(folder, own):
 
 
 def is_folder(path):
-    """Whether there is a folder, not a link to one."""
+    """Return whether there is a folder, not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
@@ -160,7 +160,7 @@ def write_json(path, value, overwrite=False):
 
 
 def read_json(path):
-    """What `write_json` has written."""
+    """Read what `write_json` has written."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
@@ -175,7 +175,7 @@ def _finite(value):
 
 
 def make_folder(folder):
-    """Make a folder for results, with those above it, if it is not there; the folder."""
+    """Make a folder for results, with those above it, if it does not exist; return it."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -57,7 +57,7 @@ def _one_line(error):
 
 @contextmanager
 def open_fits(path, strict=True):
-    """A FITS file, gzipped or not, with all errors as InputError.
+    """Yield the HDUs of a FITS file, gzipped or not, with all errors as InputError.
 
     The sums in the headers of those HDUs whose data were used are compared with the data at the
     end, or when something else is wrong, as changed bytes are the better reason. Changed data are
@@ -140,7 +140,7 @@ def _structure(file):
 
 
 def _unpacked(raw):
-    """What a gzipped file holds, as far as its headers promise: a small one may hold anything."""
+    """Unpack a gzipped file as far as its headers announce: a small file may unpack to any size."""
     content = io.BytesIO()
     with gzip.GzipFile(fileobj=raw) as packed:
         while True:
@@ -165,7 +165,7 @@ def _unpacked(raw):
 
 
 def _header_bytes(file, is_extension):
-    """The next header, with its padding; one block or less of something that is none."""
+    """Read the next header with its padding, or at most one block where there is no header."""
     found = block = file.read(_BLOCK)
     if not block.startswith(b"XTENSION" if is_extension else _MAGIC):
         if not is_extension:
@@ -182,7 +182,7 @@ def _has_end(block):
 
 
 def _header(content):
-    """The header in some bytes, or None where they are none that ends."""
+    """Parse the header in some bytes; None where they are not a complete header."""
     if not content.startswith((_MAGIC, b"XTENSION")) or not _has_end(content[-_BLOCK:]):
         return None
     try:

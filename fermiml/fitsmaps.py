@@ -24,7 +24,7 @@ _FINEST, _COARSEST = 1e-3, 40.0  # deg, sides of pixels
 
 
 def ebounds_axis(hdus):
-    """The axis of a counts cube, from EBOUNDS (keV where no unit is given, as OGIP says)."""
+    """Read the axis of a counts cube from EBOUNDS (keV where no unit is given, as in OGIP)."""
     table = hdus["EBOUNDS"].data
     columns = hdus["EBOUNDS"].columns
     if table is None or not {"E_MIN", "E_MAX"} <= set(columns.names) or not len(table):
@@ -37,14 +37,14 @@ def ebounds_axis(hdus):
 
 
 def edges_axis(edges):
-    """A counts axis from edges in MeV."""
+    """Build a counts axis from edges in MeV."""
     if not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0) or edges[0] <= 0:
         raise InputError("the energies of the bins do not rise")
     return MapAxis.from_energy_edges(edges * u.MeV, name="energy")
 
 
 def nodes_axis(hdus):
-    """The axis of an exposure cube or diffuse model, from ENERGIES (MeV)."""
+    """Read the axis of an exposure cube or diffuse model from ENERGIES (MeV)."""
     columns = hdus["ENERGIES"].columns
     column = next((c for c in columns if c.name.upper() == "ENERGY"), None)
     if column is None:
@@ -57,7 +57,7 @@ def nodes_axis(hdus):
 
 
 def healpix_hdu(hdus):
-    """The HDU with a HEALPix table, or None."""
+    """Return the HDU with a HEALPix table, or None."""
     for hdu in hdus:
         if isinstance(hdu, fits.BinTableHDU) and hdu.header.get("PIXTYPE") == "HEALPIX":
             return hdu
@@ -65,7 +65,7 @@ def healpix_hdu(hdus):
 
 
 def image_hdu(hdus, dimensions):
-    """The first HDU that is an image with one of the given numbers of axes, or None."""
+    """Return the first HDU that is an image with one of the given numbers of axes, or None."""
     for hdu in hdus:
         if hdu.is_image and hdu.header.get("NAXIS") in dimensions:
             return hdu
@@ -73,7 +73,7 @@ def image_hdu(hdus, dimensions):
 
 
 def wcs_map(hdu, axis, unit=""):
-    """An image or cube HDU as a WcsNDMap; the data keep their type."""
+    """Convert an image or cube HDU to a WcsNDMap; the data keep their type."""
     data = hdu.data
     if data is None:
         raise InputError(f"HDU {hdu.name} holds no image")
@@ -88,7 +88,7 @@ def wcs_map(hdu, axis, unit=""):
 
 
 def _sky_wcs(header):
-    """The sky coordinates of the first two axes."""
+    """Read the sky coordinates of the first two axes."""
     for name in (f"{part}{axis}" for part in ("CRPIX", "CRVAL", "CDELT") for axis in (1, 2)):
         value = header.get(name, 0.0)
         if isinstance(value, bool | str) or not np.isfinite(value):
@@ -107,14 +107,14 @@ def _sky_wcs(header):
 
 
 def _native(data):
-    """The array in the byte order of this machine, turned in place: it may be large."""
+    """Convert the array to the byte order of this machine, in place as it may be large."""
     if data.dtype.isnative:
         return data
     return data.byteswap(inplace=True).view(data.dtype.newbyteorder())
 
 
 def hpx_map(hdu, axis, unit="", frame=None):
-    """A HEALPix table as an HpxNDMap; `frame` stands in for a missing COORDSYS."""
+    """Convert a HEALPix table to an HpxNDMap; `frame` stands in for a missing COORDSYS."""
     header, table = hdu.header, hdu.data
     geom = _hpx_geom(header, table, axis, frame)
     columns = [name for name in table.columns.names if name.upper() not in _PIXEL_COLUMNS]
@@ -170,12 +170,12 @@ def _pixel_numbers(header, table):
 
 
 def image_geom(geom):
-    """The pixels of a geometry without its energy axis."""
+    """Return the pixels of a geometry without its energy axis."""
     return with_axes(geom, [])
 
 
 def with_axes(geom, axes):
-    """The same pixels with other axes; gammapy's own fails for a partial HEALPix sky."""
+    """Return the same pixels with other axes; gammapy's own fails for a partial HEALPix sky."""
     if not geom.is_hpx or geom.is_allsky:
         image = geom.to_image()
         return image.to_cube(axes) if axes else image
@@ -185,7 +185,7 @@ def with_axes(geom, axes):
 
 
 def read_nodes_map(path, unit, frame=None):
-    """A map at energy nodes: gtexpcube2 output (cm2 s), a diffuse model, a gammapy map."""
+    """Read a map at energy nodes: gtexpcube2 output (cm2 s), a diffuse model, a gammapy map."""
     with open_fits(path) as hdus:
         if "ENERGIES" not in hdus:
             raise InputError("has no ENERGIES table: not an exposure cube (gtexpcube2)")

@@ -39,12 +39,12 @@ ATTRIBUTES = {
 
 
 def warn(old, new):
-    """Say where a function is now, to the line that called it: for use within the old one."""
+    """Warn the caller of a function where it is now: for use within the old function."""
     warnings.warn(f"{old} is {new} now", DeprecationWarning, stacklevel=3)
 
 
 def renamed(module, **names):
-    """The ``__getattr__`` of a module, some of whose attributes had other names (old=new)."""
+    """Build the ``__getattr__`` of a module with renamed attributes (old=new)."""
 
     def find(name):
         if name not in names:
@@ -59,7 +59,7 @@ class MovedModules(MetaPathFinder, Loader):
     """Finds a module by its old name: an empty one, whose attributes are those of the new."""
 
     def find_spec(self, name, path=None, target=None):
-        """A module of the old name, if it is one."""
+        """Find the module of a name, if that is an old name."""
         return ModuleSpec(name, self) if name in MODULES else None
 
     def exec_module(self, module):
@@ -72,7 +72,7 @@ class MovedModules(MetaPathFinder, Loader):
         )
 
     def get_code(self, name):
-        """For ``python -m``: run the new module."""
+        """Return code that runs the new module: for ``python -m``."""
         run = "runpy.run_module(sys.argv[0], run_name='__main__')"
         text = f"import runpy, sys; sys.argv[0] = {MODULES[name]!r}; {run}"
         return compile(text, name, "exec")

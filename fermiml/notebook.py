@@ -4,7 +4,7 @@ from html import escape
 
 
 def table(head, rows, caption=""):
-    """A table in HTML of texts and numbers, which need not be safe."""
+    """Build an HTML table of texts and numbers, which need not be safe: they are escaped."""
     parts = [f"<caption>{escape(caption)}</caption>"] if caption else []
     parts.append(_row(head, "th"))
     parts += [_row(row, "td") for row in rows]
@@ -12,7 +12,7 @@ def table(head, rows, caption=""):
 
 
 def facts(caption, pairs):
-    """A table of two columns: what, and how much."""
+    """Build an HTML table of two columns: names and values."""
     rows = "".join(f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>"
                    for name, value in pairs)  # fmt: skip
     return f"<table><caption>{escape(caption)}</caption>{rows}</table>"

@@ -11,7 +11,7 @@ _SILENCE = 3600.0  # s without a sign of life after which a process of another h
 
 
 def write(path, **more):
-    """Make a file that names this process; FileExistsError if there is one already."""
+    """Write a file that names this process; raise FileExistsError if there is one already."""
     # In one go, so that no other process reads a part of it; O_EXCL, so that one of two wins.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
@@ -21,7 +21,7 @@ def write(path, **more):
 
 
 def read(path):
-    """The owner that a file names; {} if the file is there, but says nothing."""
+    """Read the owner that a file names; return {} if the file exists but names none."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError:
@@ -30,25 +30,25 @@ def read(path):
 
 
 def is_gone(owner, path):
-    """Whether the process that wrote `path` has ended, or has long given no sign of life."""
+    """Return whether the process that wrote `path` has ended, or long given no sign of life."""
     if owner.get("host") != platform.node() or not isinstance(owner.get("pid"), int):
         return silence(path) > _SILENCE
     return owner.get("started") != _started(owner["pid"])
 
 
 def is_mine(owner):
-    """Whether an owner is this process."""
+    """Return whether an owner is this process."""
     mine = _this_process()
     return all(owner.get(key) == mine[key] for key in ("host", "pid", "started"))
 
 
 def silence(path):
-    """Seconds since the owner has last touched a file."""
+    """Return the seconds since the owner last touched a file."""
     return time.time() - os.stat(path).st_mtime
 
 
 def describe(owner):
-    """An owner in words."""
+    """Describe an owner in words."""
     if not owner:
         return "unknown owner"
     return "process {} of {} on {}, since {}".format(
@@ -71,10 +71,10 @@ def _this_process():
 
 
 def _started(pid):
-    """When a process began, in the clock ticks of the system; None if there is none.
+    """Return when a process began, in clock ticks of the system; None if there is none.
 
-    Numbers of processes are used again, after a restart above all. Where /proc does not exist, 0
-    stands for any time.
+    Process numbers are reused, above all after a restart. Where /proc does not exist, 0 stands
+    for any time.
     """
     try:
         os.kill(pid, 0)

@@ -5,7 +5,7 @@ import threading
 
 
 def ahead(items, count):
-    """The items of an iterable, up to `count` of them made before they are asked for."""
+    """Yield the items of an iterable, up to `count` of them made before they are requested."""
     waiting, end = queue.Queue(count), object()
     stop = threading.Event()
 

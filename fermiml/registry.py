@@ -33,14 +33,14 @@ class Registry:
         self._needs, self._taken = needs, {*self.own, *taken}
 
     def names(self):
-        """Names of all parts, fermiml's own first."""
+        """Return the names of all parts, fermiml's own first."""
         return [*self.own, *self._others]
 
     def __contains__(self, name):
         return name in self.names()
 
     def load(self, name):
-        """The part of a name."""
+        """Load the part of this name."""
         self.check(name)
         if name not in self.own:
             return self._load_other(name)
@@ -49,18 +49,18 @@ class Registry:
         return getattr(part, attribute) if attribute else part
 
     def check(self, name):
-        """Raise InputError where there is no such part."""
+        """Raise InputError if there is no such part."""
         if name not in self:
             raise InputError(
                 f"unknown {self.kind} {name!r}: known are {', '.join(map(str, self.names()))}"
             )
 
     def origin(self, name):
-        """Where a part of another package comes from."""
+        """Return where a part of another package comes from."""
         return _origin(self._others[name])
 
     def problem(self, name, text):
-        """The error that says what is wrong with a part of another package."""
+        """Build the error that says what is wrong with a part of another package."""
         return InputError(f"{self.kind} {name!r} of {self.origin(name)} {text}")
 
     @cached_property
@@ -86,7 +86,7 @@ class Registry:
         return part
 
     def loadable(self):
-        """(name, part) of all parts; one that cannot be loaded gives one warning that names it."""
+        """Yield (name, part) of all parts; warn once, by name, of one that cannot be loaded."""
         for name in self.names():
             try:
                 yield name, self.load(name)

@@ -27,14 +27,14 @@ class Key(NamedTuple):
 
 
 def check(schema, given, where=""):
-    """All values of a schema: the given ones, and the defaults of the others."""
+    """Return all values of a schema, checked: those given, and the defaults of the others."""
     refuse_unknown(given, schema, where)
     return {name: _value(f"{where}{name}", entry, given.get(name))
             for name, entry in schema.items()}  # fmt: skip
 
 
 def check_given(schema, given, where=""):
-    """The given values alone; the others stay absent."""
+    """Check and return only the given values; the others stay absent."""
     refuse_unknown(given, schema, where)
     return {name: _value(f"{where}{name}", schema[name], value) for name, value in given.items()}
 
@@ -50,7 +50,7 @@ def _value(name, entry, value):
 
 
 def refuse_unknown(given, known, where=""):
-    """An error that names keys which do not exist, and lists those that do."""
+    """Raise an error that names keys which do not exist, and lists those that do."""
     if not isinstance(given, dict):
         section = f"{where.rstrip('.: ')}: " if where else ""
         raise InputError(f"{section}expected settings (key: value), not {shown(given)}")
@@ -69,7 +69,7 @@ _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = _SHORT.maxset = 4
 
 
 def shown(value):
-    """A value in a message: in one line, and short however large or nested it is."""
+    """Format a value for a message: in one line, and short however large or nested it is."""
     try:
         return " ".join(_SHORT.repr(value).split())
     except ValueError:  # an integer of thousands of digits
@@ -77,7 +77,7 @@ def shown(value):
 
 
 def number(low=-math.inf, high=math.inf, *, above=None, below=None, unit=None, unknown=False):
-    """A finite number within limits, also written as text (YAML takes 1e-10 for one).
+    """Accept a finite number within limits, also written as text (as YAML reads 1e-10).
 
     A Quantity is converted to `unit`, in which plain numbers are; with `unknown` it may be NaN.
     """
@@ -95,7 +95,7 @@ def number(low=-math.inf, high=math.inf, *, above=None, below=None, unit=None, u
 
 
 def whole(low=0, high=2**63 - 1):
-    """A whole number from `low` to `high`."""
+    """Accept a whole number from `low` to `high`."""
 
     def kind(name, value):
         found = value if isinstance(value, int) else _as_float(name, value)
@@ -134,28 +134,28 @@ def _limits(low, high, above=None, below=None):
 
 
 def text(name, value):
-    """A text."""
+    """Accept a text."""
     if not isinstance(value, str):
         raise InputError(f"{name}: {shown(value)} is no text")
     return value
 
 
 def path(name, value):
-    """The name of a file or folder."""
+    """Accept the name of a file or folder."""
     if not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
         raise InputError(f"{name}: {shown(value)} is no name of a file or folder")
     return os.fspath(value)
 
 
 def flag(name, value):
-    """True or false."""
+    """Accept true or false."""
     if not isinstance(value, bool):
         raise InputError(f"{name}: {shown(value)} is neither true nor false")
     return value
 
 
 def one_of(*choices):
-    """One of some values."""
+    """Accept one of some values."""
 
     def kind(name, value):
         if isinstance(value, bool) or not any(value == choice for choice in choices):
@@ -167,7 +167,7 @@ def one_of(*choices):
 
 
 def list_of(entry, *, least=0, most=_MOST_ENTRIES, single=False):
-    """A list, all of one kind; with `single` also one entry that stands for a list of it."""
+    """Accept a list, all of one kind; with `single` also one entry, as a list of one."""
 
     def kind(name, value):
         is_list = hasattr(value, "__len__") and not isinstance(value, str | bytes | dict)
@@ -182,7 +182,7 @@ def list_of(entry, *, least=0, most=_MOST_ENTRIES, single=False):
 
 
 def settings(schema=None):
-    """Keys and values: those of a schema that are given, or any."""
+    """Accept keys and values: those of a schema that are given, or any."""
 
     def kind(name, value):
         if schema is not None:
@@ -195,7 +195,7 @@ def settings(schema=None):
 
 
 def by_name(entry):
-    """Names of any kind, with values of one kind."""
+    """Accept any names, with values of one kind."""
 
     def kind(name, value):
         given = settings()(name, value)

@@ -51,7 +51,7 @@ def _limit(how, number, most, what):
 
 
 def read_yaml(path):
-    """The content of a YAML file (a Path); one clear error when it is none."""
+    """Read a YAML file (a Path); raise one clear error when it is not valid YAML."""
     check_input(path, "a YAML file")
     if path.stat().st_size > _LARGEST:
         raise InputError(f"{path}: is larger than {_LARGEST} bytes, which no settings are")
@@ -63,9 +63,9 @@ def read_yaml(path):
 
 
 def read_settings(path, what, check):
-    """What `check` makes of a YAML file of settings; errors begin with the file's name.
+    """Read a YAML file of settings through `check`; errors begin with the file's name.
 
-    `what` says, to whom the file is missing, what it should hold.
+    `what` says, in the error about a missing file, what it should hold.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file (a YAML that describes {what})")
@@ -77,7 +77,7 @@ def read_settings(path, what, check):
 
 
 def take_settings(given, sections, read, check):
-    """Checked settings: of a YAML file (its path), a dictionary, or sections given as keywords."""
+    """Return checked settings of a YAML file (its path), a dictionary, or keyword sections."""
     if not isinstance(given, str | os.PathLike):
         return check({**(given or {}), **sections})
     if sections:

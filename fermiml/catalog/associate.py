@@ -30,7 +30,7 @@ _DOUBT = 1e-9  # least probability of no counterpart at all that is reckoned wit
 
 
 def probabilities(coord, ellipses, other, other_ellipses, prior=None):
-    """Pairs and the probability of each that the second is the first's counterpart."""
+    """Find pairs and the probability of each that the second is the first's counterpart."""
     pairs = pairs_in_reach(coord, ellipses, other, other_ellipses, REACH)
     if not len(pairs.first):
         return pairs, np.zeros(0)
@@ -55,7 +55,7 @@ def _posterior(ratio, first, rows, q):
 
 
 def _density(coord, other):
-    """Known sources per square degree around each position, itself counted at least once."""
+    """Compute the density (deg-2) of known sources around each position, from at least one."""
     near = pairs_within(coord, other, DENSITY_RADIUS)
     count = np.bincount(near.first, minlength=len(coord))
     area = 2 * np.pi * (1 - np.cos(np.radians(DENSITY_RADIUS))) * np.degrees(1) ** 2
@@ -63,12 +63,12 @@ def _density(coord, other):
 
 
 def one_to_one(pairs, probability, least):
-    """The known source of each row that is one with at least that probability, each once.
+    """Choose the known source of each row that is one with at least that probability, each once.
 
     What decides is the sum over a row's candidates: the Crab is known, although pulsar and
     nebula share the position; the likeliest is taken. The best pairs go first, and what one row
     has taken is no candidate of another: the probabilities of that row's others rise as they do
-    when a possibility drops out. Returns which pairs, the sums, and the rows that would have been
+    when a possibility drops out. Return which pairs, the sums, and the rows that would have been
     known but for what others took.
     """
     none = np.maximum(1 - np.bincount(pairs.first, weights=probability), _DOUBT)
@@ -92,7 +92,7 @@ def one_to_one(pairs, probability, least):
 
 
 def _groups(numbers):
-    """Where each number stands: number -> indices."""
+    """Map each number to the indices at which it occurs."""
     order = np.argsort(numbers, kind="stable")
     values, start = np.unique(numbers[order], return_index=True)
     # Of no numbers at all, split makes one part.
@@ -100,14 +100,14 @@ def _groups(numbers):
 
 
 def within(coord, other, radius):
-    """Which positions lie within the radius (deg) of one of the others that has any."""
+    """Return which positions lie within the radius (deg) of one of the others that has any."""
     large = np.flatnonzero(radius > 0)
     apart = coord[:, None].separation(other[large][None]).deg
     return (apart <= np.asarray(radius)[large]).any(axis=1)
 
 
 def association_columns(name):
-    """The ASSOC columns where the name of a known source belongs."""
+    """Return the ASSOC columns where the name of a known source belongs."""
     if re.match(r"4FGL ", name):
         return ("ASSOC_4FGL", "ASSOC_FGL")
     if re.match(r"(\dFGL|FL\d+Y) ", name):

@@ -56,9 +56,23 @@ class SourceCatalog:
     def from_table(cls, table, *, extended=None, gti=None, meta=None):
         """Make a catalog from any astropy table, or a dictionary of arrays.
 
-        Needed are positions: RAJ2000 and DEJ2000 (or RA and DEC, GLON and GLAT, or a SkyCoord
-        column). Any other column of the catalog may be given; units are converted. Columns that
-        the catalog does not know stay, behind its own. `meta` adds header keywords.
+        Parameters
+        ----------
+        table : astropy Table or dict of arrays, n rows
+            Needs RAJ2000 and DEJ2000 (or RA and DEC, GLON and GLAT), in deg, or a SkyCoord column.
+            Units are converted; columns that the catalog does not know stay, behind its own.
+        extended, gti : astropy Table, optional
+            As for `SourceCatalog`.
+        meta : dict of header keywords to add, optional
+
+        Returns
+        -------
+        SourceCatalog, n rows
+
+        Examples
+        --------
+        >>> SourceCatalog.from_table({"GLON": [184.56], "GLAT": [-5.78]}, meta={"EMIN": 1000.0})
+        <SourceCatalog: 1 source>
         """
         table = Table(table, copy=False)
         table.meta = {**table.meta, **(meta or {})}
@@ -66,7 +80,12 @@ class SourceCatalog:
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> SourceCatalog:
-        """Read a catalog: FITS (ours, any 4FGL release, FHL, truth tables), VOTable or CSV."""
+        """Read a catalog: FITS (ours, any 4FGL release, FHL, truth tables), VOTable or CSV.
+
+        Examples
+        --------
+        >>> catalog = SourceCatalog.read("gll_psc_v35.fit")  # doctest: +SKIP
+        """
         table, extended, gti = fitsio.read_tables(path)
         try:
             return cls.from_table(table, extended=extended, gti=gti)
@@ -74,14 +93,19 @@ class SourceCatalog:
             raise InputError(f"{path}: {error}") from error
 
     def write(self, path: str | os.PathLike, overwrite: bool = False) -> None:
-        """Write the FITS file; it appears complete or not at all."""
+        """Write the FITS file; it appears complete or not at all.
+
+        Examples
+        --------
+        >>> catalog.write("sources.fits", overwrite=True)  # doctest: +SKIP
+        """
         self._check_extended_names()
         hdus = fitsio.to_hdus(self.table, self.extended, self.gti)
         with replacing(path, overwrite) as temporary:
             hdus.writeto(temporary, checksum=True)
 
     def _check_extended_names(self):
-        """Readers fail at a row that names an extended source which the file does not have."""
+        """Refuse a row that names an extended source which the file lacks: readers fail at it."""
         present = set() if self.extended is None else set(self.extended["Source_Name"])
         absent = sorted(set(self.table["Extended_Source_Name"]) - present - {""})
         if absent:
@@ -97,7 +121,20 @@ class SourceCatalog:
         return iter(self.table)
 
     def __getitem__(self, key):
-        """A row by name (as `row_of`) or number; a smaller catalog by slice, mask or list."""
+        """Return a row by name (as `row_of`) or number; a smaller catalog by slice, mask or list.
+
+        Parameters
+        ----------
+        key : str, int, slice, array of bool (n,), or list of int
+
+        Returns
+        -------
+        astropy Row or SourceCatalog
+
+        Examples
+        --------
+        >>> catalog["4FGL J0534.5+2200"], catalog[:10]  # doctest: +SKIP
+        """
         if isinstance(key, str):
             try:
                 return self.table[self.row_of(key)]
@@ -108,7 +145,7 @@ class SourceCatalog:
         return self._with(self.table[key])
 
     def row_of(self, name: str) -> int:
-        """Number of the row with a name: its own, with or without prefix, or an association's."""
+        """Find the row with a name: its own, with or without prefix, or an association's."""
         name = name.strip()
         columns = [c for c in self.table.colnames if c == "Source_Name" or c.startswith("ASSOC")]
         for column in columns:
@@ -145,9 +182,12 @@ class SourceCatalog:
         return bool(self.table.meta.get("SIMULATE", False))
 
     def ellipses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Error ellipses at 1 sigma: semi-major and semi-minor axis, position angle (deg).
+        """Compute the error ellipses at 1 sigma, to which an extended source adds its size.
 
-        An extended source has its size added: its centre is not where its photons are.
+        Returns
+        -------
+        major, minor, angle : array of float, shape (n,)
+            Semi-axes, NaN where not known, and position angle from north to east, in deg.
         """
         major, minor = (
             np.asarray(self.table[f"Conf_95_{axis}"], float) / R95
@@ -161,7 +201,7 @@ class SourceCatalog:
         )
 
     def extensions(self) -> np.ndarray:
-        """The size of each row's source (deg), 0 for a point."""
+        """Return the size of each row's source (deg), 0 for a point."""
         if self.extended is None or not len(self.extended):
             return np.zeros(len(self))
         sizes = dict(
@@ -170,7 +210,17 @@ class SourceCatalog:
         return np.array([sizes.get(name, 0.0) for name in self.table["Extended_Source_Name"]])
 
     def filter(self, condition: np.ndarray | Callable) -> SourceCatalog:
-        """The rows where a mask is true; a function of the table may give the mask."""
+        """Select the rows where a mask is true.
+
+        Parameters
+        ----------
+        condition : array of bool, shape (n,), or callable
+            The mask, or a function that makes it from the table; masked elements are false.
+
+        Examples
+        --------
+        >>> catalog.filter(lambda table: table["ML_Prob"] > 0.9)  # doctest: +SKIP
+        """
         mask = np.ma.filled(condition(self.table) if callable(condition) else condition, False)
         mask = np.asarray(mask)
         if mask.dtype != bool or mask.shape != (len(self),):
@@ -178,7 +228,7 @@ class SourceCatalog:
         return self._with(self.table[mask])
 
     def sort(self, column: str, reverse: bool = False) -> SourceCatalog:
-        """Sorted by a column; rows without a value come last."""
+        """Sort by a column; rows without a value come last."""
         if column not in self.table.colnames:
             raise InputError(f"no column {column!r} to sort by")
         values = self.table[column]
@@ -191,10 +241,15 @@ class SourceCatalog:
         return self._with(self.table[order])
 
     def merge(self, *others: SourceCatalog, radius: float | u.Quantity = 0.2) -> SourceCatalog:
-        """All sources of this catalog, and those of the others that are new.
+        """Add those sources of other catalogs that are new.
 
-        New is what has no source within `radius` (deg) in what is there already, so the
-        catalogs should come in order of trust.
+        New is what has no source within `radius` in what is there already, so the catalogs should
+        come in order of trust.
+
+        Parameters
+        ----------
+        *others : SourceCatalog
+        radius : float (deg) or Quantity
         """
         result = self
         for other in others:
@@ -210,13 +265,27 @@ class SourceCatalog:
         return result
 
     def crossmatch(self, other, radius=None, level=0.95, shift=3.0):
-        """Pairs of sources of two catalogs, one to one, closest first.
+        """Match the sources of two catalogs one to one, the closest pairs first.
 
-        With a `radius` (deg) the separation decides; without one the error ellipses do: pairs
-        within the `level` contour of both errors together. The result is a table with row
-        numbers, names, separation (deg) and, for ellipses, the offset in sigma; its meta has
-        CHANCE, the fraction of rows that match when `other` is shifted by `shift` deg in Galactic
-        longitude, and MATCHED, the fraction that matches as it is.
+        Parameters
+        ----------
+        other : SourceCatalog
+        radius : float (deg) or Quantity, optional
+            Largest separation of a pair. Without it the error ellipses decide.
+        level : float
+            Pairs are within this contour (0.95: 95 %) of both error ellipses together.
+        shift : float
+            Angle (deg) by which `other` is moved in Galactic longitude to count chance matches.
+
+        Returns
+        -------
+        astropy Table, one row per pair
+            Row numbers, names, separation (deg) and offset in sigma (NaN with a `radius`); in its
+            meta MATCHED, the fraction of rows that match, and CHANCE, that with `other` moved.
+
+        Examples
+        --------
+        >>> pairs = catalog.crossmatch(known, radius=0.3)  # doctest: +SKIP
         """
         if radius is not None:
             radius = _degrees(radius)
@@ -245,15 +314,31 @@ class SourceCatalog:
         return result
 
     def associate(self, known, threshold=0.8, prior=None):
-        """Name the known source that each row is; ASSOC_PROB_BAY says how probably it is one.
+        """Name the known source that each row is, and say how probably it is one.
 
-        Names of FGL catalogs go to ASSOC_FGL (4FGL also to ASSOC_4FGL), FHL to ASSOC_FHL, others
-        to ASSOC_GAM1; class and counterpart are copied. With several candidates the likeliest is
-        named, and no known source twice: the best pairs go first, and a row whose only candidate
-        is taken stays blank (the log names it). A row that is a known source with less than the
-        probability `threshold`, or has no error ellipse, stays blank, too. On real data the errors
-        are widened by 4FGL's systematic ones for the decision, if they are not yet. Rows inside a
-        known extended source get bit 8 of ML_Flags, whatever they are.
+        With several candidates the likeliest is named, and no known source twice: the best pairs go
+        first, and a row whose only candidate is taken stays blank (the log names it), as does one
+        without an error ellipse. On real data the errors of this catalog are widened by 4FGL's
+        systematic ones for the decision, if they are not yet.
+
+        Parameters
+        ----------
+        known : SourceCatalog
+        threshold : float
+            A row that is a known source with less than this probability stays blank.
+        prior : float, optional
+            Fraction (0 to 1) of rows that have a counterpart; by default found from the data.
+
+        Returns
+        -------
+        SourceCatalog
+            With probabilities in ASSOC_PROB_BAY, names in ASSOC_FGL (4FGL's also in ASSOC_4FGL),
+            ASSOC_FHL or, if of others, ASSOC_GAM1, and class and counterpart copied. Rows inside a
+            known extended source get bit 8 of ML_Flags, whatever they are.
+
+        Examples
+        --------
+        >>> catalog.associate(known).table["ASSOC_4FGL", "ASSOC_PROB_BAY"]  # doctest: +SKIP
         """
         table = self.table.copy()
         ready = self.with_systematics()
@@ -271,10 +356,10 @@ class SourceCatalog:
         return self._with(table)
 
     def with_systematics(self) -> SourceCatalog:
-        """Error ellipses widened by 4FGL-DR4's systematic error (ERPOSFAC, ERPOSABS).
+        """Widen the error ellipses by 4FGL-DR4's systematic error (ERPOSFAC, ERPOSABS).
 
         Meant for real data: a catalog of simulated data, or one that has it already (the header
-        says), comes back as it is.
+        says), is returned unchanged.
         """
         if self.simulated or "ERPOSFAC" in self.table.meta:
             return self
@@ -287,13 +372,35 @@ class SourceCatalog:
         return self._with(table)
 
     def to_models(self):
-        """The sources as gammapy `Models`."""
+        """Convert the sources to gammapy models.
+
+        Returns
+        -------
+        gammapy Models
+            One per point source; where no spectrum is fitted, with a power law to start from.
+
+        Examples
+        --------
+        >>> catalog.to_models().write("models.yaml")  # doctest: +SKIP
+        """
         return spectral_models.to_models(self.table)
 
     def to_regions(self, colour="class"):
-        """The sources as `regions.Regions`: error ellipses at 95 %, in FK5.
+        """Convert the sources to regions: error ellipses at 95 %, in FK5.
 
-        Coloured by "class", or by "match": whether a known source is associated.
+        Parameters
+        ----------
+        colour : {"class", "match"}
+            What decides the colour; "match" is whether a known source is associated.
+
+        Returns
+        -------
+        regions.Regions
+            One per row; a point where the error is not known.
+
+        Examples
+        --------
+        >>> catalog.to_regions("match").write("sources.reg", format="ds9")  # doctest: +SKIP
         """
         return sky_regions.to_regions(self.table, colour)
 
@@ -303,7 +410,7 @@ def _degrees(angle):
 
 
 def _both(extended, others):
-    """The extended sources of two catalogs, each once."""
+    """Join the extended sources of two catalogs, each once."""
     known = [t for t in (extended, others) if t is not None and len(t)]
     if not known:
         return None
@@ -313,7 +420,7 @@ def _both(extended, others):
 
 
 def _unmasked(table):
-    """Columns that only one table has: NaN, blank or False where the other lacks them."""
+    """Fill columns that only one table has: NaN, blank or False where the other lacks them."""
     blank = {"f": np.nan, "U": "", "S": b"", "b": False}
     for name in table.colnames:
         column = table[name]

@@ -6,7 +6,7 @@ from fermiml.catalog.positions import decimal
 
 
 def cell_texts(values, unknown=""):
-    """The text of each number of a column's rows: a list for every number that a row has.
+    """Convert a column to text: for every number that a row has, a list with one text per row.
 
     What is masked or NaN becomes `unknown`.
     """

@@ -157,11 +157,11 @@ BAND_COLUMNS = ("Flux_Band", "Unc_Flux_Band", "nuFnu_Band", "Sqrt_TS_Band")
 
 
 def unit_problem(name, given, expected):
-    """What to tell a user whose column has a unit that cannot be this column's."""
+    """Compose the message about a column with a unit that cannot be this column's."""
     wanted = f"a unit like {expected!r}" if expected else "no unit"
     return f"column {name} has unit {str(given)!r}, expected {wanted}"
 
 
 def cell_names(name, shape):
-    """Names for the numbers of an array column: Flux_Band_1 ..., Unc_Flux_Band_1_1 ..."""
+    """Name the numbers of an array column: Flux_Band_1 ..., Unc_Flux_Band_1_1 ..."""
     return ["_".join([name, *(str(i + 1) for i in index)]) for index in np.ndindex(*shape)]

@@ -35,7 +35,7 @@ _SPECTRUM_ALIASES = {
 
 
 def conform(data):
-    """A new table with all catalog columns in their order, then the columns only `data` has.
+    """Make a table with all catalog columns in their order, then the columns only `data` has.
 
     `data` is an astropy table, or anything from which one can be made, with positions in FK5,
     ICRS or Galactic coordinates. What is not given is unknown: NaN, blank text, masked integer.
@@ -73,7 +73,7 @@ def _rename_former(table):
 
 
 def _arrays_joined(table):
-    """A table with arrays where a CSV file has a column for each number."""
+    """Join into arrays what a CSV file has as a column for each number."""
     table = table.copy(copy_data=False)
     for column in COLUMNS.values():
         names = cell_names(column.name, column.shape)
@@ -85,7 +85,7 @@ def _arrays_joined(table):
 
 
 def _find_positions(given, names):
-    """FK5 right ascension and declination in degrees, and the columns that held them."""
+    """Find FK5 right ascension and declination in degrees, and the columns that held them."""
     for name in given.colnames:
         if isinstance(given[name], SkyCoord):
             coord = given[name].transform_to(FK5())
@@ -121,7 +121,7 @@ def _checked(lon, lat, lon_name, lat_name):
 
 
 def _fill_positions(table, ra, dec):
-    """Galactic coordinates, from the positions before they are rounded, and names from after."""
+    """Fill in Galactic coordinates (from the positions before rounding) and names (from after)."""
     unknown = np.isnan(table["GLON"]) | np.isnan(table["GLAT"])
     if np.any(unknown):
         lon, lat = galactic(ra[unknown], dec[unknown])
@@ -167,7 +167,7 @@ def _unknown(column, rows):
 
 
 def _cast(column, values):
-    """A given column as the catalog keeps it."""
+    """Convert a given column to the form in which the catalog keeps it."""
     if column.code == "A":
         return _text(column, values)
     numbers = _numbers(column.name, column.unit, values)
@@ -184,14 +184,14 @@ def _cast(column, values):
 
 
 def _text(column, values):
-    """Text of a known column; the column widens if it must."""
+    """Convert the values of a text column, which widens if it must."""
     text = _ascii(values)
     return text.astype(f"U{max(column.length, text.dtype.itemsize // 4)}")
 
 
 def _ascii(values):
-    """Text without blanks around it, in ASCII as FITS asks; control characters, which would end
-    lines of other formats or be forbidden there, become blanks."""
+    """Convert to ASCII text without blanks around it, as FITS asks; control characters, which
+    would end lines of other formats or be forbidden there, become blanks."""
     if not len(values):
         return np.zeros(0, "U1")
     text = np.ma.filled(np.ma.asarray(values).astype("U"), "")
@@ -200,7 +200,7 @@ def _ascii(values):
 
 
 def _numbers(name, unit, values):
-    """Floating-point numbers in the wanted unit; what is masked or blank becomes NaN."""
+    """Convert to floating-point numbers in the wanted unit; what is masked or blank becomes NaN."""
     given = getattr(values, "unit", None)
     values = np.ma.asarray(getattr(values, "value", values) if given else values)
     if values.dtype.kind in "US" and len(values):  # such as a blank column of a CSV file
@@ -220,14 +220,14 @@ def _numbers(name, unit, values):
 
 
 def _plain(unit):
-    """A unit without photons: they are counted, so 'ph cm-2 s-1' and 'cm-2 s-1' are the same."""
+    """Drop photons from a unit: they are counted, so 'ph cm-2 s-1' and 'cm-2 s-1' are the same."""
     unit = u.Unit(unit)
     powers = dict(zip(unit.bases, unit.powers, strict=True))
     return unit / u.ph ** powers.get(u.ph, 0)
 
 
 def _extra(values):
-    """A column that only the user's table has, if a FITS file can keep it."""
+    """Return a column that only the user's table has, if a FITS file can keep it."""
     if getattr(values, "dtype", np.dtype(object)).kind not in "biufSU":
         raise InputError(f"column {values.info.name} holds objects, expected numbers or text")
     return TableColumn(_ascii(values)) if values.dtype.kind in "US" else values.copy()

@@ -26,7 +26,7 @@ class Pairs(NamedTuple):
 
 
 def pairs_within(coord, other, radius):
-    """All pairs of positions closer than a radius in degrees."""
+    """Find all pairs of positions closer than a radius in degrees."""
     if not len(coord) or not len(other) or not radius > 0:
         empty = np.zeros(0)
         return Pairs(empty.astype(int), empty.astype(int), empty, empty)
@@ -36,7 +36,7 @@ def pairs_within(coord, other, radius):
 
 
 def pairs_in_ellipses(coord, ellipses, other, other_ellipses, level=0.95):
-    """All pairs whose offset is within the `level` contour of both errors together.
+    """Find all pairs whose offset is within the `level` contour of both errors together.
 
     The two covariances are added. Each ellipse is turned at its own position to the great
     circle that joins the pair, so this holds at the poles too. Positions without an ellipse in
@@ -47,7 +47,7 @@ def pairs_in_ellipses(coord, ellipses, other, other_ellipses, level=0.95):
 
 
 def pairs_in_reach(coord, ellipses, other, other_ellipses, reach):
-    """All pairs whose offset is at most `reach` sigma of the joint error.
+    """Find all pairs whose offset is at most `reach` sigma of the joint error.
 
     Searched group by group of similar sizes, so that one large source does not make
     candidates of everything around it.
@@ -65,14 +65,14 @@ def pairs_in_reach(coord, ellipses, other, other_ellipses, reach):
 
 
 def _octaves(sizes):
-    """Rows grouped by the power of two of their size; rows without a size are in none."""
+    """Group rows by the power of two of their size; rows without a size are in none."""
     known = np.flatnonzero(np.isfinite(sizes))
     octave = np.frexp(sizes[known])[1]
     return [known[octave == value] for value in np.unique(octave)]
 
 
 def normalised_offset(coord, ellipses, other, other_ellipses, pairs):
-    """Offsets of pairs in units of sigma of the joint error."""
+    """Compute the offsets of pairs in units of sigma of the joint error."""
     if not len(pairs.first):
         return np.zeros(0)
     cov = pair_covariance(coord, ellipses, other, other_ellipses, pairs)
@@ -83,7 +83,7 @@ def normalised_offset(coord, ellipses, other, other_ellipses, pairs):
 
 
 def pair_covariance(coord, ellipses, other, other_ellipses, pairs):
-    """Joint covariances of pairs, along and across the great circle from the one to the other."""
+    """Compute the joint covariances of pairs, along and across the great circle that joins them."""
     a, b = coord[pairs.first], other[pairs.second]
     there, back = a.position_angle(b).deg, b.position_angle(a).deg + 180.0
     mine = covariance(*(e[pairs.first] for e in ellipses), there)
@@ -94,7 +94,7 @@ def pair_covariance(coord, ellipses, other, other_ellipses, pairs):
 
 
 def one_to_one(pairs, rank=None):
-    """Which pairs remain when the lowest rank goes first and none is taken twice.
+    """Return which pairs remain when the lowest rank goes first and none is taken twice.
 
     The rank is the offset, in sigma where that is known, unless another is given.
     """
@@ -111,17 +111,17 @@ def one_to_one(pairs, rank=None):
 
 
 def match_rank(separation, ts, radius):
-    """Rank of pairs with true or known sources: TS x exp(-(d/radius)^2), the highest first."""
+    """Rank pairs with true or known sources by TS x exp(-(d/radius)^2), the highest first."""
     return -ts * np.exp(-((separation / radius) ** 2))
 
 
 def best(pairs):
-    """The one-to-one pairs, closest first."""
+    """Select the one-to-one pairs, closest first."""
     return take(pairs, one_to_one(pairs))
 
 
 def chance_rate(find, coord, other, degrees=3.0):
-    """Fraction of the rows of `coord` that match `other` moved in Galactic longitude, both ways.
+    """Compute the fraction of `coord` that matches `other` moved in Galactic longitude, both ways.
 
     `find(coord, other)` gives the pairs. Rows within 10 deg of a Galactic pole are left out.
     """
@@ -135,5 +135,5 @@ def chance_rate(find, coord, other, degrees=3.0):
 
 
 def take(pairs, rows):
-    """Some of the pairs."""
+    """Select some of the pairs."""
     return Pairs(*(values[rows] for values in pairs))

@@ -51,7 +51,7 @@ def _fill_ellipses(table):
 
 
 def _fill_significance(table):
-    """Signif_Avg follows the likelihood's TS, else the photometry's; a 4FGL value stays."""
+    """Set Signif_Avg from the likelihood's TS, else the photometry's; a 4FGL value stays."""
     best = np.where(np.isnan(table["TS"]), table["ML_TS"], table["TS"])
     known = ~np.isnan(best)
     table["Signif_Avg"][known] = np.sqrt(np.maximum(best[known], 0))
@@ -84,7 +84,7 @@ _SHARED_COLUMNS = {
 
 
 def own_columns(table):
-    """A table with 4FGL's columns for each model, from those that older catalogs share."""
+    """Make 4FGL's columns for each model from those that older catalogs share."""
     if not {"Flux_Density", "SpectrumType"} <= set(table.colnames):
         return table
     table = table.copy(copy_data=False)
@@ -105,7 +105,7 @@ def own_columns(table):
 
 
 def modern_cutoffs(table):
-    """A table with the cutoff parameters of 4FGL-DR3 for those of DR1 and DR2, if it has them."""
+    """Replace the cutoff parameters of 4FGL-DR1 and DR2, if there are any, by those of DR3."""
     old = ("Pivot_Energy", "PLEC_Index", "PLEC_Expfactor", "PLEC_Exp_Index")
     if not set(old) <= set(table.colnames):
         return table
@@ -119,7 +119,7 @@ def modern_cutoffs(table):
 
 
 def integrals(meta):
-    """Those of INTEGRALS that data from EMIN on can tell; all, where `meta` does not say it.
+    """Select the INTEGRALS that data from EMIN on can tell; all, where `meta` does not say it.
 
     Whatever writes a fitted flux asks here, or afterwards calls `forget_extrapolated`.
     """
@@ -127,7 +127,7 @@ def integrals(meta):
 
 
 def forget_extrapolated(table, meta):
-    """Make NaN, in place, the integral fluxes that reach too far below the data."""
+    """Set to NaN, in place, the integral fluxes that reach too far below the data."""
     for name in {entry[0] for entry in INTEGRALS} - {entry[0] for entry in integrals(meta)}:
         for column in {name, f"Unc_{name}"} & set(table.colnames):
             table[column][:] = np.nan

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def containment(level):
-    """Radius, in sigma, that holds a fraction `level` of a two-dimensional Gaussian."""
+    """Compute the radius, in sigma, that holds a fraction `level` of a two-dimensional Gaussian."""
     return np.sqrt(-2 * np.log1p(-np.asarray(level, dtype=float)))
 
 
@@ -16,12 +16,12 @@ ERPOSABS = 0.0079167  # deg
 
 
 def position_angle(angle):
-    """A position angle of an axis, in (-90, 90] as 4FGL has it."""
+    """Fold a position angle of an axis into (-90, 90], as 4FGL has it."""
     return 90.0 - np.remainder(90.0 - np.asarray(angle, float), 180.0)
 
 
 def covariance(major, minor, posang, direction):
-    """Covariances (n, 2, 2) of 1-sigma ellipses, in axes along and across a direction.
+    """Compute covariances (n, 2, 2) of 1-sigma ellipses, in axes along and across a direction.
 
     Both `posang` (of the long axis) and `direction` are from north to east.
     """
@@ -35,7 +35,7 @@ def covariance(major, minor, posang, direction):
 
 
 def with_systematics(semi_axis, factor=ERPOSFAC, absolute=ERPOSABS, scale=1.0):
-    """Semi-axes widened by the systematic error that 4FGL found in its own positions.
+    """Widen semi-axes by the systematic error that 4FGL found in its own positions.
 
     `absolute` is for the 95 % axis; `scale` is the ratio of the axis to the 95 % one.
     """
@@ -43,8 +43,8 @@ def with_systematics(semi_axis, factor=ERPOSFAC, absolute=ERPOSABS, scale=1.0):
 
 
 def semi_axes(covariance):
-    """Semi-axes (major, minor) at 1 sigma and position angle of covariances (..., 2, 2) of
-    offsets to the east and north; NaN where a covariance is not known."""
+    """Compute semi-axes (major, minor) at 1 sigma and position angle of covariances (..., 2, 2)
+    of offsets to the east and north; NaN where a covariance is not known."""
     covariance = np.asarray(covariance, float)
     known = np.isfinite(covariance).all(axis=(-2, -1))
     values, vectors = np.linalg.eigh(np.where(known[..., None, None], covariance, 0.0))
@@ -54,7 +54,7 @@ def semi_axes(covariance):
 
 
 def error_columns(major, minor, angle):
-    """A catalog's columns of the 68 % and 95 % ellipses, of 1-sigma semi-axes."""
+    """Make a catalog's columns of the 68 % and 95 % ellipses from 1-sigma semi-axes."""
     columns = {}
     for percent, factor in ((68, R68), (95, R95)):
         columns[f"Conf_{percent}_SemiMajor"] = factor * np.asarray(major)

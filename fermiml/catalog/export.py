@@ -33,7 +33,7 @@ def export(catalog, form, path, overwrite=False, colour="class"):
 
 
 def to_votable(table):
-    """The text of a VOTable with units, UCDs and descriptions."""
+    """Return the text of a VOTable with units, UCDs and descriptions."""
     frame = _votable_frame(table[:0])
     if not len(table):
         return frame
@@ -45,7 +45,7 @@ def to_votable(table):
 
 
 def _votable_cells(values):
-    """What stands between the tags of a column's cells."""
+    """Return the texts between the tags of a column's cells."""
     if _is_text(values):
         return _each(escape, cell_texts(values)[0])
     if values.dtype.kind == "b":
@@ -55,7 +55,7 @@ def _votable_cells(values):
 
 
 def _votable_frame(table):
-    """The VOTable of a table without rows: astropy writes the fields, and is slow with cells."""
+    """Build the VOTable of a table without rows: astropy writes fields, and is slow with cells."""
     from astropy.io.votable import from_table
     from astropy.io.votable.tree import CooSys
 
@@ -87,7 +87,7 @@ def _votable_frame(table):
 
 
 def to_csv(table):
-    """The text of a CSV file: arrays become numbered columns, what is not known is empty."""
+    """Return the text of a CSV file: arrays become numbered columns, what is not known is empty."""
     names, columns = [], []
     for name in table.colnames:
         values = table[name]
@@ -99,7 +99,7 @@ def to_csv(table):
 
 
 def _each(function, texts):
-    """A function of all texts, computed once for those that are the same."""
+    """Apply a function to all texts, only once to those that are the same."""
     results = {text: function(text) for text in set(texts)}
     return [results[text] for text in texts]
 
@@ -109,7 +109,7 @@ def _is_text(values):
 
 
 def _csv_word(text):
-    """A text as a cell. Spreadsheets take what begins like a formula for one, without the '."""
+    """Quote a text as a cell; a ' keeps spreadsheets from taking it for a formula."""
     text = f"'{text}" if text.startswith(FORMULA) else text
     quoted = text.replace('"', '""')
     return f'"{quoted}"' if any(mark in text for mark in '",\n\r') else text

@@ -60,7 +60,7 @@ _EXTENDED = (
 
 
 def to_hdus(table, extended=None, gti=None):
-    """The HDUs of a catalog file."""
+    """Build the HDUs of a catalog file."""
     hdus = {
         EXTNAME: _catalog_hdu(table),
         "ExtendedSources": _extended_hdu(extended),
@@ -167,7 +167,7 @@ def _fill_header(header, meta):
 
 
 def read_tables(path):
-    """The catalog's table (as it stands), its extended sources and good time intervals, or None.
+    """Read a catalog's table as given, its extended sources and good time intervals, or None.
 
     FITS files are searched for a table with the name of 4FGL's, else for the first that has
     positions; other files are given to astropy's readers (VOTable, CSV, ECSV).
@@ -180,7 +180,7 @@ def read_tables(path):
 
 
 def _without_formula_marks(table):
-    """Text cells without the ' that keeps spreadsheets from taking them for formulas."""
+    """Remove from text cells the ' that keeps spreadsheets from taking them for formulas."""
     for name in table.colnames:
         if table[name].dtype.kind == "U" and len(table):
             text = np.ma.filled(np.ma.asarray(table[name]), "")
@@ -192,7 +192,7 @@ def _without_formula_marks(table):
 
 
 def _is_fits(path):
-    """Whether a file is FITS by its first bytes, or by its name, as a compressed one is."""
+    """Return whether a file is FITS by its first bytes, or by its name, as a compressed one is."""
     with open(path, "rb") as stream:
         return is_fits("read", None, stream) or is_fits("read", str(path), None)
 
@@ -238,7 +238,7 @@ def _has_positions(names):
 
 
 def _fit_bands(table, bounds):
-    """Give band columns of other releases the eight bands of DR4; years do not fit, and go.
+    """Give band columns of other releases the eight bands of DR4; drop years, which do not fit.
 
     4FGL-DR1 and DR2 have seven bands of which six are the same. A band that a catalog does not
     have is not known.
@@ -270,5 +270,5 @@ def _fit_bands(table, bounds):
 
 
 def systematic_keywords():
-    """What the header says once 4FGL-DR4's systematic position error is in the ellipses."""
+    """Return the header keywords of ellipses that include 4FGL-DR4's systematic error."""
     return {"ERPOSFAC": ERPOSFAC, "ERPOSABS": ERPOSABS}

@@ -50,7 +50,7 @@ FITTED = (
 
 
 def of_response(cube):
-    """Bits for a response that was assumed, and an exposure that was estimated."""
+    """Return the bits for a response that was assumed, and an exposure that was estimated."""
     origins = [o for component in cube.components for o in component.origins.items()]
     flags = MLFlag(0)
     if any(part != "exposure" and origin.assumed for part, origin in origins):
@@ -61,14 +61,14 @@ def of_response(cube):
 
 
 def blended(position, cube):
-    """Which of some positions have another one closer than the core of the PSF."""
+    """Return which of some positions have another one closer than the core of the PSF."""
     pairs = crossmatch.pairs_within(position, position, psf_core(cube))
     return np.isin(np.arange(len(position)), pairs.first[pairs.first != pairs.second])
 
 
 def psf_core(cube):
-    """Radius (deg) of 39 % of the PSF, at 2 GeV or the energy of the data that is nearest, in
-    the component where it is smallest."""
+    """Compute the radius (deg) of 39 % of the PSF, at 2 GeV or the nearest energy of the data,
+    in the component where it is smallest."""
     radii = []
     for component in cube.components:
         edges = component.energy_edges
@@ -78,6 +78,6 @@ def psf_core(cube):
 
 
 def decide_again(table, rows, decided, bits=FITTED):
-    """Give `bits` of ML_Flags, in some rows, the values `decided`; the others stay."""
+    """Set `bits` of ML_Flags, in some rows, to the values `decided`; the others stay."""
     before = np.ma.filled(table["ML_Flags"][rows], 0).astype(int)
     table["ML_Flags"][rows] = before & ~int(bits) | decided

@@ -12,7 +12,7 @@ _ASSOCIATIONS = ("ASSOC_4FGL", "ASSOC_FGL", "ASSOC_FHL", "ASSOC_GAM1", "ASSOC1")
 
 
 def to_html(catalog):
-    """The table of the first rows."""
+    """Render the first rows as an HTML table."""
     table = catalog.table[:_MOST_ROWS]
     number = len(catalog)
     caption = f"SourceCatalog: {number} source{'s' * (number != 1)}"
@@ -22,7 +22,7 @@ def to_html(catalog):
 
 
 def rows(table):
-    """The cells of each row, under `HEAD`."""
+    """Yield the cells of each row, under `HEAD`."""
     columns = table.colnames
     ts = np.asarray(table["TS"], float)
     ts = np.where(np.isfinite(ts), ts, np.asarray(table["ML_TS"], float))

@@ -12,7 +12,7 @@ _MANY = 1000  # numbers, from which arithmetic is quicker than text
 
 
 def single(angle, period=None):
-    """Angles as the file keeps them, in single precision; with a period, within [0, period).
+    """Round angles to single precision, as in the file; with a period, within [0, period).
 
     Rounding to single precision can carry 359.999999 up to 360, hence the second remainder.
     """
@@ -23,7 +23,7 @@ def single(angle, period=None):
 
 
 def decimal(values):
-    """Single-precision numbers as the decimals they stand for: 83.633, not 83.63300323..."""
+    """Turn single precision into the decimals it stands for: 83.633, not 83.63300323..."""
     values = np.asarray(values, "f4")
     if values.size < _MANY:
         return _through_text(values)
@@ -52,19 +52,19 @@ def _through_text(values):
 
 
 def galactic(ra, dec):
-    """Galactic longitude and latitude of FK5 J2000 positions."""
+    """Convert FK5 J2000 positions to Galactic longitude and latitude."""
     coord = SkyCoord(ra, dec, unit="deg", frame=FK5).transform_to(Galactic())
     return coord.l.deg, coord.b.deg
 
 
 def equatorial(lon, lat):
-    """FK5 J2000 right ascension and declination of Galactic positions."""
+    """Convert Galactic positions to FK5 J2000 right ascension and declination."""
     coord = SkyCoord(lon, lat, unit="deg", frame=Galactic).transform_to(FK5())
     return coord.ra.deg, coord.dec.deg
 
 
 def source_names(ra, dec, prefix=PREFIX):
-    """Names 'FNN JHHMM.m+DDMM', truncated (not rounded) as the IAU asks.
+    """Make names 'FNN JHHMM.m+DDMM', truncated (not rounded) as the IAU asks.
 
     What is truncated are the coordinates as the catalog prints them, with four decimals, in
     integers: so a name can be checked from the table, and 0.7 deg (2.8 minutes) does not
@@ -91,7 +91,7 @@ def _told_apart(names):
 
 
 def _letters(n):
-    """1, 2, ... 26, 27 as A, B, ... Z, AA."""
+    """Convert 1, 2, ... 26, 27 to A, B, ... Z, AA."""
     text = ""
     while n:
         n, digit = divmod(n - 1, 26)
@@ -100,6 +100,6 @@ def _letters(n):
 
 
 def shifted(coord, degrees):
-    """FK5 positions moved in Galactic longitude."""
+    """Return FK5 positions moved in Galactic longitude."""
     gal = coord.galactic
     return SkyCoord(gal.l + degrees * u.deg, gal.b, frame=Galactic).transform_to(FK5())

@@ -14,6 +14,6 @@ def write(path, content):
 
 
 def read(path):
-    """The (catalog, dictionary) of a JSON file."""
+    """Read the (catalog, dictionary) of a JSON file."""
     record = json.loads(path.read_text(encoding="utf-8"))
     return SourceCatalog.read(path.with_suffix(".fits")), record

@@ -60,7 +60,7 @@ def _send_files(client, catalog, folder, title, timeout):
 
 
 def _receivers(client):
-    """Registered programs that take tables or regions: identifier, name, way."""
+    """Yield registered programs that take tables or regions: identifier, name, way."""
     from astropy.samp.errors import SAMPProxyError
 
     for receiver in client.get_registered_clients():
@@ -75,7 +75,7 @@ def _receivers(client):
 
 
 def _subscribed(subscriptions, mtype):
-    """Whether a client takes messages of a type, also by a pattern such as 'table.*'."""
+    """Return whether a client takes messages of a type, also by a pattern such as 'table.*'."""
     parts = mtype.split(".")
     patterns = {mtype, "*"} | {".".join(parts[:n]) + ".*" for n in range(1, len(parts))}
     return bool(patterns & set(subscriptions))

@@ -21,7 +21,7 @@ _ASSOCIATIONS = ("ASSOC_4FGL", "ASSOC_FGL", "ASSOC_FHL", "ASSOC_GAM1", "ASSOC1")
 
 
 def to_regions(table, colour="class"):
-    """An ellipse for each source, or a point where the error is not known, as `Regions`."""
+    """Make an ellipse for each source, or a point where the error is not known, as `Regions`."""
     from regions import EllipseSkyRegion, PointSkyRegion, Regions
 
     regions = []
@@ -37,7 +37,7 @@ def to_regions(table, colour="class"):
 
 
 def to_ds9(table, colour="class"):
-    """The text of a ds9 region file."""
+    """Return the text of a ds9 region file."""
     lines = ["# Region file format: DS9", "fk5"]
     for shape, (text, color) in _shapes(table, colour):
         kind = "point" if len(shape) == 2 else "ellipse"
@@ -47,7 +47,7 @@ def to_ds9(table, colour="class"):
 
 
 def _shapes(table, colour):
-    """(numbers, (text, colour)) of each row: a position, where known with half axes and an angle.
+    """Return (numbers, (text, colour)) by row: position, where known with half axes and angle.
 
     The angle turns the long axis from west through north, as ds9 has it; a position angle is from
     north through east.
@@ -62,7 +62,7 @@ def _shapes(table, colour):
 
 
 def _labels(table):
-    """Name and significance of each source; braces would end a text of ds9."""
+    """Yield name and significance of each source; braces would end a text of ds9."""
     names = (name.translate(_BRACES) for name in table["Source_Name"].tolist())
     for name, sigma in zip(names, np.asarray(table["Signif_Avg"], float).tolist(), strict=True):
         yield name if np.isnan(sigma) else f"{name} ({sigma:.1f} sigma)"

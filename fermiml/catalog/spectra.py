@@ -15,7 +15,7 @@ _GRID = 60  # points per decade of the integrals: errors below 1e-4 for any inde
 
 
 def shape(kind, energy, pivot, index, curvature=0.0, exp_index=0.0):
-    """Flux density over that at the pivot energy; the arguments broadcast.
+    """Compute the flux density over that at the pivot energy; the arguments broadcast.
 
     `curvature` is LP_beta or PLEC_ExpfactorS, `exp_index` is PLEC_Exp_Index.
     """
@@ -34,7 +34,7 @@ def shape(kind, energy, pivot, index, curvature=0.0, exp_index=0.0):
 
 
 def integral(density, low, high, power=0):
-    """Integral of E^power density(E) from low to high, by Simpson's rule in ln E.
+    """Integrate E^power density(E) from low to high, by Simpson's rule in ln E.
 
     `density` takes energies along the last axis.
     """
@@ -48,7 +48,7 @@ def integral(density, low, high, power=0):
 
 
 def row_flux(kind, pars, low, high, power=0):
-    """Integrals for rows; `pars`: arrays pivot, amplitude, index, curvature, exp_index."""
+    """Compute integrals for rows; `pars`: arrays pivot, amplitude, index, curvature, exp_index."""
     pivot, amplitude, *rest = (np.asarray(p, float)[:, None] for p in pars)
     with np.errstate(invalid="ignore", over="ignore"):
         return integral(
@@ -57,7 +57,7 @@ def row_flux(kind, pars, low, high, power=0):
 
 
 def power_law_error(pars, unc_amplitude, unc_index, low, high, power=0):
-    """1-sigma errors of a power law's integrals.
+    """Compute the 1-sigma errors of a power law's integrals.
 
     At the pivot energy amplitude and index are independent, so their parts add in quadrature.
     """
@@ -73,7 +73,7 @@ def power_law_error(pars, unc_amplitude, unc_index, low, high, power=0):
 
 
 def decorrelate(reference, amplitude, index, covariance):
-    """Pivot energy, amplitude there and its error, of a power law fitted at a reference energy.
+    """Find pivot energy, amplitude there and its error of a power law fitted at a reference energy.
 
     `covariance` (..., 2, 2) is that of amplitude and index. At the pivot the two are independent.
     """
@@ -86,7 +86,7 @@ def decorrelate(reference, amplitude, index, covariance):
 
 
 def nufnu(kind, pars, flux_band, edges=BAND_EDGES):
-    """nuFnu of band fluxes as 4FGL-DR4 has it: energy flux of the band over ln(high / low).
+    """Compute nuFnu of band fluxes as 4FGL-DR4 has it: energy flux of the band over ln(high / low).
 
     Inside a band the spectrum has the shape of the source's own model.
     """
@@ -99,7 +99,7 @@ def nufnu(kind, pars, flux_band, edges=BAND_EDGES):
 
 
 def band_errors(error_low, error_high, sqrt_ts, flux, upper_limit):
-    """Unc_Flux_Band as 4FGL writes it, shape (..., bands, 2).
+    """Compute Unc_Flux_Band as 4FGL writes it, shape (..., bands, 2).
 
     Lower errors are negative. Where TS < 1 there is an upper limit instead: the lower error is
     NaN and the upper one is half the distance from the flux to the 95 % limit, so that flux +
@@ -112,13 +112,14 @@ def band_errors(error_low, error_high, sqrt_ts, flux, upper_limit):
 
 
 def cutoff4_from_cutoff2(pivot, index, expfactor, exp_index):
-    """PLEC_IndexS and PLEC_ExpfactorS of the cutoff of 4FGL-DR1 and DR2 (PLSuperExpCutoff2)."""
+    """Convert the cutoff of 4FGL-DR1 and DR2 (PLSuperExpCutoff2) to that of DR3 (PLEC_IndexS and
+    PLEC_ExpfactorS)."""
     slope = expfactor * exp_index * pivot**exp_index
     return index + slope, slope * exp_index
 
 
 def peak_energy(pivot, index, beta):
-    """Energy of a log-parabola's nuFnu peak; NaN where it bends upwards or hardly at all."""
+    """Find a log-parabola's energy of peak nuFnu; NaN where it bends upwards or hardly at all."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         peak = pivot * np.exp((2 - index) / (2 * beta))
         return np.where((beta > 0) & (peak < 1e9), peak, np.nan)

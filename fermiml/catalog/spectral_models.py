@@ -28,7 +28,7 @@ class Spectrum(NamedTuple):
 
 
 def spectra_of(table):
-    """The spectra of the point sources with their rows; without a fit, a starting value.
+    """Return the spectra of the point sources with their rows; without a fit, a starting value.
 
     Rows that name an extended source are left out: their shape is a template of 4FGL's.
     """
@@ -80,14 +80,14 @@ _GAMMAPY = {
 
 
 def to_models(table):
-    """Point sources as gammapy `Models`, positions in ICRS."""
+    """Convert point sources to gammapy `Models`, positions in ICRS."""
     from gammapy.modeling.models import Models
 
     return Models(list(_sky_models(table)))
 
 
 def to_yaml(table):
-    """The text of a file that gammapy's `Models.read` takes.
+    """Return the text of a file that gammapy's `Models.read` takes.
 
     Written model by model: `Models` would make a covariance matrix of all parameters, 10 GB
     for a catalog as large as 4FGL.
@@ -120,7 +120,7 @@ def _gammapy_spectrum(spectrum):
 
 
 def _position_errors(row):
-    """1-sigma errors of right ascension (in its own degrees) and declination."""
+    """Compute the 1-sigma errors of right ascension (in its own degrees) and declination."""
     ellipse = [float(row[f"Conf_95_{n}"]) for n in ("SemiMajor", "SemiMinor", "PosAng")]
     if not np.all(np.isfinite(ellipse[:2])):
         return 0.0, 0.0
@@ -171,7 +171,7 @@ _GTLIKE = {
 
 
 def to_xml(table):
-    """The text of a source library that gtlike and fermipy read."""
+    """Return the text of a source library that gtlike and fermipy read."""
     library = ET.Element("source_library", title="fermiml")
     for row, spectrum in spectra_of(table):
         source = ET.SubElement(library, "source", name=str(row["Source_Name"]), type="PointSource")
@@ -192,7 +192,7 @@ def to_xml(table):
 
 
 def _xml_fitted(node, parameter, value, error):
-    """A parameter; the flux density gets a scale, so that the fit sees a number near 1."""
+    """Add a parameter; the flux density gets a scale, so that the fit sees a number near 1."""
     density = parameter.name in ("Prefactor", "norm")
     scale = 10.0 ** np.floor(np.log10(value) + 1e-6) if density else float(parameter.sign)
     value, error = value / (scale if density else 1), error / abs(scale)

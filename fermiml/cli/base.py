@@ -72,7 +72,7 @@ def _set_up_text():
 
 
 def _set_up_log(shared):
-    """Messages to stderr, as many as -v and -q ask for."""
+    """Send messages to stderr, as many as -v and -q ask for."""
     level = logging.INFO
     if shared["quiet"]:
         level = logging.ERROR
@@ -83,7 +83,7 @@ def _set_up_log(shared):
 
 
 def catalog_output(default):
-    """Options of a command that writes one catalog: its name, and whether it may replace one."""
+    """Build the options of a command that writes one catalog: its name, whether to overwrite."""
 
     def add(command):
         command = click.option("--overwrite", is_flag=True, help="Replace an existing catalog.")(
@@ -98,7 +98,7 @@ def catalog_output(default):
 
 
 def jobs_option(default=1):
-    """Option of a command that fits regions of sky: how many of them at the same time."""
+    """Build the option for how many regions of sky a command fits at the same time."""
     return click.option(
         "--jobs", type=click.IntRange(min=1), default=default, show_default=True, metavar="N",
         help="Regions that are fitted at the same time.",

@@ -27,14 +27,14 @@ _OPTIONS = [
 
 
 def counts_options(command):
-    """Add the options; the command gets them as keyword arguments for `read_counts`."""
+    """Add the options; the command gets them as keyword arguments of `read_counts`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def read_counts(counts, *, center=None, exposure=(), psf=(), background=(), **options):
-    """A SkyCube from the values of the options."""
+    """Read a SkyCube with the values of the options."""
     from fermiml.sky.cube import SkyCube
 
     for name, value in (("exposure", exposure), ("psf", psf), ("background", background)):

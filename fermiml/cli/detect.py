@@ -42,7 +42,7 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
 
 
 def count(catalog):
-    """The number of rows, of real sources among them, and of those that photometry doubts."""
+    """Count the rows, the real sources expected among them, and those that photometry doubts."""
     import numpy as np
 
     from fermiml.catalog.flags import MLFlag

@@ -53,7 +53,7 @@ def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, *
 
 
 def _fitted(sources, counts, engine, settings, options, output, overwrite):
-    """The catalog as it is written; what is finished of a fit is kept until then."""
+    """Fit and write the catalog; finished parts of the fit are kept until it is written."""
     from pathlib import Path
 
     from fermiml.catalog.catalog import SourceCatalog

@@ -27,7 +27,7 @@ def models(name):
 
 
 def _card(name):
-    """What is known of the network of another package, as text."""
+    """Format what is known of the network of another package as text."""
     import yaml
 
     from fermiml.detect.finder import FINDERS, load_finder

@@ -58,7 +58,7 @@ def _figure(cube, sources, number, finder, names):
 
 
 def _finder(model, sources):
-    """The network that is asked for, else that of the catalog, else the default one."""
+    """Load the requested network, else that of the catalog, else the default one."""
     from fermiml.detect.finder import DEFAULT, FINDERS, load_finder
     from fermiml.networks import pretrained
 

@@ -151,13 +151,13 @@ class Comparison:
 
 
 def compare(cube, catalog=None, **settings):
-    """The comparison of fermiml 0.1: use `fermiml.Comparison`."""
+    """Run the comparison through the interface of fermiml 0.1: use `fermiml.Comparison`."""
     moved.warn("fermiml.compare.comparison.compare", "fermiml.Comparison")
     return Comparison(**settings).run(cube, catalog)
 
 
 def _words(given):
-    """What the second diffuse model is."""
+    """Describe the second diffuse model."""
     if given is None:
         return ""
     names = given if isinstance(given, list | tuple) else [given]
@@ -166,7 +166,7 @@ def _words(given):
 
 
 def _planes(cube, model):
-    """Maps (bin, pixels...) of the diffuse emission, a list for each component."""
+    """Compute maps (bin, pixels...) of the diffuse emission, a list for each component."""
     return [
         [p.reshape(c.counts.data.shape) for p in model.planes(c, cut.observe(c))]
         for c in cube.components
@@ -174,7 +174,7 @@ def _planes(cube, model):
 
 
 def _with_background(cube, planes):
-    """The cube with the sum of these maps as the background of each component."""
+    """Return the cube with the sum of these maps as the background of each component."""
     components = []
     for component, maps in zip(cube.components, planes, strict=True):
         kind = HpxNDMap if component.is_healpix else WcsNDMap
@@ -184,7 +184,7 @@ def _with_background(cube, planes):
 
 
 def _second(cube, given, iso):
-    """The cube and the background of the second diffuse model."""
+    """Return the cube and the background of the second diffuse model."""
     if not isinstance(given, str | Path) or is_expected_counts(given):
         return with_background(cube, given), backgrounds.GivenBackground()
     bare = [dataclasses.replace(c, background=None) for c in cube.components]
@@ -193,7 +193,7 @@ def _second(cube, given, iso):
 
 
 def union(ml, traditional, radius=RADIUS):
-    """The sources of both lists, each once: those of the first in their order, then the rest.
+    """Join the sources of both lists, each once: those of the first in their order, then the rest.
 
     Its columns Found_By, Name_Traditional, TS_Traditional, Sep_Both and Sigma_Both say what
     belongs together. Also returned is the row of each in the second list, -1 for none.

@@ -109,7 +109,7 @@ class ComparisonResult:
 
 
 def false_rate(threshold):
-    """False sources per deg2 above a TS, from noise alone."""
+    """Estimate the number of false sources per deg2 above a TS, from noise alone."""
     logs = np.log(_FALSE_RATE)
     fall = (logs[-1] - logs[-2]) / (_FALSE_TS[-1] - _FALSE_TS[-2])
     beyond = fall * max(threshold - _FALSE_TS[-1], 0.0)

@@ -15,7 +15,7 @@ _AROUND = 5.0  # deg beyond the data from where the PSF wings of sources still l
 
 
 def expected_ts(cube, known):
-    """The Asimov TS of known sources in the data, with their catalog spectra; NaN without one.
+    """Compute the Asimov TS of known sources in the data from catalog spectra; NaN without one.
 
     The background of the cube and all other known sources are taken as they are, so this
     assumes that no source varied.
@@ -34,7 +34,7 @@ def expected_ts(cube, known):
 
 
 def recovered(cube, known, catalogs, radius):
-    """A table of the known sources in the data that could be found, the best first.
+    """Tabulate the known sources in the data that could be found, the best first.
 
     For each of `catalogs` (name -> SourceCatalog) columns Name_, Sep_ and Sigma_Known_ with that
     name say which source is this one, its separation (deg) and offset in units of the joint error.

@@ -82,7 +82,7 @@ def _depth(detections, patch):
 
 
 def _on_sky(detections, geom, pixel):
-    """The detections of a patch with pixels of `pixel` deg, on the sky."""
+    """Convert the detections of a patch with pixels of `pixel` deg to candidates on the sky."""
     x, y, unknown = detections.x, detections.y, np.full(len(detections), np.nan)
     position = SkyCoord(*geom.pix_to_coord((x, y)), frame=geom.frame)
     covariance = np.full((len(x), 2, 2), np.nan)
@@ -104,7 +104,7 @@ def _turned(covariance, position, geom, x, y):
 
 
 def _joined(parts):
-    """The candidates of all patches together."""
+    """Join the candidates of all patches."""
     lon, lat = (
         np.concatenate([getattr(part.position.spherical, axis).deg for part in parts])
         for axis in ("lon", "lat")

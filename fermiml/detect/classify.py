@@ -119,12 +119,12 @@ def add_classes(table, pulsar):
 
 
 def fit_classifier(table, pulsar, group, prior, seed=0):
-    """A classifier from measured sources of known class.
+    """Fit a classifier to measured sources of known class.
 
     Parameters
     ----------
     table : Table
-        Columns of the photometry; about as many pulsars as AGN, of like fluxes and places.
+        Columns of the photometry; about as many pulsars as AGN, of similar fluxes and positions.
     pulsar : array of bool
         Which ones are pulsars.
     group : array

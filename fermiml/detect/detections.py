@@ -36,7 +36,7 @@ _RANGES = {"score": (0, 1), "pulsar": (0, 1), "extent": (0, np.inf)}
 
 
 def checked(answer, features, finder):
-    """The answer of a finder, with arrays of numbers in it.
+    """Check the answer of a finder, and return it with arrays of numbers in it.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def checked(answer, features, finder):
 
 
 def _as_arrays(detections, size):
-    """Detections with checked arrays; ValueError says what is wrong with them."""
+    """Return Detections with checked arrays; ValueError says what is wrong with them."""
     number = np.size(detections.x)
     rows = {"covariance": (2, 2), "mask": size}  # shapes of one row; the others are numbers
     arrays = {}

@@ -66,7 +66,7 @@ class SourceDetector:
     def from_pretrained(
         cls, name: str = DEFAULT, *, localizer: str | None = None, **settings
     ) -> SourceDetector:
-        """A detector with a network by name.
+        """Build a detector with a network by name.
 
         Parameters
         ----------
@@ -113,14 +113,14 @@ class SourceDetector:
         return SourceCatalog.from_table(table, meta=_header(cube))
 
     def heatmap(self, cube: SkyCube) -> WcsNDMap:
-        """The network's score, from 0 to 1, in every pixel of a cube; NaN off the data.
+        """Compute the network's score, from 0 to 1, in every pixel of a cube; NaN off the data.
 
         The map has the cube's own grid, or one that shows all of a HEALPix cube.
         """
         return sky_maps.heatmap(cube, self.finder, self.origin)
 
     def features(self, cube: SkyCube) -> Maps:
-        """What the network is shown of a cube, on the grid of `heatmap`.
+        """Compute what the network is shown of a cube, on the grid of `heatmap`.
 
         The gammapy `Maps` have names (``"filter 2-7 GeV"``): for each band the stabilised counts
         and background, the significance of a matched filter (sigma) and the observed fraction; the
@@ -129,7 +129,7 @@ class SourceDetector:
         return sky_maps.features(cube, self.origin)
 
     def propose(self, cube: SkyCube) -> Table:
-        """The table of all candidates in a SkyCube, also the improbable ones."""
+        """Return the table of all candidates in a SkyCube, including the improbable ones."""
         found = candidates.find(cube, self.finder, self.origin)
         log.debug("%d candidates", len(found))
         if self.photometry:
@@ -172,7 +172,7 @@ class SourceDetector:
 
 
 def _positions(found):
-    """A table of candidates that are not measured: positions, with an error where it is known."""
+    """Build a table of candidates that are not measured: positions, with an error where known."""
     icrs = found.position.icrs
     table = Table({"RAJ2000": icrs.ra, "DEJ2000": icrs.dec})
     table["ML_Flags"] = np.zeros(len(table), np.int16)

@@ -44,7 +44,7 @@ class Explanation:
 
 
 def explain(position, views, finder):
-    """What a network saw around a position, and why it thought so.
+    """Explain what a network saw around a position, and why it thought so.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def _places(pixel):
 
 
 def _scores_without(discs, pixel, view, views, finder):
-    """The score of the source when bands in a disc (place, radius, bands) show background only."""
+    """Score the source when bands in a disc (position, radius, bands) show only background."""
     scores = []
     with tqdm(total=len(discs), desc="occlusion", disable=None, delay=2) as bar:
         for first in range(0, len(discs), BATCH):
@@ -127,7 +127,7 @@ def _scores_without(discs, pixel, view, views, finder):
 
 
 def _emptied(view, place, radius, bands):
-    """The counts of a view with the smooth background in place of a disc's photons."""
+    """Return the counts of a view with the smooth background in place of a disc's photons."""
     counts = view.patch.counts.copy()
     expected = unstabilised(_channels(view.features)[0][CHANNELS.index("background")])
     fraction = counts.sum(axis=(2, 3)) / np.maximum(counts.sum(axis=(0, 2, 3)), 1)

@@ -53,7 +53,7 @@ class Finder(Protocol):
     operating: dict
 
     def find(self, features):
-        """The `Detections` of each patch.
+        """Return the `Detections` of each patch.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class HeatmapFinder:
         return self.network.architecture.RADIUS == DISC
 
     def find(self, features):
-        """The `Detections` of each patch."""
+        """Return the `Detections` of each patch."""
         maps = self.network.maps(features)
         return [self._found({name: m[i] for name, m in maps.items()}) for i in range(len(features))]
 
@@ -125,12 +125,12 @@ class HeatmapFinder:
         return Detections(x, y, score, pulsar=maps["pulsar"][row, column])
 
     def heatmap(self, features):
-        """The network's probability in every pixel, (patch, y, x)."""
+        """Compute the network's probability in every pixel, (patch, y, x)."""
         return self.network.maps(features)["probability"]
 
 
 def load_finder(name=DEFAULT, localizer=None):
-    """A finder by name: a shipped network, what another package offers, or the folder of one."""
+    """Load a finder by name: a shipped network, one of another package, or the folder of one."""
     check_known(name)
     if name not in FINDERS:
         return HeatmapFinder(pretrained.load(name), localizer)
@@ -175,17 +175,17 @@ def _try(operating):
 
 
 def label(finder):
-    """The finder in a message."""
+    """Name the finder for a message."""
     return f"{finder.name} with localizer {finder.localizer}" if finder.localizer else finder.name
 
 
 def has_heatmap(finder):
-    """Whether a finder has a map to be shown."""
+    """Return whether a finder has a map to be shown."""
     return hasattr(finder, "heatmap")
 
 
 def heatmap_of(finder, features):
-    """The heatmap (patch, y, x) of a finder that has one, which plots and explanations need."""
+    """Compute the heatmap (patch, y, x) for plots and explanations, of a finder that has one."""
     if not has_heatmap(finder):
         raise InputError(f"network {finder.name!r} gives detections only, no map to be shown")
     return finder.heatmap(features)

@@ -44,14 +44,14 @@ def merge(positions, score, patch, depth, radius):
 
 
 def _places(patch, score, depth):
-    """Place of each candidate from the deepest on."""
+    """Rank the candidates from the deepest on."""
     place = np.empty(len(patch), int)
     place[np.lexsort((patch, -score, -depth))] = np.arange(len(patch))
     return place
 
 
 def _group(first, second, patch):
-    """Number of the source that each candidate belongs to.
+    """Return the number of the source that each candidate belongs to.
 
     Pairs are joined in the given order unless both sides have a candidate of one patch already.
     """

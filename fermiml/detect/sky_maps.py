@@ -14,19 +14,19 @@ _HALF = 9.5  # deg from its centre, within which a patch has its own sky
 
 
 def heatmap(cube, finder, origin=None):
-    """A network's score in every pixel of a cube, as a gammapy map on the grid of `plot_counts`."""
+    """Compute a network's score over a cube, as a gammapy map on the grid of `plot_counts`."""
     (image,) = _maps(cube, origin, 1, lambda batch: heatmap_of(finder, batch)[:, None])
     return image
 
 
 def features(cube, origin=None):
-    """The features of a cube by name, as gammapy `Maps` on the grid of `plot_counts`."""
+    """Compute the features of a cube by name, as gammapy `Maps` on the grid of `plot_counts`."""
     images = _maps(cube, origin, len(LABELS), lambda batch: np.moveaxis(batch, -1, 1))
     return Maps(**dict(zip(LABELS, images, strict=True)))
 
 
 def _maps(cube, origin, number, planes_of):
-    """The maps of so many planes, (patch, plane, y, x), which are made of batches of features."""
+    """Make maps of so many planes, (patch, plane, y, x), which come from batches of features."""
     views, geom = Views(cube, origin), canvas(cube)
     position = geom.get_coord().skycoord
     on_sky = np.isfinite(position.spherical.lon.value)
@@ -43,7 +43,7 @@ def _maps(cube, origin, number, planes_of):
 
 
 def _put(patch, planes, position, vectors, values):
-    """The values of a patch at those positions that are its own."""
+    """Fill in the values of a patch at those positions that are its own."""
     near = np.flatnonzero(
         vectors @ vectors_of(patch.geom.center_skydir) > np.cos(np.radians(_HALF))
     )

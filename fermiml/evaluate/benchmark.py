@@ -21,7 +21,7 @@ _CLASS_EDGES = (25, 64, 144, 400, np.inf)  # bins of TS, for classes
 
 
 def kept(path, run):
-    """The catalog in a file, or that of `run()`, which is then kept there with its run time."""
+    """Return the catalog in a file, or that of `run()`, which is then kept with its run time."""
 
     def timed():
         start = time.perf_counter(), time.process_time()
@@ -76,7 +76,7 @@ def judge(catalog, sky, spent=None, pixels=None):
 
 
 def summary(judged, default=None):
-    """The `FieldScores` of several fields.
+    """Compute the `FieldScores` of several fields.
 
     `default` is the threshold at which the catalog is meant to be used.
     """
@@ -235,7 +235,7 @@ class Matched:
 
     @classmethod
     def of(cls, judged, threshold, detectable=metrics.DETECTABLE):
-        """The matched detections of several fields; their sources have TS > `detectable`."""
+        """Select the matched detections of several fields; their sources have TS > `detectable`."""
         columns = [_matched_columns(j, threshold, detectable) for j in judged]
         ra, dec, *ellipses, true_ra, true_dec, ts, flux, s1, error, true, found = (
             np.concatenate(c) for c in zip(*columns, strict=True)
@@ -253,7 +253,7 @@ class Matched:
         )
 
     def flux_pulls(self, least):
-        """Pulls of the flux of sources above an Asimov TS."""
+        """Compute the pulls of the flux of sources above an Asimov TS."""
         use = self.ts > least
         return metrics.pulls(self.flux[use, 0], self.error[use], self.flux[use, 1])
 
@@ -342,7 +342,7 @@ def reliability(judged):
 
 
 def false_sources(judged, thresholds):
-    """Detections per 1000 deg2 at thresholds, on skies without sources."""
+    """Count detections per 1000 deg2 at thresholds, on skies without sources."""
     score = np.concatenate([j.comparison.score[j.comparison.detected_counts] for j in judged])
     rate = metrics.false_per_1000_deg2(score, sum(j.area for j in judged), thresholds)
     return dict(zip(map(float, thresholds), rate.tolist(), strict=True))

@@ -36,7 +36,7 @@ class EvaluationResult:
     folder: Path
 
     def markdown(self) -> str:
-        """The tables of scores.md."""
+        """Format the tables of scores.md."""
         return tables.markdown(self.sets)
 
     def __repr__(self):
@@ -109,7 +109,7 @@ class Evaluation:
 
 
 def evaluate(config, output, cached=False, overwrite=False):
-    """Deprecated: `fermiml.Evaluation(config).run(output)`."""
+    """Run an evaluation. Deprecated: use `fermiml.Evaluation(config).run(output)`."""
     warnings.warn("evaluate() is fermiml.Evaluation now", DeprecationWarning, stacklevel=2)
     return Evaluation(config).run(output, cached=cached, overwrite=overwrite).markdown()
 

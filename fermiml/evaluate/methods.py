@@ -33,7 +33,7 @@ class Traditional:
         self._detector = TraditionalDetector(cache=cache / "traditional")
 
     def has(self, sky, name):
-        """Whether the catalog of a sky is there."""
+        """Return whether the catalog of a sky is there."""
         return self._detector.is_cached(sky.cube)
 
     def find(self, sky, name):
@@ -59,7 +59,7 @@ class Network:
         self._cache = cache / f"{found_by}{shown}-{digest}"
 
     def has(self, sky, name):
-        """Whether the catalog of a sky is there."""
+        """Return whether the catalog of a sky is there."""
         return (self._cache / f"{name}.json").is_file()
 
     def find(self, sky, name):
@@ -78,7 +78,7 @@ class Network:
 
 
 def detector(name, **settings):
-    """The detector of "NETWORK" or "NETWORK:LOCALIZER"."""
+    """Load the detector of "NETWORK" or "NETWORK:LOCALIZER"."""
     from fermiml.detect.detector import SourceDetector
 
     network, _, localizer = name.partition(":")
@@ -98,11 +98,11 @@ class Given:
         self._taken = {}  # by set of fields: rows of a file that some field has taken
 
     def has(self, sky, name):
-        """Whether there is a catalog of a sky."""
+        """Return whether there is a catalog of a sky."""
         return self._file(sky) is not None
 
     def find(self, sky, name):
-        """The catalog of a sky; its run time is unknown."""
+        """Read the catalog of a sky; its run time is unknown."""
         path = self._file(sky)
         if path is None:
             raise InputError(f"{self._path}: holds no catalog of {sky.name} ({sky.name}.fits)")
@@ -112,7 +112,7 @@ class Given:
         return catalog, {}
 
     def _part(self, catalog, sky, fields):
-        """The rows of a catalog of several fields that lie in one of them."""
+        """Select the rows of a catalog of several fields that lie in one of them."""
         inside = sky.cube.components[0].observed(catalog.positions)
         taken = self._taken.setdefault(fields, np.zeros(len(catalog), bool))
         if np.any(taken & inside):
@@ -132,10 +132,10 @@ class Given:
 
 
 def method(name, cache, background="none"):
-    """A network or traditional detection by name."""
+    """Return a network or traditional detection by name."""
     return Traditional(name, cache) if name in TRADITIONAL else Network(name, cache, background)
 
 
 def is_empty(judged):
-    """Whether skies have no sources, so that all that is found is false."""
+    """Return whether skies have no sources, so that all that is found is false."""
     return not any(np.any(j.comparison.ts > 0) for j in judged)

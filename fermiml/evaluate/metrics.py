@@ -87,7 +87,7 @@ class Matching:
 
     @classmethod
     def of(cls, detected, score, detected_counts, true, ts, true_counts):
-        """The matching of positions (SkyCoord)."""
+        """Match positions (SkyCoord)."""
         ts = np.asarray(ts, float)
         return cls(
             detected,
@@ -102,7 +102,7 @@ class Matching:
     def rows(self, threshold=-np.inf):
         """`match` of the detections with at least a score; -1 for all others.
 
-        Matched anew at each threshold: what is below it takes no source from another.
+        Matched again at each threshold: what is below it takes no source from another.
         """
         kept = self.score[self.pairs.first] >= threshold
         return _assigned(take(self.pairs, kept), len(self.score))
@@ -135,7 +135,7 @@ class Matching:
 
 
 def cells_of(*positions, size=CELL):
-    """Number of cells of sky (`size` deg along a side), and the one of every position."""
+    """Count cells of sky (`size` deg along a side), and return the one of every position, too."""
     places = []
     for position in positions:
         galactic = position.galactic
@@ -173,7 +173,7 @@ class Tally:
         )
 
     def purity(self):
-        """Matched / detections at every threshold; 1 where there are none."""
+        """Compute matched / detections at every threshold; 1 where there are none."""
         return _ratio(self.matched.sum(axis=0), self.detections.sum(axis=0), 1.0)
 
     def completeness(self):
@@ -187,7 +187,7 @@ class Tally:
         return int(good[np.argmin(self.thresholds[good])]) if len(good) else None
 
     def completeness_at_purity(self, purity=PURITY):
-        """The headline: completeness at the threshold of a purity, 0 if nothing is so pure."""
+        """Compute the headline: completeness at the threshold of a purity; 0 if none is so pure."""
         if not self.true.sum():
             return np.nan
         column = self.at_purity(purity)
@@ -263,7 +263,7 @@ def flux_at(level, flux, passed, per_bin=30):
 
 
 def fraction(passed, level=0.68):
-    """A fraction and its binomial (Wilson) interval."""
+    """Compute a fraction and its binomial (Wilson) interval."""
     passed = np.asarray(passed, bool)
     if not len(passed):
         return np.nan, np.nan, np.nan
@@ -359,7 +359,7 @@ def balanced_accuracy(matrix, classes=("AGN", "PSR")):
 
 
 def false_per_1000_deg2(score, area, thresholds):
-    """Detections per 1000 deg2 of a sky without sources at every threshold."""
+    """Count detections per 1000 deg2 of a sky without sources at every threshold."""
     score = np.sort(np.asarray(score, float))
     above = len(score) - np.searchsorted(score, thresholds)
     return 1000 * above / area

@@ -32,7 +32,7 @@ SCHEMA = {
 
 
 def read(path):
-    """A checked configuration; folders in it are relative to the file."""
+    """Read and check a configuration; folders in it are relative to the file."""
     path = Path(path)
     return _resolved(read_settings(path, "an evaluation", check), path.parent)
 
@@ -61,7 +61,7 @@ def _beside(folder, path):
 
 
 def _folder_or_name(name, folder):
-    """A network beside the file is that folder; any other name stays."""
+    """Return the folder of a network that lies beside the file, any other name unchanged."""
     path, colon, localizer = name.partition(":")
     there = folder / Path(path).expanduser()
     return f"{there}{colon}{localizer}" if (there / "model.yaml").is_file() else name

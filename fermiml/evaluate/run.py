@@ -49,7 +49,7 @@ def judge_all(methods, label, folder, *, cached=False, deadline=math.inf):
 
 
 def judge_field(chosen, label, folder, cached=False):
-    """A method's catalog of a field beside its truth; None if it would have to be made."""
+    """Compare a method's catalog of a field with its truth; None if it would have to be made."""
     _, _, lowest = label.partition(">")
     sky = read_sky(folder, chosen.background, float(lowest) if lowest else None)
     name = f"{label.replace('>', '_above_')}_{folder.name}"
@@ -61,7 +61,7 @@ def judge_field(chosen, label, folder, cached=False):
 
 
 def score(methods, judged):
-    """The `MethodScores` of every method."""
+    """Compute the `MethodScores` of every method."""
     common = set.intersection(*(set(fields) for fields in judged.values()))
     result = {}
     for name, fields in judged.items():

@@ -165,7 +165,7 @@ def draw_detection(scored):
 
 
 def draw_quality(name, scores):
-    """What goes beyond detection: reliability, positions, numbers, fluxes, classes, pixels."""
+    """Draw what goes beyond detection: reliability, positions, numbers, fluxes, classes, pixels."""
     from fermiml.plot import performance, style
 
     figure = style.new_figure(15, 7.5)

@@ -27,7 +27,7 @@ class SmoothBackground:
         self._up = _interpolation(cells, size)
 
     def __call__(self, counts, model):
-        """Expected counts without sources, in the shape of `counts`.
+        """Estimate the counts expected without sources, in the shape of `counts`.
 
         Both are (component, band, y, x); `model` is what is expected up to a smooth factor,
         in the simplest case the observed fraction of each pixel.

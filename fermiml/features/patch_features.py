@@ -32,12 +32,12 @@ _TINY = 1e-30
 
 
 def stabilised(counts):
-    """Counts scaled so that Poisson noise has unit variance (Anscombe's root)."""
+    """Scale counts so that Poisson noise has unit variance (Anscombe's root)."""
     return 2 * np.sqrt(counts + _STABLE)
 
 
 def unstabilised(values):
-    """The counts of stabilised ones, at least 0."""
+    """Convert stabilised counts back to counts, at least 0."""
     return np.maximum(np.square(values / 2) - _STABLE, 0)
 
 
@@ -68,7 +68,7 @@ class PatchFeatures:
         self._background = SmoothBackground(size)
 
     def __call__(self, counts, coverage, covered, model=None):
-        """The features (`N_FEATURES`, y, x).
+        """Compute the features (`N_FEATURES`, y, x).
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class PatchFeatures:
         return np.concatenate([*planes, joint, given], dtype=np.float32)
 
     def _filtered(self, counts, expected, seen):
-        """Counts and background within the PSF, in units in which both are Poisson-like.
+        """Compute counts and background within the PSF, in units in which both are Poisson-like.
 
         The components' filters are weighted with exposure over background, as is best for
         faint sources; the scale makes variance and mean of the background the same.
@@ -157,7 +157,7 @@ def _relative_counts(index):
 
 
 def _kernel(psf, size, pixel):
-    """The PSF on the grid of the patches, centred on pixel (0, 0), with a sum of one."""
+    """Compute the PSF on the grid of the patches, centred on pixel (0, 0), with a sum of one."""
     steps = np.fft.fftfreq(size, 1 / size)
     if psf is None:
         kernel = np.zeros((size, size))

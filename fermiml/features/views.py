@@ -71,7 +71,7 @@ class Views:
             yield numbers, views, batch_of([view.features for view in views])
 
     def features(self, view, counts):
-        """What a view would show if its counts (component, band, y, x) were others."""
+        """Compute what a view would show if its counts (component, band, y, x) were others."""
         return self._features_of(view.patch, view.model, counts)
 
     def _features_of(self, patch, model, counts):
@@ -79,7 +79,7 @@ class Views:
         return np.moveaxis(features, 0, -1)
 
     def deepest(self, position):
-        """Number of the patch deepest inside which a SkyCoord lies, and its pixel (x, y) there.
+        """Find the patch deepest inside which a SkyCoord lies: its number, and the pixel (x, y).
 
         The candidate of that patch is the one that becomes the source.
         """

@@ -29,12 +29,12 @@ class GTAnalysis(MLSeed, gtanalysis.GTAnalysis):
         super().__init__(config, roi, **kwargs)
 
     def clone(self, config, **kwargs):
-        """A clone (a plain GTAnalysis, which knows no `ml_seed`)."""
+        """Clone the analysis (as a plain GTAnalysis, which has no `ml_seed`)."""
         config = {key: value for key, value in _settings(config).items() if key != "ml_seed"}
         return super().clone(config, **kwargs)
 
     def lightcurve(self, name, **kwargs):
-        """fermipy's light curve; each bin is a plain GTAnalysis made from this configuration."""
+        """Run fermipy's light curve; each bin is a plain GTAnalysis with this configuration."""
         section = self._config.pop("ml_seed")
         try:
             return super().lightcurve(name, **kwargs)
@@ -43,7 +43,7 @@ class GTAnalysis(MLSeed, gtanalysis.GTAnalysis):
 
 
 def _settings(config):
-    """A configuration as a dictionary: fermipy takes one, or the path of a YAML."""
+    """Return a configuration as a dictionary: fermipy takes one, or the path of a YAML file."""
     if isinstance(config, dict):
         return config
     path = Path(config)

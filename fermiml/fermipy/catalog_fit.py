@@ -39,8 +39,8 @@ class FermipyEngine:
     def fit(self, catalog: SourceCatalog, data: Any) -> SourceCatalog:
         """Fit the sources of a catalog in an analysis.
 
-        Sources that the ROI's model has already get its TS and spectrum; the others are added,
-        fitted together and localized. Rows outside the ROI come back as they are.
+        Sources already in the ROI's model get its TS and spectrum; the others are added, fitted
+        together and localized. Rows outside the ROI are returned unchanged.
 
         Parameters
         ----------
@@ -62,13 +62,13 @@ class FermipyEngine:
 
 
 def fit(catalog, counts):
-    """The fit of fermiml 0.1: use `fermiml.LikelihoodFit`."""
+    """Fit as fermiml 0.1 did: use `fermiml.LikelihoodFit` instead."""
     moved.warn("fermiml.fermipy.catalog_fit.fit", 'fermiml.LikelihoodFit("fermipy")')
     return FermipyEngine().fit(catalog, counts)
 
 
 def _analysis(data):
-    """The analysis of a YAML or a folder, set up and optimized."""
+    """Set up and optimize the analysis of a YAML file or a folder."""
     config = configuration(data)
     engine.require()
     from fermiml.fermipy.analysis import GTAnalysis
@@ -80,7 +80,7 @@ def _analysis(data):
 
 
 def configuration(counts):
-    """The YAML of the analysis that COUNTS is: itself, or the first one in a folder."""
+    """Return the YAML file of the analysis that COUNTS is: itself, or the first one in a folder."""
     found = _candidates(counts) if isinstance(counts, str | PathLike) else []
     for candidate in found:
         if candidate.suffix in (".yaml", ".yml") and is_config(read_yaml(candidate)):

@@ -11,7 +11,7 @@ from fermiml.sky.cube import SkyCube
 
 
 def cube_of(gta, model=False):
-    """Counts and response of all components, whatever their pixels, energies and event types.
+    """Read counts and response of all components, whatever their pixels, energies, event types.
 
     With `model` the counts that the model predicts, its sources included, are the background.
 
@@ -49,7 +49,7 @@ def _component(component, model):
 
 
 def _irf(name, evtype):
-    """The IRF of the configuration; None, so that the header decides, without a table of it."""
+    """Return the IRF of the configuration; None without a table of it: the header decides."""
     try:
         return load_response(name, evtype or irfs.ALL_EVENTS).name
     except InputError:

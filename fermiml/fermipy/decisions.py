@@ -14,7 +14,7 @@ WAITING = "waiting"  # to be added; and still so where max_iter was reached befo
 
 
 def coincident(position, ellipses, there, there_ellipses, level=0.99, radius=0.1):
-    """The source at each seed: its row, or -1 where there is none.
+    """Match each seed with a source: return its row, or -1 where there is none.
 
     Within the `level` contour of both error ellipses together, or within `radius` (deg); the
     least number of sigma decides between several. Sources without an ellipse count as exact.
@@ -33,7 +33,7 @@ def coincident(position, ellipses, there, there_ellipses, level=0.99, radius=0.1
 
 
 def first_status(position, probability, known, *, inside=None, min_separation=0.0):
-    """The status of each seed before anything is fitted.
+    """Return the status of each seed before anything is fitted.
 
     `known` is the output of `coincident`, `inside` whether a seed is in the search region.
     """
@@ -50,34 +50,34 @@ def first_status(position, probability, known, *, inside=None, min_separation=0.
 
 
 def by_probability(probability, wanted):
-    """The rows that are wanted, in descending probability."""
+    """Return the wanted rows in order of descending probability."""
     rows = np.flatnonzero(wanted)
     return rows[np.argsort(-np.asarray(probability)[rows], kind="stable")]
 
 
 def batches(rows, size, most):
-    """The rows in at most `most` batches of `size`; those beyond are left out."""
+    """Split the rows into at most `most` batches of `size`; those beyond are left out."""
     return [rows[i * size : (i + 1) * size] for i in range(min(most, -(-len(rows) // size)))]
 
 
 def keeps(ts, sqrt_ts_threshold):
-    """Whether a source of that TS stays; one without a TS does not."""
+    """Return whether a source of this TS is kept; one without a TS is not."""
     with np.errstate(invalid="ignore"):
         return np.sqrt(np.maximum(np.nan_to_num(ts, nan=0.0), 0)) >= sqrt_ts_threshold
 
 
 def no_worse(loglike, start, tolerance=0.01):
-    """Whether a log-likelihood is at least that of the start, as far as fits are exact."""
+    """Return whether a log-likelihood is at least that of the start, within a tolerance."""
     return bool(loglike >= start - tolerance)
 
 
 def explains(diffuse, counts, least=0.1):
-    """Whether a diffuse model predicts more than a negligible fraction of the counts."""
+    """Return whether a diffuse model predicts more than a negligible fraction of the counts."""
     return bool(diffuse >= least * counts)
 
 
 def in_annulus(separation, minmax):
-    """Whether separations lie between [least, largest]; None leaves an end open."""
+    """Return whether separations lie between [least, largest]; None leaves an end open."""
     low, high = minmax
     inside = np.ones(len(separation), bool)
     if low is not None:

@@ -28,7 +28,7 @@ class FitFailed(Exception):
 
 
 def require():
-    """One clear error where the Fermitools are missing or not complete."""
+    """Raise one clear error where the Fermitools are missing or incomplete."""
     for module in ("pyLikelihood", "fermipy", "BinnedAnalysis", "fermipy.gtanalysis"):
         try:
             import_module(module)
@@ -43,10 +43,10 @@ def require():
 
 
 def parameters(gta):
-    """Copies of all parameters by source and name.
+    """Copy all parameters, by source and name.
 
-    By name, because fermipy's own states go by number, which changes with every source that
-    comes or goes.
+    By name, because fermipy's own states use numbers, which change with every source that is
+    added or removed.
     """
     from LikelihoodState import LikelihoodState
 
@@ -54,7 +54,7 @@ def parameters(gta):
 
 
 def restore(gta, state):
-    """Put parameters back, values and freedom; sources that came since stay as they are."""
+    """Restore parameters, values and freedom; sources added since then are left unchanged."""
     for key, par in zip(_keys(gta), gta.like.params(), strict=True):
         if key in state:
             state[key].setDataMembers(par)
@@ -64,14 +64,14 @@ def restore(gta, state):
 
 
 def refresh(gta, names):
-    """Fluxes and the like of sources as their parameters are now."""
+    """Update the fluxes and other derived quantities of sources to their current parameters."""
     for name in names:
         gta.update_source(name)
     gta._update_roi()
 
 
 def restore_freedom(gta, state):
-    """Free what was free, fix what was not, and fix what came since."""
+    """Free what was free, fix what was not, and fix what has been added since."""
     free = [key in state and state[key].par.isFree() for key in _keys(gta)]
     gta.set_free_param_vector(free)
 
@@ -81,7 +81,7 @@ def _keys(gta):
 
 
 def add(gta, name, properties):
-    """Add a source with a free norm. When that fails, nothing of it stays behind."""
+    """Add a source with a free norm. When that fails, nothing of it is left in the analysis."""
     try:
         gta.add_source(name, properties, free=True, save_source_maps=False, loglevel=QUIET)
     except Exception as error:  # whatever the Fermitools throw
@@ -90,7 +90,7 @@ def add(gta, name, properties):
 
 
 def purge(gta, *names):
-    """Take sources out of all parts of the analysis, also if some parts never had them."""
+    """Remove sources from all parts of the analysis, even if some parts never had them."""
     for component in gta.components:
         for name in set(names) & set(component.like.sourceNames()):
             component.like.normPar(name).setFree(True)  # or it could not be deleted
@@ -104,9 +104,9 @@ def purge(gta, *names):
 
 
 def roll_back(gta, state):
-    """Make the model that of a saved state again, whatever was interrupted since.
+    """Return the model to a saved state, whatever was interrupted since then.
 
-    Sources that came since go. None may have gone: `ml_seed` deletes only what it has added.
+    Sources added since are removed. None may be missing: `ml_seed` deletes only what it added.
     """
     names = {name for name, _ in state}
     present = {s.name for s in gta.roi.sources}
@@ -122,9 +122,9 @@ def delete(gta, name):
 
 
 def fit_norms(gta, names, radius, update=False, around=()):
-    """One fit of the norms of sources, their neighbours and the diffuse emission.
+    """Fit the norms of sources, their neighbours and the diffuse emission.
 
-    The neighbours of positions `around` are fitted along, too. Newton's method is fifty times
+    The neighbours of positions `around` are fitted, too. Newton's method is fifty times
     faster than MINUIT on norms, which comes in when it fails.
     """
     free_only(gta, names, radius, around=around)
@@ -153,7 +153,7 @@ def free_only(gta, names, radius, pars="norm", around=()):
 
 
 def neighbours(gta, places, radius):
-    """Names of point and extended sources within `radius` (deg) of any of these positions."""
+    """Return the names of point and extended sources within `radius` (deg) of any position."""
     if not radius > 0:
         return set()
     return {
@@ -165,12 +165,12 @@ def neighbours(gta, places, radius):
 
 
 def loglike(gta):
-    """The log-likelihood of the model as it stands."""
+    """Return the log-likelihood of the current model."""
     return -float(gta.like())
 
 
 def run_fit(gta, **options):
-    """Fit what is free; raises FitFailed, and then nothing has changed."""
+    """Fit what is free; raise FitFailed if that fails, and then nothing has changed."""
     try:
         result = gta.fit(loglevel=QUIET, **options)
     except Exception as error:
@@ -182,12 +182,12 @@ def run_fit(gta, **options):
 
 
 def ts(gta, name):
-    """TS of a source, everything else left as it is: too large where sources overlap."""
+    """Compute the TS of a source with all else unchanged: too large where sources overlap."""
     return float(gta.like.Ts2(name, reoptimize=False))
 
 
 def reoptimized_ts(gta, name, radius):
-    """TS of a source, for which neighbours and diffuse emission are fitted again without it."""
+    """Compute the TS of a source, with neighbours and diffuse emission refitted without it."""
     state = parameters(gta)
     free_only(gta, [name], radius)
     try:
@@ -199,7 +199,7 @@ def reoptimized_ts(gta, name, radius):
 
 
 def localize(gta, name, sigma):
-    """Move a source to its best position; raises FitFailed, and then it is where it was.
+    """Move a source to its best position; raise FitFailed, with the source unmoved, if it fails.
 
     `sigma` (deg) is the position's error, as far as that is known.
     """
@@ -220,7 +220,7 @@ def localize(gta, name, sigma):
 
 
 def _put_back(gta, name, before, state, names):
-    """Undo a localisation, wherever it broke off: the source may be gone from some parts."""
+    """Undo a localisation, wherever it failed: the source may be gone from some parts."""
     present = {n for component in gta.components for n in component.like.sourceNames()}
     purge(gta, name, *(present - names))
     gta.add_source(name, before, free=True, save_source_maps=False, loglevel=QUIET)
@@ -228,9 +228,9 @@ def _put_back(gta, name, before, state, names):
 
 
 def refit(gta, names, radius, pars=None, around=()):
-    """The final fit: spectra of sources, norms of their neighbours and of the diffuse emission.
+    """Do the final fit: spectra of sources, norms of neighbours and of the diffuse emission.
 
-    The neighbours of positions `around` are fitted along, too.
+    The neighbours of positions `around` are fitted, too.
     """
     free_only(gta, names, radius, pars, around)
     return run_fit(gta, update=True)

@@ -33,7 +33,7 @@ _EDGES = 1 - np.linspace(0, 1, 41)[::-1] ** 2  # of costheta, gtltcube's
 
 
 def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), model="embedded"):
-    """Simulate and write the analysis; returns the path of its YAML.
+    """Simulate and write the analysis; return the path of its YAML file.
 
     `width` is that of the field (deg); each of `event_types` makes a component. `model` is the
     true model of the Galaxy, as `fermiml simulate` knows them; fermipy gets the embedded one.
@@ -82,7 +82,7 @@ def _simulation(folder, seed, center, width, event_types, model):
 
 
 def _livetime_cube(path):
-    """The inclinations of a survey, which depend on the declination, as gtltcube writes them."""
+    """Write the inclinations of a survey, which depend on the declination, as gtltcube does."""
     from fermipy.hpx_utils import HPX
     from fermipy.ltcube import LTCube
 
@@ -102,7 +102,7 @@ def _livetime_cube(path):
 
 
 def _galactic(path, center):
-    """The embedded model around the field, as a MapCube."""
+    """Write the embedded model around the field as a MapCube."""
     model = diffuse.embedded_galactic()
     nodes = np.geomspace(300.0, 5e5, 14)
     side = int(2 * _MARGIN / _STEP)
@@ -126,7 +126,7 @@ def _galactic(path, center):
 
 
 def _known(truth):
-    """Every second of the bright sources, brightest first."""
+    """Select every second of the bright sources, brightest first."""
     bright = truth.filter(truth.table["TS_Asimov"] > _BRIGHT).sort("TS_Asimov", reverse=True)
     return bright[::2]
 
@@ -163,7 +163,7 @@ _COMPONENT = """\
 
 
 def main():
-    """The command line."""
+    """Run the command line."""
     import argparse
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

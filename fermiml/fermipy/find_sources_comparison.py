@@ -16,7 +16,7 @@ _UNIT_LINE = f"{'':7s} {'deg':>5s} {'1e-10 cm-2 s-1':>14s}"
 
 
 def compare(gta, prefix, config, say):
-    """Both searches from one saved state; the analysis ends as `ml_seed` leaves it.
+    """Run both searches from one saved state; the analysis ends as `ml_seed` leaves it.
 
     Returns the result of `ml_seed` with the table as `compare`.
     """
@@ -47,7 +47,7 @@ def compare(gta, prefix, config, say):
 
 
 def _find_sources(gta, prefix, config, say):
-    """The traditional search with the same threshold and spectrum, refitted as ml_seed does."""
+    """Run the traditional search with the same threshold and spectrum; refit as ml_seed does."""
     began = time.time(), time.process_time()
     options = {"sqrt_ts_threshold": config["sqrt_ts_threshold"]}
     if config["model"]:
@@ -66,7 +66,7 @@ def _find_sources(gta, prefix, config, say):
 
 
 def _side(gta, names, config):
-    """Positions, TS and fluxes of one search's sources."""
+    """Return positions, TS and fluxes of the sources of one search."""
     sources = [gta.roi[name] for name in names]
     position, (major, minor, _) = rows.places(sources)
     return {
@@ -81,7 +81,7 @@ def _side(gta, names, config):
 
 
 def side_by_side(network, traditional):
-    """One row for each source: what both found first, then what only one did."""
+    """Build a table with a row for each source: first those that both found, then the others."""
     pairs = matched(network["position"], traditional["position"])
     alone = [(i, None) for i in _others(network, [a for a, _ in pairs])]
     alone += [(None, j) for j in _others(traditional, [b for _, b in pairs])]
@@ -111,7 +111,7 @@ def side_by_side(network, traditional):
 
 
 def report(table):
-    """The comparison as text: a line for each source, both searches beside each other."""
+    """Format the comparison as text: a line for each source, both searches side by side."""
     lines = [
         "                                        ml_seed                      find_sources",
         f"{'source':24s} {'found by':12s}  {_HEAD}  {_HEAD}  offset",
@@ -133,12 +133,12 @@ def _cells(row, side):
 
 
 def _number(value, form):
-    """A number in a column, or a dash of the same width."""
+    """Format a number for a column, or a dash of the same width."""
     return f"{value:{form}}" if np.isfinite(value) else f"{'-':>{form.split('.')[0]}}"
 
 
 def matched(position, other, radius=MATCH):
-    """Pairs of rows within `radius` (deg), one to one, closest first."""
+    """Match rows within `radius` (deg) one to one, closest first; return the pairs."""
     from fermiml.catalog import crossmatch
 
     pairs = crossmatch.best(crossmatch.pairs_within(position, other, radius))

@@ -50,7 +50,7 @@ class MLSeed:
         return result
 
     def _ml_seed_config(self, given):
-        """YAML and keyword arguments, checked and converted by fermipy's schema."""
+        """Check and convert YAML and keyword arguments with fermipy's schema."""
         from astropy.coordinates import SkyCoord
         from fermipy.config import ConfigSchema
 

@@ -60,7 +60,7 @@ def _localizer(name, value):
 
 
 def _names(name, value):
-    """A list, or one name."""
+    """Check that a value is a list of names, or one name."""
     list_of(text, single=True)(name, value)
 
 
@@ -87,7 +87,7 @@ _KINDS = {
 
 
 def check_section(section):
-    """Refuse an `ml_seed` section that is none, or has a key that does not exist."""
+    """Refuse an `ml_seed` section that is not a section, or has an unknown key."""
     if not isinstance(section, dict):
         raise InputError(
             f"ml_seed: expected options, not {shown(section)}; {{}} takes the defaults"
@@ -102,7 +102,7 @@ def check_spectrum(config):
 
 
 def check_arguments(given):
-    """The same for keyword arguments of `gta.ml_seed`."""
+    """Refuse keyword arguments of `gta.ml_seed` that do not exist or make no sense."""
     _refuse(given, (*ML_SEED, *_ARGUMENTS), "ml_seed: ")
 
 

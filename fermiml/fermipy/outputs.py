@@ -10,7 +10,7 @@ from fermiml.fermipy import decisions, rows
 
 
 def collect(gta, seeds, localized):
-    """The result: sources, peaks, and the catalog of the new and the known."""
+    """Collect the result: sources, peaks, and the catalog of new and known sources."""
     new = seeds.rows(decisions.NEW)
     return {
         "sources": [gta.roi[name] for name in seeds.names(new)],
@@ -20,7 +20,7 @@ def collect(gta, seeds, localized):
 
 
 def _peak(seeds, row):
-    """A seed, in the words of find_sources' peaks where it has them."""
+    """Describe a seed, with the keys of find_sources' peaks where it has them."""
     line = seeds.catalog.table[row]
     place = seeds.catalog.positions[row]
     return {
@@ -41,7 +41,7 @@ def _peak(seeds, row):
 
 
 def catalog_of(gta, seeds, localized):
-    """New and known seeds in 4FGL's columns, with TS and spectra of gtlike.
+    """Return new and known seeds in 4FGL's columns, with TS and spectra of gtlike.
 
     `ROI_Status` says new or known and `ROI_Name` which source of the model it is; a known one
     keeps the network's position, and is named in the association columns.
@@ -50,7 +50,7 @@ def catalog_of(gta, seeds, localized):
 
 
 def filled(gta, seeds, localized):
-    """The catalog of all seeds, with what gtlike says of those that are in the model."""
+    """Fill the catalog of all seeds with gtlike's results for those that are in the model."""
     table = seeds.catalog.table.copy()
     table.meta.update(EMIN=float(gta.energies[0]), EMAX=float(gta.energies[-1]))
     table["ROI_Status"] = seeds.status.astype("U8")
@@ -75,7 +75,7 @@ def filled(gta, seeds, localized):
 
 
 def write(gta, result, prefix, config):
-    """The files: catalog, dictionary, plots."""
+    """Write the files: catalog, dictionary, plots."""
     path = file_name(gta, prefix, "ml_seed")
     if config["write_fits"]:
         result["catalog"].write(path.with_suffix(".fits"), overwrite=True)
@@ -92,18 +92,18 @@ def write(gta, result, prefix, config):
 
 
 def draw(gta, result, prefix):
-    """The figure of counts and seeds."""
+    """Draw the figure of counts and seeds."""
     from fermiml.fermipy import plots
 
     plots.seeds_on_counts(gta, result, file_name(gta, prefix, "ml_seed"))
 
 
 def file_name(gta, prefix, name):
-    """A path in the working folder, as fermipy names its files."""
+    """Return a path in the working folder, named as fermipy names its files."""
     return Path(gta.workdir) / "_".join(part for part in (prefix, name) if part)
 
 
 def _plain(result):
-    """What can be read back without fermiml."""
+    """Return what can be read back without fermiml."""
     sources = [source.data for source in result["sources"]]
     return {"sources": sources, "peaks": result["peaks"], "time": result["time"]}

@@ -10,10 +10,10 @@ _TRADITIONAL = ("^", "magenta")
 
 
 def seeds_on_counts(gta, result, path):
-    """The counts with the sources of the ROI (crosses) and the seeds by status.
+    """Draw the counts with the sources of the ROI (crosses) and the seeds by status.
 
-    New sources have their names and 95 % ellipses; with a comparison, what only `find_sources`
-    found is there, too.
+    New sources are shown with names and 95 % ellipses; with a comparison, sources that only
+    `find_sources` found are shown, too.
     """
     import matplotlib.pyplot as plt
     from fermipy.plotting import ROIPlotter
@@ -35,7 +35,7 @@ def seeds_on_counts(gta, result, path):
 
 
 def _groups(result):
-    """Label, mark and positions (SkyCoord) of what is drawn alike, but for the new sources."""
+    """Yield label, marker and positions (SkyCoord) of each group except the new sources."""
     for status in dict.fromkeys(peak["status"] for peak in result["peaks"]):
         if status == "new":
             continue

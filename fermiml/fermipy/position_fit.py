@@ -22,7 +22,7 @@ _QUANTILES = {"pos_r68": 2.30, "pos_r95": 5.99, "pos_r99": 9.21}  # chi-square, 
 
 
 def parabola(offsets, values):
-    """Maximum (2) and covariance (2, 2) of a log-likelihood that is known at offsets (n, 2).
+    """Compute maximum (2) and covariance (2, 2) of a log-likelihood known at offsets (n, 2).
 
     None where its parabola has no maximum.
     """
@@ -37,9 +37,10 @@ def parabola(offsets, values):
 
 
 def climb(loglike, step):
-    """Maximum (2) and covariance (2, 2) of a function of an offset (east, north; deg) from zero.
+    """Find maximum (2) and covariance (2, 2) of a function of an offset (east, north; deg).
 
-    None where it has no maximum within reach. `step` is the first guess of the grid's.
+    The climb begins at zero offset. None where there is no maximum within reach. `step` is the
+    first guess of the grid's.
     """
     center = np.zeros(2)
     for _ in range(_ROUNDS):
@@ -64,7 +65,7 @@ def climb(loglike, step):
 
 
 def scan(gta, name, sigma):
-    """Position and covariance of a source, as `climb` finds them; it stays in the model, moved.
+    """Find position and covariance of a source with `climb`; it stays in the model, moved.
 
     `sigma` (deg) is a guess of the position's error. The source's spectrum is fitted at
     each position, and nothing else.
@@ -94,14 +95,14 @@ def _moved(place, offset):
 
 
 def move(gta, name, place):
-    """Put a source elsewhere, with a source map of gtlike's own; its norm is free."""
+    """Move a source to a position, with a source map of gtlike's own; its norm is free."""
     source = gta.delete_source(name, save_template=False, loglevel=QUIET)
     source.set_position(place)
     gta.add_source(name, source, free=True, save_source_maps=False, loglevel=QUIET)
 
 
 def write_errors(source, covariance):
-    """The position's errors into a fermipy source, where its own `localize` has them."""
+    """Write the position's errors into a fermipy source, where its own `localize` has them."""
     major, minor, angle = (float(value) for value in semi_axes(covariance))
     sigma = np.sqrt(major * minor)
     source.data.update({key: np.sqrt(value) * sigma for key, value in _QUANTILES.items()})
@@ -117,7 +118,7 @@ def write_errors(source, covariance):
 
 
 def _galactic(place, covariance):
-    """A covariance of offsets to the east and north, along Galactic longitude and latitude."""
+    """Rotate a covariance of offsets to the east and north to Galactic longitude and latitude."""
     north = place.icrs.directional_offset_by(0 * u.deg, 1e-3 * u.deg).galactic
     angle = place.galactic.position_angle(north).rad  # of the celestial north
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])

@@ -35,7 +35,7 @@ _CLOSE = 1e-3  # of the range of a parameter: as good as at its end
 
 
 def places(sources):
-    """Positions and 1-sigma ellipses (as crossmatch takes them) of fermipy sources.
+    """Return positions and 1-sigma ellipses (as crossmatch takes them) of fermipy sources.
 
     Errors are those of a localisation, else of the catalog that the source came from; an
     extended source has its size added, as in `SourceCatalog.ellipses`.
@@ -64,7 +64,7 @@ def _place(source):
 
 
 def _axes(covariance):
-    """1-sigma semi-axes and position angle of what fermipy has for a covariance."""
+    """Compute 1-sigma semi-axes and position angle of what fermipy has for a covariance."""
     covariance = np.asarray(covariance, float)
     return semi_axes(covariance if covariance.shape == (2, 2) else np.full((2, 2), np.nan))
 
@@ -77,7 +77,7 @@ def _number(value):
 
 
 def write_spectrum(row, source, ts):
-    """Spectrum, fluxes and TS of a source into a row, instead of what it held of these."""
+    """Write spectrum, fluxes and TS of a source into a row, in place of those it held."""
     if row["ML_Flags"] is not np.ma.masked:
         row["ML_Flags"] = row["ML_Flags"] & ~MLFlag.AT_BOUND  # of the spectrum before
     for name in REPLACED:
@@ -109,14 +109,14 @@ def _write_parameters(row, source, kind, scale, columns):
 
 
 def _at_bound(par):
-    """Whether a parameter stands at an end of its range, to which MINUIT only comes close."""
+    """Return whether a parameter is at an end of its range, to which MINUIT only comes close."""
     low, high = float(par["min"]), float(par["max"])
     value = float(par["value"])
     return min(abs(value - low), abs(high - value)) < _CLOSE * (high - low)
 
 
 def write_place(row, source):
-    """Position and error ellipse of a source that was localised."""
+    """Write position and error ellipse of a localised source into a row."""
     place = source.skydir.transform_to(FK5())
     row["RAJ2000"], row["DEJ2000"] = place.ra.deg, place.dec.deg
     row["GLON"], row["GLAT"] = place.galactic.l.deg, place.galactic.b.deg
@@ -125,8 +125,8 @@ def write_place(row, source):
 
 
 def derived(table, sources, *, extended=None, gti=None):
-    """The catalog of a table, with what follows from its spectra; errors that only gtlike knows
-    come from `sources` (row -> source)."""
+    """Return the catalog of a table, with what follows from its spectra; errors that only gtlike
+    knows come from `sources` (row -> source)."""
     catalog = SourceCatalog.from_table(table, extended=extended, gti=gti)
     for row, source in sources.items():
         for name, key in (("Flux1000", "flux1000"), ("Energy_Flux100", "eflux100")):

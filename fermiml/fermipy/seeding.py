@@ -32,20 +32,20 @@ class Seeds:
     start_loglike: float = -np.inf
 
     def rows(self, *status):
-        """The rows with one of these."""
+        """Return the rows with one of these statuses."""
         return np.flatnonzero(np.isin(self.status, status))
 
     def names(self, chosen):
-        """Names of rows."""
+        """Return the names of rows."""
         return [str(name) for name in self.catalog.table["Source_Name"][chosen]]
 
     def has(self, catalog, radius=0.1):
-        """Whether there is a seed within `radius` (deg) of each row of a catalog."""
+        """Return whether there is a seed within `radius` (deg) of each row of a catalog."""
         near = crossmatch.pairs_within(catalog.positions, self.catalog.positions, radius)
         return np.isin(np.arange(len(catalog)), near.first)
 
     def take(self, chosen):
-        """The seeds of some rows, before anything was tried."""
+        """Select the seeds of some rows, before anything was tried."""
         return replace(
             self, catalog=self.catalog[chosen], sources=[self.sources[row] for row in chosen],
             status=self.status[chosen], reason=[self.reason[row] for row in chosen],
@@ -63,12 +63,12 @@ class Seeds:
         self.tried += [first + row for row in other.tried]
 
     def mark(self, row, status, reason=""):
-        """What became of a seed, and why."""
+        """Record what became of a seed, and why."""
         self.status[row], self.reason[row] = status, reason
 
 
 def sort_out(catalog, gta, config, skydir=None, minmax=(None, None)):
-    """The seeds of a catalog: which are in the ROI's model already, which are to be added."""
+    """Sort the seeds of a catalog: which are already in the ROI's model, which are to be added."""
     present = [s for s in gta.roi.sources if not s.diffuse]
     where, shapes = rows.places(present)
     widened = catalog.with_systematics()
@@ -105,7 +105,7 @@ def add_all(gta, seeds, config, say):
 
 
 def _add_batch(gta, seeds, batch, config):
-    """One joint fit of the norms; when it fails, each seed on its own."""
+    """Add a batch with one joint fit of the norms; when it fails, fit each seed on its own."""
     added = [row for row in batch if _try(seeds, row, _add, gta, seeds, row, config)]
     if not added:
         return
@@ -129,7 +129,7 @@ def _add_batch(gta, seeds, batch, config):
 
 
 def _standing(seeds, added):
-    """Names of all seeds that are in the model now."""
+    """Return the names of all seeds that are now in the model."""
     return seeds.names([*seeds.rows(decisions.NEW), *added])
 
 
@@ -148,7 +148,7 @@ def _drop(gta, seeds, row, status, reason):
 
 
 def _try(seeds, row, step, *args):
-    """Whether a step succeeded; a seed whose step failed is marked."""
+    """Try a step and return whether it succeeded; a seed whose step failed is marked."""
     try:
         step(*args)
     except engine.FitFailed as error:
@@ -162,7 +162,7 @@ def _add(gta, seeds, row, config):
 
 
 def properties(row, template):
-    """What fermipy needs to add a seed: its place, the template, the flux of the photometry."""
+    """Build the properties fermipy needs to add a seed: position, template, photometric flux."""
     place = SkyCoord(row["RAJ2000"], row["DEJ2000"], unit="deg", frame="fk5").icrs
     shape = {"SpectrumType": "PowerLaw", "SpatialModel": "PointSource", **(template or {})}
     if shape["SpectrumType"] == "PowerLaw":
@@ -175,7 +175,7 @@ def properties(row, template):
 
 
 def _density(row, energy):
-    """Flux density (MeV-1 cm-2 s-1) that the photometry's power law has at an energy."""
+    """Compute the flux density (MeV-1 cm-2 s-1) of the photometry's power law at an energy."""
     pivot, index = float(row["Pivot_Energy"]), float(row["PL_Index"])
     return float(row["PL_Flux_Density"]) * (energy / pivot) ** -index
 
@@ -197,10 +197,10 @@ def localize_all(gta, seeds, say):
 
 
 def finish(gta, seeds, config, say):
-    """The final refit; what has fallen below the threshold goes, and the rest is fitted again.
+    """Do the final refit; drop what has fallen below the threshold, and fit the rest again.
 
-    Neighbours of rejected seeds are fitted along, as their norms were fitted beside these. Where
-    no seed stays, all parameters are what they were at the start.
+    Neighbours of rejected seeds are refitted, too, as their norms were fitted together with
+    these. Where no seed is left, all parameters return to their initial values.
     """
     while len(standing := seeds.rows(decisions.NEW)):
         _refit(gta, seeds, standing, config, say)
@@ -216,7 +216,7 @@ def finish(gta, seeds, config, say):
 
 
 def _refit(gta, seeds, standing, config, say):
-    """All together; only the norms when that fails."""
+    """Refit all together; only the norms when that fails."""
     names, radius = seeds.names(standing), config["free_radius"]
     around = seeds.catalog.positions.icrs[seeds.tried]
     try:
@@ -230,7 +230,7 @@ def _refit(gta, seeds, standing, config, say):
 
 
 def _give_up(gta, seeds, config, say):
-    """Leave the model of the start: no fit with the seeds came up to its log-likelihood."""
+    """Return to the initial model: no fit with the seeds reached its log-likelihood."""
     reason = f"the fits ended below the log-likelihood of the start, {seeds.start_loglike:.2f}"
     for row in seeds.rows(decisions.NEW):
         _drop(gta, seeds, row, decisions.FAILED, reason)

@@ -27,7 +27,7 @@ STEPS = {
 
 
 def parse(text):
-    """The steps in a text like setup,ml_seed."""
+    """Parse the steps in a text like setup,ml_seed."""
     steps = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [step for step in steps if step not in STEPS]
     if unknown or not steps:
@@ -41,7 +41,7 @@ def parse(text):
 
 
 def run(path, steps):
-    """Run the steps; returns the analysis and the result of each step by name."""
+    """Run the steps; return the analysis and the result of each step by name."""
     path = Path(path).expanduser()
     read_config(path)
     engine.require()
@@ -58,7 +58,7 @@ def run(path, steps):
 
 
 def report(result, folder):
-    """Lines about what `ml_seed` found, and where its files are.
+    """Report in lines of text what `ml_seed` found, and where its files are.
 
     That is fermipy's outdir: with `usescratch` the working folder is gone afterwards.
     """
@@ -71,7 +71,7 @@ def report(result, folder):
 
 
 def read_config(path):
-    """The YAML of an analysis, checked as far as that needs no Fermitools."""
+    """Read the YAML file of an analysis, and check what can be checked without the Fermitools."""
     if not path.is_file():
         raise InputError(f"{path}: no such file (the YAML of a fermipy analysis)")
     config = read_yaml(path)
@@ -86,7 +86,7 @@ def read_config(path):
 
 @contextmanager
 def _one_line(path, step):
-    """Errors of fermipy, which has no type of its own for them, as one line."""
+    """Turn errors of fermipy, which has no type of its own for them, into one line."""
     try:
         yield
     except FermimlError:

@@ -7,7 +7,7 @@ from fermiml.fermipy import decisions, engine, outputs, seeding
 
 
 def run(gta, prefix, config, say):
-    """Detect, add, localize, refit, write; returns what `ml_seed` returns.
+    """Detect, add, localize, refit, write; return what `ml_seed` returns.
 
     An error or an interrupt (Ctrl-C) leaves the model as it was.
     """
@@ -24,8 +24,8 @@ def run(gta, prefix, config, say):
 
 
 def _with_healpix(gta, config, say):
-    """The options for HEALPix pixels, with which the Fermitools do less; an error where that is
-    too little."""
+    """Return the options for HEALPix pixels, with which the Fermitools do less; raise an error
+    where that is too little."""
     diffuse = sum(float(source["npred"]) for source in gta.roi.diffuse_sources)
     counts = sum(float(component.counts_map().data.sum()) for component in gta.components)
     if not decisions.explains(diffuse, counts):
@@ -62,7 +62,7 @@ def _run(gta, config, say):
 
 
 def _look(gta, config, say, watch, before=None):
-    """Detect and add; after a first look, what that did not have and the model does not explain."""
+    """Detect and add; after a first look, only what is new and the model does not explain."""
     catalog = detect(gta, config, model=before is not None)
     watch.lap("detect")
     if before is not None:
@@ -78,7 +78,7 @@ def _look(gta, config, say, watch, before=None):
 
 
 def detect(gta, config, model=False):
-    """The network's catalog of the analysis's counts; with `model` that is their background."""
+    """Detect sources in the counts with the network; `model` makes the model their background."""
     from fermiml.detect.detector import SourceDetector
     from fermiml.fermipy.data import cube_of
     from fermiml.networks.pretrained import DEFAULT
@@ -98,7 +98,7 @@ class Stopwatch:
         self.times, self._last = {}, time.time()
 
     def lap(self, name):
-        """End a step, or one more part of it."""
+        """End a step, or another part of it."""
         now = time.time()
         self.times[name] = self.times.get(name, 0.0) + now - self._last
         self._last = now

@@ -21,7 +21,7 @@ _library = cache(populations.library)
 
 
 def places(component, avoid, apart, away, rng):
-    """Random places in the data, apart from each other and away from some positions."""
+    """Draw random positions in the data, apart from each other and away from some positions."""
     observed = np.flatnonzero(component.mask)
     number = _DENSE * component.pixel_areas().ravel()[observed].sum() / apart**2
     some = rng.permutation(observed)[: int(min(max(number, 500), _MOST))]
@@ -42,7 +42,7 @@ def places(component, avoid, apart, away, rng):
 
 
 def draw(place, settings, depth, rng):
-    """Sources at places, about the TS that each has, and the reference flux of each place."""
+    """Draw sources at positions, with their approximate TS and the reference flux at each."""
     names = rng.choice(CLASSES[settings.kind], len(place))
     shapes = _shapes(settings, names, rng)
     typical = middling(place, settings, depth)
@@ -55,7 +55,7 @@ def draw(place, settings, depth, rng):
 
 
 def middling(place, settings, depth):
-    """The prospect of sources with the median spectrum of the class at places."""
+    """Compute the prospect of sources with the median spectrum of the class at positions."""
     if settings.index is not None:
         shapes = _power_laws(settings.index, len(place))
     else:
@@ -76,7 +76,7 @@ def _power_laws(index, number):
 
 
 def _shapes(settings, names, rng):
-    """A spectral shape for each source."""
+    """Choose a spectral shape for each source."""
     if settings.index is not None:
         return _power_laws(settings.index, len(names))
     library = _library()
@@ -85,7 +85,7 @@ def _shapes(settings, names, rng):
 
 
 def with_sources(cube, sources, rng):
-    """The cube with the photons of sources added."""
+    """Return the cube with the photons of sources added."""
     components = []
     for component in cube.components:
         seen = Observation.like(component)

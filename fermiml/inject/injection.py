@@ -102,7 +102,7 @@ def _facts(summary):
 
 
 def _flux(name, value):
-    """(lowest, highest), ph cm-2 s-1."""
+    """Check a flux range (lowest, highest), ph cm-2 s-1."""
     low, high = list_of(number(above=0, unit="cm-2 s-1"), least=2, most=2)(name, value)
     if low > high:
         raise InputError(f"{name} {low:g}, {high:g}: give the lowest, then the highest")
@@ -146,7 +146,7 @@ class Settings:
         return self.kind if self.index is None else f"power law {self.index:g}"
 
     def check(self):
-        """Deprecated: settings are checked when they are made."""
+        """Return the settings; deprecated, as they are checked when they are created."""
         return self
 
 
@@ -220,7 +220,7 @@ class Injection:
 
 
 def inject(cube, detector, folder, settings=None, known=None):
-    """Deprecated: `fermiml.Injection(detector, ...).run(cube, folder, known)`."""
+    """Inject; deprecated: use `fermiml.Injection(detector, ...).run(cube, folder, known)`."""
     warnings.warn("inject() is fermiml.Injection now", DeprecationWarning, stacklevel=2)
     return Injection(detector, **asdict(settings or Settings())).run(cube, folder, known)
 
@@ -269,7 +269,7 @@ def _fingerprint(cube, detector, settings, known):
 
 
 def _completeness(table):
-    """What was found, by flux and by expected TS: fields of the `InjectionSummary`."""
+    """Summarize what was found, by flux and by expected TS: fields of the `InjectionSummary`."""
     found = np.asarray(table["Found"], bool)
     flux, ts = (np.asarray(table[name], float) for name in ("S1", "TS_Expected"))
     by_flux, by_ts = Completeness.of(flux, found), Completeness.of(ts, found)
@@ -294,7 +294,7 @@ def _median(values):
 
 
 def _in_background(cube, detector, folder):
-    """Mean number of detections in draws of the background model; None without one."""
+    """Return the mean number of detections in draws of the background model; None without one."""
     if any(component.background is None for component in cube.components):
         return None
     found = [
@@ -305,7 +305,7 @@ def _in_background(cube, detector, folder):
 
 
 def _empty(cube, number):
-    """The cube with Poisson counts of its background model, and no source."""
+    """Return the cube with Poisson counts of its background model, and no source."""
     rng = np.random.default_rng([number, 77])
     components = []
     for component in cube.components:

@@ -27,7 +27,7 @@ def write(result, folder):
 
 
 def draw(result, folder):
-    """completeness.png and sensitivity.png."""
+    """Draw completeness.png and sensitivity.png."""
     from fermiml.plot import performance, sky, style
 
     figure = style.new_figure(9, 4)
@@ -58,7 +58,7 @@ def draw(result, folder):
 
 
 def describe(result):
-    """A few lines for the terminal."""
+    """Describe a result in a few lines for the terminal."""
     summary = result.summary
     lines = [
         f"injected {summary.injected} sources ({summary.spectra}) in {summary.rounds} "
@@ -84,7 +84,7 @@ def describe(result):
 
 
 def _told(values, form):
-    """A number with its interval, as far as they are known."""
+    """Format a number with its interval, as far as they are known."""
     best, low, high = (np.nan if v is None else v for v in values)
     if not np.isfinite(best):
         return "-"

@@ -32,7 +32,7 @@ class Rounds:
         self.depth = Depth(cube, self.avoid)
 
     def all(self, folder):
-        """The catalogs of all rounds; without a number, of as many as bring enough sources."""
+        """Return the catalogs of all rounds; without a number, as many as give enough sources."""
         number, parts = self.settings.rounds, []
         with tqdm(desc="injection", unit="round", total=number, disable=None) as bar:
             while number is None or len(parts) < number:
@@ -44,7 +44,7 @@ class Rounds:
         return parts
 
     def round(self, number):
-        """Inject once, detect; the catalog of what was injected and what became of it."""
+        """Inject once and detect; return a catalog of injected sources and what became of them."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, number])
         place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)
@@ -62,7 +62,7 @@ class Rounds:
         return result
 
     def map(self):
-        """Map of the fluxes at which a source with a middling spectrum has the reference TS."""
+        """Map the fluxes at which a source with a median spectrum has the reference TS."""
         component, geom = self.cube.components[0], canvas(self.cube)
         factor = max(1, round(max(geom.data_shape) / _CELLS))
         coarse = geom.to_binsz(float(np.mean(geom.pixel_scales.to_value("deg"))) * factor)
@@ -83,7 +83,7 @@ def _joined(*positions):
 
 
 def _record(sources, expected, catalog):
-    """What was injected as a catalog of the truth, with columns on what was found of it."""
+    """Build a truth catalog of the injected sources, with columns on what was found of them."""
     number = len(sources)
     true = truth.catalog(
         sources, expected[:, None], np.zeros((number, 5)), np.ones(number, bool), {}
@@ -99,7 +99,7 @@ def _record(sources, expected, catalog):
 
 
 def _note_found(table, position, catalog, row):
-    """Columns on the detection that each source became."""
+    """Add columns on the detection that each source became."""
     found = row >= 0
     table["Found"] = found
     separation = np.full(len(table), np.nan)
@@ -116,10 +116,10 @@ def _note_found(table, position, catalog, row):
 
 
 def enough(each):
-    """Rounds that bring enough sources for thresholds, at so many in a round."""
+    """Return how many rounds give enough sources for thresholds, with `each` sources a round."""
     return int(np.clip(np.ceil(ENOUGH / max(each, 1)), _LEAST_ROUNDS, _MOST_ROUNDS))
 
 
 def kept_catalog(path, run):
-    """The catalog in a file, or that of `run()`, which is then kept there."""
+    """Read the catalog in a file, or return that of `run()`, which is then kept there."""
     return kept(path, run, lambda path, catalog: catalog.write(path), SourceCatalog.read)

@@ -42,7 +42,7 @@ class Depth:
             self._parts.append((seen, used, model.data.reshape(len(model.data), -1)))
 
     def at(self, sources):
-        """What sources (of any flux) are up against, as a `Prospect`."""
+        """Compute the signal per flux and background of sources (of any flux), as a `Prospect`."""
         vectors = unit_vectors(sources.lon, sources.lat)
         unit, background = [], []
         for seen, used, counts in self._parts:
@@ -61,11 +61,11 @@ class Prospect:
     background: np.ndarray
 
     def ts(self, flux):
-        """About the TS that sources of these fluxes would have."""
+        """Estimate the TS that sources of these fluxes would have."""
         return point_sources.expected_ts(flux * self.unit, self.background).sum(axis=0)
 
     def flux(self, ts):
-        """The fluxes at which sources have about this TS."""
+        """Estimate the fluxes at which sources have about this TS."""
         flux = np.full(self.unit.shape[1], 1e-10)
         for _ in range(_STEPS):  # TS rises as flux^1 to flux^2, so this converges
             flux = flux * (ts / np.maximum(self.ts(flux), 1e-9)) ** 0.65
@@ -73,7 +73,7 @@ class Prospect:
 
 
 def _density(seen, used, counts, vector):
-    """Counts per sr and bin around a place; NaN where nothing was observed."""
+    """Compute counts per sr and bin around a position; NaN where nothing was observed."""
     found = seen.pixels.near(vector, _CONE)[0]
     found = found[used[found]]
     area = seen.pixels.area[found].sum()
@@ -81,7 +81,7 @@ def _density(seen, used, counts, vector):
 
 
 def fit_completeness(values, found):
-    """Logistic curve of completeness against the logarithm of flux or TS: intercept and slope.
+    """Fit a logistic curve of completeness against ln(flux or TS): intercept and slope.
 
     None if all or none are found.
     """
@@ -94,7 +94,7 @@ def fit_completeness(values, found):
 
 
 def value_at(fit, level):
-    """The flux or TS at which a fraction `level` is found; NaN if that cannot be told."""
+    """Compute the flux or TS at which a fraction `level` is found; NaN if it is undetermined."""
     if fit is None or fit[1] <= 0:
         return np.nan
     return float(np.exp((np.log(level / (1 - level)) - fit[0]) / fit[1]))
@@ -109,7 +109,7 @@ class Completeness:
 
     @classmethod
     def of(cls, values, found, seed=0):
-        """From fluxes or TS of sources and whether each was found."""
+        """Fit curves to fluxes or TS of sources and whether each was found."""
         values, found = np.asarray(values, float), np.asarray(found, bool)
         rng = np.random.default_rng(seed)
         drawn = rng.integers(len(found), size=(_RESAMPLED, len(found)))
@@ -117,15 +117,15 @@ class Completeness:
         return cls(fit_completeness(values, found), others)
 
     def value_at(self, level):
-        """The flux or TS at which a fraction is found: best, low and high (68 %), or NaN."""
+        """Compute flux or TS at which a fraction is found: best, low and high (68 %), or NaN."""
         return self._with_interval(lambda fit: value_at(fit, level))
 
     def fraction_at(self, value):
-        """The fraction that is found at a flux or TS: best, low and high (68 %), or NaN."""
+        """Compute the fraction found at a flux or TS: best, low and high (68 %), or NaN."""
         return self._with_interval(lambda fit: _fraction_at(fit, value))
 
     def curve(self, values, key):
-        """Fractions from the lowest to the highest of some values, for tables and figures."""
+        """Compute fractions from the lowest to the highest of values, for tables and figures."""
         steps = np.geomspace(np.min(values), np.max(values), _POINTS) if len(values) else ()
         return [{key: float(value), "completeness": self.fraction_at(value)} for value in steps]
 
@@ -144,7 +144,7 @@ def _fraction_at(fit, value):
 
 
 def in_bins(values, found, key):
-    """Completeness in bins of equal numbers: edges (under `key`), number, fraction and interval."""
+    """Compute completeness in bins of equal numbers: `key` (edges), number, fraction, interval."""
     order = np.argsort(values)
     size = min(_PER_BIN, max(_LEAST_IN_BIN, len(order) // _BINS))
     return [

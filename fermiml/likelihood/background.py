@@ -26,11 +26,11 @@ class GivenBackground:
     text: str = "the given expected counts"
 
     def content(self):
-        """What tells two of them apart, besides the component's own data."""
+        """Return what distinguishes two of them, besides the component's own data."""
         return "given"
 
     def planes(self, component, _observation):
-        """The one plane, (1, bin, pixel)."""
+        """Return the one plane, (1, bin, pixel)."""
         values = component.background.data
         return values.reshape(1, len(values), -1).astype(float)
 
@@ -49,7 +49,7 @@ class DiffuseBackground:
         return f"{galaxy or 'the embedded Galaxy'} + {flat or 'the embedded isotropic'}"
 
     def content(self):
-        """What tells two of them apart: names, sizes and times of the files."""
+        """Return what distinguishes two of them: names, sizes and times of the files."""
         stats = [p and Path(p).stat() for p in (self.galdiff, self.iso)]
         return self.galdiff, self.iso, *(s and (s.st_size, s.st_mtime_ns) for s in stats)
 
@@ -80,7 +80,7 @@ def check_files(galdiff, iso):
 
 
 def choose(cube, galdiff=None, iso=None):
-    """The background of a cube; a prominent warning is issued where none is named."""
+    """Choose the background of a cube; issue a prominent warning where none is named."""
     given = [component.background is not None for component in cube.components]
     if galdiff or iso:
         if any(given):

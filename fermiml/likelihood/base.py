@@ -68,7 +68,7 @@ def settings_of(name):
 
 
 def make_engine(name, settings):
-    """An engine by name, with its settings (a dict)."""
+    """Build an engine from its name and its settings (a dict)."""
     known = settings_of(name)
     unknown = [setting for setting in settings if setting not in known]
     if unknown:

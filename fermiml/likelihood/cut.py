@@ -22,7 +22,7 @@ def check(cube):
 
 
 def observe(component):
-    """The component as an observation; its energy dispersion if that is fine enough.
+    """Convert the component to an observation, with its energy dispersion if that is fine enough.
 
     The PSF and the spectrum change within a true bin, so a dispersion with coarse ones gives
     way to the one of the IRF.
@@ -36,7 +36,7 @@ def observe(component):
 
 
 def cut_for_fit(component, background):
-    """Counts, background planes and observation of a component that was cut out."""
+    """Return counts, background planes and observation of a component that was cut out."""
     observation = observe(component)
     bins = len(component.energy_edges) - 1
     return Cut(

@@ -15,7 +15,7 @@ _CONTAINED = 0.98  # of the PSF at the lowest energy; its tail would make kernel
 
 
 def to_datasets(cube, *, galdiff=None, iso=None):
-    """The components of a cube as gammapy `Datasets`.
+    """Convert the components of a cube to gammapy `Datasets`.
 
     Exposure, PSF and energy dispersion are those that `fermiml fit` takes, and so is the
     background: that of the cube, else built from `galdiff` and `iso`, else the embedded one.
@@ -45,7 +45,7 @@ def _dataset(component, model):
 
 
 def build(name, counts, mask, *, background, true_edges, exposure, dispersion, psf):
-    """A MapDataset from a counts map and arrays.
+    """Build a MapDataset from a counts map and arrays.
 
     `exposure` (cm2 s) is for (true bin, pixels...), `dispersion` the probability (true bin,
     counts bin), `mask` marks the observed pixels.
@@ -67,7 +67,7 @@ def build(name, counts, mask, *, background, true_edges, exposure, dispersion, p
 
 
 def _trimmed(psf, lowest):
-    """The PSF out to where little is left at the lowest energy, with the whole integral."""
+    """Trim the PSF to where little is left at the lowest energy, and keep the whole integral."""
     radius = psf.containment_radius(np.array([lowest]), _CONTAINED)[0]
     inside = psf.rad <= radius
     return PSF(psf.energy, psf.rad[inside], psf.values[:, inside]).normalized()

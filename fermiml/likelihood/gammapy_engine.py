@@ -109,13 +109,13 @@ class GammapyEngine:
 
 
 def fit(catalog, cube, **settings):
-    """The fit of fermiml 0.1: use `fermiml.LikelihoodFit`."""
+    """Run the fit through the interface of fermiml 0.1: use `fermiml.LikelihoodFit`."""
     moved.warn("fermiml.likelihood.gammapy_engine.fit", "fermiml.LikelihoodFit")
     return GammapyEngine(**settings).fit(catalog, cube)
 
 
 def _rows(catalog, cube, known, model, settings, pool):
-    """What the fit says of each row that is in the data."""
+    """Fit all rows that are in the data; return the results (row number -> result)."""
     sources = seeds.with_known(seeds.seeds_of(catalog), catalog, known)
     wanted = in_data(cube, catalog)
     if len(wanted) < len(catalog):
@@ -146,7 +146,7 @@ def in_data(cube, catalog):
 
 
 def _margin(cube):
-    """Data needed around a source: the 95 % radius at the lowest energy."""
+    """Compute the margin of data needed around a source: the 95 % radius at the lowest energy."""
     radii = [c.psf.containment_radius(c.energy_edges[:1], 0.95)[0] for c in cube.components]
     return float(np.clip(max(radii), *_MARGIN))
 
@@ -190,13 +190,13 @@ def run_task(task):
 
 
 def _columns(sources):
-    """The arrays that say where sources are and how bright at which energy."""
+    """Return the arrays that give the positions of sources and their brightness at each energy."""
     shapes = (getattr(sources.shapes, f.name) for f in fields(sources.shapes))
     return sources.lon, sources.lat, sources.amplitude, *shapes
 
 
 def build(task):
-    """The likelihood of a task's region."""
+    """Build the likelihood of a task's region."""
     cuts = [cut.cut_for_fit(component, task.background) for component in task.components]
     outside = task.sources[np.arange(len(task.inner), len(task.sources))]
     frozen = [point_sources.total(c.observation, outside).reshape(c.counts.shape) for c in cuts]
@@ -249,15 +249,15 @@ class _Pool:
 
 
 def _workers(jobs):
-    """Processes that end without a word at Ctrl-C, which this one answers. A fork of a process
-    with threads (BLAS, a network) may hang, so they are spawned."""
+    """Build a pool of processes that end silently at Ctrl-C, which this process handles. A fork
+    of a process with threads (BLAS, a network) may hang, so they are spawned."""
     quietly = signal.SIGINT, signal.SIG_DFL
     return ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, quietly)
 
 
 @contextmanager
 def single_threads():
-    """Processes started here use one thread each; many small products gain nothing from more."""
+    """Limit each process started here to one thread; many small products gain nothing from more."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))

@@ -31,7 +31,7 @@ def norms(region, inner, settings):
 
 
 def first(region, core, inner, settings):
-    """A quick fit of all, then positions and shapes of the bright ones of `core`."""
+    """Run a quick fit of all, then fit positions and shapes of the bright sources of `core`."""
     norms(region, inner, settings)
     fit = _fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in core}
@@ -115,7 +115,7 @@ def _fit_all(region, inner, settings):
 
 
 def _reset(region, free):
-    """The present state, with the first shape of sources whose index is not free (any more).
+    """Return the present state, with the first shape of sources whose index is not free (any more).
 
     An index that ran away beside a neighbour that was wrong then would never come back.
     """
@@ -159,7 +159,7 @@ def _rough_ts(region, fit, source):
 
 
 def _around(region, source, inner, settings, fit=None):
-    """The free parameters when one source is examined: its neighbours' and the backgrounds'."""
+    """Select the free parameters when one source is examined: its neighbours' and backgrounds'."""
     here = position.coordinates(region.sources)
     close = here.separation(here[source]).deg <= settings.neighbours
     return _free(region, [i for i in inner if close[i]], settings, fit)

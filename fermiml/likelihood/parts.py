@@ -20,7 +20,7 @@ class Parts:
         self._pieces = pieces
 
     def load(self, task):
-        """The result of a task, or None if it has not been done."""
+        """Return the result of a task, or None if it has not been done."""
         return None if self._pieces is None else self._pieces.load(key(task))
 
     def save(self, task, result):
@@ -61,7 +61,7 @@ def _read(path):
 
 
 def key(task):
-    """A name that changes with anything that goes into a region's fit."""
+    """Return a name that changes with anything that goes into a region's fit."""
     return content_key(
         __version__, [component.content() for component in task.components], task.sources,
         task.core, task.near, task.inner, task.background.content(), task.settings, task.first,

@@ -29,7 +29,7 @@ class Poisson:
     starts: np.ndarray  # (bin + 1,)
 
     def along(self, n, column, unit):
-        """The value as a function of one column's norm, which has `unit` counts (bin) per norm."""
+        """Return the value as a function of a column's norm, with `unit` counts (bin) per norm."""
         nothing, one = n.copy(), n.copy()
         nothing[column], one[column] = 0.0, unit
         base = self.expected(nothing)
@@ -56,7 +56,7 @@ class Poisson:
         return loss, gradient, curvature
 
     def expected(self, n):
-        """Expected counts at the rows."""
+        """Compute the expected counts at the rows."""
         expected = self.fixed.copy()
         for b, rows in self._bins():
             expected[rows] += n[:, b] @ self.templates[:, rows]
@@ -78,7 +78,7 @@ class Minimum:
     converged: bool
 
     def covariance(self):
-        """The inverse of the curvature; parameters that change nothing have no variance."""
+        """Invert the curvature; parameters that change nothing have no variance."""
         scale = np.sqrt(np.maximum(np.diag(self.curvature), 0))
         used = scale > 0
         out = np.zeros_like(self.curvature)
@@ -120,7 +120,7 @@ def minimise(function, start, low, high):
 
 
 def _safe(linear, rest, inside):
-    """The curvature, such that no parameter has a negative variance."""
+    """Return the curvature, such that no parameter has a negative variance."""
     whole = linear + rest * np.outer(inside, inside)
     if _positive(whole):
         return whole
@@ -129,7 +129,7 @@ def _safe(linear, rest, inside):
 
 
 def _step(gradient, linear, rest, damping):
-    """A step downhill without regard to the units of the parameters."""
+    """Compute a step downhill that does not depend on the units of the parameters."""
     if not len(gradient):
         return gradient
     scale = np.sqrt(np.maximum(np.diag(linear), 0))

@@ -108,7 +108,7 @@ def _moved(center, offsets):
 
 
 def _sources_at(region, source, positions):
-    """Copies of a source at other positions, in its present state."""
+    """Copy a source to other positions, in its present state."""
     copies = region.present()[np.full(len(positions), source)]
     galactic = positions.galactic
     return _replace(copies, galactic.l.deg, galactic.b.deg)

@@ -89,7 +89,7 @@ class RegionModel:
         self.low, self.high = np.moveaxis(bounds.reshape(-1, 3, 2), 2, 0)
 
     def _find_rows(self, frozen):
-        """Number the pixels that hold counts, bin after bin."""
+        """Find and number the pixels that hold counts, bin after bin."""
         counts, fixed, starts, self._rows = [], [], [0], []
         for c, cut in enumerate(self.cuts):
             seen = (cut.counts > 0) & cut.used
@@ -127,7 +127,7 @@ class RegionModel:
         return templates, sums
 
     def column(self, source):
-        """The column of a source's number."""
+        """Convert a source's number to its column."""
         return self.planes + source
 
     # --- expected counts -------------------------------------------------------------------
@@ -145,8 +145,8 @@ class RegionModel:
         return logs - np.average(logs, weights=weight + 1e-9)
 
     def expected(self, state, columns):
-        """Counts (column, bin) in some columns for their rows of a state, first (column, 3, bin)
-        and second derivatives (column, 3, 3, bin)."""
+        """Compute counts (column, bin) in some columns for their rows of a state, and their first
+        (column, 3, bin) and second derivatives (column, 3, 3, bin)."""
         columns = np.asarray(columns, int)
         n = np.zeros((len(columns), self.folding.bins))
         first = np.zeros((len(columns), 3, self.folding.bins))
@@ -163,7 +163,7 @@ class RegionModel:
         return n, first, second
 
     def _planes_counts(self, columns, state):
-        """Counts for a norm of 1, their derivatives by the tilt (and nothing)."""
+        """Compute counts for unit norm and derivatives with respect to the tilt (others are 0)."""
         unit = np.exp(-state[:, INDEX, None] * self._energy)
         slope = np.zeros((len(columns), 2, len(self._energy)))
         slope[:, 0] = -self._energy * unit
@@ -172,7 +172,7 @@ class RegionModel:
         return unit, slope, bend
 
     def _sources_counts(self, columns, state):
-        """Counts for a norm of 1, their derivatives by index and curvature."""
+        """Compute counts for unit norm and derivatives with respect to index and curvature."""
         which = columns - self.planes
         sources = self.sources[which]
         shapes = dataclasses.replace(
@@ -185,7 +185,7 @@ class RegionModel:
         return unit, np.stack([i, c], 1), bend
 
     def npred(self, column):
-        """Counts that a source's model predicts in the region."""
+        """Compute the counts that a source's model predicts in the region."""
         n, _, _ = self.expected(self.state[[column]], [column])
         return float(np.sum(n * self.sums[[column]]))
 
@@ -267,7 +267,7 @@ class RegionModel:
         return poisson.along(n, which, slopes[which, NORM])
 
     def present(self):
-        """The sources with the spectra of the present state (and amplitudes that are positive)."""
+        """Return the sources with the spectra of the present state (and positive amplitudes)."""
         norm, index, curvature = self.state[self.planes :].T
         shapes = dataclasses.replace(self.sources.shapes, index=index, curvature=curvature)
         amplitude = self.sources.amplitude * np.maximum(norm, 0.1)
@@ -294,7 +294,7 @@ class RegionModel:
 
 
 def _weighted_sum(n, templates, starts):
-    """Expected counts at the rows from the columns' counts in each bin."""
+    """Compute expected counts at the rows from the columns' counts in each bin."""
     out = np.zeros(templates.shape[1])
     for b in range(len(starts) - 1):
         rows = slice(starts[b], starts[b + 1])

@@ -24,7 +24,7 @@ _PLACE = (
 
 
 def filled(catalog, rows, cube):
-    """The catalog with the results (row number -> dict) of `measure` in it."""
+    """Return the catalog with the results (row number -> dict) of `measure` filled in."""
     table = catalog.table.copy()
     edges = np.concatenate([c.energy_edges for c in cube.components])
     table.meta.update(EMIN=float(edges.min()), EMAX=float(edges.max()))

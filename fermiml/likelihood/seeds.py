@@ -46,7 +46,7 @@ def seeds_of(catalog):
 
 
 def with_known(sources, catalog, known):
-    """The seeds, and behind them those sources of a catalog that are no seeds."""
+    """Return the seeds, followed by those sources of a catalog that are not seeds."""
     if known is None:
         return sources
     others = sources_of(known)

@@ -23,8 +23,8 @@ class ShapeFolding:
         return [o.exposure(sources.lon, sources.lat).T for o in self.observations]
 
     def counts(self, amplitude, shapes, exposures):
-        """Counts (source, bin); derivatives with respect to index and curvature; second ones
-        with respect to (index, index), (index, curvature) and (curvature, curvature)."""
+        """Compute counts (source, bin); derivatives with respect to index and curvature; second
+        derivatives for (index, index), (index, curvature) and (curvature, curvature)."""
         parts = [
             _fold(amplitude, shapes, grid, exposure, o.dispersion)
             for grid, exposure, o in zip(self._grids, exposures, self.observations, strict=True)

@@ -48,7 +48,7 @@ class FittedSpectrum:
 
 
 def read(region, source, fit, kind):
-    """The spectrum of a source after a fit."""
+    """Read the spectrum of a source after a fit."""
     column = region.column(source)
     scale = np.array([region.sources.amplitude[source], 1.0, 1.0])
     shapes = region.sources.shapes

@@ -53,5 +53,5 @@ class Localizer(Protocol):
 
 
 def get_localizer(name):
-    """The localizer of a name."""
+    """Load a localizer by name."""
     return LOCALIZERS.load(name)

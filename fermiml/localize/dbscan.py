@@ -45,7 +45,7 @@ def _clusters(points, fraction, core, radius):
 
 
 def _with_new(label, found):
-    """The labels, and those of found clusters that hold nothing labelled, numbered on."""
+    """Add labels, with the next numbers, for found clusters that hold nothing labelled."""
     number = found.max(initial=-1) + 1
     held = np.isin(np.arange(number), found[label >= 0])
     renumbered = np.where(held, -1, label.max() + np.cumsum(~held))

@@ -27,7 +27,7 @@ def locate(maps, threshold, radius=DISC):
 
 
 def _answer(probability, best):
-    """The strongest scale-normalised answer of each pixel."""
+    """Compute the strongest scale-normalised answer of each pixel."""
     answers = [
         -((scale * best) ** 2)
         * gaussian_laplace(probability, scale * best, mode="nearest", truncate=3.5)

@@ -29,7 +29,7 @@ def _vertex(before, here, after):
 
 
 def score_at(probability, x, y):
-    """The highest probability within a pixel of positions."""
+    """Return the highest probability within a pixel of positions."""
     column = np.clip(np.rint(x).astype(int), 0, probability.shape[1] - 1)
     row = np.clip(np.rint(y).astype(int), 0, probability.shape[0] - 1)
     padded = np.pad(probability, 1)

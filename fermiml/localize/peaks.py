@@ -27,7 +27,7 @@ def locate(maps, threshold, radius=HEATMAP):
 
 
 def _voted(probability, offset, y, x):
-    """Steps (dx, dy) from pixels to the mean of where they and their neighbours see the source."""
+    """Average the steps (dx, dy) from pixels to where they and their neighbours see the source."""
     step = np.arange(3)
     here = y[:, None, None] + step[:, None], x[:, None, None] + step
     weight = np.pad(probability, 1)[here]

@@ -21,7 +21,7 @@ _FINEST, _COARSEST = 0.05, 0.25  # deg, pixels of a plane
 
 
 def expect(observation, intensity=None, faint=None, progress=None):
-    """Expected counts (counts bin, pixels...) of an intensity and of faint point sources.
+    """Compute expected counts (counts bin, pixels...) of an intensity and of faint point sources.
 
     `intensity(lon, lat, energy)` gives ph cm-2 s-1 sr-1 MeV-1, as a `Diffuse` does.
     """
@@ -40,7 +40,7 @@ def expect(observation, intensity=None, faint=None, progress=None):
 
 
 def _tiles(pixels):
-    """(centre, radius in deg, pixels) of the planes that a field needs."""
+    """Yield (centre, radius in deg, pixels) of the planes that a field needs."""
     center, radius = pixels.center
     if radius <= WIDEST:
         yield center, radius, np.flatnonzero(pixels.area > 0)
@@ -69,12 +69,12 @@ class Plane:
         self.area = np.radians(self.side) ** 2
 
     def locate(self, lon, lat):
-        """Row and column (fractional) of Galactic positions."""
+        """Compute row and column (fractional) of Galactic positions."""
         x, y = self.geom.coord_to_pix(SkyCoord(lon, lat, unit="deg", frame="galactic"))
         return np.array([y, x])
 
     def density(self, observation, intensity=None, faint=None):
-        """Expected counts per sr in the counts bins, after PSF and energy dispersion."""
+        """Compute expected counts per sr in the counts bins, after PSF and energy dispersion."""
         position = self.geom.get_coord().skycoord
         lon, lat = np.nan_to_num(position.l.deg.ravel()), np.nan_to_num(position.b.deg.ravel())
         on_sky = np.isfinite(position.l.deg.ravel())
@@ -121,7 +121,7 @@ class Plane:
                 plane += np.bincount(index, n * weight, self.size**2)
 
     def _kernel(self, observation, i):
-        """Fourier transform of the PSF of a true bin, with a sum of one."""
+        """Compute the Fourier transform of the PSF of a true bin, with a sum of one."""
         rad, profile = observation.psf.rad, observation.true_profiles[i]
         logs = np.log(np.maximum(profile, 1e-30))
         steps = np.abs(np.fft.fftfreq(self.size, 1 / self.size)) * self.side
@@ -139,7 +139,7 @@ class Plane:
 
 
 def power_law_bins(edges, values):
-    """Integrals between edges of what is a power law between two neighbouring values."""
+    """Integrate between edges what is a power law between two neighbouring values."""
     low, high = edges[:-1, None], edges[1:, None]
     ratio = np.maximum(values[1:], 1e-60) / np.maximum(values[:-1], 1e-60)
     exponent = 1 + np.log(ratio) / np.log(high / low)
@@ -150,7 +150,7 @@ def power_law_bins(edges, values):
 
 
 def _smooth_exposure(observation, plane, lon, lat, step=10):
-    """Exposure on a plane, computed on every tenth pixel: it hardly changes over a degree."""
+    """Compute exposure on a plane at every tenth pixel: it hardly changes over a degree."""
     size = plane.size
     nodes = np.unique(np.append(np.arange(0, size, step), size - 1))
     grid = (

@@ -37,7 +37,7 @@ class Term:
     structure: np.ndarray | None = field(default=None, kw_only=True, repr=False)
 
     def intensity(self, lon, lat, energy):
-        """Intensities with the shape (energy, position)."""
+        """Compute intensities with the shape (energy, position)."""
         energy = np.atleast_1d(np.asarray(energy, float))
         factor = self.norm * (energy / TILT_PIVOT) ** self.tilt
         values = self.base(lon, lat, energy) * factor[:, None]
@@ -53,7 +53,7 @@ class Cube(Term):
     map: object = None
 
     def base(self, lon, lat, energy):
-        """Intensities as the file has them; constant slope beyond the last energies."""
+        """Return intensities as the file has them; constant slope beyond the last energies."""
         planes = _sample(self.map, lon, lat) * self.map.unit.to(_UNIT)
         return _power_laws(_nodes(self.map), planes, energy)
 
@@ -67,7 +67,7 @@ class Template(Term):
     spectrum: np.ndarray = None
 
     def base(self, lon, lat, energy):
-        """Template times spectrum."""
+        """Multiply the template by the spectrum."""
         spectrum = _power_laws(self.nodes, self.spectrum[:, None], energy)
         return spectrum * healpix_values(self.pixels[None], lon, lat)
 
@@ -80,12 +80,12 @@ class Isotropic(Term):
     spectrum: np.ndarray = None
 
     def base(self, lon, lat, energy):
-        """The spectrum at every position."""
+        """Return the spectrum at every position."""
         spectrum = _power_laws(self.nodes, self.spectrum[:, None], energy)
         return np.broadcast_to(spectrum, (len(energy), np.size(lon))).copy()
 
     def lowered(self, nodes, spectrum):
-        """Less an intensity that is simulated otherwise, but never below a tenth."""
+        """Subtract an intensity that is simulated otherwise, but never below a tenth."""
         energy = self.nodes
         less = _power_laws(nodes, np.maximum(spectrum, _TINY)[:, None], energy)[:, 0]
         return replace(self, spectrum=np.maximum(self.spectrum - less, 0.1 * self.spectrum))
@@ -99,7 +99,7 @@ class Diffuse:
     terms: tuple
 
     def intensity(self, lon, lat, energy):
-        """Summed intensities with the shape (energy, position)."""
+        """Sum the terms' intensities with the shape (energy, position)."""
         total = np.zeros((np.size(energy), np.size(lon)))
         for term in self.terms:
             total += term.intensity(lon, lat, energy)
@@ -107,14 +107,14 @@ class Diffuse:
 
 
 def healpix_values(planes, lon, lat):
-    """Bilinear values of HEALPix planes (RING, Galactic) with the shape (plane, position)."""
+    """Interpolate HEALPix planes (RING, Galactic) bilinearly, with the shape (plane, position)."""
     nside = healpy.npix2nside(planes.shape[1])
     pixels, weights = healpy.get_interp_weights(nside, lon, lat, lonlat=True)
     return np.einsum("epq,pq->eq", planes[:, pixels], weights)
 
 
 def galactic_cube(path, fine=None, name=None):
-    """A model of the Galaxy from a MapCube file.
+    """Read a model of the Galaxy from a MapCube file.
 
     With `fine`, a HEALPix file of one energy, the cube is multiplied by that map's structure
     below the cube's own pixels: the map over its mean on the cube's grid.
@@ -125,7 +125,7 @@ def galactic_cube(path, fine=None, name=None):
 
 
 def isotropic_file(path):
-    """An isotropic spectrum as the LAT collaboration publishes it (energy, intensity)."""
+    """Read an isotropic spectrum as the LAT collaboration publishes it (energy, intensity)."""
     try:
         table = np.loadtxt(path, ndmin=2)
     except (OSError, ValueError) as error:
@@ -136,7 +136,7 @@ def isotropic_file(path):
 
 
 def read_healpix(path):
-    """The sum of the columns of a HEALPix file, as a RING map."""
+    """Read the sum of the columns of a HEALPix file, as a RING map."""
     with open_fits(path) as hdus:
         header, table = hdus[1].header, hdus[1].data
         if header.get("PIXTYPE") != "HEALPIX" and "NSIDE" not in header:
@@ -147,7 +147,7 @@ def read_healpix(path):
 
 
 def fine_structure(pixels, cube):
-    """A map over itself as the cube's grid would show it, on the map's own pixels."""
+    """Divide a map by itself as seen on the cube's grid, on the map's own pixels."""
     nside = healpy.npix2nside(len(pixels))
     lon, lat = healpy.pix2ang(nside, np.arange(len(pixels)), lonlat=True)
     geom = cube.geom.to_image()
@@ -164,7 +164,7 @@ def fine_structure(pixels, cube):
 
 
 def embedded_galactic():
-    """The model that comes with fermiml: coarse, for demonstrations, not for publication."""
+    """Read the model that comes with fermiml: coarse, for demonstrations, not for publication."""
     with _open_embedded("galactic.fits.gz") as hdus:
         nodes = np.array(hdus["ENERGIES"].data["ENERGY"], float)
         logs, fine = hdus["LOG_INTENSITY"], hdus["STRUCTURE"]
@@ -174,7 +174,7 @@ def embedded_galactic():
 
 
 def embedded_isotropic(irf, types=("FRONT", "BACK")):
-    """The isotropic spectrum of an IRF and a sum of event types, from the embedded table."""
+    """Read the isotropic spectrum of an IRF and a sum of event types, from the embedded table."""
     with _open_embedded("isotropic.fits") as hdus:
         nodes = np.array(hdus["ENERGIES"].data["ENERGY"], float)
         rows = {row["NAME"]: np.array(row["INTENSITY"], float) for row in hdus["ISOTROPIC"].data}
@@ -188,7 +188,7 @@ def embedded_isotropic(irf, types=("FRONT", "BACK")):
 
 
 def embedded_spectra():
-    """Intensity spectra of gas (per 1e20 H cm-2) and inverse Compton light (MeV nodes)."""
+    """Read intensity spectra of gas (per 1e20 H cm-2) and inverse Compton (MeV nodes)."""
     with _open_embedded("spectra.fits") as hdus:
         table = hdus["SPECTRA"].data
         return {name: np.array(table[name], float) for name in table.names}
@@ -220,7 +220,7 @@ def _nodes(cube):
 
 
 def _sample(cube, lon, lat):
-    """All planes of a gammapy map at Galactic positions, linear on the sky."""
+    """Interpolate all planes of a gammapy map at Galactic positions, linearly on the sky."""
     from scipy.ndimage import map_coordinates
 
     geom = cube.geom.to_image()
@@ -245,7 +245,7 @@ def _sample(cube, lon, lat):
 
 
 def _power_laws(nodes, rows, energy):
-    """Rows at energies, log-log; beyond the ends the last slope goes on."""
+    """Interpolate rows at energies, log-log; beyond the ends the last slope continues."""
     logs, x = np.log(np.maximum(rows, _TINY)), np.log(nodes)
     if len(nodes) == 1:
         return np.repeat(np.exp(logs), len(energy), axis=0)

@@ -9,7 +9,7 @@ GAUSS = 0.5 + 0.5 * np.sqrt(0.6) * np.linspace(-1, 1, 3), np.array([5, 8, 5]) / 
 
 
 def nodes(edges, rule):
-    """Energies (true bin, node) between edges, and the weights of their integrals."""
+    """Return energies (true bin, node) between edges, and the weights of their integrals."""
     points, weights = rule
     step = np.log(edges[1:] / edges[:-1])[:, None]
     energy = edges[:-1, None] * np.exp(step * points)
@@ -17,7 +17,7 @@ def nodes(edges, rule):
 
 
 def fold(density, factors, exposure, dispersion):
-    """Counts of spectra, and what they become with factors within the integral.
+    """Compute counts of spectra, and what they become with factors within the integral.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ BRIGHT = {"bll": 25.0, "fsrq": 25.0, "PSR": 15.0, "MSP": 15.0}  # least Signif_A
 
 
 def find(name):
-    """The path of a release in an installed fermipy, or of a file; None where there is none.
+    """Find the path of a release in an installed fermipy, or of a file; None where there is none.
 
     `auto` is 4FGL-DR4 if fermipy is installed; `parametric` is no catalog at all.
     """
@@ -39,7 +39,7 @@ def find(name):
 
 
 def bright_shapes(path):
-    """Spectral shapes of bright sources by class, from a catalog in 4FGL columns.
+    """Read spectral shapes of bright sources by class, from a catalog in 4FGL columns.
 
     All of a class are taken in one form (blazars: log-parabola, pulsars: cutoff), also
     where the catalog prefers a power law: so the form does not give the class away, nor
@@ -59,7 +59,7 @@ def bright_shapes(path):
 
 
 def own_sources(path):
-    """The sources of a catalog file, with their own spectra and extensions, and their names."""
+    """Read the sources of a catalog file with their own spectra and extensions, and their names."""
     catalog = SourceCatalog.read(path)
     sources = sources_of(catalog)
     known = np.isfinite(sources.amplitude)
@@ -67,7 +67,7 @@ def own_sources(path):
 
 
 def sources_of(catalog):
-    """All rows of a catalog as `Sources`; the amplitude is NaN where no spectrum is known."""
+    """Convert all rows of a catalog to `Sources`; amplitudes are NaN where no spectrum is known."""
     table = catalog.table
     shapes, amplitude = _spectra(table, np.asarray(table["SpectrumType"], str))
     kind, size = _extensions(catalog)
@@ -83,7 +83,7 @@ def sources_of(catalog):
 
 
 def _spectra(table, form):
-    """Rows in the common form of `Shapes`, and their amplitudes; NaN where anything is."""
+    """Convert rows to the common form of `Shapes`, and amplitudes; NaN where anything is."""
     parabola, cutoff = form == "LogParabola", form == "PLSuperExpCutoff"
 
     def choose(power_law, log_parabola, with_cutoff):
@@ -105,7 +105,7 @@ def _spectra(table, form):
 
 
 def _extensions(catalog):
-    """Form and size of every source; templates that are images become disks of their size."""
+    """Return form and size of every source; image templates become disks of their size."""
     names = np.asarray(catalog.table["Extended_Source_Name"], str)
     kind, size = np.full(len(names), POINT), np.zeros(len(names))
     if catalog.extended is None:

@@ -35,7 +35,7 @@ class Observation:
 
     @classmethod
     def of(cls, geom, exposure_map, response, psf=None, dispersion=True, mask=None):
-        """An observation with the response of an IRF; `dispersion` switches that one off."""
+        """Build an observation with an IRF's response, with or without energy `dispersion`."""
         edges = geom.axes["energy"].edges.to_value("MeV")
         true_edges = true_energies(edges, beyond=dispersion)
         if dispersion:
@@ -49,7 +49,7 @@ class Observation:
 
     @classmethod
     def like(cls, component, dispersion=True, irf=None):
-        """The observation that a component of a SkyCube is (`irf` where no header names one)."""
+        """Build the observation of a SkyCube's component (`irf` where no header names one)."""
         name = irf or component.selection.irf_name
         name = name if name in installed_irfs() else irfs.DEFAULT_IRF
         response = load_response(name, component.selection.evtype or irfs.ALL_EVENTS)
@@ -87,7 +87,7 @@ class Observation:
         return self.psf.at(self.true_energy)
 
     def exposure(self, lon, lat, energy=None):
-        """cm2 s at Galactic positions, (energy, position); by default at the true energies.
+        """Compute cm2 s at Galactic positions, (energy, position); by default at the true energies.
 
         Where the map does not reach an energy, the effective area extends it; beyond its
         border its nearest pixel does. Events from there are in the data, too.
@@ -107,7 +107,7 @@ class Observation:
         return np.nan_to_num(values)
 
     def photons(self, sources):
-        """Expected photons by source and true bin, wherever their events fall."""
+        """Compute the expected photons by source and true bin, wherever their events fall."""
         return sources.flux(self.true_edges) * self.exposure(sources.lon, sources.lat).T
 
 
@@ -146,7 +146,7 @@ class Pixels:
         return SkyCoord(lon, lat, unit="rad", frame="galactic"), float(radius)
 
     def near(self, vector, radius):
-        """Pixels within `radius` (deg) of a unit vector, nearest first, and their distances."""
+        """Find pixels within `radius` (deg) of a unit vector, nearest first, and the distances."""
         chord = 2 * np.sin(np.radians(min(radius, 180.0)) / 2)
         found = np.array(self._tree.query_ball_point(vector, chord), int)
         distance = _separation(self._vectors[found], vector)
@@ -154,16 +154,16 @@ class Pixels:
         return found[order], distance[order]
 
     def nearest_index(self, vectors):
-        """The pixels whose centres are nearest to unit vectors."""
+        """Find the pixels whose centres are nearest to unit vectors."""
         return self._tree.query(vectors)[1]
 
     def nearest(self, vectors):
-        """The pixel centres that are nearest to unit vectors, as a SkyCoord."""
+        """Find the pixel centres that are nearest to unit vectors, as a SkyCoord."""
         pixel = self.nearest_index(vectors)
         return SkyCoord(self.lon[pixel], self.lat[pixel], unit="deg", frame="galactic")
 
     def sample_distances(self, pixels, vector, step):
-        """Distances (deg) of points about `step` deg apart in pixels, (pixel, point)."""
+        """Compute distances (deg) of points about `step` deg apart in pixels, (pixel, point)."""
         count = int(np.clip(np.ceil(self.side / step), 1, 32))
         if self.geom.is_hpx:
             count = 2 ** int(np.ceil(np.log2(count)))

@@ -14,7 +14,7 @@ _GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigm
 
 
 def windows(observation, sources, progress=None):
-    """For each source its number, pixels and expected counts there (counts bin, pixel).
+    """Yield each source's number, pixels and expected counts there (counts bin, pixel).
 
     A source whose window touches no pixel is left out. `progress` names the progress bar.
     """
@@ -38,7 +38,7 @@ def windows(observation, sources, progress=None):
 
 
 def total(observation, sources, progress=None):
-    """Summed expected counts of sources, (counts bin, pixels...)."""
+    """Sum the expected counts of sources, (counts bin, pixels...)."""
     bins = len(observation.edges) - 1
     out = np.zeros((bins, observation.pixels.area.size))
     for _, pixels, values in windows(observation, sources, progress):
@@ -47,7 +47,7 @@ def total(observation, sources, progress=None):
 
 
 def estimate_ts(observation, sources, background):
-    """About the Asimov TS of sources on a background (expected counts) and nothing else.
+    """Estimate the Asimov TS of sources on a background (expected counts) and nothing else.
 
     In each bin a source's counts stand against the background within the PSF's effective
     area. Quick, and right to some tens of percent.
@@ -62,9 +62,10 @@ def estimate_ts(observation, sources, background):
 
 
 def within_psf(observation, density):
-    """Background within the PSF's effective area, the inverse of the integral of its square.
+    """Compute the background within the PSF's effective area.
 
-    `density` (bin, place) is in counts per sr.
+    The area is the inverse of the integral of the PSF's square. `density` (bin, position) is in
+    counts per sr.
     """
     energy = np.sqrt(observation.edges[:-1] * observation.edges[1:])
     rad = np.radians(observation.psf.rad)
@@ -75,12 +76,12 @@ def within_psf(observation, density):
 
 
 def expected_ts(s, b):
-    """Asimov TS of expected counts s on a background b, element by element."""
+    """Compute the Asimov TS of expected counts s on a background b, element by element."""
     return 2 * ((s + b) * np.log1p(s / b) - s)
 
 
 def asimov_ts(observation, sources, expected, progress=None):
-    """Asimov TS of every source and its counts, both by native bin (source, counts bin).
+    """Compute Asimov TS and counts of every source, both by native bin (source, counts bin).
 
     2 sum[(s + b) ln(1 + s / b) - s] over pixels, with b all that is expected less the source
     itself. `expected` is the sum of everything, the sources included.
@@ -100,7 +101,7 @@ def asimov_ts(observation, sources, expected, progress=None):
 
 
 def _window(observation, vector, expected, profiles, size):
-    """Pixels around a source, and its counts there, bin by bin out to its own radius."""
+    """Compute pixels around a source and its counts there, bin by bin out to its own radius."""
     rad, pixels = observation.psf.rad, observation.pixels
     radii, held = _radii(rad, profiles, expected)
     found, distance = pixels.near(vector, radii.max() + pixels.side)
@@ -121,7 +122,7 @@ def _window(observation, vector, expected, profiles, size):
 
 
 def _radii(rad, profiles, expected):
-    """Radius (deg) per bin beyond which little is left, and the fraction of counts within it."""
+    """Find the radius (deg) per bin that holds nearly all counts, and their fraction within it."""
     outside = _outside(rad, profiles)
     most = 0.1 * expected
     allowed = np.minimum(np.maximum(_LOST_SHARE * expected, _LOST_COUNTS), most)
@@ -131,7 +132,7 @@ def _radii(rad, profiles, expected):
 
 
 def _outside(rad, profiles):
-    """Counts beyond each radius."""
+    """Integrate the counts beyond each radius."""
     theta = np.radians(rad)
     ring = 2 * np.pi * np.sin(theta) * profiles
     steps = 0.5 * (ring[:, 1:] + ring[:, :-1]) * np.diff(theta)
@@ -139,7 +140,7 @@ def _outside(rad, profiles):
 
 
 def _spread(rad, profiles, form, size):
-    """Profiles of a disk or Gaussian, with the sums that they had.
+    """Spread profiles over a disk or Gaussian, with their sums conserved.
 
     They are means over points that fill the source evenly, in a sunflower's order.
     """

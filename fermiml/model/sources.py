@@ -34,12 +34,12 @@ class Shapes:
         return type(self)(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
 
     def density(self, energy):
-        """Flux density over that at the pivot energy, shape (shape, energy)."""
+        """Compute flux density over that at the pivot energy, shape (shape, energy)."""
         columns = (self.pivot, self.index, self.curvature, self.exp_index)
         return shape("PLSuperExpCutoff", energy, *(c[:, None] for c in columns))
 
     def photons(self, edges):
-        """Integrals between energy edges (MeV) of spectra with density 1 at the pivot.
+        """Integrate spectra with density 1 at the pivot between energy edges (MeV).
 
         Simpson's rule in ln E with as many nodes as keep the error below 1e-3.
         """
@@ -72,7 +72,7 @@ class Sources:
 
     @classmethod
     def points(cls, lon, lat, flux, shapes, class1):
-        """Point sources with fluxes from 1 to 100 GeV (ph cm-2 s-1)."""
+        """Build point sources with fluxes from 1 to 100 GeV (ph cm-2 s-1)."""
         amplitude = flux / shapes.photons(FLUX_BAND)[:, 0] if len(flux) else np.zeros(0)
         names = np.broadcast_to(np.asarray(class1, "U6"), len(flux))
         zero = np.zeros(len(flux))
@@ -80,7 +80,7 @@ class Sources:
 
     @classmethod
     def empty(cls):
-        """No source."""
+        """Return empty `Sources`."""
         none = np.zeros(0)
         return cls.points(none, none, none, Shapes(none, none, none, none), "")
 
@@ -88,11 +88,11 @@ class Sources:
         return len(self.lon)
 
     def __getitem__(self, rows):
-        """The sources of a mask or a list of numbers."""
+        """Select the sources of a mask or a list of numbers."""
         return type(self)(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
 
     def flux(self, edges=FLUX_BAND):
-        """Photon fluxes (ph cm-2 s-1) between energy edges (MeV), (source, bin)."""
+        """Compute photon fluxes (ph cm-2 s-1) between energy edges (MeV), (source, bin)."""
         return self.amplitude[:, None] * self.shapes.photons(edges)
 
     @property
@@ -101,18 +101,18 @@ class Sources:
         return self.flux()[:, 0]
 
     def extended_to(self, form, size):
-        """The same sources as disks or Gaussians."""
+        """Return the same sources as disks or Gaussians."""
         return dataclasses.replace(self, form=np.asarray(form, int), size=np.asarray(size, float))
 
     def within(self, position, radius):
-        """Those closer than `radius` (deg) to a SkyCoord, with their own size added."""
+        """Select those closer than `radius` (deg) to a SkyCoord, with their own size added."""
         center = unit_vectors(position.galactic.l.deg, position.galactic.b.deg)
         chord = np.linalg.norm(unit_vectors(self.lon, self.lat) - center, axis=-1)
         return self[2 * np.degrees(np.arcsin(np.minimum(chord / 2, 1))) < radius + self.size]
 
 
 def concatenate(parts):
-    """Several `Sources` as one."""
+    """Join several `Sources` into one."""
     parts = list(parts) or [Sources.empty()]
     columns = {}
     for field in dataclasses.fields(Sources):

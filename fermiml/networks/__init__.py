@@ -58,29 +58,29 @@ class Architecture(Protocol):
         """Raise InputError where the values of options (all keys are there) make no network."""
 
     def build(self, **options):
-        """A keras.Model from features (batch, y, x, plane) to named outputs (batch, y, x, channel).
+        """Build a keras.Model from features (batch, y, x, plane) to outputs (batch, y, x, channel).
 
         Each output is the layer of that name; what lies before is the trunk, which a training
         can take over from another network (`fermiml train --from`).
         """
 
     def make_targets(self, patch, **options):
-        """The targets of a training patch: output name -> (y, x, channel), the last a weight."""
+        """Make targets of a training patch: output name -> (y, x, channel), the last a weight."""
 
     def make_losses(self, loss=None, **options):
         """Output name -> loss; `loss` has the name and the options of that of pixels."""
 
     def to_maps(self, outputs):
-        """Maps (batch, [channel,] y, x) that localizers take, of outputs by name."""
+        """Convert outputs by name to maps (batch, [channel,] y, x) that localizers take."""
 
 
 def canonical(name):
-    """The name of today of an architecture."""
+    """Return the present name of an architecture."""
     return _OLD_NAMES.get(name, name)
 
 
 def get_architecture(name):
-    """The architecture of a name."""
+    """Load an architecture by name."""
     architecture = ARCHITECTURES.load(canonical(name))
     _start_backend()
     return architecture

@@ -16,7 +16,7 @@ check = unet.check
 
 
 def build(**options):
-    """The network: a segmentation and a vector (pixels) at every pixel."""
+    """Build the network: a segmentation and a vector (pixels) at every pixel."""
     return unet.build({"segmentation": (1, -3.0), "vector": (2, 0.0)}, **options)
 
 
@@ -42,7 +42,7 @@ def make_losses(loss=None, **_):
 
 
 def to_maps(outputs):
-    """Maps (batch, [channel,] y, x) that localizers take."""
+    """Convert outputs to maps (batch, [channel,] y, x) that localizers take."""
     return {
         "probability": losses.probability(outputs["segmentation"]),
         "vector": np.moveaxis(np.asarray(outputs["vector"]), -1, 1),

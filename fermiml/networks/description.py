@@ -29,7 +29,10 @@ _POINT = {
 
 
 def _point(slopes):
-    """An operating point with so many slopes, see `fermiml.detect.calibration.features`."""
+    """Build the check of an operating point with so many slopes.
+
+    See `fermiml.detect.calibration.features`.
+    """
 
     def kind(name, value):
         point = schema.check(_POINT, value, f"{name}.")
@@ -66,7 +69,7 @@ _SCHEMA = {
 
 
 def read(folder):
-    """The checked description of the network in a folder."""
+    """Read and check the description of the network in a folder."""
     return read_settings(folder / NAME, "a network of fermiml", _checked)
 
 

@@ -20,7 +20,7 @@ check = unet.check
 
 
 def build(**options):
-    """The network: heatmap logits, offsets in pixels, and half the log10 of the Asimov TS."""
+    """Build the network: heatmap logits, offsets in pixels, and half the log10 of the Asimov TS."""
     heads = {"heatmap": (1, -4.0), "offset": (2, 0.0), "strength": (1, 0.6)}
     return unet.build(heads, **options)
 
@@ -57,7 +57,7 @@ def make_losses(loss=None, **_):
 
 
 def to_maps(outputs):
-    """Maps (batch, [channel,] y, x) that localizers take."""
+    """Convert outputs to maps (batch, [channel,] y, x) that localizers take."""
     return {
         "probability": losses.probability(outputs["heatmap"]),
         "offset": np.moveaxis(np.asarray(outputs["offset"]), -1, 1),

@@ -63,14 +63,14 @@ PIXEL_LOSSES = {"bce": cross_entropy, "focal": focal, "dice": dice}
 
 
 def pixel_loss(name, **options):
-    """A loss of pixels by name: `bce`, `focal` (alpha, gamma, near) or `dice`."""
+    """Look up a loss of pixels by name: `bce`, `focal` (alpha, gamma, near) or `dice`."""
     if name not in PIXEL_LOSSES:
         raise InputError(f"loss '{name}' is not known; known are {', '.join(PIXEL_LOSSES)}")
     return partial(PIXEL_LOSSES[name], **options)
 
 
 def weighted(loss):
-    """The loss as Keras calls it, with the weight as the last channel of the target."""
+    """Wrap the loss as Keras calls it, with the weight as the last channel of the target."""
 
     def call(target, predicted):
         return loss(target[..., :-1], target[..., -1:], predicted)

@@ -25,23 +25,23 @@ class Pretrained:
     card: dict
 
     def maps(self, features):
-        """Maps for a localizer from features (batch, y, x, plane)."""
+        """Compute maps for a localizer from features (batch, y, x, plane)."""
         turns, vectors = self.card.get("turns", 1), self.architecture.VECTORS
         return self.architecture.to_maps(rotations.predict(self.model, features, turns, vectors))
 
 
 def names():
-    """The networks that come with fermiml."""
+    """List the networks that come with fermiml."""
     return sorted(path.name for path in _shipped().iterdir() if (path / description.NAME).is_file())
 
 
 def card(name):
-    """What is known about a network: its architecture, operating point and performance."""
+    """Read what is known about a network: its architecture, operating point and performance."""
     return description.read(locate(name))
 
 
 def load(name=DEFAULT):
-    """A shipped network by name, or one that `fermiml train` made by its folder."""
+    """Load a shipped network by name, or one that `fermiml train` made by its folder."""
     folder, content = locate(name), card(name)
     weights = folder / "weights.npz"
     if not weights.is_file():
@@ -109,7 +109,7 @@ def _head(model, name):
 
 
 def headline(card):
-    """A few lines on what a network was trained on and what it achieves."""
+    """Summarise in a few lines what a network was trained on and what it achieves."""
     lines = []
     if "trained" in card:
         seen = card["trained"]
@@ -125,18 +125,18 @@ def headline(card):
 
 
 def describe(name):
-    """The card of a network as text."""
+    """Format the card of a network as text."""
     content = card(name)
     return yaml.safe_dump(content, sort_keys=False, width=100).rstrip()
 
 
 def is_known(name):
-    """Whether a name is a shipped network, or a folder with one."""
+    """Return whether a name is a shipped network, or a folder with one."""
     return name in names() or (Path(name).expanduser() / description.NAME).is_file()
 
 
 def locate(name):
-    """The folder of a network."""
+    """Locate the folder of a network."""
     if name in names():
         return _shipped() / name
     folder = Path(name).expanduser()

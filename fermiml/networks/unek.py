@@ -19,7 +19,7 @@ def check(options):
 
 
 def build(classes=False, **options):
-    """The network; with `classes` it also tells AGN from PSR."""
+    """Build the network; with `classes` it also tells AGN from PSR."""
     heads = {"segmentation": (1, -3.0)}
     if classes:
         heads["classes"] = (1, 0.0)
@@ -27,7 +27,7 @@ def build(classes=False, **options):
 
 
 def make_targets(patch, classes=False, **_):
-    """The disc of each source, and whether the nearest one is a pulsar."""
+    """Make the targets: the disc of each source, and whether the nearest one is a pulsar."""
     wanted, faint = targets.sort_sources(patch)
     size = patch.coverage.shape[0]
     distance, number, _ = targets.nearest(patch.x[wanted], patch.y[wanted], size)
@@ -48,7 +48,7 @@ def make_losses(loss=None, classes=False, **_):
 
 
 def to_maps(outputs):
-    """Maps (batch, y, x) that localizers take."""
+    """Convert outputs to maps (batch, y, x) that localizers take."""
     maps = {"probability": losses.probability(outputs["segmentation"])}
     if "classes" in outputs:
         maps["pulsar"] = losses.probability(outputs["classes"])

@@ -48,7 +48,7 @@ def _count_parameters(widths, encoder, decoder, **_):
 
 
 def trunk(inputs, widths, encoder, decoder, raw):
-    """Maps at full resolution from features (batch, y, x, plane).
+    """Compute maps at full resolution from features (batch, y, x, plane).
 
     With `raw` (an ablation) only counts and the observed fraction of each band are looked at.
     """
@@ -70,7 +70,7 @@ def trunk(inputs, widths, encoder, decoder, raw):
 
 
 def build(heads, **options):
-    """A model from features to named maps of logits or values.
+    """Build a model from features to named maps of logits or values.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ class GroupResponse:
 
 
 def make_groups(cube):
-    """(groups, responses) of a cube; one response for each component."""
+    """Build (groups, responses) of a cube; one response for each component."""
     groups, responses = [], []
     for number, component in enumerate(cube.components):
         _check(component)
@@ -106,7 +106,8 @@ def _check(component):
 
 
 def _response(component):
-    """True bins no wider than an eighth of a decade, and (true bin, native bin) dispersion."""
+    """Build the response, in true bins no wider than an eighth of a decade, and the dispersion
+    (true bin, native bin)."""
     edges = component.energy_edges
     if component.edisp is None:
         true_edges, matrix = edges, np.eye(len(edges) - 1)

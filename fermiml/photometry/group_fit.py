@@ -87,7 +87,7 @@ class GroupFit:
         )
 
     def information(self, model):
-        """Expected information of all parameters."""
+        """Compute the expected information of all parameters."""
         values = self.templates.values
         weighted = scaled(values, 1 / model)
         first = (weighted.T @ values).toarray()
@@ -112,7 +112,7 @@ class GroupFit:
         )
 
     def solve(self, vectors):
-        """The inverse of the information times vectors."""
+        """Multiply the inverse of the information by vectors."""
         return cho_solve(self.factor, vectors)
 
     @cached_property
@@ -163,7 +163,7 @@ class Curves:
     gamma: np.ndarray
 
     def part(self, sources, groups):
-        """The curves of some sources and groups."""
+        """Select the curves of some sources and groups."""
         parts = (self.best, self.alpha, self.beta, self.gamma)
         return Curves(*(p[np.ix_(sources, groups)] for p in parts))
 

@@ -37,13 +37,13 @@ def score(fits, expected, weights):
 
 
 def _blocks(matrix):
-    """The (source, 2, 2) blocks of a matrix in which all easts come first."""
+    """Extract the (source, 2, 2) blocks of a matrix in which all easts come first."""
     pairs = np.arange(len(matrix) // 2)[:, None] + np.array([0, len(matrix) // 2])
     return matrix[pairs[:, :, None], pairs[:, None, :]]
 
 
 def newton_step(gradient, matrix, walked, farthest):
-    """Steps (deg; east, north), limited in length, and covariances (source, 2, 2).
+    """Compute steps (deg; east, north), limited in length, and covariances (source, 2, 2).
 
     A source stays within `farthest` of its candidate, from which it is at `walked`.
     """

@@ -99,7 +99,7 @@ def _surroundings(cube, vectors):
 
 
 def _flag(table, cube, numbers):
-    """Flags that need all sources at once."""
+    """Set the flags that need all sources at once."""
     _flag_extended(table, numbers)
     table["ML_Flags"][numbers[table["ML_TS"][numbers] < _LOW_TS]] |= MLFlag.LOW_TS
     place = SkyCoord(table["RAJ2000"][numbers], table["DEJ2000"][numbers], unit="deg", frame="fk5")
@@ -107,7 +107,7 @@ def _flag(table, cube, numbers):
 
 
 def _flag_extended(table, numbers):
-    """Sources that are extended themselves, and those within one that is."""
+    """Flag sources that are extended themselves, and fainter ones within them."""
     place = vectors_of(SkyCoord(table["RAJ2000"], table["DEJ2000"], unit="deg", frame="fk5"))
     large = numbers[table["ML_TS_Ext"][numbers] > _EXTENDED]
     table["ML_Flags"][large] |= MLFlag.DIFFUSE

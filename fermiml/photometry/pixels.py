@@ -48,7 +48,7 @@ class SkyPixels:
 
 
 def grids(sky, region, groups, margins):
-    """The grid of each group of a component."""
+    """Build the grid of each group of a component."""
     size, out, cuts = sky.component.pixel_size, [], {}
     near, (x, y) = sky.near(region, max(margins))
     for group, margin in zip(groups, margins, strict=True):
@@ -78,7 +78,7 @@ def _merged(sky, chosen, factor, samples):
 
 
 def _labels(sky, chosen, factor):
-    """A number for each pixel that those to be merged share."""
+    """Return a number for each pixel, the same for those to be merged."""
     geom, numbers = sky.component.geom, sky.numbers[chosen]
     if geom.is_hpx:
         pixel = geom.local_to_global((numbers,))[0]

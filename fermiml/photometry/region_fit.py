@@ -86,7 +86,7 @@ def fit_region(skies, groups, responses, region, vectors):
 
 
 def _moved(vectors, shift, directions):
-    """Unit vectors moved by shifts (deg) along two directions."""
+    """Move unit vectors by shifts (deg) along two directions."""
     first, second = directions
     moved = vectors + np.radians(shift[:, :1]) * first + np.radians(shift[:, 1:]) * second
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)

@@ -55,7 +55,7 @@ def make_regions(vectors):
 
 
 def _region(vectors, own):
-    """The smallest square around some sources; None when they surround us."""
+    """Build the smallest square around some sources; return None when they surround us."""
     mean = vectors[own].mean(axis=0)
     length = np.linalg.norm(mean)
     if length < 0.8:

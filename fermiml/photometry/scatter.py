@@ -45,7 +45,7 @@ def scatter(fit, probes, vectors):
 
 
 def _places(field, region, spacing):
-    """Unit vectors of a square grid over the pixels of a group."""
+    """Build a square grid of unit vectors over the pixels of a group."""
     low, high = field.grid.xy.min(axis=0), field.grid.xy.max(axis=0)
     x, y = (np.arange(a + spacing / 2, b, spacing) for a, b in zip(low, high, strict=True))
     x, y = (np.radians(v).reshape(-1, 1) for v in np.meshgrid(x, y))

@@ -43,7 +43,7 @@ class ParabolaFolding:
         self._exposure, self._fraction = exposure, fraction
 
     def __call__(self, parameters):
-        """(counts, derivatives): (source, group) and (parameter, source, group)."""
+        """Return (counts, derivatives): (source, group) and (parameter, source, group)."""
         amplitude, index, bend = parameters.T[:, :, None, None]
         x = self._x
         density = np.exp(np.clip(amplitude - (index + bend * x) * x, -300, 100)) * self._weight
@@ -95,7 +95,7 @@ def _information(curves, counts, d):
 
 
 def _first_guess(curves, folding):
-    """A power law of index 2.2 with about the counts that the groups have."""
+    """Guess a power law of index 2.2 with about the counts that the groups have."""
     pars = np.tile([np.log(1e-13), _INDEX, 0.0], (len(curves.best), 1))
     counts, _ = folding(pars)
     weight = curves.information(curves.best)
@@ -133,7 +133,7 @@ def _value(curves, counts, scale):
 
 
 def _fall(curves, counts, scale, peak, error, fall):
-    """The norm above the best at which 2 ln L has fallen by `fall`."""
+    """Find the norm above the best at which 2 ln L has fallen by `fall`."""
     low, high = scale, scale + 30 * error
     for _ in range(40):
         middle = 0.5 * (low + high)

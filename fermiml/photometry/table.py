@@ -39,7 +39,7 @@ FILLED = (
 
 
 def empty_table(position):
-    """A row for each candidate, at its own place, with nothing known but that."""
+    """Build a table with a row for each candidate, at its own position, and nothing else known."""
     table = Table()
     for name in FILLED:
         column = COLUMNS[name]

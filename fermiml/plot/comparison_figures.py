@@ -12,7 +12,7 @@ _WIDTHS = {ML: 3.0, TRADITIONAL: 1.5}  # so that one shows below the other
 
 
 def plot_map(comparison, ax=None):
-    """The counts, and the sources that both found, only the network, only traditional detection.
+    """Draw the counts, and the sources found by both, only the network, only traditional detection.
 
     Like the other functions here it takes a `ComparisonResult` and matplotlib Axes (this one with a
     projection of the sky), and returns the Axes.
@@ -29,7 +29,7 @@ def plot_map(comparison, ax=None):
 
 
 def plot_ts(comparison, ax=None):
-    """What each detection said of its sources against the TS of the final fit."""
+    """Plot the TS that each detection gave its sources against the TS of the final fit."""
     ax = style.new_axes() if ax is None else ax
     table = comparison.catalog.table
     final = np.asarray(table["TS"], float)
@@ -63,8 +63,8 @@ def plot_known(comparison, ax=None):
 
 
 def plot_cumulative(comparison, ax=None):
-    """Number of sources above a TS of the final fit, as each found them, and of false ones that
-    noise alone brings."""
+    """Plot the number of sources above a TS of the final fit, as each found them, and of false ones
+    that noise alone brings."""
     ax = style.new_axes() if ax is None else ax
     ts = np.asarray(comparison.catalog.table["TS"], float)
     for which, colour in _CURVES.items():

@@ -12,7 +12,7 @@ _SIGMA = {"vmin": -8, "vmax": 8, "cmap": "RdBu_r"}
 
 
 def plot_explanation(explanation, catalog, number, figure=None):
-    """A figure from which a doubtful source can be judged by eye.
+    """Draw a figure from which a doubtful source can be judged by eye.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def plot_map(image, extent, ax=None, *, label=None, **look):
 
 
 def mark(ax, offsets, number):
-    """The source as a circle, all other sources as small crosses."""
+    """Mark the source with a circle, all other sources with small crosses."""
     limits = ax.get_xlim(), ax.get_ylim()
     x, y = (np.asarray(v) for v in offsets)
     rest = np.arange(len(x)) != number
@@ -100,7 +100,7 @@ def _smooth(counts):
 
 
 def _without(explanation, band):
-    """What the score would be without a band."""
+    """Format what the score would be without a band."""
     value = explanation.without[band]
     return "no data" if np.isnan(value) else f"score without it {value:.2f}"
 

@@ -7,7 +7,7 @@ from fermiml.sky.display_geom import canvas
 
 
 def plot_overview(cube, catalog, finder, figure=None, names=None):
-    """Counts, significance and heatmap of a cube, each with the sources of a catalog.
+    """Draw counts, significance and heatmap of a cube, each with the sources of a catalog.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def plot_fractions(
 
 
 def plot_curve(rows, ax=None, *, key="TS", value="completeness"):
-    """A curve with the band of its errors; what is not known is not drawn.
+    """Plot a curve with the band of its errors; what is not known is not drawn.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def plot_confusion(matrix, names, ax=None):
 
 
 def plot_localisation(by_name, ax=None):
-    """The fraction of true positions within each contour of the error ellipses, against what
+    """Plot the fraction of true positions within each contour of the error ellipses, against what
     the ellipses promise; honest ones lie on the diagonal.
 
     Parameters

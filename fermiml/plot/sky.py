@@ -126,7 +126,7 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
 
 
 def projection(cube):
-    """The WCS on which `plot_counts` draws a cube: ``figure.add_subplot(projection=...)``."""
+    """Get the WCS on which `plot_counts` draws a cube: ``figure.add_subplot(projection=...)``."""
     return canvas(cube).wcs
 
 
@@ -157,7 +157,7 @@ def _with_sky(ax):
 
 
 def _images(cube, geom, emin, emax):
-    """Counts, background (or None) and observed fraction on a canvas, of all components."""
+    """Compute counts, background (or None) and observed fraction of all components on a canvas."""
     counts, seen = np.zeros(geom.data_shape), np.zeros(geom.data_shape)
     background = np.zeros(geom.data_shape)
     known = all(c.background is not None for c in cube.components)
@@ -179,7 +179,7 @@ def _bins(edges, emin, emax):
 
 
 def _brought(component, plane, geom):
-    """A plane of a component on another geometry; what is masked is zero."""
+    """Bring a plane of a component to another geometry; what is masked is zero."""
     plane = plane * component.mask
     if component.geom == geom:
         return plane.astype(float)

@@ -14,7 +14,7 @@ GREY = "0.6"  # of lines that only guide the eye
 
 
 def new_figure(width, height):
-    """A figure (inches) that is only ever saved."""
+    """Create a figure (inches) that is only ever saved."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

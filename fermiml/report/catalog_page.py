@@ -22,7 +22,7 @@ def page(cube, catalog, *, title="Sources", known=None):
 
 
 def facts_of_data(cube):
-    """What the data are."""
+    """Describe the data, as (what, text)."""
     first = cube.components[0]
     edges = first.energy_edges / 1e3
     facts = [

@@ -59,7 +59,7 @@ def write(comparison, folder, overwrite=False):
 
 
 def figures(comparison):
-    """The figures by name."""
+    """Draw the figures, by name."""
     made = {name: style.new_figure(7, 6 if name == "map" else 4.5) for name in _FIGURES}
     projection = sky.projection(comparison.cube)
     plots.plot_map(comparison, made["map"].add_subplot(projection=projection))
@@ -73,7 +73,7 @@ def figures(comparison):
 
 
 def page(comparison, made=None):
-    """The self-contained HTML page (a text)."""
+    """Build the self-contained HTML page (a text)."""
     made = figures(comparison) if made is None else made
     return build(
         comparison.cube,
@@ -104,7 +104,7 @@ def _known_positions(comparison):
 
 
 def summary(comparison):
-    """What came out, as (what, text)."""
+    """Summarise what came out, as (what, text)."""
     threshold = f"TS > {comparison.threshold:g}"
     lines = [("background", comparison.background)]
     for which, words in ((BOTH, "found by both"), (ML, "only by the network"),

@@ -62,7 +62,7 @@ def build(
     cube, catalog, *, title, shown=SHOWN, groups=None, colours=None, facts=(), figures=(),
     known=None,
 ):  # fmt: skip
-    """The page as a text.
+    """Build the page as a text.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _data_url(kind, stream):
 
 
 def _picture(cube):
-    """The counts as a PNG, and the geometry of its pixels."""
+    """Draw the counts as a PNG, and return it with the geometry of its pixels."""
     from matplotlib.image import imsave
 
     from fermiml.plot import sky, style
@@ -205,7 +205,7 @@ def _graticule(geom):
 
 
 def _polylines(geom, where, label):
-    """The pieces of a line that lie in the picture."""
+    """Return the pieces of a line that lie in the picture."""
     points = _pixels(geom, where)
     inside = _inside(geom, points)
     breaks = 1 + np.flatnonzero((inside[1:] != inside[:-1]) | _jumps(geom, points))
@@ -220,12 +220,12 @@ def _polylines(geom, where, label):
 
 
 def _jumps(geom, points):
-    """Where a line leaves the map at one side and goes on at the other."""
+    """Return where a line leaves the map at one side and continues at the other."""
     return np.hypot(*np.diff(points, axis=0).T) > 0.2 * max(geom.data_shape)
 
 
 def _marks(catalog, geom, groups):
-    """Place, outline of the 95 % ellipse, group and text of every source."""
+    """Return position, outline of the 95 % ellipse, group and text of every source."""
     points = _pixels(geom, catalog.positions)
     outlines = _outlines(catalog, geom)
     marks = []
@@ -237,7 +237,7 @@ def _marks(catalog, geom, groups):
 
 
 def _tip(row):
-    """What the pointer shows of a source."""
+    """Format what the pointer shows of a source."""
     values = (("TS", "TS", 1), ("Signif_Avg", "sigma", 1), ("ML_Prob", "P", 3))
     known = [f"{word} {row[name]:.{n}f}" for name, word, n in values if np.isfinite(row[name])]
     return "\n".join([str(row["Source_Name"]), *known])
@@ -324,5 +324,5 @@ def _spectrum(row):
 
 
 def _numbers(values, form):
-    """Rounded floats, None where not finite."""
+    """Round floats, None where not finite."""
     return [float(format(v, form)) if np.isfinite(v) else None for v in values]

@@ -105,7 +105,7 @@ def write_survey(livetime_cube, output):
 
 
 def main(arguments=None):
-    """The command that rebuilds data/irfs."""
+    """Rebuild data/irfs."""
     import argparse
 
     parser = argparse.ArgumentParser(description=main.__doc__)

@@ -102,7 +102,7 @@ def _on_grid(hdu, columns, function):
 
 
 def _psf_profiles(hdu, scaling, weight):
-    """The PSF in sr^-1 on ENERGY x RAD, averaged over the inclination with `weight`."""
+    """Compute the PSF in sr^-1 on ENERGY x RAD, averaged over the inclination with `weight`."""
     c0, c1, beta = (float(v) for v in np.ravel(scaling.data["PSFSCALE"])[:3])
 
     def two_kings(parameters, energy, _costheta):

@@ -61,7 +61,7 @@ def _sample_hpx(exposure, position):
 
 @cache
 def _survey():
-    """The embedded survey pattern: declination, edges of costheta, fraction of the time."""
+    """Read the embedded survey pattern: declination, edges of costheta, fraction of the time."""
     with open_table("survey.fits") as hdus:
         table = hdus["SURVEY"].data
         return (

@@ -19,7 +19,7 @@ def installed_irfs():
 
 @contextmanager
 def open_table(filename):
-    """A FITS file of data/irfs, wherever the package is installed."""
+    """Yield an open FITS file of data/irfs, wherever the package is installed."""
     from astropy.io import fits
 
     path = _folder().joinpath(filename)
@@ -32,7 +32,7 @@ def _folder():
 
 
 def load_response(name=DEFAULT_IRF, evtype=ALL_EVENTS):
-    """A response by name: from the installed tables, else from the CALDB that $CALDB names."""
+    """Load a response by name: from the installed tables, else from the CALDB that $CALDB names."""
     types = type_names(evtype)
     if name in installed_irfs():
         per_type = _read_compact(name, types)

@@ -45,7 +45,7 @@ _LATEST = {"P8R3": "V3", "P8R2": "V6"}
 
 
 def type_names(evtype):
-    """The event types in a bit mask, e.g. 48 gives ('PSF2', 'PSF3')."""
+    """Return the event types in a bit mask, e.g. 48 gives ('PSF2', 'PSF3')."""
     for partition in PARTITIONS:
         bits = sum(EVENT_TYPES[name] for name in partition)
         if evtype and evtype & bits == evtype:
@@ -57,7 +57,7 @@ def type_names(evtype):
 
 
 def irf_name(release, evclass):
-    """The IRF of a Pass 8 release and an event class bit, e.g. P8R3 and 128."""
+    """Return the IRF of a Pass 8 release and an event class bit, e.g. P8R3 and 128."""
     if evclass not in EVENT_CLASSES or release not in _LATEST:
         return None
     return f"{release}_{EVENT_CLASSES[evclass]}_{_LATEST[release]}"

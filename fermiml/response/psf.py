@@ -30,7 +30,7 @@ class PSF:
         return _interpolate_profile(self.rad, self.at(energy)[0], rad)
 
     def mean(self, energy, weight):
-        """The weighted mean profile over energies, as a PSF with one energy."""
+        """Compute the weighted mean profile over energies, as a PSF with one energy."""
         weight = np.asarray(weight, float) / np.sum(weight)
         center = np.exp(np.sum(weight * np.log(energy)))
         return PSF(np.array([center]), self.rad, (weight @ self.at(energy))[None])
@@ -46,7 +46,7 @@ class PSF:
         return np.array(radii)
 
     def normalized(self):
-        """The same shape with an integral of one at every energy."""
+        """Return the same shape with an integral of one at every energy."""
         return PSF(self.energy, self.rad, self.values / self.norm()[:, None])
 
     def norm(self):
@@ -54,7 +54,7 @@ class PSF:
         return np.array([_cumulative(self.rad, profile)[-1] for profile in self.values])
 
     def smeared(self, shifts):
-        """The PSF after every photon was moved by one of the distances `shifts` (deg), in
+        """Compute the PSF after every photon was moved by one of the distances `shifts` (deg), in
         any direction; all of them are equally likely."""
         azimuth = (np.arange(120) + 0.5) * np.pi / 120  # the other half is the same
         out = np.zeros_like(self.values)
@@ -68,7 +68,7 @@ class PSF:
         return PSF(self.energy, self.rad, out * lost[:, None])
 
     def to_gammapy(self, axis):
-        """The same as a gammapy PSFMap, at the energies of an axis `energy_true`.
+        """Convert to a gammapy PSFMap, at the energies of an axis `energy_true`.
 
         For a MapDataset that must be its own: gammapy makes as many kernels as the PSFMap has
         energies, counted from the dataset's first, and knows no PSF beyond them. The profiles
@@ -89,7 +89,7 @@ class PSF:
 
     @classmethod
     def from_gammapy(cls, psf_map, position):
-        """The profile of a gammapy PSFMap at one position of the sky."""
+        """Extract the profile of a gammapy PSFMap at one position of the sky."""
         geom = psf_map.psf_map.geom
         rad_axis, energy_axis = geom.axes["rad"], geom.axes[psf_map.energy_name]
         rad = rad_axis.center.to_value("deg")

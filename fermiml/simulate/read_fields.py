@@ -23,7 +23,7 @@ class Sky:
 
 
 def fields_of(folder):
-    """The folders of the fields that `fermiml simulate` made."""
+    """List the folders of the fields that `fermiml simulate` made."""
     folder = Path(folder).expanduser()
     fields = sorted(p.parent for pattern in _TRUTH for p in folder.glob(pattern))
     if not fields:
@@ -32,7 +32,7 @@ def fields_of(folder):
 
 
 def read_sky(folder, background="background", lowest=None):
-    """The cube and the truth of a folder of `fermiml simulate`.
+    """Read the cube and the truth of a folder of `fermiml simulate`.
 
     Without a response beside the counts, that of their header is taken. `lowest` (MeV) leaves
     out the bins below it.
@@ -65,7 +65,7 @@ def _bins_above(edges, lowest):
 
 
 def _above(component, lowest):
-    """A component without its bins below an energy (MeV)."""
+    """Return a component without its bins below an energy (MeV)."""
     bins = _bins_above(component.energy_edges, lowest)
     edisp = component.edisp
     return replace(

@@ -25,7 +25,7 @@ _SIGNATURE = "# made by fermiml simulate"  # first line of a simulation's config
 
 
 def simulate(config, output, overwrite=False, prepare=sky_fields.prepare):
-    """Deprecated: `fermiml.SkySimulator(config).run(output)`."""
+    """Simulate sky fields; deprecated: use `fermiml.SkySimulator(config).run(output)`."""
     warnings.warn("simulate() is fermiml.SkySimulator now", DeprecationWarning, stacklevel=2)
     return write_skies(config, output, overwrite, prepare)
 
@@ -75,7 +75,7 @@ def _give_up(output, found):
 
 @contextmanager
 def _building(folder, output):
-    """A temporary folder, whose files go to `folder` only when the block has succeeded."""
+    """Yield a temporary folder, whose files go to `folder` only when the block has succeeded."""
     with writing(folder), scratch(output, folder.name, _FILES) as temporary:
         yield temporary
         folder.mkdir(exist_ok=True)
@@ -104,7 +104,7 @@ def _write_field(setup, geom, rng, folder):
 
 
 def _write_response(field, folder, end):
-    """bexpmap: all sky at the edges of the bins; psf: at the centre of the field."""
+    """Write bexpmap: all sky at the edges of the bins; psf: at the centre of the field."""
     observation, selection = field.observation, field.selection
     nodes = observation.edges
     geom = WcsGeom.create(binsz=2, proj="CAR", frame="galactic", width=(360, 180))

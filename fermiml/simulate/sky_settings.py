@@ -28,7 +28,7 @@ _VARY = {
 
 
 def _centers(name, value):
-    """A list of [l, b], or a SkyCoord."""
+    """Convert a list of [l, b], or a SkyCoord, to checked centres."""
     if hasattr(value, "galactic"):
         value = np.column_stack([np.ravel(value.galactic.l.deg), np.ravel(value.galactic.b.deg)])
         value = value.tolist()
@@ -105,19 +105,19 @@ _EXCLUSIVE = {
 
 
 def read(path):
-    """A checked configuration from a YAML file; relative file names are relative to it."""
+    """Read and check a configuration from a YAML file; relative file names are relative to it."""
     return read_settings(Path(path), "a simulation", _check_file)
 
 
 def _check_file(given):
-    """As `check`; in a file also an empty section `training` asks for training fields."""
+    """Check as `check` does; in a file an empty section `training` asks for training fields."""
     if isinstance(given, dict) and "training" in given:
         given = {**given, "training": given["training"] or {}}
     return check(given)
 
 
 def check(given):
-    """All settings: the given ones, and the defaults of the others."""
+    """Check the given settings, and return them with the defaults of the others."""
     config = schema.check(SCHEMA, given)
     if given.get("training") is None:
         config["training"] = None

@@ -21,7 +21,7 @@ class Split:
     diffuse: tuple  # settings of the section `diffuse` of a configuration
 
     def holds(self, lon):
-        """Which longitudes belong to the split."""
+        """Return which longitudes belong to the split."""
         lon = np.mod(lon, 360)
         return np.any([(lon - a) % 360 < (b - a) % 360 for a, b in self.longitudes], axis=0)
 
@@ -66,14 +66,14 @@ SPLITS = {
 
 
 def split(name):
-    """A split by name."""
+    """Look up a split by name."""
     if name not in SPLITS:
         raise InputError(f"unknown split {name!r}: known are {', '.join(SPLITS)}")
     return SPLITS[name]
 
 
 def centers(name, number, rng, margin=0.0):
-    """Random field centres within a split, evenly over the sphere but more near the plane.
+    """Draw field centres within a split, evenly over the sphere but more near the plane.
 
     `margin` (deg) keeps whole fields within the split's longitudes at |b| < 30, where the gas
     is; above, only their centres are.
@@ -86,7 +86,7 @@ def centers(name, number, rng, margin=0.0):
 
 
 def _longitude(name, rng, reach):
-    """A random longitude of a split, at least `reach` deg from its limits."""
+    """Draw a random longitude of a split, at least `reach` deg from its limits."""
     chosen = split(name)
     for _ in range(10_000):
         lon = rng.uniform(0, 360)

@@ -46,13 +46,13 @@ def _store(config, output, prepare):
 
 
 def _complete(path):
-    """The path of a field, if the list of its arrays, which is written last, is there."""
+    """Return the path of a field, if the list of its arrays, which is written last, is there."""
     with zipfile.ZipFile(path):
         return path
 
 
 def _field(setup, center, rng):
-    """The arrays of one field."""
+    """Compute the arrays of one field."""
     geom = _geometry(setup.config, center)
     component = int(rng.integers(len(setup.responses)))
     observation, _ = fields.observe(setup, geom, component)
@@ -89,7 +89,7 @@ def _geometry(config, center):
 
 
 def _galactic(setup, observation, rng):
-    """Expected counts of a random variant of one of the split's diffuse models."""
+    """Compute the expected counts of a random variant of one of the split's diffuse models."""
     model, clumps = diffuse_models.galactic(fields.diffuse_settings(setup.config, rng), rng)
     center, radius = observation.pixels.center
     near = clumps.within(center, radius + 3)
@@ -97,12 +97,12 @@ def _galactic(setup, observation, rng):
 
 
 def _membership(edges):
-    """(native bin, band) matrix of ones and zeros."""
+    """Build the (native bin, band) matrix of ones and zeros."""
     return (assign_bins(edges)[:, None] == np.arange(BANDS)).astype(float)
 
 
 def _band_psf(observation):
-    """PSF of each band (band, rad): the mean over its native bins, as of real cubes."""
+    """Compute the PSF of each band (band, rad): the mean over its native bins, as of real cubes."""
     edges = observation.edges
     energy = np.sqrt(edges[:-1] * edges[1:])
     center = observation.pixels.center[0]
@@ -114,14 +114,14 @@ def _band_psf(observation):
 
 
 def _packed(name, values):
-    """Half-precision planes and the scale of each."""
+    """Pack planes in half precision, with the scale of each."""
     scale = np.maximum(values.max(axis=(-2, -1)), 1e-30)
     packed = (values / scale[..., None, None]).astype(np.float16)
     return {name: packed, f"{name}_scale": scale.astype(np.float32)}
 
 
 def _truth(observation, sources, everything, member):
-    """Pixel positions, fluxes, classes, and TS and counts by band of the sources inside."""
+    """Return pixel positions, fluxes, classes, and TS and counts by band of the sources inside."""
     ts, counts = point_sources.asimov_ts(observation, sources, everything)
     image = observation.geom.to_image()
     x, y = image.coord_to_pix((sources.lon, sources.lat))

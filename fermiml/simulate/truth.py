@@ -14,7 +14,7 @@ _FLUX = "ph cm-2 s-1"
 
 
 def catalog(sources, ts, band_counts, inside, meta, extended=None):
-    """A `SourceCatalog` of true sources, the one of highest Asimov TS first.
+    """Build a `SourceCatalog` of true sources, the one of highest Asimov TS first.
 
     `ts` is the Asimov TS by native bin, so that a part of the energies can be judged, too.
     Columns beyond 4FGL's: TS_Asimov, TS_Asimov_Bin, S1, Npred_Band (the five network bands),
@@ -38,13 +38,13 @@ def catalog(sources, ts, band_counts, inside, meta, extended=None):
 
 
 def _rename(table):
-    """Names with the prefix of simulated sources instead of that of found ones."""
+    """Give names the prefix of simulated sources instead of that of found ones."""
     names = [PREFIX + name[3:] for name in table["Source_Name"]]
     table["Source_Name"] = np.array(names, dtype="U18")
 
 
 def _columns(sources):
-    """The parameters of each spectrum in the columns of its type."""
+    """Put the parameters of each spectrum into the columns of its type."""
     shapes = sources.shapes
     cutoff = shapes.exp_index != 0
     parabola = ~cutoff & (shapes.curvature != 0)
@@ -73,14 +73,14 @@ def _columns(sources):
 
 
 def _energy_flux(sources):
-    """erg cm-2 s-1 from 100 MeV to 100 GeV."""
+    """Compute the energy flux from 100 MeV to 100 GeV, erg cm-2 s-1."""
     edges = np.geomspace(1e2, 1e5, 61)
     middle = np.sqrt(edges[:-1] * edges[1:])
     return sources.flux(edges) @ middle * MEV
 
 
 def _extended_rows(sources):
-    """Names of extended sources (blank for the others), and 4FGL's table of their shapes."""
+    """Return names of extended sources (blank for others), and 4FGL's table of their shapes."""
     names = np.full(len(sources), "", "U18")
     extended = np.flatnonzero(sources.form != POINT)
     names[extended] = [f"SIM extended {i + 1}" for i in range(len(extended))]

@@ -17,7 +17,7 @@ _SMOOTH = ("inverse Compton", "Fermi bubbles", "limb")  # terms without small-sc
 
 
 def vary(model, rng, norms=0.15, tilts=0.04, structure=0.2):
-    """The model with other norms, spectral tilts and small-scale structure.
+    """Vary the norms, spectral tilts and small-scale structure of a model.
 
     `norms` and `structure` are the standard deviations of a logarithm; all terms but the
     smooth ones share one structure map, as parts of the same gas.
@@ -42,7 +42,7 @@ def vary(model, rng, norms=0.15, tilts=0.04, structure=0.2):
 
 
 def structure_map(rng, sigma, index=2.8, largest=4.0):
-    """A log-normal HEALPix map of mean one: power l^-index below `largest` deg."""
+    """Draw a log-normal HEALPix map of mean one: power l^-index below `largest` deg."""
     nside = _STRUCTURE_NSIDE
     ell = np.arange(2 * nside + 1)
     power = np.where(ell > 180 / largest, np.maximum(ell, 1.0) ** -index, 0.0)
@@ -56,7 +56,7 @@ def structure_map(rng, sigma, index=2.8, largest=4.0):
 
 
 def bubbles(rng):
-    """Two lobes above and below the Galactic centre, with a hard spectrum."""
+    """Draw two lobes above and below the Galactic centre, with a hard spectrum."""
     lon, lat = healpy.pix2ang(64, np.arange(12 * 64**2), lonlat=True)
     lon = (lon + 180) % 360 - 180
     width, height = rng.uniform(15, 25), rng.uniform(20, 27)
@@ -67,7 +67,7 @@ def bubbles(rng):
 
 
 def limb(rng):
-    """What a lax zenith cut lets in from the Earth: a gradient in declination, below 1 GeV."""
+    """Draw what a loose zenith cut lets in from the Earth: a declination gradient, below 1 GeV."""
     lon, lat = healpy.pix2ang(32, np.arange(12 * 32**2), lonlat=True)
     dec = healpy.Rotator(coord=["G", "C"])(lon, lat, lonlat=True)[1]
     gradient = 0.5 * (1 + np.sin(np.radians(dec)) * rng.choice([-1, 1]))
@@ -76,7 +76,7 @@ def limb(rng):
 
 
 def clumps(rng, number):
-    """Gas clumps that imitate sources: small, near the plane, with the spectrum of gas."""
+    """Draw gas clumps that imitate sources: small, near the plane, with the spectrum of gas."""
     number = rng.poisson(number)
     near_plane = rng.random(number) < 0.6
     lat = np.where(

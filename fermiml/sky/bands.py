@@ -43,7 +43,7 @@ class BandedCounts:
 
 
 def assign_bins(edges):
-    """Number of the band for every native bin, -1 for bins below the first band.
+    """Return the number of the band for every native bin, -1 for bins below the first band.
 
     Bins go to the band that the geometric mean of their edges lies in: so each band gets the
     native edges that are nearest to its own. A bin that swallows a whole band goes where
@@ -64,7 +64,7 @@ def _swallows_band(low, high):
 
 
 def define_bands(edges):
-    """The five bands for a cube with these native edges (MeV)."""
+    """Define the five bands for a cube with these native edges (MeV)."""
     numbers = assign_bins(edges)
     bands = []
     for number, (low, high) in enumerate(BANDS):

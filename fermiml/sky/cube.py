@@ -213,17 +213,50 @@ class SkyCube:
         return self.components[0].center
 
     def observed(self, position: SkyCoord) -> np.ndarray:
-        """Which positions (an array SkyCoord) any component has observed."""
+        """Return which positions (an array SkyCoord) any component has observed.
+
+        Parameters
+        ----------
+        position : SkyCoord, shape (n,)
+
+        Returns
+        -------
+        array of bool, shape (n,)
+            False off the maps, and in pixels that the masks of all components leave out.
+        """
         return np.any([component.observed(position) for component in self.components], axis=0)
 
     def bands(self) -> list:
-        """The components grouped as `fermiml.sky.bands.BandedCounts` on the five network bands."""
+        """Group the components as `fermiml.sky.bands.BandedCounts` in the five network bands.
+
+        Returns
+        -------
+        list of `fermiml.sky.bands.BandedCounts`
+            One per component: counts of shape (5, pixels...), the number of counts outside all
+            bands, and the PSF of each band, None where the cube has no energy bin there.
+        """
         from fermiml.sky.bands import group_bands
 
         return [group_bands(component) for component in self.components]
 
     def patches(self, **options):
-        """Stream the observed sky as tangent-plane patches; see `fermiml.sky.patches`."""
+        """Stream the observed sky as tangent-plane patches; see `fermiml.sky.patches`.
+
+        Parameters
+        ----------
+        size : int
+            Pixels along a side, by default 128.
+        overlap : int
+            Pixels that a patch reaches beyond its own sky on each side, by default 16.
+        origin : SkyCoord, optional
+            Where the tiling has a patch centre; by default the middle of the data.
+
+        Returns
+        -------
+        `fermiml.sky.patches.Patches`
+            Sized iterable of `fermiml.sky.patches.Patch`, with counts of shape (component, 5, size,
+            size) in pixels of 0.1 deg, or larger where those of the data exceed 0.2 deg.
+        """
         from fermiml.sky.patches import Patches
 
         return Patches(self.bands(), **options)

@@ -18,8 +18,8 @@ class Cutter:
         self._vectors = np.nan_to_num(vectors).astype(np.float32)  # right to 0.02 arcsec
 
     def cut(self, center, radius):
-        """The component within `radius` (deg) of a unit vector and the rest of the rectangle
-        of pixels around that, masked; None where nothing was observed."""
+        """Cut the component to the rectangle of pixels around those within `radius` (deg) of a
+        unit vector, and mask all others; None where nothing was observed."""
         component = self.component
         near = self._vectors @ center.astype(np.float32) >= np.cos(np.radians(radius))
         near &= component.mask
@@ -37,7 +37,7 @@ class Cutter:
 
 
 def _cut_wcs(component, near):
-    """The smallest rectangle of pixels that holds all of `near`."""
+    """Find the smallest rectangle of pixels that holds all of `near`."""
     rows, columns = (np.flatnonzero(near.any(axis=axis)) for axis in (1, 0))
     window = tuple(slice(int(i[0]), int(i[-1]) + 1) for i in (rows, columns))
     old = component.counts.geom

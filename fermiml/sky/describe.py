@@ -180,7 +180,7 @@ def _band(banded, number):
 
 
 def _missing(component):
-    """What no reader can fill in, and cuts that were not understood."""
+    """List what no reader can fill in, and cuts that were not understood."""
     selection = component.selection
     notes = [f"cut not understood and ignored: {cut}" for cut in selection.ignored]
     if component.pixel_size > 2 * PIXEL:

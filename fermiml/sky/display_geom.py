@@ -8,7 +8,7 @@ _WHOLE = 60.0  # deg: data that reach farther get an all-sky map
 
 
 def canvas(cube):
-    """A WCS geometry without energies that shows all of a cube: its own, if it has one."""
+    """Return a WCS geometry without energies that shows all of a cube: its own, if it has one."""
     component = cube.components[0]
     if not component.is_healpix:
         return component.geom

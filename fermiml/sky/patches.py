@@ -192,7 +192,7 @@ def _observed_blocks(component):
 
 
 def _origin(component):
-    """The middle of the data; for a whole sky the origin of the coordinates."""
+    """Return the middle of the data; for a whole sky, the origin of the coordinates."""
     frame = component.geom.frame
     if component.is_healpix and component.geom.is_allsky and component.mask.all():
         return SkyCoord(0 * u.deg, 0 * u.deg, frame=frame)

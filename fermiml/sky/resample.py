@@ -34,7 +34,7 @@ class AreaSplitter:
         self.shifts = pixel_shifts(component)
 
     def cut(self, geom):
-        """(counts, coverage) of a tangent plane, (band, y, x) and (y, x)."""
+        """Compute (counts, coverage) of a tangent plane, (band, y, x) and (y, x)."""
         k, size = self._samples, geom.data_shape[0]
         vectors = pixel_vectors(geom, k)
         # of a sample on the sphere
@@ -68,7 +68,7 @@ class _Layer:
         return np.where((x >= 0) & (y >= 0), y * geom.data_shape[1] + x, -1)
 
     def sum(self, pixel, area, shape):
-        """Counts per patch pixel; `area` is that of the samples, `shape` groups them."""
+        """Sum the counts per patch pixel; `area` is that of the samples, `shape` groups them."""
         weight = np.where(pixel >= 0, self._weights(pixel, area), 0.0).astype(np.float32)
         planes = [(plane[pixel] * weight).reshape(shape).sum(axis=(1, 3)) for plane in self._counts]
         return np.array(planes)
@@ -120,7 +120,7 @@ def pixel_shifts(component, pixels=32, quantiles=64):
 
 
 def points_in_pixels(geom, pixels, steps):
-    """Unit vectors of `steps` x `steps` points in every pixel, (pixel, point, 3).
+    """Compute unit vectors of `steps` x `steps` points in every pixel, (pixel, point, 3).
 
     In HEALPix pixels `steps` must be a power of two: the points are a finer grid's pixels.
     """

@@ -101,7 +101,7 @@ def _add_cut(fields, kind, value):
 
 
 def _read_gti(hdus):
-    """Merged intervals of good time, and how many seconds they had in common."""
+    """Read and merge the good time intervals; return also by how many seconds they overlap."""
     if "GTI" not in hdus:
         return None, 0.0
     table = hdus["GTI"].data

@@ -17,7 +17,7 @@ def vectors_of(position):
 
 
 def to_frame(vectors, frame, target):
-    """Unit vectors in another celestial frame."""
+    """Transform unit vectors to another celestial frame."""
     if frame == target:
         return vectors
     position = SkyCoord(
@@ -27,14 +27,14 @@ def to_frame(vectors, frame, target):
 
 
 def sky_coord(vectors):
-    """Unit vectors (n, 3) as a SkyCoord (ICRS)."""
+    """Convert unit vectors (n, 3) to a SkyCoord (ICRS)."""
     lon = np.arctan2(vectors[:, 1], vectors[:, 0])
     lat = np.arcsin(np.clip(vectors[:, 2], -1, 1))
     return SkyCoord(lon, lat, unit="rad", frame="icrs")
 
 
 def axes(vectors):
-    """Unit vectors to the east and north of directions (n, 3)."""
+    """Compute unit vectors to the east and north of directions (n, 3)."""
     east = np.stack([-vectors[:, 1], vectors[:, 0], np.zeros(len(vectors))], axis=1)
     length = np.linalg.norm(east, axis=1, keepdims=True)
     east = np.where(length > 1e-9, east / np.maximum(length, 1e-9), [0.0, 1.0, 0.0])
@@ -42,7 +42,7 @@ def axes(vectors):
 
 
 def triad(lon, lat):
-    """Unit vectors of a direction (radians), and of east and north there."""
+    """Compute unit vectors of a direction (radians), and of east and north there."""
     center = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])
     return center, east, np.cross(center, east)

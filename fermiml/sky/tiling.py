@@ -82,7 +82,7 @@ class SphereTiling:
         return self._owner(pixel_vectors(self.geoms[number])) == self._tiles[number]
 
     def _owner(self, vectors):
-        """Number of the tile that unit vectors (..., 3) lie in."""
+        """Return the number of the tile that unit vectors (..., 3) lie in."""
         x, y, z = np.moveaxis(vectors @ self._rotation.T, -1, 0)
         latitude = np.degrees(np.arcsin(np.clip(z, -1, 1)))
         row = np.round((latitude + 90) / self._spacing).astype(int)
@@ -135,8 +135,8 @@ def _square(wcs, size):
 
 
 def tangent_geom(lon, lat, angle, frame, size, pixel):
-    """A TAN geometry with pixels of `pixel` deg, whose up direction has the position angle
-    `angle` (radians)."""
+    """Build a TAN geometry with pixels of `pixel` deg, whose up direction has the position
+    angle `angle` (radians)."""
     names = ("GLON", "GLAT") if frame == "galactic" else ("RA", "DEC")
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = [f"{name:-<4}-TAN" for name in names]
@@ -157,7 +157,7 @@ def pixel_side(geom):
 
 
 def plane_axes(geom):
-    """Unit vectors of a tangent plane: its centre, the way of rising x, the way of rising y."""
+    """Compute unit vectors of a tangent plane: to its centre, and along rising x and rising y."""
     center, east, north = triad(*np.radians(geom.wcs.wcs.crval))
     matrix = geom.wcs.pixel_scale_matrix / pixel_side(geom)
     x = matrix[0, 0] * east + matrix[1, 0] * north
@@ -165,7 +165,7 @@ def plane_axes(geom):
 
 
 def pixel_vectors(geom, samples=1):
-    """Unit vectors of `samples` x `samples` points in every pixel of a tangent plane, (y, x, 3)."""
+    """Compute unit vectors (y, x, 3) of `samples` x `samples` points per tangent-plane pixel."""
     size = geom.data_shape[0]
     steps = (np.arange(size * samples) + 0.5) / samples - size / 2
     center, x, y = plane_axes(geom)

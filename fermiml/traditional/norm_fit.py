@@ -75,7 +75,7 @@ class NormFit:
         self.norms = self._minimum.values
 
     def _column(self, image):
-        """Expected counts in the pixels with counts, and their sum over all observed pixels."""
+        """Return expected counts in pixels with counts, and their sum over all observed pixels."""
         rows, total = [], 0.0
         for c, seen, used, (pixels, values) in zip(
             self._components, self._observed, self._rows, image, strict=True
@@ -106,7 +106,7 @@ class NormFit:
         return loss, gradient, curvature, np.zeros_like(curvature)
 
     def expected(self):
-        """Expected counts of the components, (bin, y, x)."""
+        """Compute the expected counts of the components, (bin, y, x)."""
         out = [np.zeros((len(c.counts.data), c.mask.size)) for c in self._components]
         for norm, image in zip(self.norms, self._images, strict=True):
             for total, (pixels, values) in zip(out, image, strict=True):

@@ -150,7 +150,7 @@ class TraditionalDetector:
 
 
 def detect_traditional(cube, background=None, **options):
-    """The detection of fermiml 0.1: use `fermiml.TraditionalDetector`."""
+    """Run the detection through the interface of fermiml 0.1: use `fermiml.TraditionalDetector`."""
     moved.warn("fermiml.traditional.search.detect_traditional", "fermiml.TraditionalDetector")
     return TraditionalDetector(**options).run(cube, background)
 
@@ -167,7 +167,7 @@ def check_pixels(cube):
 
 
 def _diffuse(cube, background):
-    """Expected counts of the diffuse emission: a list of arrays for each component."""
+    """Collect the expected counts of the diffuse emission: a list of arrays for each component."""
     given = [c.background for c in cube.components] if background is None else list(background)
     if len(given) != len(cube.components):
         raise InputError(f"{len(given)} backgrounds for {len(cube.components)} components")

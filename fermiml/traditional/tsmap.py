@@ -107,7 +107,7 @@ class _Estimator(TSMapEstimator):
         self._kernels = {}
 
     def estimate_kernel(self, dataset):
-        """The kernel, as wide as the dataset's energies ask for; made once."""
+        """Compute the kernel, once, as wide as the dataset's energies require."""
         if dataset.name not in self._kernels:
             self.kernel_width = _kernel_width(dataset) * u.deg
             self._kernels[dataset.name] = super().estimate_kernel(dataset)
@@ -123,7 +123,7 @@ def _kernel_width(dataset):
 
 
 def _halves(component):
-    """The bins below and above the break."""
+    """Return the bins below and above the break."""
     edges = component.energy_edges
     middle = int(np.searchsorted(np.sqrt(edges[:-1] * edges[1:]), BREAK))
     halves = slice(0, middle), slice(middle, len(edges) - 1)
@@ -131,7 +131,7 @@ def _halves(component):
 
 
 def _dataset(name, component, bins):
-    """Some bins of a component as a gammapy dataset, with an empty background."""
+    """Convert some bins of a component to a gammapy dataset, with an empty background."""
     counts = component.counts.slice_by_idx({"energy": bins})
     true_edges, matrix = _dispersion(component.edisp, bins)
     # gammapy wants the exposure on the pixels of the counts.
@@ -150,7 +150,7 @@ def _dataset(name, component, bins):
 
 
 def _dispersion(edisp, bins):
-    """True energies that matter to some bins, and the matrix of these."""
+    """Select the true energies that matter for some bins, and the dispersion matrix of these."""
     matrix = edisp.matrix[:, bins]
     used = np.flatnonzero((matrix > _NEGLIGIBLE).any(axis=1))
     rows = slice(used[0], used[-1] + 1)

@@ -32,7 +32,7 @@ class Sample:
 
     @classmethod
     def of(cls, sky, detector):
-        """What a detector proposes in a field."""
+        """Collect what a detector proposes in a field."""
         table = detector.propose(sky.cube)
         catalog, true = SourceCatalog.from_table(table), sky.truth.positions
         component = sky.cube.components[0]
@@ -67,7 +67,7 @@ def calibrate(folder, skies, localizer=None):
 
 
 def operating_points(finder, skies):
-    """Calibration, threshold and completeness of a finder, for its attribute `operating`.
+    """Compute calibration, threshold and completeness, for a finder's attribute `operating`.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def operating_points(finder, skies):
 
 
 def _point(samples, mode):
-    """Calibration, threshold and completeness in one mode."""
+    """Compute calibration, threshold and completeness in one mode."""
     used = [np.flatnonzero(s.counts) for s in samples]
     score, ts, real, matched = (
         np.concatenate([getattr(s, name)[u] for s, u in zip(samples, used, strict=True)])

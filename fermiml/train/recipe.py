@@ -50,7 +50,7 @@ SCHEMA = {
 
 
 def read(path):
-    """A checked recipe; relative folders are relative to the file."""
+    """Read and check a recipe; relative folders are relative to the file."""
     path = Path(path)
     recipe = read_settings(path, "a training", check)
     for section in ("training", "selection"):
@@ -62,7 +62,7 @@ def read(path):
 
 
 def check(given):
-    """All settings: the given ones, and the defaults of the others."""
+    """Check the given settings, and return them with the defaults of the others."""
     recipe = schema.check(SCHEMA, given)
     network = networks.get_architecture(recipe["network"])
     schema.refuse_unknown(recipe["architecture"], network.OPTIONS, "architecture.")
@@ -72,7 +72,7 @@ def check(given):
 
 
 def loss_options(recipe):
-    """Name and options of the loss of pixels; None for the network's own."""
+    """Return name and options of the loss of pixels; None for the network's own."""
     loss = recipe["loss"]
     if loss["name"] is None:
         return None

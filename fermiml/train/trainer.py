@@ -98,7 +98,7 @@ class Trainer:
 
 
 def train(recipe, output, start=None):
-    """Deprecated: `fermiml.Trainer(recipe, start).run(output)`, which calibrates, too."""
+    """Train only; deprecated: `fermiml.Trainer(recipe, start).run(output)` also calibrates."""
     warnings.warn("train() is fermiml.Trainer now", DeprecationWarning, stacklevel=2)
     return _claim_and_train(recipe, output, start)
 
@@ -133,7 +133,7 @@ def _train(recipe, output, start):
 
 
 def _seen(output, start):
-    """How many patches the network has seen, and where its training began."""
+    """Return how many patches the network has seen, and where its training began."""
     with (output / "curve.csv").open(newline="", encoding="utf-8") as stream:
         patches = sum(int(row["patches"]) for row in csv.DictReader(stream))
     if start is None:
@@ -164,7 +164,7 @@ def _compiled(recipe):
 
 
 def _epoch(model, optimizer, recipe, data, epoch):
-    """Train for one epoch; the mean losses, rate and time."""
+    """Train for one epoch; return the mean losses, rate and time."""
     rate = rates(recipe["training"], len(data))
     began, sums = time.monotonic(), {}
     batches = ahead((data.batch(epoch, i) for i in range(len(data))), _AHEAD)
@@ -180,7 +180,7 @@ def _epoch(model, optimizer, recipe, data, epoch):
 
 
 def rates(training, steps):
-    """Learning rate of each step: rises, stays, and falls linearly to zero in the end."""
+    """Compute each step's learning rate: it rises, stays, and falls linearly to zero at the end."""
     total = training["epochs"] * steps
     falling = max(training["decay"] * total, 1)
 
@@ -192,7 +192,7 @@ def rates(training, steps):
 
 
 def _measure(model, check):
-    """Losses on skies that were not trained on; always the same patches."""
+    """Measure losses on skies that were not trained on; always the same patches."""
     rows = []
     for number in range(len(check)):
         rows.append(model.test_on_batch(*check.batch(0, number), return_dict=True))
@@ -214,7 +214,7 @@ class _Batches:
         return max(1, self.size // self._batch)
 
     def batch(self, epoch, number):
-        """(features, targets) of a batch of an epoch."""
+        """Build (features, targets) of a batch of an epoch."""
         first = epoch * self.size + number * self._batch
         examples = [self._example(first + i, epoch) for i in range(self._batch)]
         features, made = zip(*examples, strict=True)
@@ -229,7 +229,7 @@ class _Batches:
 
 
 def _read_curve(path, done):
-    """Rows of the training curve up to the epoch of the checkpoint; later ones are made again."""
+    """Read the training curve up to the checkpoint's epoch; later epochs are repeated."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as stream:

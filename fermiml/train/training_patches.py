@@ -86,13 +86,13 @@ class TrainingSet:
         return len(self.paths)
 
     def patch(self, number, epoch=0):
-        """The patch of a number and an epoch, from field `number` modulo their count."""
+        """Draw the patch of a number and an epoch, from field `number` modulo their count."""
         rng = np.random.default_rng([*np.atleast_1d(self.seed), epoch, number])
         field = number % len(self)
         return _draw(self._load(self.paths[field]), field, self.size, self.randomisation, rng)
 
     def example(self, number, epoch=0):
-        """(features, patch)."""
+        """Return (features, patch)."""
         patch = self.patch(number, epoch)
         make = self._filters(patch.field, patch.coarse)
         background = None if patch.background is None else patch.background[None]
@@ -100,7 +100,7 @@ class TrainingSet:
         return features, patch
 
     def psf(self, field):
-        """The PSFs of a field's bands, None where it has none."""
+        """Read the PSFs of a field's bands, None where it has none."""
         stored = self._load(self.paths[field])
         rad, values = stored["rad"].astype(float), stored["psf"].astype(float)
         return [PSF(np.ones(1), rad, v[None]) if v.any() else None for v in values]
@@ -161,13 +161,13 @@ def _draw(field, number, size, options, rng):
 
 
 def _cut(field, name, window):
-    """Planes of a window in single precision."""
+    """Read the planes of a window in single precision."""
     scale = field[f"{name}_scale"][..., None, None]
     return field[name][(..., *window)].astype(np.float32) * scale
 
 
 def _mix(parts, options, rng):
-    """A mix of the diffuse models, each with its own norm, times a colour for each band."""
+    """Mix the diffuse models, each with its own norm, times a colour for each band."""
     models = parts["galactic"]
     weight = rng.dirichlet(np.ones(len(models)))
     weight = weight * np.exp(rng.normal(0, options.galactic, len(models)))
@@ -177,13 +177,13 @@ def _mix(parts, options, rng):
 
 
 def _guess(parts, rng):
-    """The diffuse emission as another model has it, without any colour or norm fitted."""
+    """Draw the diffuse emission as another model has it, without any colour or norm fitted."""
     models = parts["galactic"]
     return np.tensordot(rng.dirichlet(np.ones(len(models))), models, 1) + parts["isotropic"]
 
 
 def _rim(size, rng):
-    """One inside a selection circle or a straight edge, zero outside; the middle stays."""
+    """Draw a mask: true inside a selection circle or a straight edge; the middle always is."""
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     angle = rng.uniform(0, 2 * np.pi)
     depth = x * np.cos(angle) + y * np.sin(angle)
@@ -196,7 +196,7 @@ def _rim(size, rng):
 
 
 def _coarsened(counts, factor, rng):
-    """Counts of coarse pixels, spread evenly over them."""
+    """Sum counts over coarse pixels, and spread them evenly over each."""
     if factor == 1:
         return counts
     size = counts.shape[-1]
@@ -208,7 +208,7 @@ def _coarsened(counts, factor, rng):
 
 
 def _cover(covered, options, rng):
-    """Fraction of each band that the data have, after bands were taken away."""
+    """Return the fraction of each band that the data have, after bands were taken away."""
     covered = np.array(covered, float)
     present = np.flatnonzero(covered)
     if rng.random() < options.absent and len(present) > 2:
@@ -228,7 +228,7 @@ def _turn(planes, turn, flip):
 
 
 def _turn_points(x, y, size, turn, flip):
-    """Where points come to lie when `_turn` moves the image; x runs along the last axis."""
+    """Turn and flip points as `_turn` does the image; x runs along the last axis."""
     for _ in range(turn):
         x, y = y, size - 1 - x
     return (size - 1 - x, y) if flip else (x, y)

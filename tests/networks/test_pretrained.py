@@ -58,6 +58,17 @@ def test_a_folder_of_fermiml_01_has_a_hash_of_its_weights_alone(network):
     assert pretrained.load(network()).maps(np.zeros((1, 32, 32, 23)))["probability"].shape
 
 
+def test_the_former_name_of_an_architecture_loads(tmp_path):
+    """In model folders and recipes of fermiml 0.1 a heatmap network is called best."""
+    folder = tmp_path / "old"
+    shutil.copytree(pretrained.locate("lat-best"), folder)
+    content = yaml.safe_load((folder / "model.yaml").read_text()) | {"network": "best"}
+    del content["description_sha256"]
+    (folder / "model.yaml").write_text(yaml.safe_dump(content))
+    assert pretrained.load(str(folder)).architecture.LOCALIZER == "peaks"
+    assert Trainer({"network": "best", "training": {"fields": ["a"]}})
+
+
 @pytest.mark.parametrize(
     "values", [{"network": "heatmap"}, {"turns": 4}, {"operating": {}}, {"sha256": "0" * 64}]
 )

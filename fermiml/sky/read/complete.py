@@ -55,7 +55,7 @@ def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
 
 
 def _asked_response(component, irf, evtype):
-    """The response that the user names, if any; what the header says otherwise is told."""
+    """Return the response that the user names, if any; warn where the header disagrees."""
     selection = component.selection
     for what, given, said in (
         ("irf", irf, selection.irf_name),
@@ -73,7 +73,7 @@ def _asked_response(component, irf, evtype):
 
 
 def _complete_from_irf(component, livetime_cube, asked):
-    """What is not given comes from a response table."""
+    """Fill in from a response table what was not given."""
     response, origin = _choose_irf(component, asked)
     if component.psf is None:
         component.psf = response.psf
@@ -94,7 +94,7 @@ def _name(thing):
 
 
 def _choose_irf(component, asked):
-    """The response table, and where its name comes from."""
+    """Choose the response table, and return also where its name comes from."""
     _settle_event_type(component)
     if asked is not None:
         return asked, _origin(asked, "as asked for")
@@ -121,7 +121,7 @@ def _settle_event_type(component):
 
 
 def _load_or_replace(name, evtype):
-    """A response that a header names, else the closest that can be had."""
+    """Load a response that a header names, else the closest one available."""
     stem = name.rsplit("_", 1)[0]  # without the version
     closest = [known for known in installed_irfs() if known.startswith(stem + "_")]
     for candidate in dict.fromkeys([name, *closest, irfs.DEFAULT_IRF]):
@@ -133,7 +133,7 @@ def _load_or_replace(name, evtype):
 
 
 def read_psf(psf, position):
-    """A gtpsf file, a gammapy PSFMap or a file of one, as a radial table."""
+    """Read a gtpsf file, a gammapy PSFMap or a file of one as a radial table."""
     from gammapy.irf import PSFMap
 
     if isinstance(psf, PSFMap):
@@ -228,7 +228,7 @@ def check_psf(component):
 
 
 def _named_response(selection):
-    """The response that the header names; None where it names none or there is no table of it."""
+    """Load the response that the header names; None where it names none or there is no table."""
     if selection.irf_name is None:
         return None
     try:
@@ -238,7 +238,7 @@ def _named_response(selection):
 
 
 def _warn(component, text):
-    """A note that is also said at once."""
+    """Add a note to the component and log it as a warning."""
     log.warning("%s: %s", component.name, text)
     component.notes.append(text)
 

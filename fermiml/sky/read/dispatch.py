@@ -52,7 +52,7 @@ class ReadOptions:
                 object.__setattr__(self, name, kind(name, getattr(self, name)))
 
     def refuse_event_options(self, source):
-        """A cube is binned already: cutting it anew would silently do nothing."""
+        """Refuse options for FT1 events: on binned data they would silently do nothing."""
         given = [name for name in self._for_events if getattr(self, name) is not None]
         if given:
             raise InputError(
@@ -62,7 +62,7 @@ class ReadOptions:
 
 
 def read_cube(source, **options):
-    """The work of `SkyCube.read`."""
+    """Do the work of `SkyCube.read`."""
     unknown = set(options) - {f.name for f in fields(ReadOptions)}
     if unknown:
         known = ", ".join(f.name for f in fields(ReadOptions))
@@ -78,7 +78,7 @@ def read_cube(source, **options):
 
 
 def _evtype_of_binned(kind, components, evtype):
-    """The user's event type for all components; of events it has chosen some, and says no more."""
+    """Return the user's event type for all components; None for FT1, where it selected events."""
     if evtype is None or "FT1" in kind:
         return None
     types = {component.selection.evtype for component in components}
@@ -105,7 +105,7 @@ def _finish(component, number, count, options, evtype):
 
 
 def with_background(cube, background):
-    """The cube with other expected counts: one file or map, or a list with one per component."""
+    """Return the cube with new expected counts: one file or map, or a list of one per component."""
     components = []
     for number, component in enumerate(cube.components):
         given = _part(background, number, len(cube.components), "background")
@@ -131,7 +131,7 @@ def _part(given, number, count, what):
 
 
 def _read_components(source, options):
-    """What kind of data it is, and its components without response."""
+    """Find out what kind of data it is, and read its components without response."""
     if not isinstance(source, str | Path):
         options.refuse_event_options(type(source).__name__)
         return gammapy_data.components_of(source)
@@ -150,7 +150,7 @@ def _read_components(source, options):
 
 
 def _read_yaml(path):
-    """A fermipy configuration or gammapy's list of datasets."""
+    """Read a fermipy configuration or gammapy's list of datasets."""
     content = read_yaml(path)
     if isinstance(content, dict) and "datasets" in content:
         return gammapy_data.read_datasets(path)
@@ -175,7 +175,7 @@ def _read_fits(path, options):
 
 
 def _read_background(background, component):
-    """Expected counts on the grid of the counts."""
+    """Read expected counts on the grid of the counts."""
     if not hasattr(background, "geom"):
         with open_fits(background) as hdus:
             _, (read,) = read_counts_hdus(hdus, str(background))

@@ -147,7 +147,7 @@ def _cut(table, selection, options):
 
 
 def _bits(column):
-    """A 32X bit column as integers; bit 0 stands last in the file."""
+    """Convert a 32X bit column to integers; bit 0 comes last in the file."""
     if column.dtype != bool:
         return np.asarray(column, np.int64)
     return column[:, ::-1] @ (1 << np.arange(column.shape[1], dtype=np.int64))

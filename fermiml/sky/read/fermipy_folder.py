@@ -30,7 +30,7 @@ def read_folder(folder, config=None):
 
 
 def read_config(path, config):
-    """The folder that a fermipy YAML names in `fileio: outdir`, else the YAML's own."""
+    """Read the folder that a fermipy YAML names in `fileio: outdir`, else the YAML's own."""
     outdir = (config.get("fileio") or {}).get("outdir") or "."
     folder = path.parent / str(outdir)
     if not _counts_files(folder):
@@ -44,7 +44,7 @@ def read_config(path, config):
 
 
 def _counts_files(folder):
-    """Number -> path; the summed ccube.fits only where no component is there."""
+    """Map component numbers to paths; the summed ccube.fits only where there are no components."""
     found = {}
     for path in sorted(folder.glob("ccube*.fits*")) if folder.is_dir() else ():
         match = _CCUBE.fullmatch(path.name)
@@ -56,7 +56,7 @@ def _counts_files(folder):
 
 
 def _find_config(folder):
-    """The first fermipy configuration in the folder, or an empty one."""
+    """Return the first fermipy configuration in the folder, or an empty one."""
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
         config = read_yaml(path)
         if is_config(config):
@@ -98,7 +98,7 @@ def _file(folder, stem):
 
 
 def _fill_from_config(selection, config, number):
-    """What the header does not say, from the YAML; entries of a component come first."""
+    """Fill in from the YAML what the header does not say; entries of a component come first."""
     components = config.get("components") or []
     own = components[number] if number < len(components) else {}
     if not isinstance(own, dict):
@@ -122,7 +122,7 @@ def _fill_from_config(selection, config, number):
 
 
 def read_drm(path, edges):
-    """The detector response matrix of gtdrm, for counts bins with these edges (MeV).
+    """Read the detector response matrix of gtdrm, for counts bins with these edges (MeV).
 
     Its EBOUNDS hold channel numbers, not energies, so the channels are taken to be the
     bins of the counts.

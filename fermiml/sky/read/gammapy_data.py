@@ -41,26 +41,26 @@ def is_map_file(hdus):
 
 
 def read_map_file(path):
-    """A file written by Map.write."""
+    """Read a file written by Map.write."""
     check_all_sums(path)
     kind, components = components_of(Map.read(path))
     return f"{kind} file", components
 
 
 def read_dataset_file(path):
-    """A file written by MapDataset.write."""
+    """Read a file written by MapDataset.write."""
     check_all_sums(path)
     kind, components = components_of(MapDataset.read(path))
     return f"{kind} file", components
 
 
 def read_datasets(path):
-    """A YAML written by Datasets.write."""
+    """Read a YAML written by Datasets.write."""
     return components_of(Datasets.read(path))
 
 
 def _in_mev(counts):
-    """The map with its energy axis in MeV, called `energy`; the data are not copied."""
+    """Return the map with its energy axis in MeV, called `energy`; the data are not copied."""
     names = [axis.name for axis in counts.geom.axes]
     if names != ["energy"]:
         raise InputError(f"the map has the axes {names or 'none'}: one axis `energy` was expected")

@@ -20,7 +20,7 @@ _NOT_COUNTS = {
 
 
 def read_counts_hdus(hdus, name):
-    """A gtbin counts cube or map: (kind, [component])."""
+    """Read a gtbin counts cube or map: (kind, [component])."""
     names = {hdu.name.upper() for hdu in hdus}
     for telling, what in _NOT_COUNTS.items():
         if telling in names:

@@ -19,7 +19,7 @@ _BACKGROUND = 0.1, 3.0  # of the counts
 
 
 def doubts(component):
-    """What is odd in a complete component, in words; what is impossible is an InputError."""
+    """List what is odd in a complete component, in words; what is impossible is an InputError."""
     selection = component.selection
     if selection.evclass is None and selection.irf_name is None:
         return []
