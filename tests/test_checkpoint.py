@@ -35,7 +35,7 @@ def other():
 
     def start(code):
         code += "; print('ready', flush=True); import time; time.sleep(60)"
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.PIPE)
         started.append(process)
         assert process.stdout.readline() == b"ready\n"
         return process

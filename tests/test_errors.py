@@ -178,7 +178,7 @@ def test_a_real_interrupt():
             "@click.command(cls=Command)\n"
             f"def stop(): os.kill(os.getpid(), {int(signal.SIGINT)})\n"
             "stop([])")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "fermiml: interrupted\n")
 
 
@@ -189,7 +189,7 @@ def test_a_terminal_that_knows_ascii_alone(tmp_path):
     environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     for name in (path, tmp_path / "nöchts.fits"):
         done = subprocess.run(
-            [sys.executable, "-c", "from fermiml.cli.main import main; main()", "info", name],
+            [sys.executable, "-P", "-c", "from fermiml.cli.main import main; main()", "info", name],
             capture_output=True,
             env=environment,
         )

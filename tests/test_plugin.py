@@ -52,7 +52,7 @@ def found(skies, installed_plugin):
     output = skies.parent / "found.fits"
     command = ["detect", skies / "counts.fits", "--model", "joint-peaks", "--no-photometry"]
     subprocess.run(
-        [sys.executable, "-c", DETECT, *command, "-o", output],
+        [sys.executable, "-P", "-c", DETECT, *command, "-o", output],
         env=os.environ | {"PYTHONPATH": str(installed_plugin)}, check=True,
     )  # fmt: skip
     return output

@@ -20,7 +20,7 @@ def test_help_imports_nothing_heavy():
         "print([m for m in ('numpy', 'astropy', 'gammapy', 'keras', 'scipy') if m in sys.modules])"
     )
     output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
     )
     assert "info" in output.stdout
     assert output.stdout.strip().endswith("[]")
