@@ -98,7 +98,7 @@ class Comparison:
         catalog : SourceCatalog, optional
             What a network found; without it, the detector is run.
         """
-        cube = data if isinstance(data, SkyCube) else SkyCube.read(data)
+        cube = SkyCube.of(data)
         cut.check(cube)
         check_pixels(cube)
         model = backgrounds.choose(cube, self._galdiff, self._iso)

@@ -12,6 +12,7 @@ from fermiml.detect.finder import label
 from fermiml.detect.merge import merge
 from fermiml.features.views import Views
 from fermiml.prefetch import ahead
+from fermiml.sky.patches import pixel_at
 
 _AHEAD = 2  # batches that are prepared meanwhile
 _SAME = 1.5  # pixels between candidates of different patches that are one source
@@ -68,10 +69,8 @@ def find(cube, finder, origin=None):
 
 def _is_own(detections, patch):
     """Which detections lie in or just beyond the sky that a patch owns."""
-    size = len(patch.owned)
-    row, column = (np.clip(np.round(v).astype(int), 0, size - 1)
-                   for v in (detections.y, detections.x))  # fmt: skip
-    return binary_dilation(patch.owned, iterations=_MARGIN)[row, column]
+    pixel = pixel_at(detections.x, detections.y, len(patch.owned))
+    return binary_dilation(patch.owned, iterations=_MARGIN)[pixel]
 
 
 def _depth(detections, patch):

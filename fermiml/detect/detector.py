@@ -105,7 +105,7 @@ class SourceDetector:
         SourceCatalog
             Sorted by ML_Prob; an empty one when nothing is found.
         """
-        cube = data if isinstance(data, SkyCube) else SkyCube.read(data)
+        cube = SkyCube.of(data)
         table = self.propose(cube)
         table = table[table["ML_Prob"] >= self.threshold]
         table.sort("ML_Prob", reverse=True)

@@ -7,14 +7,13 @@ with a list implements `find` itself.
 
 from typing import Protocol
 
-import numpy as np
-
 from fermiml.detect import calibration
 from fermiml.detect.detections import Detections
 from fermiml.errors import InputError, type_and_message
 from fermiml.localize import DISC, get_localizer
 from fermiml.networks import pretrained
 from fermiml.registry import Registry
+from fermiml.sky.patches import pixel_at
 
 DEFAULT = pretrained.DEFAULT
 _LOWEST = 0.15  # score below which nothing is looked at
@@ -120,9 +119,8 @@ class HeatmapFinder:
         x, y, score = found
         if "pulsar" not in maps:
             return Detections(x, y, score)
-        size = maps["pulsar"].shape[0]
-        row, column = (np.clip(np.round(v).astype(int), 0, size - 1) for v in (y, x))
-        return Detections(x, y, score, pulsar=maps["pulsar"][row, column])
+        pixel = pixel_at(x, y, len(maps["pulsar"]))
+        return Detections(x, y, score, pulsar=maps["pulsar"][pixel])
 
     def heatmap(self, features):
         """Compute the network's probability in every pixel, (patch, y, x)."""

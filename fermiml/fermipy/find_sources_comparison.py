@@ -76,7 +76,7 @@ def _side(gta, names, config):
         "ts": np.array([engine.reoptimized_ts(gta, n, config["free_radius"]) for n in names]),
         "flux": np.array([source["flux1000"] for source in sources], float),
         "flux_err": np.array([source["flux1000_err"] for source in sources], float),
-        "loglike": -float(gta.like()),
+        "loglike": engine.loglike(gta),
     }
 
 

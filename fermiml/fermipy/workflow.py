@@ -15,7 +15,7 @@ def run(gta, prefix, config, say):
         config = _with_healpix(gta, config, say)
     start = engine.parameters(gta)
     try:
-        result = _run(gta, config, say)
+        result = _run(gta, config, say, start)
     except BaseException:
         engine.roll_back(gta, start)
         raise
@@ -39,9 +39,8 @@ def _with_healpix(gta, config, say):
     return {**config, "localize": False}
 
 
-def _run(gta, config, say):
+def _run(gta, config, say, start):
     watch = Stopwatch()
-    freedom = engine.parameters(gta)
     seeds = _look(gta, config, say, watch)
     for _ in range(1, config["looks"]):
         more = _look(gta, config, say, watch, before=seeds)
@@ -52,7 +51,7 @@ def _run(gta, config, say):
         watch.lap("localize")
     seeding.finish(gta, seeds, config, say)
     watch.lap("refit")
-    engine.restore_freedom(gta, freedom)
+    engine.restore_freedom(gta, start)
     for row in seeds.rows(decisions.FAILED):
         say(f"{seeds.names([row])[0]} was left out: {seeds.reason[row]}")
     say(f"Finished: {_counted(seeds)}")

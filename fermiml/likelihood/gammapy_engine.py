@@ -99,7 +99,7 @@ class GammapyEngine:
         come back in their order; those that are in the data have TS, position, spectrum, flux
         in bands and flags.
         """
-        cube = data if isinstance(data, SkyCube) else SkyCube.read(data)
+        cube = SkyCube.of(data)
         cut.check(cube)
         model = self._diffuse or backgrounds.choose(cube, self._galdiff, self._iso)
         with held(self._parts) as kept:

@@ -132,20 +132,25 @@ def describe(name):
 
 def is_known(name):
     """Return whether a name is a shipped network, or a folder with one."""
-    return name in names() or (Path(name).expanduser() / description.NAME).is_file()
+    return _folder(name) is not None
 
 
 def locate(name):
     """Locate the folder of a network."""
+    folder = _folder(name)
+    if folder is None:
+        raise InputError(
+            f"network '{name}' is not known: known are {', '.join(names())}, "
+            "or the folder of one that `fermiml train` made"
+        )
+    return folder
+
+
+def _folder(name):
     if name in names():
         return _shipped() / name
     folder = Path(name).expanduser()
-    if (folder / description.NAME).is_file():
-        return folder
-    raise InputError(
-        f"network '{name}' is not known: known are {', '.join(names())}, "
-        "or the folder of one that `fermiml train` made"
-    )
+    return folder if (folder / description.NAME).is_file() else None
 
 
 def _shipped():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fermiml.sky.patches import PIXEL
+from fermiml.sky.patches import PIXEL, pixel_at
 
 POSITIVE = 16.0  # Asimov TS from which a source is one
 FAINT = 5.0  # TS from which a source is neither positive nor negative
@@ -13,7 +13,7 @@ DISC = 2.5  # pixels, radius of the discs of segmentations
 def sort_sources(patch, positive=POSITIVE, faint=FAINT):
     """Masks of the sources to be found and of those that must not count."""
     size = patch.coverage.shape[0]
-    row, column = (np.clip(np.round(v).astype(int), 0, size - 1) for v in (patch.y, patch.x))
+    row, column = pixel_at(patch.x, patch.y, size)
     seen = patch.coverage[row, column] > 0
     point = patch.extended < EXTENDED
     wanted = (patch.ts > positive) & seen & point

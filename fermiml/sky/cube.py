@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -201,6 +202,11 @@ class SkyCube:
         from fermiml.sky.read.dispatch import read_cube
 
         return read_cube(source, **options)
+
+    @classmethod
+    def of(cls, data: Any) -> SkyCube:
+        """Return a cube as it is, and read anything else that `read` takes."""
+        return data if isinstance(data, cls) else cls.read(data)
 
     @property
     def total_counts(self) -> float:

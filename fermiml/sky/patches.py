@@ -28,6 +28,11 @@ _DISTORTION = 0.03  # a native grid this close to 0.1 deg is used as it is
 _BLOCK = 0.4  # deg; of large maps, blocks of pixels of this size stand for the pixels
 
 
+def pixel_at(x, y, size):
+    """Return (row, column) of the pixels nearest to positions in a patch of `size` pixels."""
+    return tuple(np.clip(np.round(v).astype(int), 0, size - 1) for v in (y, x))
+
+
 @dataclass(frozen=True)
 class Patch:
     """One square of sky."""

@@ -124,7 +124,7 @@ class TraditionalDetector:
             Sources with ``Signif_Avg``, the square root of the likelihood's TS, the best first. Its
             meta has SECONDS (wall time of the search), CPU_SECS and ROUNDS.
         """
-        cube = cube if isinstance(cube, SkyCube) else SkyCube.read(cube)
+        cube = SkyCube.of(cube)
         check_pixels(cube)
         diffuse = _diffuse(cube, background)
         if self._cache is None:
