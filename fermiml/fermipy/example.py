@@ -32,18 +32,22 @@ _BRIGHT = 100.0  # Asimov TS above which every second source is in the model
 _EDGES = 1 - np.linspace(0, 1, 41)[::-1] ** 2  # of costheta, gtltcube's
 
 
-def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), model="embedded"):
+def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), *, model="embedded",
+         population=None):  # fmt: skip
     """Simulate and write the analysis; return the path of its YAML file.
 
     `width` is that of the field (deg); each of `event_types` makes a component. `model` is the
     true model of the Galaxy, as `fermiml simulate` knows them; fermipy gets the embedded one.
+    `population` is the section of that name in a simulation.
     """
     folder = Path(folder).resolve()
     analysis = folder / "analysis"
     analysis.mkdir(parents=True, exist_ok=True)
     _livetime_cube(folder / "ltcube.fits")
     sky = folder / "sky"
-    SkySimulator(_simulation(folder, seed, center, width, event_types, model)).run(sky)
+    settings = _simulation(folder, seed, center, width, event_types)
+    settings |= {"diffuse": {"model": model}, "population": population or {}}
+    SkySimulator(simulation.check(settings)).run(sky)
     components = "components:\n"
     for number, (event_type, counts) in enumerate(
         zip(event_types, sorted(sky.glob("counts*.fits")), strict=True)
@@ -66,19 +70,16 @@ def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), mode
     return config
 
 
-def _simulation(folder, seed, center, width, event_types, model):
-    return simulation.check(
-        {
-            "seed": seed,
-            "sky": {"centers": [list(center)], "width": width, "pixel": PIXEL, "projection": "AIT"},
-            "energy": {"min": 1e3, "max": 1e5, "bins_per_decade": BINS},
-            "observation": {
-                "livetime_cube": str(folder / "ltcube.fits"),
-                "event_types": list(event_types),
-            },
-            "diffuse": {"model": model},
-        }
-    )
+def _simulation(folder, seed, center, width, event_types):
+    return {
+        "seed": seed,
+        "sky": {"centers": [list(center)], "width": width, "pixel": PIXEL, "projection": "AIT"},
+        "energy": {"min": 1e3, "max": 1e5, "bins_per_decade": BINS},
+        "observation": {
+            "livetime_cube": str(folder / "ltcube.fits"),
+            "event_types": list(event_types),
+        },
+    }
 
 
 def _livetime_cube(path):
