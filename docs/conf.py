@@ -23,6 +23,7 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build", "figures"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+napoleon_use_param = False  # "center, width : ..." is one entry, not one for each name
 
 nb_execution_mode = os.environ.get("FERMIML_NOTEBOOKS", "force")  # "off" to build only the text
 nb_execution_in_temp = True
