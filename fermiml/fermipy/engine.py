@@ -295,5 +295,12 @@ def refit(gta, names, radius, pars=None, around=()):
         refresh(gta, sorted(changed))
 
 
+def read_errors(gta, names, radius, pars=None, around=()):
+    """Free what several fits fitted, and read its errors: fermipy knows none of what is fixed."""
+    free_only(gta, names, radius, pars, around)
+    for name in {par.srcName for par in gta.like.components[0].params() if par.isFree()}:
+        gta._sync_params(name)
+
+
 def _reason(error):
     return " ".join(str(error).split()) or type(error).__name__

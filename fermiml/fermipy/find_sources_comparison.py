@@ -67,7 +67,7 @@ def _find_sources(gta, prefix, config, say):
 
 def _refit(gta, names, config):
     """Fit the sources of a list in groups, as ml_seed does."""
-    radius, pars = config["free_radius"], config["free_params"] or None
+    radius, pars = config["free_radius"], config["free_params"]
     position, _ = rows.places([gta.roi[name] for name in names])
     engine.fit_norms(gta, names, radius)
     for group in decisions.groups(position, 2 * radius):

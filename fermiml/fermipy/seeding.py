@@ -189,8 +189,8 @@ def localize_all(gta, seeds, config, say):
     sigma = np.where(sigma > 0, sigma, _SIGMA)
     kept = decisions.by_probability(seeds.ts, seeds.status == decisions.NEW)
     names = seeds.names(kept)
-    for row in kept:  # whose images depend on them
-        _try_or_say(say, engine.fit_spectrum, gta, seeds.names([row])[0], config["free_params"])
+    for name in names:  # the images depend on the spectra
+        _try_or_say(say, engine.fit_spectrum, gta, name, config["free_params"])
     scene = Scene(gta, names)
     with engine.maps_in_memory(gta, names):
         return [row for row in kept if _localize(gta, scene, seeds, row, sigma[row], say)]
@@ -229,12 +229,15 @@ def _settle(gta, seeds, config, say):
     depend on each other.
     """
     radius, tried = config["free_radius"], np.array(seeds.tried)
-    place = seeds.catalog.positions.icrs
+    place = seeds.catalog.positions.icrs[tried]
     names = seeds.names(seeds.rows(decisions.NEW))
-    _try_or_say(say, engine.fit_norms, gta, names, radius, place[tried])
-    for group in decisions.groups(place[tried], 2 * radius):
+    _try_or_say(say, engine.fit_norms, gta, names, radius, place)
+    for group in decisions.groups(place, 2 * radius):
         _settle_group(gta, seeds, tried[group], config, say)
+    # The covariance is that of the last group, in which they were free, too.
     engine.refresh(gta, [source.name for source in gta.roi.diffuse_sources])
+    names = seeds.names(seeds.rows(decisions.NEW))
+    engine.read_errors(gta, names, radius, config["free_params"], place)
 
 
 def _settle_group(gta, seeds, group, config, say):
@@ -243,10 +246,7 @@ def _settle_group(gta, seeds, group, config, say):
     while True:
         standing = [row for row in group if seeds.status[row] == decisions.NEW]
         names = seeds.names(standing)
-        if names or engine.neighbours(gta, around, radius):
-            _try_or_say(
-                say, engine.refit, gta, names, radius, config["free_params"] or None, around
-            )
+        _try_or_say(say, engine.refit, gta, names, radius, config["free_params"], around)
         for row, name in zip(standing, names, strict=True):
             seeds.ts[row] = _final_ts(gta, name, radius, say)
         _judge(gta, seeds, standing, config["sqrt_ts_threshold"])
@@ -259,7 +259,7 @@ def _try_or_say(say, step, gta, names, *args):
     try:
         step(gta, names, *args)
     except engine.FitFailed as error:
-        which = names if isinstance(names, str) else ", ".join(names)
+        which = names if isinstance(names, str) else ", ".join(names) or "Neighbours"
         say(f"{which}: {error}; the values of the fit before stay")
 
 

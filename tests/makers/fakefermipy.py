@@ -231,7 +231,7 @@ class Analysis:
         self.fits, self.optimizers = [], []
         self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
         self.change = -1.0  # of that, by a fit
-        self.refreshed = []
+        self.refreshed, self.with_errors = [], set()
         self._fitcache = None
         self.energies = np.geomspace(1e3, 1e6, 13)  # MeV
 
@@ -294,7 +294,10 @@ class Analysis:
         self.refreshed.append(name)
 
     def _sync_params(self, name):
-        pass
+        """Read parameters again; the errors of fixed ones are unknown."""
+        self.with_errors.discard(name)
+        if self.roi[name].norm.free:
+            self.with_errors.add(name)
 
     def _update_roi(self):
         pass
