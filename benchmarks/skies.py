@@ -3,7 +3,8 @@
     python benchmarks/skies.py -o SKIES selection test ...
 
 makes the named sets (by default all of them) in SKIES/<set>/field_0000 and so on; an interrupted
-run resumes. Thresholds and calibrations are fixed on `selection`; nothing is ever tuned on the
+run resumes. `structured` stands for all test sets with structure that no model has, and
+`structured-selection` for those of the same kind on which a prior may be fixed. Thresholds and calibrations are fixed on `selection`; nothing is ever tuned on the
 others. Fields are 20 deg wide, have 14 years of exposure, and use the longitudes and the diffuse
 models of their split (fermiml/simulate/splits.py). Fields of a split overlap: each draws its own
 sources and its own counts.
@@ -32,6 +33,20 @@ SHIFTED = dict.fromkeys(ZONES, 4)
 # The data of Panes et al. (2021): FRONT events of the cleanest class, 9.5 years.
 PANES_2021 = {"years": 9.5, "irf": "P8R3_ULTRACLEANVETO_V3", "event_types": [1]}
 WRONG = {"model": "gas", "hi": "HI4PI", "dust": "SFD"}  # the named wrong model
+# Fields with structured gas, [l, b]: three of the plane, inner to outer, then clouds off the plane
+# (Ophiuchus; Orion). The selection longitudes hold no inner plane: its
+# field there has a longitude of training, but no diffuse model of training.
+STRUCTURED_TEST = ([354, -1], [301, 1], [272, -1], [353, 17])
+STRUCTURED_SELECTION = ([33, -1], [87, 1], [207, 0], [211, -18])
+STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000, 1_000_000)
+# Level of structure (rms in %) and what stands beside it.
+LEVELS = {
+    "0": None,
+    "5": {"rms": 0.05, "slope": 2.4},
+    "10": {"rms": 0.10, "slope": 2.8},
+    "20": {"rms": 0.20, "slope": 3.2},
+    "10-clumps": {"rms": 0.10, "slope": 2.4, "clumps": 1500, "filaments": 300},
+}
 
 
 def _prepare_nominal(settings):
@@ -90,8 +105,23 @@ class SkySet:
             "wrong": dict(WRONG),
         }  # fmt: skip
         for section, values in self.changes.items():
-            settings[section] = {**settings[section], **values}
+            both = isinstance(values, dict)
+            settings[section] = {**settings[section], **values} if both else values
         return sky_settings.check(settings)
+
+
+def structured(split, fields, seed):
+    """The sets of fields with structure, by level."""
+    prefix = "structured" if split == "test" else f"structured-{split}"
+    return {
+        f"{prefix}-{level}": SkySet(split, number={}, changes={
+            "seed": seed + i,
+            "sky": {"centers": fields, "width": 10.0},
+            "energy": {"edges": list(STRUCTURED_EDGES)},
+            "diffuse": {"structure": structure},
+        })
+        for i, (level, structure) in enumerate(LEVELS.items())
+    }  # fmt: skip
 
 
 SETS = {
@@ -104,6 +134,8 @@ SETS = {
     "clumps": SkySet(changes={"diffuse": {"clumps": 3000}, "population": {"extended": 300}}),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),
+    **structured("test", STRUCTURED_TEST, 700),
+    **structured("selection", STRUCTURED_SELECTION, 800),
 }
 
 
@@ -140,6 +172,13 @@ def make(name, folder):
     return made
 
 
+def sets_of(name):
+    """The sets that a name stands for: one, or those of all levels of structure."""
+    if name in ("structured", "structured-selection"):
+        return [f"{name}-{level}" for level in LEVELS]
+    return [name]
+
+
 def main():
     """Make sets."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -147,7 +186,7 @@ def main():
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    for name in options.sets:
+    for name in [one for wanted in options.sets for one in sets_of(wanted)]:
         print(f"{name}: {len(make(name, options.output))} fields")
 
 

@@ -27,15 +27,13 @@ def vary(model, rng, norms=0.15, tilts=0.04, structure=0.2):
         pattern = structure_map(rng, structure, index=rng.uniform(2.4, 3.4))
     terms = []
     for term in model.terms:
-        multiplier = term.structure
-        if pattern is not None and term.name not in _SMOOTH:
-            multiplier = pattern if multiplier is None else _product(multiplier, pattern)
+        if pattern is not None and not is_smooth(term):
+            term = multiplied(term, pattern)
         terms.append(
             replace(
                 term,
                 norm=term.norm * np.exp(rng.normal(0, norms)),
                 tilt=term.tilt + rng.normal(0, tilts),
-                structure=multiplier,
             )
         )
     return Diffuse(f"{model.name}, varied", tuple(terms))
@@ -44,15 +42,31 @@ def vary(model, rng, norms=0.15, tilts=0.04, structure=0.2):
 def structure_map(rng, sigma, index=2.8, largest=4.0):
     """Draw a log-normal HEALPix map of mean one: power l^-index below `largest` deg."""
     nside = _STRUCTURE_NSIDE
-    ell = np.arange(2 * nside + 1)
-    power = np.where(ell > 180 / largest, np.maximum(ell, 1.0) ** -index, 0.0)
-    size = healpy.Alm.getsize(2 * nside)
-    degree, order = healpy.Alm.getlm(2 * nside)
+    field = sigma * gaussian_map(rng, index, 180 / largest, 2 * nside, nside)
+    return np.exp(field - sigma**2 / 2)
+
+
+def gaussian_map(rng, index, above, highest, nside):
+    """Draw a Gaussian HEALPix map of unit variance: power l^-index from `above` to `highest`."""
+    ell = np.arange(highest + 1)
+    power = np.where(ell > above, np.maximum(ell, 1.0) ** -index, 0.0)
+    size = healpy.Alm.getsize(highest)
+    degree, order = healpy.Alm.getlm(highest)
     alm = rng.normal(size=size) + 1j * np.where(order > 0, rng.normal(size=size), 0)
     alm *= np.sqrt(power[degree] / np.where(order > 0, 2, 1))
     field = healpy.alm2map(alm, nside)
-    field *= sigma / field.std()
-    return np.exp(field - sigma**2 / 2)
+    return field / field.std()
+
+
+def is_smooth(term):
+    """Return whether a term of a model has no small-scale structure."""
+    return term.name in _SMOOTH
+
+
+def multiplied(term, pattern):
+    """Return a term with one more structure map."""
+    own = term.structure
+    return replace(term, structure=pattern if own is None else _product(own, pattern))
 
 
 def bubbles(rng):
