@@ -4,10 +4,11 @@
 
 makes the named sets (by default all of them) in SKIES/<set>/field_0000 and so on; an interrupted
 run resumes. `structured` stands for all test sets with structure that no model has, and
-`structured-selection` for those of the same kind on which a prior may be fixed. Thresholds and calibrations are fixed on `selection`; nothing is ever tuned on the
-others. Fields are 20 deg wide, have 14 years of exposure, and use the longitudes and the diffuse
-models of their split (fermiml/simulate/splits.py). Fields of a split overlap: each draws its own
-sources and its own counts.
+`structured-selection` for those of the same kind elsewhere, with which a field prior is fixed.
+Thresholds and calibrations are fixed on `selection`; nothing is ever tuned on the others. Fields
+are 20 deg wide, or 10 where they are structured, have 14 years of exposure, and use the longitudes
+and the diffuse models of their split (fermiml/simulate/splits.py). Fields of a split overlap: each
+draws its own sources and its own counts.
 """
 
 import argparse
@@ -18,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from fermiml import SkySimulator
-from fermiml.simulate import fields, sky_settings, splits
+from fermiml.model import convolve
+from fermiml.simulate import diffuse_models, fields, skies, sky_settings, splits
 
 WIDTH = 20.0  # deg
 # About five bins per decade, with the edges of the network bands among them.
@@ -110,18 +112,23 @@ class SkySet:
         return sky_settings.check(settings)
 
 
-def structured(split, fields, seed):
-    """The sets of fields with structure, by level."""
-    prefix = "structured" if split == "test" else f"structured-{split}"
+def structured(split, positions, seed):
+    """The sets with structure, by level."""
     return {
-        f"{prefix}-{level}": SkySet(split, number={}, changes={
-            "seed": seed + i,
-            "sky": {"centers": fields, "width": 10.0},
+        name: SkySet(split, number={}, changes={
+            "seed": seed,
+            "sky": {"centers": positions, "width": 10.0},
             "energy": {"edges": list(STRUCTURED_EDGES)},
             "diffuse": {"structure": structure},
         })
-        for i, (level, structure) in enumerate(LEVELS.items())
+        for name, structure in zip(levels_of(split), LEVELS.values(), strict=True)
     }  # fmt: skip
+
+
+def levels_of(split):
+    """The names of the sets with structure."""
+    prefix = "structured" if split == "test" else f"structured-{split}"
+    return [f"{prefix}-{level}" for level in LEVELS]
 
 
 SETS = {
@@ -172,22 +179,52 @@ def make(name, folder):
     return made
 
 
-def sets_of(name):
-    """The sets that a name stands for: one, or those of all levels of structure."""
-    if name in ("structured", "structured-selection"):
-        return [f"{name}-{level}" for level in LEVELS]
-    return [name]
+def make_structured(split, folder, names=None):
+    """Make the sets with structure, or what is missing of them, field by field.
+
+    All levels of a field have the same sources, and the same pattern of another strength.
+    """
+    settings = {name: SETS[name].configuration() for name in levels_of(split)}
+    plain = settings[levels_of(split)[0]]
+    setup = fields.prepare(plain)
+    for number, (field_name, geom) in enumerate(fields.geometries(plain)):
+        missing = [name for name in names or settings
+                   if not (folder / name / field_name / "truth.fits").is_file()]  # fmt: skip
+        if missing:
+            seed = [plain["seed"], number]
+            rng = np.random.default_rng(seed)
+            made, bright = fields.simulate_field(setup, geom, rng)
+            rngs = {name: np.random.default_rng([*seed, i]) for i, name in enumerate(settings)}
+            rngs[levels_of(split)[0]] = rng
+            for name in missing:
+                level, output = replace(setup, config=settings[name]), folder / name
+                with (skies.claim(level.config, output, overwrite=False),
+                      skies.building(output / field_name, output) as temporary):  # fmt: skip
+                    changed = _with_diffuse(made, level.config["diffuse"], seed)
+                    skies.write_field(level, changed, bright, geom, rngs[name], temporary)
+
+
+def _with_diffuse(made, settings, seed):
+    """The same fields with another Galaxy."""
+    galaxy, _ = diffuse_models.galactic(settings, np.random.default_rng(seed))
+    return [replace(f, galactic=convolve.expect(f.observation, galaxy.intensity)) for f in made]
 
 
 def main():
     """Make sets."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("sets", nargs="*", default=list(SETS), help=", ".join(SETS))
+    single = [name for name in SETS if not name.startswith("structured")]
+    names = [*single, "structured", "structured-selection"]
+    parser.add_argument("sets", nargs="*", default=names, help=", ".join(names))
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    for name in [one for wanted in options.sets for one in sets_of(wanted)]:
-        print(f"{name}: {len(make(name, options.output))} fields")
+    for name in options.sets:
+        split = {"structured": "test", "structured-selection": "selection"}.get(name)
+        if split:
+            make_structured(split, options.output)
+        else:
+            print(f"{name}: {len(make(name, options.output))} fields")
 
 
 if __name__ == "__main__":

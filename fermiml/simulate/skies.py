@@ -45,8 +45,9 @@ def _simulate(config, output, setup):
         folders.append(folder)
         if not (folder / _LAST).is_file():
             rng = np.random.default_rng([config["seed"], number])
-            with _building(folder, output) as temporary:
-                _write_field(setup, geom, rng, temporary)
+            with building(folder, output) as temporary:
+                fields, bright = sky_fields.simulate_field(setup, geom, rng)
+                write_field(setup, fields, bright, geom, rng, temporary)
     return folders
 
 
@@ -74,7 +75,7 @@ def _give_up(output, found):
 
 
 @contextmanager
-def _building(folder, output):
+def building(folder, output):
     """Yield a temporary folder, whose files go to `folder` only when the block has succeeded."""
     with writing(folder), scratch(output, folder.name, _FILES) as temporary:
         yield temporary
@@ -84,8 +85,8 @@ def _building(folder, output):
             move(path, folder / path.name)
 
 
-def _write_field(setup, geom, rng, folder):
-    fields, bright = sky_fields.simulate_field(setup, geom, rng)
+def write_field(setup, fields, bright, geom, rng, folder):
+    """Draw the counts of a field, and write all of its files."""
     counts = [rng.poisson(f.expected) for f in fields]
     wrong, name = sky_fields.wrong_background(setup, fields, counts, rng)
     several = len(fields) > 1

@@ -26,9 +26,7 @@ _BEND = 0.15  # rad, by which a filament turns within its width
 _REACH = 3.5  # sigma, to which clumps go
 
 
-def structured(
-    model, rng, *, rms=0.1, slope=2.8, smallest=0.1, largest=2.0, clumps=0, filaments=0
-):
+def structured(model, rng, *, rms=0.1, slope=2.8, smallest=0.1, largest=2.0, clumps=0, filaments=0):
     """Add structure to a `Diffuse`.
 
     `rms` is the standard deviation of the logarithm where gas dominates, between the scales

@@ -8,7 +8,7 @@ from dataclasses import replace
 import healpy
 import numpy as np
 
-from fermiml.model.diffuse import Diffuse, Template
+from fermiml.model.diffuse import Diffuse, Multiplied, Template
 from fermiml.model.sources import GAUSS, Shapes, Sources
 
 NODES = np.geomspace(30.0, 2e6, 25)  # MeV
@@ -65,8 +65,7 @@ def is_smooth(term):
 
 def multiplied(term, pattern):
     """Return a term with one more structure map."""
-    own = term.structure
-    return replace(term, structure=pattern if own is None else _product(own, pattern))
+    return Multiplied(term.name, structure=pattern, term=term)
 
 
 def bubbles(rng):
@@ -104,8 +103,3 @@ def clumps(rng, number):
         rng.uniform(0, 360, number), np.clip(lat, -90, 90), np.minimum(flux, 1e-8), shapes, "clump"
     )
     return points.extended_to(np.full(number, GAUSS), 10 ** rng.uniform(-1.3, -0.3, number))
-
-
-def _product(first, second):
-    nside = max(healpy.npix2nside(len(first)), healpy.npix2nside(len(second)))
-    return healpy.ud_grade(first, nside) * healpy.ud_grade(second, nside)
