@@ -16,12 +16,20 @@ from fermiml.files import check_new
     "--threshold",
     type=float,
     metavar="P",
-    help="Least ML_Prob; by default the network's point of 95 % purity.",
+    help="Least ML_Prob.",
+)
+@click.option(
+    "--purity",
+    type=float,
+    metavar="F",
+    help="Fraction of the catalog that should be real, instead of a threshold; 0.95 by default.",
 )
 @click.option("--known", metavar="CAT", help="Catalog of known sources: rows get their names.")
 @click.option("--no-photometry", is_flag=True, help="Only positions and probabilities.")
 @catalog_output("fermiml.fits")
-def detect(counts, model, localizer, threshold, known, no_photometry, output, overwrite, **options):
+def detect(
+    counts, model, localizer, threshold, purity, known, no_photometry, output, overwrite, **options
+):
     """Find the sources in COUNTS and write a catalog in the columns of 4FGL.
 
     COUNTS is whatever `fermiml info` understands: a gtbin cube or map, a fermipy folder, a
@@ -33,8 +41,11 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
 
     known = SourceCatalog.read(known) if known else None
     cube = read_counts(counts, **options)
-    settings = {"localizer": localizer, "threshold": threshold, "photometry": not no_photometry}
-    catalog = SourceDetector.from_pretrained(model or DEFAULT, **settings).run(cube)
+    settings = {"localizer": localizer, "threshold": threshold, "purity": purity}
+    detector = SourceDetector.from_pretrained(
+        model or DEFAULT, photometry=not no_photometry, **settings
+    )
+    catalog = detector.run(cube)
     if known is not None:
         catalog = catalog.associate(known)
     catalog.write(output, overwrite=overwrite)

@@ -31,7 +31,11 @@ class SourceDetector:
     finder : fermiml.detect.finder.Finder
         See `from_pretrained`.
     threshold : float, optional
-        Least ML_Prob; by default the one for a purity of 95 % on the selection skies.
+        Least ML_Prob.
+    purity : float, optional
+        Instead of a threshold: the fraction of the catalog that should be real. By default 0.95,
+        for which the threshold was measured on the selection skies; for any other it is where the
+        mean ML_Prob of the catalog is the purity.
     photometry : bool
         Fit fluxes, spectra and positions; without, only positions and probabilities.
     origin : SkyCoord, optional
@@ -49,16 +53,22 @@ class SourceDetector:
         finder: Finder,
         *,
         threshold: float | None = None,
+        purity: float | None = None,
         photometry: bool = True,
         origin: SkyCoord | None = None,
     ):
         if threshold is not None and not 0 <= threshold < 1:
             raise InputError(f"threshold {threshold}: give a probability between 0 and 1")
+        if purity is not None and not 0 < purity < 1:
+            raise InputError(f"purity {purity}: give a fraction between 0 and 1")
+        if threshold is not None and purity is not None:
+            raise InputError("threshold and purity contradict each other: give one of them")
         self.finder = finder
         self._point = finder.operating.get("photometry" if photometry else "score")
         if self._point is None:
             log.warning("%s was never calibrated: ML_Prob is its score", label(finder))
         self.threshold = self._default_threshold() if threshold is None else threshold
+        self.purity = None if purity == calibration.PURITY else purity
         self.photometry = photometry
         self.origin = origin
 
@@ -82,16 +92,21 @@ class SourceDetector:
         return cls(load_finder(name, localizer), **settings)
 
     def __repr__(self):
-        return f"<SourceDetector: {label(self.finder)}, ML_Prob >= {self.threshold:.3g}>"
+        return f"<SourceDetector: {label(self.finder)}, {self._limit()}>"
 
     def _repr_html_(self):
         facts = [("network", self.finder.name), ("localizer", self.finder.localizer or "none"),
-                 ("least ML_Prob", f"{self.threshold:.3g}"),
+                 ("listed", self._limit()),
                  ("photometry", "yes" if self.photometry else "no")]  # fmt: skip
         if self._point is not None and "completeness" in self._point:
             told = f"{self._point['completeness']:.2f} at ML_Prob > {self._point['threshold']:.3f}"
             facts.append(("completeness for TS > 25 at 95 % purity", told))
         return notebook.facts("SourceDetector", facts)
+
+    def _limit(self):
+        if self.purity is None:
+            return f"ML_Prob >= {self.threshold:.3g}"
+        return f"purity {self.purity:g}"
 
     def run(self, data: SkyCube | object) -> SourceCatalog:
         """Detect sources.
@@ -107,7 +122,7 @@ class SourceDetector:
         """
         cube = SkyCube.of(data)
         table = self.propose(cube)
-        table = table[table["ML_Prob"] >= self.threshold]
+        table = table[table["ML_Prob"] >= self._least(table["ML_Prob"])]
         table.sort("ML_Prob", reverse=True)
         assert_sound(table, cube)
         return SourceCatalog.from_table(table, meta=_header(cube))
@@ -167,6 +182,11 @@ class SourceDetector:
         if self._point is None:
             return np.asarray(score, float)
         return calibration.demoted(calibration.probability(score, ts, self._point), low)
+
+    def _least(self, probability):
+        if self.purity is None:
+            return self.threshold
+        return calibration.threshold_for(self.purity, probability, self.threshold)
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])
