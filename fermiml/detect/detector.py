@@ -14,11 +14,13 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
-from fermiml.detect import calibration, candidates, classify, sky_maps
+from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
+from fermiml.detect.field_prior import FieldPrior
 from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
 from fermiml.detect.invariants import assert_sound
 from fermiml.errors import InputError
 from fermiml.sky.cube import SkyCube
+from fermiml.sky.sphere import vectors_of
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class SourceDetector:
         Fit fluxes, spectra and positions; without, only positions and probabilities.
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
+    prior : FieldPrior, optional
+        How the data change ML_Prob; by default the one that comes with fermiml.
 
     Examples
     --------
@@ -56,6 +60,7 @@ class SourceDetector:
         purity: float | None = None,
         photometry: bool = True,
         origin: SkyCoord | None = None,
+        prior: FieldPrior | None = None,
     ):
         if threshold is not None and not 0 <= threshold < 1:
             raise InputError(f"threshold {threshold}: give a probability between 0 and 1")
@@ -70,6 +75,7 @@ class SourceDetector:
         self.threshold = self._default_threshold() if threshold is None else threshold
         self.purity = None if purity == calibration.PURITY else purity
         self.photometry = photometry
+        self.prior = FieldPrior.load() if prior is None else prior
         self.origin = origin
 
     @classmethod
@@ -157,9 +163,10 @@ class SourceDetector:
         else:
             table, ts = _positions(found), None
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
-        probability = self._probability(found.score, ts, low)
         table["ML_Score"] = found.score.astype(np.float32)
-        table["ML_Prob"] = probability
+        table["ML_Prob"] = self._probability(found.score, ts, low)
+        self._ask_the_field(table)
+        probability = np.asarray(table["ML_Prob"])
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
             pulsar = classify.Classifier.load().pulsar_probability(table)
             drop_errors_at_bounds(table)
@@ -187,6 +194,20 @@ class SourceDetector:
         if self.purity is None:
             return self.threshold
         return calibration.threshold_for(self.purity, probability, self.threshold)
+
+    def _ask_the_field(self, table):
+        """Lower ML_Prob, in place, where the sky is more structured than those of simulations."""
+        if self._point is None or not len(table):
+            return
+        before = np.asarray(table["ML_Prob"], float)
+        place = SkyCoord(table["RAJ2000"], table["DEJ2000"], unit="deg", frame="fk5")
+        factor = self.prior.false_factor(before, vectors_of(place))
+        after = field_prior.lowered(before, factor)
+        table["ML_Prob"] = after
+        table["ML_Flags"][field_prior.is_lowered(before, after)] |= flags.MLFlag.STRUCTURED
+        table.meta["FALSEFAC"] = float(round(factor.max(), 2))
+        if words := field_prior.in_words(before, after, factor):
+            log.warning(words)
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])

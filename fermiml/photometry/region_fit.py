@@ -35,7 +35,6 @@ class RegionResult:
     power_law: spectral_fit.Spectra
     curved: spectral_fit.Spectra
     goodness: np.ndarray
-    roughness: np.ndarray
     ts_extended: np.ndarray
     size: np.ndarray  # deg, radius of the best disk
 
@@ -80,10 +79,10 @@ def fit_region(skies, groups, responses, region, vectors):
     rows = np.flatnonzero(2 * spectrum.log_likelihood > _TESTED)
     if len(rows):
         extended[:, rows] = extension(fields, fits, vectors, rows, spectrum.counts, trust)
+    goodness = _goodness(fits)
     return RegionResult(
-        groups, vectors, covariance, walked, curves, spectrum, curved, _goodness(fits),
-        _roughness(fits, spectrum.counts, trust), *extended
-    )  # fmt: skip
+        groups, vectors, covariance, walked, curves, spectrum, curved, goodness, *extended
+    )
 
 
 def _moved(vectors, shift, directions):
@@ -98,12 +97,6 @@ def _trust(fits, extra):
     return np.stack(
         [1 / (1 + f.profile_information * e) for f, e in zip(fits, extra, strict=True)], axis=1
     )
-
-
-def _roughness(fits, counts, trust):
-    """Fraction of the information on each source that is lost to structure around it."""
-    worth = counts**2 * np.stack([fit.profile_information for fit in fits], axis=1)
-    return 1 - np.sum(worth * trust, axis=1) / np.maximum(worth.sum(axis=1), 1e-300)
 
 
 def _drop(fields, fits, vectors, there, index, expected, weights):

@@ -25,7 +25,6 @@ WORKING = {
     "ML_Ext_Size": "deg",
     "ML_Shift": "deg",
     "ML_Goodness": "",
-    "ML_Roughness": "",
 }
 _BOUNDED = ("PL_Index", "LP_Index", "LP_beta")  # the order of ML_At_Bound
 FILLED = (
@@ -77,7 +76,6 @@ def fill(table, result, own, rows):
     columns["ML_Shift"] = np.linalg.norm(result.walked[own], axis=1)
     columns["ML_TS_Ext"], columns["ML_Ext_Size"] = result.ts_extended[own], result.size[own]
     columns["ML_Goodness"] = result.goodness[own]
-    columns["ML_Roughness"] = result.roughness[own]
     for name, values in columns.items():
         if values.dtype.kind == "f":  # an error beyond single precision is no error
             values = np.where(np.abs(values) < np.finfo("f4").max, values, np.nan)
