@@ -123,26 +123,15 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
     ax.plot(*_outlines(ax.wcs, position, *catalog.ellipses()), "-", color=color, lw=np.sqrt(crowd))
     ax.set(xlim=limits[0], ylim=limits[1])
     if names:
-        _write_names(ax, places, catalog.table["Source_Name"], color, np.sqrt(size["s"]) / 2)
+        texts = [str(name) for name in catalog.table["Source_Name"]]
+        radius = np.sqrt(size["s"]) / 2
+        labels.Names(ax, places, texts, radius, fontsize=_FONT, color=color)
     return ax
 
 
 def projection(cube):
     """Get the WCS on which `plot_counts` draws a cube: ``figure.add_subplot(projection=...)``."""
     return canvas(cube).wcs
-
-
-def _write_names(ax, places, names, color, symbol):
-    """Write names beside symbols (pixels), whose radius is given in points."""
-    scale = 72 / ax.figure.dpi
-    points = ax.transData.transform(places) * scale
-    left, bottom, right, top = ax.bbox.extents * scale
-    names = [str(name) for name in names]
-    corners = labels.place(points, names, _FONT, symbol, (left, bottom, right, top))
-    for here, point, corner, name in zip(places, points, corners, names, strict=True):
-        if np.isfinite(corner).all():
-            ax.annotate(name, here, xytext=corner - point, textcoords="offset points",
-                        fontsize=_FONT, color=color, va="bottom")  # fmt: skip
 
 
 def _with_sky(ax):
