@@ -4,6 +4,7 @@ The diffuse model that the analysis is given lacks structure that the data have:
 detecting sources without such a model.
 """
 
+import textwrap
 from importlib import resources
 
 import numpy as np
@@ -70,32 +71,40 @@ def _settings():
 def story(comparison):
     """Tell what was searched for, and what was found."""
     bright = np.asarray(comparison.known["TS_Expected"]) > _BRIGHT
-    first = comparison.cube.components[0]
-    center = comparison.cube.center.galactic
     lines = [
-        f"A simulated field at l = {center.l.deg:.0f}, b = {center.b.deg:.0f} deg: "
-        f"{comparison.area:.0f} deg2, "
-        f"{range_text(first.energy_edges[0], first.energy_edges[-1])}, with {len(bright)} true "
-        f"sources of TS > 9,",
-        f"{bright.sum()} of them of TS > {_BRIGHT:g}. Its diffuse emission has structure that the "
-        "model given to the analysis lacks,",
-        "as any model of the real sky does. The same counts, searched in two ways:",
+        *_wrapped(f"{_field(comparison)}, with {len(bright)} true sources of TS > 9, "
+                  f"{bright.sum()} of them of TS > {_BRIGHT:g}. Its diffuse emission has structure "
+                  "that the model given to the analysis lacks, as any model of the real sky does. "
+                  "The same counts, searched in two ways:"),
         "",
         f"{'':<12}{'sources':>9}{'real':>7}{'spurious':>10}{f'of the {bright.sum()} bright':>20}",
-    ]
+    ]  # fmt: skip
     for which, words in _WORDS.items():
         real = _is_real(comparison, which)
         found = np.sum(np.asarray(comparison.known[f"Name_{which}"])[bright] != "")
         numbers = f"{len(real):>9}{real.sum():>7}{(~real).sum():>10}{found:>20}"
         lines.append(f"{words:<12}{numbers}")
-    lines += [
+    return "\n".join([
+        *lines,
         "",
-        "TS maps take for sources what their model lacks; the network compares every position with "
-        "its surroundings.",
-        f"A likelihood fit with that model gives {_spurious(comparison, 'TS')} spurious sources "
-        f"TS > {_BRIGHT:g}; with the true diffuse model, {_spurious(comparison, 'TS_Alt')}.",
-    ]
-    return "\n".join(lines)
+        *_wrapped("TS maps turn what their model lacks into sources; the network compares every "
+                  "position with its surroundings. In a likelihood fit with that model, "
+                  f"{_spurious(comparison, 'TS')} spurious sources have TS > {_BRIGHT:g}; with "
+                  f"the true diffuse model, {_spurious(comparison, 'TS_Alt')}."),
+    ])  # fmt: skip
+
+
+def _field(comparison):
+    center = comparison.cube.center.galactic
+    edges = comparison.cube.components[0].energy_edges
+    return (
+        f"A simulated field at l = {center.l.deg:.0f}, b = {center.b.deg:.0f} deg: "
+        f"{comparison.area:.0f} deg2, {range_text(edges[0], edges[-1])}"
+    )
+
+
+def _wrapped(text):
+    return textwrap.wrap(text, 79)
 
 
 def _found(comparison, which):
@@ -129,9 +138,12 @@ def plot_found(comparison):
     for number, (title, which) in enumerate(panels, 1):
         ax = figure.add_subplot(1, 3, number, projection=sky_plots.projection(comparison.cube))
         sky_plots.plot_counts(comparison.cube, ax=ax, colorbar=False).set_title(title)
-        sky_plots.plot_sources(known, ax, marker="o", color=style.GREEN)
+        sky_plots.plot_sources(known, ax, marker="o", color=style.GREEN, label="true sources")
         if which is not None:
             found, real = _found(comparison, which), _is_real(comparison, which)
-            sky_plots.plot_sources(found[real], ax, color=style.BLUE)
-            sky_plots.plot_sources(found[~real], ax, color=style.VERMILION, marker="x")
+            sky_plots.plot_sources(found[real], ax, color=style.BLUE, label="found")
+            sky_plots.plot_sources(
+                found[~real], ax, color=style.VERMILION, marker="x", label="spurious"
+            )
+        ax.legend(loc="upper right", fontsize="small")
     return figure

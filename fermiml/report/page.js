@@ -492,6 +492,9 @@ function choose(object, { scroll = false, center = false } = {}) {
   for (const id of ["links", "spectrum", "details", "back"]) find(id).classList.toggle("hidden", !object);
   for (const id of ["brightest", "begin"]) find(id).classList.toggle("hidden", Boolean(object));
   if (object) describe(object); else summarize();
+  if (object && center && matchMedia("(max-width: 900px)").matches) { // the panel is out of sight
+    find("name").scrollIntoView({ block: "center" });
+  }
   drawLabels();
 }
 
