@@ -28,4 +28,4 @@ def demo(output, jobs, overwrite):
     result = demonstration.run(output, jobs=jobs, overwrite=overwrite)
     click.echo(demonstration.story(result) + "\n")
     for name, what in demonstration.WRITTEN.items():
-        click.echo(f"{Path(output) / name!s:<36}{what}")
+        click.echo(f"{Path(output) / name!s:<34}  {what}")
