@@ -74,7 +74,8 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
         parts = {"parts": kept} if resumes else {}
         result = LikelihoodFit(engine, **settings, **parts).run(sources, data)
         result.write(output, overwrite=overwrite)
-        kept.forget()
+        if resumes:
+            kept.forget()
     return result
 
 

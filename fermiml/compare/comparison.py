@@ -146,7 +146,8 @@ class Comparison:
                 cube, model = second
                 engine = GammapyEngine(diffuse=model, bands=False, **settings)
                 _judge_again(final, engine.fit(seeds, cube), self.threshold)
-            kept.forget()
+            if kept is not None:
+                kept.forget()
         return final, seconds
 
 
