@@ -51,6 +51,8 @@ def _content(item):
         yield from _content([type(item).__name__, {name: getattr(item, name) for name in names}])
     elif isinstance(item, dict):
         yield from _content(sorted(item.items(), key=lambda entry: str(entry[0])))
+    elif isinstance(item, slice):
+        yield from _content(["slice", item.start, item.stop, item.step])
     elif isinstance(item, list | tuple):
         yield f"list {len(item)};".encode()
         for entry in item:
