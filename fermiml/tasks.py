@@ -73,6 +73,16 @@ def _judge(failures, count, what):
         log.warning("%d of %d %ss failed", len(failures), count, what)
 
 
+def require_all(results, what):
+    """Raise an error where tasks failed whose results are needed, each and every one."""
+    failed = [result for result in results if isinstance(result, Failure)]
+    if failed:
+        raise FermimlError(
+            f"{len(failed)} of {len(results)} {what}s failed ({failed[0]}); the others are there, "
+            "and the same call makes what is missing"
+        )
+
+
 @dataclass
 class _Piece:
     number: int
