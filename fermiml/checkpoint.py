@@ -9,6 +9,7 @@ import os
 import threading
 import zipfile
 import zlib
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -244,3 +245,20 @@ class Pieces:
 
     def _path(self, task):
         return self.folder / f"{content_key(__version__, task)}{self.ending}"
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedFiles:
+    """Results of tasks in files whose names tell what they are; for `fermiml.tasks.run`."""
+
+    path: Callable  # of a task
+    write: Callable
+    read: Callable
+
+    def load(self, task):
+        """Load the result of a task, or return None if it has not been finished."""
+        return load(self.path(task), self.read)
+
+    def save(self, task, result):
+        """Save the result of a task."""
+        self.write(self.path(task), result)

@@ -6,6 +6,7 @@ from fermiml.catalog.export import export
 from fermiml.compare.comparison import Comparison
 from fermiml.compare.comparison_result import ML, TRADITIONAL
 from fermiml.detect.detector import SourceDetector
+from fermiml.executors import check_jobs
 from fermiml.files import check_new
 from fermiml.plot import style
 from fermiml.plot.overview import plot_overview
@@ -26,7 +27,7 @@ WRITTEN = {
 _SHOWN = 25.0  # Asimov TS of true sources in the table
 
 
-def run(folder, jobs=1, overwrite=False):
+def run(folder, jobs=None, overwrite=False):
     """Simulate, detect, fit, compare, and write everything into a folder.
 
     Returns the `ComparisonResult`, whose `known` are the true sources.
@@ -37,7 +38,10 @@ def run(folder, jobs=1, overwrite=False):
     SkySimulator(_settings()).run(folder / "sky", overwrite=overwrite)
     sky = read_sky(folder / "sky")
     detector = SourceDetector.from_pretrained()
-    comparison = Comparison(detector=detector, known=sky.truth, jobs=jobs, cache=folder / "cache")
+    comparison = Comparison(
+        detector=detector, known=sky.truth, jobs=check_jobs(jobs, default=2),
+        cache=folder / "cache",
+    )  # fmt: skip
     result = comparison.run(sky.cube)
     report.write(result, folder, overwrite)
     export(result.catalog, "ds9", folder / "sources.reg", overwrite, colour="match")
