@@ -6,6 +6,7 @@ run code there: it has to be one's own (docs/scaling.md).
 
 import logging
 import math
+import pickle
 import re
 import shutil
 import time
@@ -15,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 from fermiml import __version__, schema, workers
-from fermiml.errors import InputError, type_and_message
+from fermiml.errors import FermimlError, InputError, type_and_message
 from fermiml.schema import REQUIRED, Key, list_of, number, one_of, text, whole
 from fermiml.yamlfile import read_settings
 
@@ -83,28 +84,52 @@ def connect(cluster):
         _wait(client, cluster, patience)
         _check_versions(client, cluster)
         client.register_plugin(_preparation(distributed))
-        yield ClusterExecutor(client)
+        yield ClusterExecutor(client, patience)
 
 
 class ClusterExecutor(Executor):
     """The executor of a dask client, which knows how many workers there are at present."""
 
-    def __init__(self, client):
+    def __init__(self, client, patience):
         self._client, self._executor = client, client.get_executor(pure=False)
-        self._in_flight, self._counted = 2, -math.inf
+        self._patience, self._workers = patience, 0
+        self._counted, self._seen = -math.inf, time.monotonic()
 
     @property
     def in_flight(self):
         """Two tasks for each worker, so that none has to wait for its next one."""
         if time.monotonic() > self._counted + _COUNTED:
-            self._counted = time.monotonic()
-            with suppress(OSError):  # the scheduler is gone: the tasks in flight will say so
-                self._in_flight = max(2, 2 * sum(self._client.nthreads().values()))
-        return self._in_flight
+            self._count()
+        return 2 * max(1, self._workers)
+
+    def _count(self):
+        self._counted = time.monotonic()
+        with suppress(OSError):  # the scheduler is gone: the tasks in flight will say so
+            self._workers = sum(self._client.nthreads().values())
+        if self._workers:
+            self._seen = self._counted
+
+    def check(self):
+        """Raise an error where all workers have gone, and none came back for a while."""
+        self._count()
+        if time.monotonic() > self._seen + self._patience:
+            raise FermimlError(
+                f"the cluster has had no worker for {self._patience:g} s (their time may be over): "
+                "run the same again, which resumes with what was finished and kept"
+            )
 
     def submit(self, function, /, *args, **kwargs):
-        """Return the future of a call."""
-        return self._executor.submit(function, *args, **kwargs)
+        """Return the future of a call.
+
+        It travels as bytes: what a worker cannot unpickle fails there as any task does, and
+        does not take the worker along. By value, tasks outlive the worker that has them.
+        """
+        return self._executor.submit(_call, pickle.dumps((function, args, kwargs), protocol=5))
+
+
+def _call(packed):
+    function, args, kwargs = pickle.loads(packed)  # sent by `submit`, from our own process
+    return function(*args, **kwargs)
 
 
 def _module(name, package="fermiml[cluster]"):
@@ -117,7 +142,7 @@ def _module(name, package="fermiml[cluster]"):
 
 
 def _large_tasks():
-    """Tasks hold cut-outs of a cube: by value they outlive the worker that has them."""
+    """Let dask send cut-outs of a cube without a warning."""
     return _module("dask").config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})
 
 

@@ -2,8 +2,9 @@
 
 import logging
 from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from tqdm import tqdm
 
@@ -12,6 +13,7 @@ from fermiml.errors import FermimlError, type_and_message
 log = logging.getLogger(__name__)
 _IN_FLIGHT = 32  # tasks given to an executor that does not say how many it can use
 _ATTEMPTS = 2
+_PULSE = 30.0  # s of silence after which the executor is asked whether it still has workers
 _LOST = (
     "the workers were lost ({}): run the same again, which resumes with what was finished and kept"
 )
@@ -41,7 +43,8 @@ def run(function, tasks, executor, *, count, what, keep=None, progress=True):
     tasks : iterable
         Is asked for a task when there is room for one, as they may be large.
     executor : concurrent.futures.Executor
-        Its attribute `in_flight`, if it has one, says how many tasks it may hold at a time.
+        Its attribute ``in_flight``, if it has one, says how many tasks it may hold at a time; its
+        method ``check()`` is called now and then, and raises an error if no worker is left.
     count : int
         How many tasks there are at most.
     what : str
@@ -122,7 +125,7 @@ class _Run:
 
     def _next(self):
         """Wait for a task, and yield its number and result, if it is not tried again."""
-        future = self._done.get()
+        future = self._wait()
         piece = self._running.pop(future)
         error = _error_of(future)
         if error is None:
@@ -135,6 +138,13 @@ class _Run:
             self._submit(piece)
         else:
             yield piece.number, Failure(error)
+
+    def _wait(self):
+        while True:
+            with suppress(Empty):
+                return self._done.get(timeout=_PULSE)
+            if hasattr(self._executor, "check"):
+                self._executor.check()
 
 
 def _error_of(future):
