@@ -27,6 +27,7 @@ from fermiml.detect import field_prior
 from fermiml.detect.field_prior import NEUTRAL, FieldPrior
 from fermiml.evaluate import metrics
 from fermiml.files import write_json
+from fermiml.plot import performance, style
 from fermiml.simulate.read_fields import read_sky
 from fermiml.sky.sphere import vectors_of
 
@@ -152,7 +153,7 @@ def reliability(fields, prior):
     for low, high in itertools.pairwise(BINS):
         used = (value > low) & (value <= high)
         if used.any():
-            rows.append({"said": value[used].mean(), "real": metrics.fraction(real[used]),
+            rows.append({"mean": value[used].mean(), "real": metrics.fraction(real[used]),
                          "there": there[used].mean(), "number": int(used.sum())})  # fmt: skip
     return rows
 
@@ -203,7 +204,7 @@ def tables(judged):
               "|---|---|" + "---|" * (len(BINS) - 1)]  # fmt: skip
     for group in next(iter(judged.values()))["reliability"]:
         for name in judged:
-            cells = [f"{r['said']:.2f}, {r['real'][0]:.2f}, {r['there']:.2f} ({r['number']})"
+            cells = [f"{r['mean']:.2f}, {r['real'][0]:.2f}, {r['there']:.2f} ({r['number']})"
                      for r in judged[name]["reliability"][group]]  # fmt: skip
             lines.append(f"| {group} % | {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -220,6 +221,17 @@ def _purities(rows):
             f"{total['found'] / total['true']:.3f}")  # fmt: skip
 
 
+def draw(judged):
+    """Reliability of the fields in the plane, by level of structure, without and with the prior."""
+    figure = style.new_figure(4.5 * len(judged), 4.2)
+    for ax, (name, result) in zip(figure.subplots(1, len(judged)), judged.items(), strict=True):
+        rows = {group.removeprefix("plane, ") + " %": bins
+                for group, bins in result["reliability"].items() if "plane" in group}  # fmt: skip
+        performance.plot_reliability(rows, ax)
+        ax.set_title(f"{name} the field prior")
+    return figure
+
+
 def main():
     """Fit or judge."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -227,13 +239,15 @@ def main():
     parser.add_argument("--skies", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--split", choices=["selection", "test"])
-    parser.add_argument("-o", "--output", type=Path, help="folder for field_prior.json")
+    parser.add_argument("-o", "--output", type=Path, help="folder for field_prior.*")
     options = parser.parse_args()
     split = options.split or {"fit": "selection", "judge": "test"}[options.what]
     fields = read(split, options.skies, options.cache)
     levels = ", ".join(f"{level} %: {sum(f.level == level for f in fields)}"
                        for level in dict.fromkeys(f.level for f in fields))  # fmt: skip
-    recipe = f"benchmarks/detection/field_prior.py fit, {split} fields by level: {levels}"
+    recipe = (
+        f"benchmarks/detection/field_prior.py {options.what}, {split} fields by level: {levels}"
+    )
     print(machine(seed=800 if split == "selection" else 700), recipe, sep="\n")
     if options.what == "fit":
         prior = fit(fields)
@@ -246,6 +260,7 @@ def main():
     print(tables(judged))
     if options.output:
         write_json(options.output / "field_prior.json", judged, overwrite=True)
+        style.save(draw(judged), options.output / "field_prior.png", overwrite=True)
 
 
 if __name__ == "__main__":
