@@ -14,6 +14,7 @@ from fermiml.catalog.export import export
 from fermiml.compare.comparison import Comparison
 from fermiml.compare.comparison_result import ML, TRADITIONAL
 from fermiml.detect.detector import SourceDetector
+from fermiml.executors import check_jobs
 from fermiml.files import check_new
 from fermiml.plot import sky as sky_plots
 from fermiml.plot import style
@@ -39,7 +40,7 @@ _WORDS = {ML: "network", TRADITIONAL: "TS maps"}
 _BRIGHT = 25.0  # expected TS of a true source that should be found
 
 
-def run(folder, jobs=1, overwrite=False):
+def run(folder, jobs=None, overwrite=False):
     """Simulate, detect, fit, compare, and write everything into a folder.
 
     Returns the `ComparisonResult`, whose `known` are the true sources of TS > 9.
@@ -52,7 +53,7 @@ def run(folder, jobs=1, overwrite=False):
     detector = SourceDetector.from_pretrained()
     comparison = Comparison(
         detector=detector, known=sky.truth, background_alt=folder / "sky" / "background.fits",
-        jobs=jobs, cache=folder / "cache",
+        jobs=check_jobs(jobs, default=2), cache=folder / "cache",
     )  # fmt: skip
     result = comparison.run(sky.cube)
     report.write(result, folder, overwrite)

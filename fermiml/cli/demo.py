@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, jobs_option
+from fermiml.cli.base import Command, jobs_options
 
 
 @click.command(cls=Command)
@@ -10,7 +10,7 @@ from fermiml.cli.base import Command, jobs_option
     "-o", "--output", default="fermiml-demo", show_default=True, type=click.Path(),
     help="Folder for everything.",
 )  # fmt: skip
-@jobs_option(default=2)
+@jobs_options("Regions that are fitted", default="2")
 @click.option("--overwrite", is_flag=True, help="Replace a demonstration in that folder.")
 def demo(output, jobs, overwrite):
     """Simulate a field of sky, find its sources with a network and with TS maps, fit all of them.
