@@ -25,6 +25,8 @@ _TINY = 1e-12
 class SignificanceMaps:
     """Significance and flux of one more point source at every pixel, on models that change.
 
+    All components and bins are fitted together: one norm is free.
+
     Parameters
     ----------
     components : list of `fermiml.sky.cube.Component`
@@ -34,8 +36,6 @@ class SignificanceMaps:
     everywhere : bool
         Fit every pixel, as gammapy does, and not only those around which a quick test finds
         anything (2 sigma). Several times slower; the peaks are the same.
-
-    All components and bins are fitted together: one norm is free.
     """
 
     def __init__(self, components, index, everywhere=False):
