@@ -84,7 +84,8 @@ def _third_row(explanation, catalog, number, figure, grid):
         (soft, here, "all bands, soft spectrum (2.5)", "sigma", _SIGMA),
         (explanation.heatmap, here, "network's heatmap", "score",
          {"vmin": 0, "vmax": 1, "cmap": "viridis"}),
-        (explanation.saliency, coarse, "saliency: what counts", "score lost without the photons there",
+        (explanation.saliency, coarse, "saliency: what counts",
+         "score lost without the photons there",
          {"vmin": 0, "vmax": most, "cmap": "magma"}),
     )  # fmt: skip
     for column, (image, extent, title, label, look) in enumerate(panels):
