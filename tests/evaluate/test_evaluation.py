@@ -256,3 +256,11 @@ def test_one_catalog_of_several_fields(folder, entries, tmp_path):
     chosen.find(sky, f"month_{field.name}")  # of another set
     with pytest.raises(InputError, match="the fields overlap"):
         chosen.find(sky, f"test_{field.name}")
+
+
+@pytest.mark.slow
+def test_two_processes_score_the_same(folder, entries, tmp_path):
+    plan = {"skies": str(folder), "models": ["traditional"], "catalogs": str(entries)}
+    one, two = (Evaluation(plan, jobs=jobs).run(tmp_path / str(jobs)) for jobs in (1, 2))
+    assert one.sets["test"]["traditional"].own.zones == two.sets["test"]["traditional"].own.zones
+    assert one.sets["test"][entries.name] == two.sets["test"][entries.name]
