@@ -40,7 +40,7 @@ JOBS = (
     ("simulation", 10_000, "10,000 skies of 10 x 10 deg, simulated"),
     ("injection", 10_000, "10,000 skies of 10 x 10 deg, searched"),
     ("photometry", 216, "all-sky photometry, 0.05 deg, 30 bins"),
-    ("fit", 1000, "1000 likelihood regions"),
+    ("fit", 2000, "1000 likelihood regions (two pieces each)"),
 )
 # Pixels and bins of the all-sky task over those of the field that is measured (0.1 deg, 24 bins).
 LARGER = {"photometry": 4 * 30 / 24}
