@@ -41,7 +41,7 @@ class SourceDetector:
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
     jobs : int, str or concurrent.futures.Executor, optional
-        Threads that fit fluxes, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or the
+        Threads that fit fluxes, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores. The network itself runs in this process.
     parts : path or `fermiml.checkpoint.Pieces`, optional
         Folder for the fitted regions: a run that was interrupted resumes there.

@@ -50,7 +50,7 @@ class GammapyEngine:
     diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
         In the place of these: a background that was chosen before.
     jobs : int, str or concurrent.futures.Executor, optional
-        Processes that fit regions, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or one.
+        Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
     parts : path or `fermiml.checkpoint.Pieces`, optional
         Folder for the results of regions: a run that was interrupted resumes there.
     positions, spectra, background : bool
