@@ -82,7 +82,7 @@ def _set_up_log(shared):
     logging.getLogger("fermiml").setLevel(level)
 
 
-def catalog_output(default):
+def catalog_output(default, text="The catalog."):
     """Build the options of a command that writes one catalog: its name, whether to overwrite."""
 
     def add(command):
@@ -90,8 +90,7 @@ def catalog_output(default):
             command
         )
         return click.option(
-            "-o", "--output", default=default, show_default=True, type=click.Path(),
-            help="The catalog.",
+            "-o", "--output", default=default, show_default=True, type=click.Path(), help=text,
         )(command)  # fmt: skip
 
     return add

@@ -41,11 +41,12 @@ def read_counts(counts, *, center=None, exposure=(), psf=(), background=(), **op
         if value:
             options[name] = value[0] if len(value) == 1 else list(value)
     if center is not None:
-        options["center"] = _position(center)
+        options["center"] = position(center, "--center")
     return SkyCube.read(counts, **options)
 
 
-def _position(text):
+def position(text, option):
+    """Read RA,DEC or gal:L,B, the value of an option."""
     from astropy.coordinates import SkyCoord
 
     frame, _, numbers = text.rpartition(":")
@@ -55,6 +56,6 @@ def _position(text):
             raise ValueError
     except ValueError:
         raise InputError(
-            f"--center {text!r} is no position; write RA,DEC in deg, or gal:L,B"
+            f"{option} {text!r} is no position; write RA,DEC in deg, or gal:L,B"
         ) from None
     return SkyCoord(lon, lat, unit="deg", frame="galactic" if frame else "icrs")

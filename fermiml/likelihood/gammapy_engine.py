@@ -18,17 +18,21 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from astropy.units import Quantity
 from tqdm import tqdm
 
 from fermiml import moved, schema
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.errors import InputError
 from fermiml.likelihood import background as backgrounds
-from fermiml.likelihood import cut, grouping, measurement, results, seeds
+from fermiml.likelihood import cut, grouping, limits, measurement, results, seeds
 from fermiml.likelihood.measurement import FitSettings
 from fermiml.likelihood.parts import Parts, held
 from fermiml.likelihood.region import RegionModel
 from fermiml.model import point_sources
+from fermiml.model.sources import concatenate
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
 
@@ -106,6 +110,32 @@ class GammapyEngine:
             pool = _Pool(self._jobs, kept)
             rows = _rows(catalog, cube, self._known, model, self._settings, pool)
         return results.filled(catalog, rows, cube)
+
+    def limits(
+        self, positions: SkyCoord, data: Any, catalog: SourceCatalog | None = None,
+        index: float = limits.INDEX,
+    ) -> Table:  # fmt: skip
+        """Measure TS, flux and 95 % upper limit at positions; `LikelihoodFit.limits` says more."""
+        index = schema.number(0, 5)("index", index)
+        cube = SkyCube.of(data)
+        cut.check(cube)
+        if not np.all(seen := cube.observed(positions)):
+            outside = ", ".join(map(limits.label, positions[~seen]))
+            raise InputError(f"{cube.source}: nothing was observed at {outside}")
+        model = self._diffuse or backgrounds.choose(cube, self._galdiff, self._iso)
+        # Positions of the catalog's sources stay: what is fitted is what lies beside the target.
+        settings = replace(self._settings, positions=False, bands=False)
+        cutters = [Cutter(component) for component in cube.components]
+        targets, measured = [], []
+        for position in tqdm(positions, "positions", unit="position", disable=None, leave=False):
+            sources = limits.model_at(position, index, catalog, self._known)
+            (group,) = grouping.groups(sources, [0], _margin(cube))
+            task = _task(cutters, model, sources, group, settings, first=False)
+            measured.append(limits.measure(build(task), task.core[0], task.inner, settings))
+            targets.append(sources[[0]])
+        edges = np.concatenate([component.energy_edges for component in cube.components])
+        band = float(edges.min()), float(edges.max())
+        return limits.table(positions, measured, concatenate(targets), band)
 
 
 def fit(catalog, cube, **settings):

@@ -85,13 +85,14 @@ def _energy(component):
     edges = component.energy_edges
     per_decade = (len(edges) - 1) / np.log10(edges[-1] / edges[0])
     text = (
-        f"{_energy_text(edges[0])} - {_energy_text(edges[-1])}, {len(edges) - 1} bins "
+        f"{energy_text(edges[0])} - {energy_text(edges[-1])}, {len(edges) - 1} bins "
         f"({per_decade:.3g} a decade)"
     )
     return {"text": text, "edges_mev": [float(f"{edge:.9g}") for edge in edges]}
 
 
-def _energy_text(mev):
+def energy_text(mev):
+    """Write an energy with the unit that suits it."""
     for unit, factor in (("TeV", 1e6), ("GeV", 1e3)):
         if mev >= 0.9999 * factor:
             return f"{mev / factor:.4g} {unit}"
@@ -163,7 +164,7 @@ def _exposure(component):
     energy = np.clip(1e3, edges[0], edges[-1])  # 1 GeV, or the nearest that there is
     value = float(exposures.sample(component.exposure, component.center[None], energy)[0, 0])
     facts = _origin(component, "exposure")
-    facts["text"] += f"; {value:.3g} cm2 s at the centre, {_energy_text(float(energy))}"
+    facts["text"] += f"; {value:.3g} cm2 s at the centre, {energy_text(float(energy))}"
     return {**facts, "cm2_s": value}
 
 
