@@ -18,7 +18,11 @@ from fermiml.files import check_new
     metavar="P",
     help="Least ML_Prob; by default the network's point of 95 % purity.",
 )
-@click.option("--known", metavar="CAT", help="Catalog of known sources: rows get their names.")
+@click.option(
+    "--known", metavar="CAT",
+    help="Catalog of known sources, whose names rows get; by default 4FGL-DR4 for data that are "
+    "not simulated. none: no names.",
+)  # fmt: skip
 @click.option("--no-photometry", is_flag=True, help="Only positions and probabilities.")
 @catalog_output("fermiml.fits")
 def detect(counts, model, localizer, threshold, known, no_photometry, output, overwrite, **options):
@@ -28,17 +32,25 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
     gammapy dataset, or events.
     """  # fmt: skip
     check_new(output, overwrite, inputs=[counts])
+    import numpy as np
+
     from fermiml import SourceCatalog, SourceDetector
+    from fermiml.catalog import names
     from fermiml.networks.pretrained import DEFAULT
 
-    known = SourceCatalog.read(known) if known else None
+    others = SourceCatalog.read(known) if known not in (None, "none") else None
     cube = read_counts(counts, **options)
+    if known is None and not any(c.selection.simulated for c in cube.components):
+        known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "photometry": not no_photometry}
     catalog = SourceDetector.from_pretrained(model or DEFAULT, **settings).run(cube)
-    if known is not None:
-        catalog = catalog.associate(known)
+    text = ""
+    if others is not None:
+        catalog = catalog.associate(others)
+        new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())
+        text = f"; {new} not in {known}"
     catalog.write(output, overwrite=overwrite)
-    click.echo(f"{output}: {count(catalog)}")
+    click.echo(f"{output}: {count(catalog)}{text}")
 
 
 def count(catalog):
