@@ -112,21 +112,22 @@ class SourceDetector:
         assert_sound(table, cube)
         return SourceCatalog.from_table(table, meta=_header(cube))
 
-    def heatmap(self, cube: SkyCube) -> WcsNDMap:
-        """Compute the network's score, from 0 to 1, in every pixel of a cube; NaN off the data.
+    def heatmap(self, data: SkyCube | object) -> WcsNDMap:
+        """Compute the network's score, from 0 to 1, in every pixel of the data; NaN off them.
 
-        The map has the cube's own grid, or one that shows all of a HEALPix cube.
+        The data are whatever `run` takes. The map has their own grid, or one that shows all of a
+        HEALPix cube.
         """
-        return sky_maps.heatmap(cube, self.finder, self.origin)
+        return sky_maps.heatmap(SkyCube.of(data), self.finder, self.origin)
 
-    def features(self, cube: SkyCube) -> Maps:
-        """Compute what the network is shown of a cube, on the grid of `heatmap`.
+    def features(self, data: SkyCube | object) -> Maps:
+        """Compute what the network is shown of the data, on the grid of `heatmap`.
 
         The gammapy `Maps` have names (``"filter 2-7 GeV"``): for each band the stabilised counts
         and background, the significance of a matched filter (sigma) and the observed fraction; the
         root of the TS of a point source in all bands; whether a background was given.
         """
-        return sky_maps.features(cube, self.origin)
+        return sky_maps.features(SkyCube.of(data), self.origin)
 
     def propose(self, cube: SkyCube) -> Table:
         """Return the table of all candidates in a SkyCube, including the improbable ones."""

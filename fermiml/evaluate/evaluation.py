@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from astropy.table import Table
+
 from fermiml import __version__, notebook
 from fermiml.checkpoint import claim
 from fermiml.errors import InputError
@@ -34,6 +36,12 @@ class EvaluationResult:
 
     sets: dict[str, dict[str, MethodScores]]
     folder: Path
+
+    @property
+    def table(self) -> Table:
+        """Completeness at 95 % purity and at the default threshold: a row for each set of skies
+        with sources, method and zone of latitude."""
+        return tables.by_zone(self.sets)
 
     def markdown(self) -> str:
         """Format the tables of scores.md."""

@@ -81,6 +81,11 @@ class InjectionResult:
     sensitivity: dict[float, WcsNDMap]
     summary: InjectionSummary
 
+    @property
+    def table(self):
+        """The table of the injected sources."""
+        return self.sources.table
+
     def __repr__(self):
         s = self.summary
         return f"<InjectionResult: {s.found} of {s.injected} sources ({s.spectra}) found>"

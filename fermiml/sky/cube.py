@@ -73,7 +73,7 @@ class Component:
 
     @cached_property
     def center(self):
-        """Where the middle of the observed pixels is (for a whole sky: the map's centre)."""
+        """Middle of the observed pixels, or the centre of a map of the whole sky."""
         observed = np.flatnonzero(self.mask)
         # Of millions of pixels a part will do.
         position = self.positions_of(observed[:: 1 + len(observed) // 2_000_000])
@@ -192,8 +192,8 @@ class SkyCube:
         irf, evtype : str, int
             Response to take, whatever the header names. ``evtype`` also selects events of FT1.
         center, width, binsz, emin, emax, zmax, tmin, tmax
-            For FT1 only: a SkyCoord; numbers in deg, deg, MeV, MeV, deg, and mission elapsed time
-            in s, or Quantities.
+            For FT1 only: a SkyCoord; numbers in deg, deg, MeV, MeV, deg, or Quantities; times as
+            `~astropy.time.Time`, as dates, or as mission elapsed time in s.
 
         Returns
         -------
@@ -266,6 +266,18 @@ class SkyCube:
         from fermiml.sky.patches import Patches
 
         return Patches(self.bands(), **options)
+
+    def to_gammapy(self, **diffuse):
+        """Convert to gammapy `Datasets`, one for each component.
+
+        Parameters
+        ----------
+        galdiff, iso : path, optional
+            Diffuse model, where the cube has no background; else the embedded one is taken.
+        """
+        from fermiml.likelihood.datasets import to_datasets
+
+        return to_datasets(self, **diffuse)
 
     def _repr_html_(self):
         from fermiml.sky.describe import describe

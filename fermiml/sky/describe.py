@@ -1,15 +1,14 @@
 """A SkyCube in words and numbers: what is known, what is missing, what is assumed."""
 
 import numpy as np
-from astropy.time import Time, TimeDelta
+from astropy.time import TimeDelta
 
 from fermiml.response import exposure as exposures
 from fermiml.response.irfs import EVENT_CLASSES
 from fermiml.sky.bands import group_bands
 from fermiml.sky.patches import PIXEL
-from fermiml.sky.selection import MJDREF
+from fermiml.sky.selection import EPOCH
 
-EPOCH = Time(*MJDREF, format="mjd", scale="tt")  # mission elapsed time 0
 _NOT_SAID = "not in the header"
 
 
