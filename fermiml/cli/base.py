@@ -78,7 +78,10 @@ def _set_up_log(shared):
         level = logging.ERROR
     elif shared["verbose"] or shared["debug"]:
         level = logging.DEBUG
-    logging.basicConfig(format="fermiml: %(message)s")
+    handler = logging.StreamHandler()
+    if level > logging.DEBUG:  # what other libraries say is for -v
+        handler.addFilter(logging.Filter("fermiml"))
+    logging.basicConfig(format="fermiml: %(message)s", handlers=[handler])
     logging.getLogger("fermiml").setLevel(level)
 
 

@@ -4,7 +4,7 @@ import click
 
 from fermiml.cli.base import Command, catalog_output
 from fermiml.cli.counts import counts_options, read_counts
-from fermiml.files import check_new
+from fermiml.files import FITS, check_new
 
 
 @click.command(cls=Command)
@@ -31,12 +31,13 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
     COUNTS is whatever `fermiml info` understands: a gtbin cube or map, a fermipy folder, a
     gammapy dataset, or events.
     """  # fmt: skip
-    check_new(output, overwrite, inputs=[counts])
+    check_new(output, overwrite, [counts], FITS)
     import numpy as np
 
     from fermiml import SourceCatalog, SourceDetector
     from fermiml.catalog import names
     from fermiml.networks.pretrained import DEFAULT
+    from fermiml.sky.describe import obstacles
 
     others = SourceCatalog.read(known) if known not in (None, "none") else None
     cube = read_counts(counts, **options)
@@ -51,6 +52,9 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
         text = f"; {new} not in {known}"
     catalog.write(output, overwrite=overwrite)
     click.echo(f"{output}: {count(catalog)}{text}")
+    if not len(catalog):
+        for reason in obstacles(cube):
+            click.echo(f"nothing can be found: {reason}")
 
 
 def count(catalog):

@@ -37,7 +37,7 @@ def export(catalog, form, output, colour, overwrite):
     sources = SourceCatalog.read(catalog)
     if output is None:
         name = Path(catalog).name.removesuffix(".gz")
-        output = Path(catalog).with_name(name).with_suffix(exports.ENDINGS[form])
-    check_new(output, overwrite, inputs=[catalog])
+        output = Path(catalog).with_name(name).with_suffix(exports.ENDINGS[form][0])
+    check_new(output, overwrite, [catalog], exports.ENDINGS[form])
     exports.export(sources, form, output, overwrite=overwrite, colour=colour)
     click.echo(f"{output}: {len(sources)} sources")

@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_option
-from fermiml.cli.counts import counts_options, position, read_counts
+from fermiml.cli.counts import check_inside, counts_options, position, read_counts
 
 
 @click.command(cls=Command)
@@ -51,7 +51,7 @@ def fit(
     with -o.
     """  # fmt: skip
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.files import check_new
+    from fermiml.files import FITS, check_new
     from fermiml.likelihood.base import ENGINES
 
     if counts is None:
@@ -60,7 +60,7 @@ def fit(
         catalog, counts = None, catalog
     output = output or (None if at else "fit.fits")
     if output:
-        check_new(output, overwrite, inputs=[counts])
+        check_new(output, overwrite, [catalog, counts], FITS)
     ENGINES.check(engine)
     sources = SourceCatalog.read(catalog) if catalog else None
     settings = {"galdiff": galdiff, "iso": iso, "known": known, "jobs": jobs if jobs > 1 else None}
@@ -85,12 +85,15 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
     from fermiml.likelihood.base import settings_of
     from fermiml.likelihood.likelihood_fit import LikelihoodFit
     from fermiml.likelihood.parts import held
+    from fermiml.sky.cube import SkyCube
 
     settings, data = _prepared(engine, settings, counts, options)
     resumes = "parts" in settings_of(engine)
     folder = Path(output).expanduser().with_suffix(".parts") if resumes else None
     with held(folder) as kept:
         parts = {"parts": kept} if resumes else {}
+        if isinstance(data, SkyCube):
+            check_inside(sources, "CATALOG", data)
         result = LikelihoodFit(engine, **settings, **parts).run(sources, data)
         result.write(output, overwrite=overwrite)
         kept.forget()

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from fermiml import moved, schema
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.fitsio import add_history
 from fermiml.errors import InputError
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, grouping, limits, measurement, results, seeds
@@ -35,6 +36,7 @@ from fermiml.model import point_sources
 from fermiml.model.sources import concatenate
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
+from fermiml.sky.describe import response_lines
 
 log = logging.getLogger(__name__)
 _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
@@ -109,7 +111,7 @@ class GammapyEngine:
         with held(self._parts) as kept:
             pool = _Pool(self._jobs, kept)
             rows = _rows(catalog, cube, self._known, model, self._settings, pool)
-        return results.filled(catalog, rows, cube)
+        return results.filled(catalog, rows, cube, model.text)
 
     def limits(
         self, positions: SkyCoord, data: Any, catalog: SourceCatalog | None = None,
@@ -135,7 +137,9 @@ class GammapyEngine:
             targets.append(sources[[0]])
         edges = np.concatenate([component.energy_edges for component in cube.components])
         band = float(edges.min()), float(edges.max())
-        return limits.table(positions, measured, concatenate(targets), band)
+        table = limits.table(positions, measured, concatenate(targets), band)
+        add_history(table.meta, "fit", [*response_lines(cube), f"background: {model.text}"])
+        return table
 
 
 def fit(catalog, cube, **settings):

@@ -6,6 +6,7 @@ import numpy as np
 
 from fermiml.plot import style
 from fermiml.report.page import build
+from fermiml.sky.describe import response_lines
 
 _CLASSES = {"AGN": style.BLUE, "PSR": style.VERMILION, "FAKE": "#777777", "other": style.GREEN}
 
@@ -34,6 +35,8 @@ def facts_of_data(cube):
     if not first.geom.is_allsky:
         center = cube.center.galactic
         facts.append(("centre", f"l {center.l.deg:.2f}, b {center.b.deg:.2f}"))
+    taken, assumed = response_lines(cube)
+    facts += [("response", taken), ("assumed", assumed.removeprefix("assumed: "))]
     return facts
 
 
