@@ -14,8 +14,8 @@ from fermiml.catalog.spectral_models import to_xml, to_yaml
 from fermiml.errors import InputError
 from fermiml.files import write_text
 
-ENDINGS = {"ds9": (".reg",), "votable": (".vot", ".votable", ".xml"), "csv": (".csv",),
-           "xml": (".xml",), "gammapy": (".yaml", ".yml")}  # fmt: skip
+ENDINGS = {"ds9": ".reg", "votable": ".vot", "csv": ".csv", "xml": ".xml", "gammapy": ".yaml"}
+OTHER_ENDINGS = {"votable": (".xml", ".votable"), "gammapy": (".yml",)}
 
 
 def export(catalog, form, path, overwrite=False, colour="class"):

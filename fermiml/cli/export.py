@@ -37,7 +37,8 @@ def export(catalog, form, output, colour, overwrite):
     sources = SourceCatalog.read(catalog)
     if output is None:
         name = Path(catalog).name.removesuffix(".gz")
-        output = Path(catalog).with_name(name).with_suffix(exports.ENDINGS[form][0])
-    check_new(output, overwrite, [catalog], exports.ENDINGS[form])
+        output = Path(catalog).with_name(name).with_suffix(exports.ENDINGS[form])
+    endings = [exports.ENDINGS[form], *exports.OTHER_ENDINGS.get(form, ())]
+    check_new(output, overwrite, [catalog], endings)
     exports.export(sources, form, output, overwrite=overwrite, colour=colour)
     click.echo(f"{output}: {len(sources)} sources")
