@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output
+from fermiml.cli.base import Command, catalog_output, jobs_options
 from fermiml.cli.counts import counts_options, read_counts
 from fermiml.files import FITS, check_new
 
@@ -24,19 +24,26 @@ from fermiml.files import FITS, check_new
     "not simulated. none: no names.",
 )  # fmt: skip
 @click.option("--no-photometry", is_flag=True, help="Only positions and probabilities.")
+@jobs_options("Regions whose fluxes are measured", default="the usable cores")
 @catalog_output("fermiml.fits")
-def detect(counts, model, localizer, threshold, known, no_photometry, output, overwrite, **options):
+def detect(
+    counts, model, localizer, threshold, known, no_photometry, jobs, output, overwrite, **options
+):  # fmt: skip
     """Find the sources in COUNTS and write a catalog in the columns of 4FGL.
 
     COUNTS is whatever `fermiml info` understands: a gtbin cube or map, a fermipy folder, a
-    gammapy dataset, or events.
+    gammapy dataset, or events. An interrupted run resumes when the command is repeated.
     """  # fmt: skip
     check_new(output, overwrite, [counts], FITS)
+    from pathlib import Path
+
     import numpy as np
 
     from fermiml import SourceCatalog, SourceDetector
     from fermiml.catalog import names
+    from fermiml.executors import shared_executor
     from fermiml.networks.pretrained import DEFAULT
+    from fermiml.photometry.measure import held
     from fermiml.sky.describe import obstacles
 
     others = SourceCatalog.read(known) if known not in (None, "none") else None
@@ -44,13 +51,20 @@ def detect(counts, model, localizer, threshold, known, no_photometry, output, ov
     if known is None and not any(c.selection.simulated for c in cube.components):
         known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "photometry": not no_photometry}
-    catalog = SourceDetector.from_pretrained(model or DEFAULT, **settings).run(cube)
     text = ""
-    if others is not None:
-        catalog = catalog.associate(others)
-        new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())
-        text = f"; {new} not in {known}"
-    catalog.write(output, overwrite=overwrite)
+    folder = None if no_photometry else Path(output).expanduser().with_suffix(".parts")
+    with held(folder) as parts, shared_executor(jobs) as jobs:
+        detector = SourceDetector.from_pretrained(
+            model or DEFAULT, **settings, jobs=jobs, parts=parts
+        )
+        catalog = detector.run(cube)
+        if others is not None:
+            catalog = catalog.associate(others)
+            new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())
+            text = f"; {new} not in {known}"
+        catalog.write(output, overwrite=overwrite)
+        if parts is not None:
+            parts.forget()
     click.echo(f"{output}: {count(catalog)}{text}")
     if not len(catalog):
         for reason in obstacles(cube):

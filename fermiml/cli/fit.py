@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output, jobs_option
+from fermiml.cli.base import Command, catalog_output, jobs_options
 from fermiml.cli.counts import check_inside, counts_options, position, read_counts
 
 
@@ -32,11 +32,11 @@ from fermiml.cli.counts import check_inside, counts_options, position, read_coun
     "--index", type=click.FloatRange(0, 5), default=2.2, show_default=True,
     help="Photon index at --at.",
 )  # fmt: skip
-@jobs_option()
+@jobs_options("Regions that are fitted")
 @catalog_output(None, "The catalog; fit.fits by default, and with --at none.")
 def fit(
     catalog, counts, galdiff, iso, known, engine, at, index, jobs, output, overwrite, **options
-):
+):  # fmt: skip
     """Fit the sources of CATALOG to COUNTS: TS, positions, spectra, fluxes in bands.
 
     COUNTS: what `fermiml info` reads, best with --exposure and --psf; what is missing comes
@@ -63,7 +63,7 @@ def fit(
         check_new(output, overwrite, [catalog, counts], FITS)
     ENGINES.check(engine)
     sources = SourceCatalog.read(catalog) if catalog else None
-    settings = {"galdiff": galdiff, "iso": iso, "known": known, "jobs": jobs if jobs > 1 else None}
+    settings = {"galdiff": galdiff, "iso": iso, "known": known, "jobs": jobs}
     settings = {name: value for name, value in settings.items() if value is not None}
     if at:
         table = _limits(sources, counts, engine, settings, options, at, index)
@@ -96,7 +96,8 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
             check_inside(sources, "CATALOG", data)
         result = LikelihoodFit(engine, **settings, **parts).run(sources, data)
         result.write(output, overwrite=overwrite)
-        kept.forget()
+        if resumes:
+            kept.forget()
     return result
 
 
@@ -107,7 +108,7 @@ def _prepared(engine, settings, counts, options):
 
     takes, reads_cubes = settings_of(engine), ENGINES.load(engine).reads_cubes
     settings = dict(settings)
-    if "jobs" not in takes:
+    if "jobs" not in takes and not isinstance(settings.get("jobs"), str):
         settings.pop("jobs", None)  # the result is the same
     _check_options(engine, takes, reads_cubes, settings, options)
     if "known" in settings:
@@ -127,7 +128,7 @@ def _limits(sources, counts, engine, settings, options, at, index):
 
 
 def _print_limits(table):
-    from fermiml.sky.describe import energy_text
+    from fermiml.sky.energy_text import range_text
 
     click.echo(f"{'RA':>9}{'Dec':>10}{'TS':>10}{'flux':>11}{'error':>11}{'95 % limit':>12}")
     for row in table:
@@ -135,8 +136,8 @@ def _print_limits(table):
             f"{row['RAJ2000']:9.4f}{row['DEJ2000']:10.4f}{row['TS']:10.2f}{row['Flux']:11.3g}"
             f"{row['Unc_Flux']:11.2g}{row['Flux_UL95']:12.3g}"
         )
-    low, high = (energy_text(table.meta[key]) for key in ("EMIN", "EMAX"))
-    click.echo(f"photon flux, {low} - {high} (cm-2 s-1), of power laws of index "
+    energies = range_text(table.meta["EMIN"], table.meta["EMAX"])
+    click.echo(f"photon flux, {energies} (cm-2 s-1), of power laws of index "
                f"{table['Index'][0]:.3g}; limit: -2 ln L has risen by 2.71")  # fmt: skip
 
 
@@ -155,7 +156,8 @@ def _check_options(engine, takes, reads_cubes, settings, options):
     """Refuse options that an engine does not take."""
     from fermiml.errors import InputError
 
-    refused = [name for name in settings if name not in takes]
+    names = {"jobs": "cluster"}  # a number of jobs is never refused
+    refused = [names.get(name, name) for name in settings if name not in takes]
     refused += [] if reads_cubes else [name for name, value in options.items() if value]
     if refused:
         names = ", ".join(f"--{name}" for name in refused)

@@ -18,6 +18,7 @@ INDEX = 2.2  # of a target's power law, unless another is given
 RISE = 2.71  # of -2 ln L, from its minimum to the one-sided 95 % limit
 _PRECISION = 1e-3  # relative, of a limit
 _FIRST_STEP = 0.01  # of the norm, where no count tells its error
+UNKNOWN = dict.fromkeys(("ts", "npred", "norm", "error", "limit"), np.nan) | {"converged": False}
 _FLUXES = (("Flux", 0, 1.0, "ph cm-2 s-1"), ("Energy_Flux", 1, spectra.MEV, "erg cm-2 s-1"))
 
 

@@ -25,9 +25,12 @@ _PLACE = (
 )  # fmt: skip
 
 
-def filled(catalog, rows, cube, background):
-    """Return the catalog with the results (row number -> dict) of `measure` filled in; its history
-    names the response and the `background`."""
+def filled(catalog, rows, cube, background, lost=()):
+    """Return the catalog with the results (row number -> dict) of `measure` filled in.
+
+    The `lost` rows, whose fit failed, have no TS, and a flag. The history names the response and
+    the `background`.
+    """
     table = catalog.table.copy()
     edges = np.concatenate([c.energy_edges for c in cube.components])
     table.meta.update(EMIN=float(edges.min()), EMAX=float(edges.max()))
@@ -36,6 +39,9 @@ def filled(catalog, rows, cube, background):
         for name in REPLACED:
             table[name][number] = "" if COLUMNS[name].code == "A" else np.nan
         _write_row(table, number, result)
+    for number in lost:
+        table["TS"][number], table["TS_Engine"][number] = np.nan, ""
+        table["ML_Flags"][number] |= MLFlag.NOT_CONVERGED.value
     _flag(table, rows, cube)
     # Made anew, so that what follows from the new values follows from these.
     return SourceCatalog.from_table(table, extended=catalog.extended, gti=catalog.gti)

@@ -6,6 +6,7 @@ from astropy.time import TimeDelta
 from fermiml.response import exposure as exposures
 from fermiml.response.irfs import EVENT_CLASSES
 from fermiml.sky.bands import group_bands
+from fermiml.sky.energy_text import energy_text, range_text
 from fermiml.sky.patches import PIXEL
 from fermiml.sky.selection import EPOCH
 
@@ -32,8 +33,8 @@ def obstacles(cube):
     found, banded = [], [group_bands(component) for component in cube.components]
     if not any(band.covered > 0 for b in banded for band in b.bands):
         edges = np.concatenate([component.energy_edges for component in cube.components])
-        found.append(f"{energy_text(edges.min())} - {energy_text(edges.max())} is outside the "
-                     "bands that the networks look at, from 500 MeV")  # fmt: skip
+        found.append(f"{range_text(edges.min(), edges.max())} is outside the bands that the "
+                     "networks look at, from 500 MeV")  # fmt: skip
     elif not any(b.counts[:, b.component.mask].any() for b in banded):
         found.append("there are no counts above 500 MeV in the observed pixels")
     coarsest = max(component.pixel_size for component in cube.components)
@@ -113,19 +114,8 @@ def _observed(component):
 def _energy(component):
     edges = component.energy_edges
     per_decade = (len(edges) - 1) / np.log10(edges[-1] / edges[0])
-    text = (
-        f"{energy_text(edges[0])} - {energy_text(edges[-1])}, {len(edges) - 1} bins "
-        f"({per_decade:.3g} a decade)"
-    )
+    text = f"{range_text(edges[0], edges[-1])}, {len(edges) - 1} bins ({per_decade:.3g} a decade)"
     return {"text": text, "edges_mev": [float(f"{edge:.9g}") for edge in edges]}
-
-
-def energy_text(mev):
-    """Write an energy with the unit that suits it."""
-    for unit, factor in (("TeV", 1e6), ("GeV", 1e3)):
-        if mev >= 0.9999 * factor:
-            return f"{mev / factor:.4g} {unit}"
-    return f"{mev:.4g} MeV"
 
 
 def _counts(component):
