@@ -33,14 +33,14 @@ def norms(region, inner, settings):
 def first(region, core, inner, settings):
     """Run a quick fit of all, then fit positions and shapes of the bright sources of `core`."""
     norms(region, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in core}
     bright = sorted((s for s in core if rough[s] >= BRIGHT_TS), key=lambda s: -rough[s])
     _place(region, bright, rough, settings)
     if bright:
-        fit = _fit_all(region, inner, settings)
+        fit = fit_all(region, inner, settings)
         _shape(region, bright, rough, fit, inner, settings)
-        _fit_all(region, inner, settings)
+        fit_all(region, inner, settings)
 
 
 def measure(region, core, near, inner, settings):
@@ -58,7 +58,7 @@ def measure(region, core, near, inner, settings):
         For each source of `core` what `fermiml.likelihood.results` writes into its row.
     """
     norms(region, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in near}
     near = sorted(near, key=lambda source: -rough[source])
     places = {}
@@ -68,10 +68,10 @@ def measure(region, core, near, inner, settings):
         if not placed:
             break
         places |= placed
-        fit = _fit_all(region, inner, settings)
+        fit = fit_all(region, inner, settings)
         rough = {source: _rough_ts(region, fit, source) for source in near}
     shapes = _shape(region, near, rough, fit, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     return [
         _row(region, source, fit, inner, settings, places.get(source), shapes.get(source))
         for source in core
@@ -95,12 +95,12 @@ def _shape(region, which, ts, fit, inner, settings):
     for source in which if settings.spectra else ():
         spectral_shapes.set_pivot(region, source, fit)
         if ts[source] >= CURVATURE_TS:
-            around = _around(region, source, inner, settings)
+            around = around_source(region, source, inner, settings)
             shapes[source] = spectral_shapes.choose(region, source, around)
     return shapes
 
 
-def _fit_all(region, inner, settings):
+def fit_all(region, inner, settings):
     """All norms, and the spectra of what is significant; again when more became so."""
     free, state = _free(region, inner, settings), region.state
     for _ in range(4):
@@ -158,7 +158,7 @@ def _rough_ts(region, fit, source):
     return 2 * float(line(norm * (1 - 1 / fit.widening(column))) - line(norm))
 
 
-def _around(region, source, inner, settings, fit=None):
+def around_source(region, source, inner, settings, fit=None):
     """Select the free parameters when one source is examined: its neighbours' and backgrounds'."""
     here = position.coordinates(region.sources)
     close = here.separation(here[source]).deg <= settings.neighbours
@@ -167,7 +167,7 @@ def _around(region, source, inner, settings, fit=None):
 
 def _row(region, source, fit, inner, settings, place, shapes):
     column = region.column(source)
-    around = _around(region, source, inner, settings, fit)
+    around = around_source(region, source, inner, settings, fit)
     around[column] = fit.free[column]
     best = region.fit(around)
     null, without = best.state.copy(), around.copy()
