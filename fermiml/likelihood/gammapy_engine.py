@@ -28,7 +28,6 @@ from fermiml.likelihood import cut, grouping, measurement, results, seeds
 from fermiml.likelihood.measurement import FitSettings
 from fermiml.likelihood.parts import Parts, held
 from fermiml.likelihood.region import RegionModel
-from fermiml.model import point_sources
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
 
@@ -199,8 +198,7 @@ def build(task):
     """Build the likelihood of a task's region."""
     cuts = [cut.cut_for_fit(component, task.background) for component in task.components]
     outside = task.sources[np.arange(len(task.inner), len(task.sources))]
-    frozen = [point_sources.total(c.observation, outside).reshape(c.counts.shape) for c in cuts]
-    return RegionModel(cuts, task.sources[task.inner], frozen)
+    return RegionModel(cuts, task.sources[task.inner], outside)
 
 
 class _Pool:

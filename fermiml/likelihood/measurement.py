@@ -73,7 +73,7 @@ def measure(region, core, near, inner, settings):
     shapes = _shape(region, near, rough, fit, inner, settings)
     fit = _fit_all(region, inner, settings)
     return [
-        _row(region, source, fit, inner, settings, places.get(source), shapes.get(source))
+        _row(region, source, fit, settings, places.get(source), shapes.get(source))
         for source in core
     ]
 
@@ -91,11 +91,11 @@ def _place(region, which, ts, settings):
 
 def _shape(region, which, ts, fit, inner, settings):
     """Choose pivots and spectral shapes, where TS allows: source -> (kind, alternatives)."""
-    shapes = {}
+    shapes, norms_alone = {}, _free(region, inner, settings)
     for source in which if settings.spectra else ():
         spectral_shapes.set_pivot(region, source, fit)
         if ts[source] >= CURVATURE_TS:
-            around = _around(region, source, inner, settings)
+            around = _around(region, source, norms_alone, settings)
             shapes[source] = spectral_shapes.choose(region, source, around)
     return shapes
 
@@ -154,21 +154,21 @@ def _rough_ts(region, fit, source):
     norm = fit.state[column, NORM]
     if not (fit.free[column, NORM] and norm > 0):
         return 0.0
-    line = region.line(column, fit.state, None)
+    line = region.line(column, fit.state)
     return 2 * float(line(norm * (1 - 1 / fit.widening(column))) - line(norm))
 
 
-def _around(region, source, inner, settings, fit=None):
-    """Select the free parameters when one source is examined: its neighbours' and backgrounds'."""
-    here = position.coordinates(region.sources)
-    close = here.separation(here[source]).deg <= settings.neighbours
-    return _free(region, [i for i in inner if close[i]], settings, fit)
+def _around(region, source, free, settings):
+    """Select those free parameters that are free when one source is examined: its neighbours'
+    and backgrounds'."""
+    free = free.copy()
+    free[region.planes :] &= position.close_to(region.sources, source, settings.neighbours)[:, None]
+    return free
 
 
-def _row(region, source, fit, inner, settings, place, shapes):
+def _row(region, source, fit, settings, place, shapes):
     column = region.column(source)
-    around = _around(region, source, inner, settings, fit)
-    around[column] = fit.free[column]
+    around = _around(region, source, fit.free, settings)
     best = region.fit(around)
     null, without = best.state.copy(), around.copy()
     null[column, NORM], without[column] = 0.0, False

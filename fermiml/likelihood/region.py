@@ -19,12 +19,10 @@ _NOTHING = 1e-30  # counts below which a bin's image is not worth dividing by
 
 @dataclass(frozen=True)
 class Cut:
-    """What a region has of one component, pixels in a row."""
+    """What a region has of one component."""
 
     observation: object  # fermiml.model.observation.Observation
-    counts: np.ndarray  # (bin, pixel)
-    planes: np.ndarray  # (background, bin, pixel), expected counts
-    used: np.ndarray  # (pixel,), those in the fit
+    layers: list  # of fermiml.likelihood.layers.Layer
 
 
 @dataclass
@@ -66,21 +64,31 @@ class RegionModel:
 
     Columns are the backgrounds, then the sources. Each has three numbers in `state`: of a
     source the norm (in units of its amplitude), index and curvature; of a background norm
-    and tilt. `frozen` holds the expected counts of everything else, by component.
+    and tilt. The sources `outside` are frozen.
     """
 
-    def __init__(self, cuts, sources, frozen=None):
-        self.cuts = cuts
+    def __init__(self, cuts, sources, outside):
+        self.layers = [layer for cut in cuts for layer in cut.layers]
+        self._component = [c for c, cut in enumerate(cuts) for _ in cut.layers]
         self.folding = ShapeFolding([cut.observation for cut in cuts])
         self.sources = sources
         self.exposures = self.folding.exposures(sources)
-        self._find_rows(frozen)
-        self.planes = len(cuts[0].planes)
+        self._find_rows()
+        self.frozen = np.zeros(len(self.counts))
+        if len(outside):
+            photons = self.folding.photons(outside, self.folding.exposures(outside))
+            for _, _, rows, values, _ in self._windows(outside, photons):
+                self.frozen[rows] += values
+        planes = [layer.planes for layer in self.layers]
+        self.planes = len(planes[0])
         self.templates = np.zeros((self.planes + len(sources), len(self.counts)))
         self.sums = np.ones((len(self.templates), self.folding.bins))
-        for k in range(self.planes):
-            self.templates[k], self.sums[k] = self._gather([cut.planes[k] for cut in cuts])
-        self.templates[self.planes :], self.sums[self.planes :] = self.images(sources)
+        self.sums[: self.planes] = np.concatenate([p.sum(axis=2) for p in planes], axis=1)
+        self.templates[: self.planes] = np.concatenate(
+            [p[:, rows >= 0] for p, rows in zip(planes, self._rows, strict=True)], axis=1
+        )
+        photons = self.folding.photons(sources, self.exposures)
+        self.templates[self.planes :], self.sums[self.planes :] = self.images(sources, photons)
         self.state = np.zeros((len(self.templates), 3))
         self.state[:, NORM] = 1.0
         self.state[self.planes :, INDEX] = sources.shapes.index
@@ -88,43 +96,49 @@ class RegionModel:
         bounds = np.array([_PLANE_BOUNDS] * self.planes + [_SOURCE_BOUNDS] * len(sources), float)
         self.low, self.high = np.moveaxis(bounds.reshape(-1, 3, 2), 2, 0)
 
-    def _find_rows(self, frozen):
+    def _find_rows(self):
         """Find and number the pixels that hold counts, bin after bin."""
-        counts, fixed, starts, self._rows = [], [], [0], []
-        for c, cut in enumerate(self.cuts):
-            seen = (cut.counts > 0) & cut.used
-            rows = np.full(seen.shape, -1)
+        counts, starts, self._rows = [], [0], []
+        for layer in self.layers:
+            seen = (layer.counts > 0) & (layer.covered > 0)
+            rows = np.full(seen.shape, -1, np.int32)
             rows[seen] = starts[-1] + np.arange(seen.sum())
             self._rows.append(rows)
-            counts.append(cut.counts[seen])
-            fixed.append(frozen[c][seen] if frozen is not None else np.zeros(seen.sum()))
+            counts.append(layer.counts[seen])
             starts.extend(starts[-1] + np.cumsum(seen.sum(axis=1)))
         self.counts = np.concatenate(counts).astype(float)
-        self.frozen = np.concatenate(fixed)
         self.starts = np.array(starts)
 
-    def _gather(self, maps):
-        """Values of maps at the rows, and their sums over the used pixels of each bin."""
-        values = [m[rows >= 0] for m, rows in zip(maps, self._rows, strict=True)]
-        sums = [m[:, cut.used].sum(axis=1) for m, cut in zip(maps, self.cuts, strict=True)]
-        return np.concatenate(values), np.concatenate(sums)
+    def images(self, sources, photons):
+        """Templates and sums of sources, for one expected count in each bin.
 
-    def images(self, sources):
-        """Templates and sums of sources, for one expected count in each bin."""
+        `photons` (source, true bin) are those of the sources, by component.
+        """
         templates = np.zeros((len(sources), len(self.counts)))
         sums = np.zeros((len(sources), self.folding.bins))
-        first = 0
-        for cut, rows in zip(self.cuts, self._rows, strict=True):
-            bins = slice(first, first + len(rows))
-            first = bins.stop
-            expected = cut.observation.photons(sources) @ cut.observation.dispersion
-            for i, pixels, values in point_sources.windows(cut.observation, sources):
-                worth = expected[i] > _NOTHING
-                values = values / np.where(worth, expected[i], np.inf)[:, None]
-                where = rows[:, pixels]
-                templates[i, where[where >= 0]] = values[where >= 0]
-                sums[i, bins] = values[:, cut.used[pixels]].sum(axis=1)
+        expected = self.folding.counted(photons)
+        scale = np.divide(1, expected, out=np.zeros_like(expected), where=expected > _NOTHING)
+        each = np.repeat(scale, np.diff(self.starts), axis=1)
+        for i, bins, rows, values, total in self._windows(sources, photons):
+            templates[i, rows] = values * each[i, rows]
+            sums[i, bins] = total * scale[i, bins]
         return templates, sums
+
+    def _windows(self, sources, photons):
+        """Yield each source's number, bins, rows, expected counts there, and these bins' sums."""
+        first = 0
+        for component, layer, numbers in zip(self._component, self.layers, self._rows, strict=True):
+            bins = slice(first, first + len(numbers))
+            first = bins.stop
+            windows = point_sources.windows(
+                layer.observation, sources, step=layer.step,
+                photons=photons[component][:, layer.true],
+            )  # fmt: skip
+            for i, pixels, values in windows:
+                values *= layer.covered[pixels]
+                rows = numbers[:, pixels]
+                seen = rows >= 0
+                yield i, bins, rows[seen], values[seen], values.sum(axis=1)
 
     def column(self, source):
         """Convert a source's number to its column."""
@@ -206,17 +220,18 @@ class RegionModel:
         poisson = self._poisson(columns, templates or {}, bins, rows)
         which, kind = np.nonzero(free[columns])
         start = state[columns]
-
         same = which[:, None] == which
+        counts = self._counts(start, columns, (kind > NORM).any())
 
         def function(values):
             trial = start.copy()
             trial[which, kind] = values
-            n, first, second = self.expected(trial, columns)
+            n, first, second = counts(trial)
             loss, gradient, curvature = poisson.slopes(n)
             own = first[which, kind]
-            matrix = np.einsum("pb,bpq,qb->pq", own, curvature[:, which[:, None], which], own,
-                               optimize=True)  # fmt: skip
+            matrix = np.sum(
+                curvature[:, which[:, None], which] * own.T[:, :, None] * own.T[:, None], axis=0
+            )
             bend = np.einsum("kijb,kb->kij", second, gradient)
             bend = np.where(same, bend[which[:, None], kind[:, None], kind], 0.0)
             return loss, np.sum(gradient[which] * own, axis=1), matrix, bend
@@ -227,16 +242,28 @@ class RegionModel:
         found[columns[which], kind] = minimum.values
         return Fit(found, free, minimum)
 
+    def _counts(self, start, columns, spectra):
+        """Return `expected` as a function of the state, from one whose norms alone change unless
+        `spectra` are free."""
+        if spectra:
+            return lambda state: self.expected(state, columns)
+        _, first, second = self.expected(start, columns)
+        unit = first[:, NORM]
+        return lambda state: (state[:, NORM, None] * unit, first, second)
+
     @cached_property
-    def total(self):
-        """Expected counts of everything at the rows, in the present state."""
+    def _present(self):
+        """Expected counts in the present state: of the columns, and of everything at the rows."""
         n, _, _ = self.expected(self.state, np.arange(len(self.templates)))
-        return self.frozen + _weighted_sum(n, self.templates, self.starts)
+        return n, self.frozen + _weighted_sum(n, self.templates, self.starts)
+
+    def _forget(self):
+        self.__dict__.pop("_present", None)
 
     def settle(self, state):
         """Make a state the present one."""
         self.state = np.array(state)
-        self.__dict__.pop("total", None)
+        self._forget()
 
     def move(self, source, sources, template, sums):
         """Give a source another place (and with `sources` the new list of all)."""
@@ -245,7 +272,7 @@ class RegionModel:
         moved = self.folding.exposures(sources[[source]])
         for old, new in zip(self.exposures, moved, strict=True):
             old[source] = new[0]
-        self.__dict__.pop("total", None)
+        self._forget()
 
     def reshape(self, source, **shape):
         """Give a source another pivot energy or exponent of the cutoff."""
@@ -254,14 +281,15 @@ class RegionModel:
         for name, value in shape.items():
             columns[name][source] = value
         self.sources = dataclasses.replace(self.sources, shapes=Shapes(**columns))
-        self.__dict__.pop("total", None)
+        self._forget()
 
-    def line(self, column, state, bins):
-        """Minus ln L as a function of one column's norm in some bins, all else as in `state`."""
+    def line(self, column, state, bins=None):
+        """Minus ln L as a function of one column's norm in some bins, all else as in `state`, up
+        to a constant."""
         columns = np.flatnonzero(
             (state != self.state).any(axis=1) | (np.arange(len(state)) == column)
         )
-        poisson = self._poisson(columns, {}, bins, None)
+        poisson = self._poisson(columns, {}, bins, self.templates[column] > 0)
         n, slopes, _ = self.expected(state[columns], columns)
         which = int(np.flatnonzero(columns == column)[0])
         return poisson.along(n, which, slopes[which, NORM])
@@ -273,19 +301,23 @@ class RegionModel:
         amplitude = self.sources.amplitude * np.maximum(norm, 0.1)
         return dataclasses.replace(self.sources, amplitude=amplitude, shapes=shapes)
 
+    def photons(self, source):
+        """Compute the photons (1, true bin) of a source in its present state, by component."""
+        exposures = [e[[source]] for e in self.exposures]
+        return self.folding.photons(self.present()[[source]], exposures)
+
     def _poisson(self, columns, templates, bins, rows):
-        counts, starts, total, sums = self.counts, self.starts, self.total, self.sums[columns]
-        own = self.templates[columns]
+        counts, starts, sums = self.counts, self.starts, self.sums[columns]
+        own, (n, total) = self.templates[columns], self._present
         if bins is not None:
             sums[:, ~bins] = 0
             inside = np.repeat(bins, np.diff(starts))
             rows = inside if rows is None else rows & inside
         if rows is not None:
             rows = np.flatnonzero(rows)
-            own, counts, total = own[:, rows], counts[rows], total[rows]
+            own, counts, total = np.take(own, rows, axis=1), counts[rows], total[rows]
             starts = np.searchsorted(rows, starts)
-        n, _, _ = self.expected(self.state[columns], columns)
-        fixed = np.maximum(total - _weighted_sum(n, own, starts), 0)
+        fixed = np.maximum(total - _weighted_sum(n[columns], own, starts), 0)
         for i, column in enumerate(columns):
             if column in templates:
                 template, sums[i] = templates[column]

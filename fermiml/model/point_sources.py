@@ -13,14 +13,16 @@ _POINTS = 3000  # that fill an extended source
 _GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 
 
-def windows(observation, sources, progress=None):
+def windows(observation, sources, progress=None, *, photons=None, step=0.0):
     """Yield each source's number, pixels and expected counts there (counts bin, pixel).
 
     A source whose window touches no pixel is left out. `progress` names the progress bar.
+    `photons` are those of the sources by true bin, where they are known; `step` (deg) between
+    the points at which a pixel near a source is sampled may be as large as the PSF is wide.
     """
     if not len(sources):
         return
-    photons = observation.photons(sources)
+    photons = observation.photons(sources) if photons is None else photons
     vectors = unit_vectors(sources.lon, sources.lat)
     numbers = range(len(sources))
     if progress:
@@ -31,7 +33,7 @@ def windows(observation, sources, progress=None):
         if sources.form[i] != POINT:
             profiles = _spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
         pixels, values = _window(
-            observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i]
+            observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i], step
         )
         if len(pixels):
             yield i, pixels, values
@@ -100,7 +102,7 @@ def asimov_ts(observation, sources, expected, progress=None):
     return ts, counts
 
 
-def _window(observation, vector, expected, profiles, size):
+def _window(observation, vector, expected, profiles, size, step):
     """Compute pixels around a source and its counts there, bin by bin out to its own radius."""
     rad, pixels = observation.psf.rad, observation.pixels
     radii, held = _radii(rad, profiles, expected)
@@ -115,7 +117,7 @@ def _window(observation, vector, expected, profiles, size):
     # The PSF changes within the pixels next to the source: sample these finely.
     close = slice(0, np.searchsorted(distance, 3.5 * pixels.side + size))
     if close.stop:
-        points = pixels.sample_distances(found[close], vector, max(_STEP, size / 4))
+        points = pixels.sample_distances(found[close], vector, max(_STEP, step, size / 4))
         for row, log in zip(values, logs, strict=True):
             row[close] = np.exp(np.interp(points, rad, log)).mean(axis=1)
     return found, values / held[:, None] * pixels.area[found]
