@@ -14,7 +14,7 @@ from gammapy.maps import HpxGeom, WcsGeom
 
 from fermiml.fitsmaps import image_geom, with_axes
 
-_ACROSS = 8.0  # pixels, at least, within the PSF's 68 % radius
+_ACROSS = 12.0  # pixels, at least, within the PSF's 68 % radius
 _STEPS_ACROSS = 20.0  # between the points at which the PSF is sampled near a source
 _NEGLIGIBLE = 1e-7  # probability of a true energy to be counted in a bin
 

@@ -118,27 +118,27 @@ class RegionModel:
         sums = np.zeros((len(sources), self.folding.bins))
         expected = self.folding.counted(photons)
         scale = np.divide(1, expected, out=np.zeros_like(expected), where=expected > _NOTHING)
-        each = np.repeat(scale, np.diff(self.starts), axis=1)
-        for i, bins, rows, values, total in self._windows(sources, photons):
-            templates[i, rows] = values * each[i, rows]
-            sums[i, bins] = total * scale[i, bins]
+        for i, b, rows, values, total in self._windows(sources, photons):
+            templates[i, rows] = values * scale[i, b]
+            sums[i, b] = total * scale[i, b]
         return templates, sums
 
     def _windows(self, sources, photons):
-        """Yield each source's number, bins, rows, expected counts there, and these bins' sums."""
+        """Yield each source's number, bins, rows, expected counts there, and their sum in all
+        used pixels of the bin."""
         first = 0
         for component, layer, numbers in zip(self._component, self.layers, self._rows, strict=True):
-            bins = slice(first, first + len(numbers))
-            first = bins.stop
-            windows = point_sources.windows(
-                layer.observation, sources, step=layer.step,
-                photons=photons[component][:, layer.true],
+            windows = point_sources.windows_by_distance(
+                layer.observation, sources, photons=photons[component][:, layer.true],
+                step=layer.step,
             )  # fmt: skip
-            for i, pixels, values in windows:
-                values *= layer.covered[pixels]
-                rows = numbers[:, pixels]
-                seen = rows >= 0
-                yield i, bins, rows[seen], values[seen], values.sum(axis=1)
+            for i, pixels, values, reach in windows:
+                covered = layer.covered[pixels]
+                for b, n in enumerate(reach):
+                    rows, inside = numbers[b, pixels[:n]], values[b, :n] * covered[:n]
+                    seen = rows >= 0
+                    yield i, first + b, rows[seen], inside[seen], inside.sum()
+            first += len(numbers)
 
     def column(self, source):
         """Convert a source's number to its column."""

@@ -151,12 +151,13 @@ class Pixels:
     def near(self, vector, radius):
         """Find pixels within `radius` (deg) of a unit vector, nearest first, and the distances."""
         chord = 2 * np.sin(np.radians(min(radius, 180.0)) / 2)
-        if self.area.size < _FEW:
-            near = self._on_sky & (self._vectors @ vector >= 1 - chord**2 / 2)
-            found = np.flatnonzero(near)
-        else:
+        if self.area.size > _FEW:
             found = np.array(self._tree.query_ball_point(vector, chord), int)
-        distance = _separation(self._vectors[found], vector)
+            distance = _separation(self._vectors[found], vector)
+        else:
+            half = (1 - self._vectors @ vector) / 2  # the square of half a chord
+            found = np.flatnonzero(self._on_sky & (half <= chord**2 / 4))
+            distance = np.degrees(2 * np.arcsin(np.sqrt(half[found].clip(0))))
         order = np.argsort(distance)
         return found[order], distance[order]
 
