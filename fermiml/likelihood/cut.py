@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.likelihood import layers
 from fermiml.likelihood.region import Cut
 from fermiml.model.observation import Observation
 from fermiml.response.irfs import TRUE_PER_DECADE
@@ -37,8 +36,12 @@ def observe(component):
 
 
 def cut_for_fit(component, background):
-    """Return observation, counts and background planes of a component that was cut out."""
+    """Return counts, background planes and observation of a component that was cut out."""
     observation = observe(component)
-    counts = component.counts.data.reshape(len(component.energy_edges) - 1, -1)
-    planes = background.planes(component, observation)
-    return Cut(observation, layers.split(observation, counts, planes, component.mask.ravel()))
+    bins = len(component.energy_edges) - 1
+    return Cut(
+        observation,
+        component.counts.data.reshape(bins, -1),
+        background.planes(component, observation),
+        component.mask.ravel(),
+    )

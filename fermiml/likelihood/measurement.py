@@ -68,7 +68,7 @@ def measure(region, core, near, inner, settings):
         if not placed:
             break
         places |= placed
-        fit = _fit_all(region, inner, settings)
+        fit = _fit_all(region, inner, settings, fit.free)
         rough = {source: _rough_ts(region, fit, source) for source in near}
     shapes = _shape(region, near, rough, fit, inner, settings)
     fit = _fit_all(region, inner, settings)
@@ -100,9 +100,12 @@ def _shape(region, which, ts, fit, inner, settings):
     return shapes
 
 
-def _fit_all(region, inner, settings):
-    """All norms, and the spectra of what is significant; again when more became so."""
-    free, state = _free(region, inner, settings), region.state
+def _fit_all(region, inner, settings, free=None):
+    """Fit all norms, and the spectra of what is significant; again when more became so.
+
+    `free` is what was free before, if that is known.
+    """
+    free, state = _free(region, inner, settings) if free is None else free, region.state
     for _ in range(4):
         fit = region.fit(free, state=state)
         region.settle(fit.state)

@@ -15,6 +15,7 @@ _RING = 2.0  # sigma: the ellipse is that of the surface where -2 ln L has risen
 _POINTS = np.array([[0, 0]] + [[np.cos(a), np.sin(a)] for a in np.arange(8) * np.pi / 4])
 _ROUNDS = 8
 _FARTHEST = 0.4  # deg that a fit may move a source, or be unsure about it (1 sigma)
+_TOLERANCE = 0.02  # in ln L, of the last step at a point; by then it is known what that would gain
 _BLEND = 0.7  # deg within which the norms of neighbours are refitted at every point
 
 
@@ -81,7 +82,9 @@ def _losses(region, source, positions):
     rows = region.templates[np.flatnonzero(free.any(axis=1))].any(axis=0) | templates.any(axis=0)
     state, losses = region.state, []
     for candidate in zip(templates, sums, strict=True):
-        found = region.fit(free, state=state, templates={column: candidate}, rows=rows)
+        found = region.fit(
+            free, state=state, templates={column: candidate}, rows=rows, tolerance=_TOLERANCE
+        )
         losses.append(found.loss)
         state = found.state
     return np.array(losses)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fermiml.likelihood.poisson import Minimum, Poisson, minimise
+from fermiml.likelihood.poisson import TOLERANCE, Minimum, Poisson, minimise
 from fermiml.likelihood.shape_folding import ShapeFolding
 from fermiml.model import point_sources
 from fermiml.model.sources import Shapes
@@ -19,10 +19,12 @@ _NOTHING = 1e-30  # counts below which a bin's image is not worth dividing by
 
 @dataclass(frozen=True)
 class Cut:
-    """What a region has of one component."""
+    """What a region has of one component, pixels in a row."""
 
     observation: object  # fermiml.model.observation.Observation
-    layers: list  # of fermiml.likelihood.layers.Layer
+    counts: np.ndarray  # (bin, pixel)
+    planes: np.ndarray  # (background, bin, pixel), expected counts
+    used: np.ndarray  # (pixel,), those in the fit
 
 
 @dataclass
@@ -68,8 +70,7 @@ class RegionModel:
     """
 
     def __init__(self, cuts, sources, outside):
-        self.layers = [layer for cut in cuts for layer in cut.layers]
-        self._component = [c for c, cut in enumerate(cuts) for _ in cut.layers]
+        self.cuts = cuts
         self.folding = ShapeFolding([cut.observation for cut in cuts])
         self.sources = sources
         self.exposures = self.folding.exposures(sources)
@@ -79,14 +80,11 @@ class RegionModel:
             photons = self.folding.photons(outside, self.folding.exposures(outside))
             for _, _, rows, values, _ in self._windows(outside, photons):
                 self.frozen[rows] += values
-        planes = [layer.planes for layer in self.layers]
-        self.planes = len(planes[0])
+        self.planes = len(cuts[0].planes)
         self.templates = np.zeros((self.planes + len(sources), len(self.counts)))
         self.sums = np.ones((len(self.templates), self.folding.bins))
-        self.sums[: self.planes] = np.concatenate([p.sum(axis=2) for p in planes], axis=1)
-        self.templates[: self.planes] = np.concatenate(
-            [p[:, rows >= 0] for p, rows in zip(planes, self._rows, strict=True)], axis=1
-        )
+        for k in range(self.planes):
+            self.templates[k], self.sums[k] = self._gather([cut.planes[k] for cut in cuts])
         photons = self.folding.photons(sources, self.exposures)
         self.templates[self.planes :], self.sums[self.planes :] = self.images(sources, photons)
         self.state = np.zeros((len(self.templates), 3))
@@ -99,15 +97,21 @@ class RegionModel:
     def _find_rows(self):
         """Find and number the pixels that hold counts, bin after bin."""
         counts, starts, self._rows = [], [0], []
-        for layer in self.layers:
-            seen = (layer.counts > 0) & (layer.covered > 0)
+        for cut in self.cuts:
+            seen = (cut.counts > 0) & cut.used
             rows = np.full(seen.shape, -1, np.int32)
             rows[seen] = starts[-1] + np.arange(seen.sum())
             self._rows.append(rows)
-            counts.append(layer.counts[seen])
+            counts.append(cut.counts[seen])
             starts.extend(starts[-1] + np.cumsum(seen.sum(axis=1)))
         self.counts = np.concatenate(counts).astype(float)
         self.starts = np.array(starts)
+
+    def _gather(self, maps):
+        """Values of maps at the rows, and their sums over the used pixels of each bin."""
+        values = [m[rows >= 0] for m, rows in zip(maps, self._rows, strict=True)]
+        sums = [m[:, cut.used].sum(axis=1) for m, cut in zip(maps, self.cuts, strict=True)]
+        return np.concatenate(values), np.concatenate(sums)
 
     def images(self, sources, photons):
         """Templates and sums of sources, for one expected count in each bin.
@@ -127,17 +131,14 @@ class RegionModel:
         """Yield each source's number, bins, rows, expected counts there, and their sum in all
         used pixels of the bin."""
         first = 0
-        for component, layer, numbers in zip(self._component, self.layers, self._rows, strict=True):
-            windows = point_sources.windows_by_distance(
-                layer.observation, sources, photons=photons[component][:, layer.true],
-                step=layer.step,
-            )  # fmt: skip
+        for cut, numbers, photon in zip(self.cuts, self._rows, photons, strict=True):
+            windows = point_sources.windows_by_distance(cut.observation, sources, photons=photon)
             for i, pixels, values, reach in windows:
-                covered = layer.covered[pixels]
+                used = cut.used[pixels]
                 for b, n in enumerate(reach):
-                    rows, inside = numbers[b, pixels[:n]], values[b, :n] * covered[:n]
+                    rows, inside = numbers[b, pixels[:n]], values[b, :n]
                     seen = rows >= 0
-                    yield i, first + b, rows[seen], inside[seen], inside.sum()
+                    yield i, first + b, rows[seen], inside[seen], np.sum(inside, where=used[:n])
             first += len(numbers)
 
     def column(self, source):
@@ -205,7 +206,8 @@ class RegionModel:
 
     # --- fits ------------------------------------------------------------------------------
 
-    def fit(self, free, *, state=None, also=(), templates=None, bins=None, rows=None):
+    def fit(self, free, *, state=None, also=(), templates=None, bins=None, rows=None,
+            tolerance=TOLERANCE):  # fmt: skip
         """Minimise over the parameters that `free` (column, 3) marks, from `state` on.
 
         Parameters
@@ -214,6 +216,7 @@ class RegionModel:
         templates : column -> (template, sums), in the place of the region's own
         bins : mask of the bins in the fit
         rows : mask of the rows in the fit, for columns that reach no others
+        tolerance : in ln L
         """
         state = self.state if state is None else state
         columns = np.union1d(np.flatnonzero(free.any(axis=1)), np.asarray(also, int)).astype(int)
@@ -237,7 +240,7 @@ class RegionModel:
             return loss, np.sum(gradient[which] * own, axis=1), matrix, bend
 
         low, high = self.low[columns][which, kind], self.high[columns][which, kind]
-        minimum = minimise(function, start[which, kind], low, high)
+        minimum = minimise(function, start[which, kind], low, high, tolerance)
         found = np.array(state)
         found[columns[which], kind] = minimum.values
         return Fit(found, free, minimum)

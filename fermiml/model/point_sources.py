@@ -13,20 +13,18 @@ _POINTS = 3000  # that fill an extended source
 _GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 
 
-def windows(observation, sources, progress=None, *, photons=None, step=0.0):
+def windows(observation, sources, progress=None):
     """Yield each source's number, pixels and expected counts there (counts bin, pixel).
 
     A source whose window touches no pixel is left out. `progress` names the progress bar.
-    `photons` are those of the sources by true bin, where they are known; `step` (deg) between
-    the points at which a pixel near a source is sampled may be as large as the PSF is wide.
     """
-    for i, pixels, values, _ in windows_by_distance(observation, sources, progress, photons, step):
+    for i, pixels, values, _ in windows_by_distance(observation, sources, progress):
         yield i, pixels, values
 
 
-def windows_by_distance(observation, sources, progress=None, photons=None, step=0.0):
+def windows_by_distance(observation, sources, progress=None, photons=None):
     """Yield what `windows` does, pixels in the order of their distance, and how many of them the
-    source reaches in each bin."""
+    source reaches in each bin. `photons` are those of the sources by true bin, if known."""
     if not len(sources):
         return
     photons = observation.photons(sources) if photons is None else photons
@@ -40,7 +38,7 @@ def windows_by_distance(observation, sources, progress=None, photons=None, step=
         if sources.form[i] != POINT:
             profiles = _spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
         pixels, values, reach = _window(
-            observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i], step
+            observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i]
         )
         if len(pixels):
             yield i, pixels, values, reach
@@ -109,7 +107,7 @@ def asimov_ts(observation, sources, expected, progress=None):
     return ts, counts
 
 
-def _window(observation, vector, expected, profiles, size, step):
+def _window(observation, vector, expected, profiles, size):
     """Compute pixels around a source and its counts there, bin by bin out to its own radius."""
     rad, pixels = observation.psf.rad, observation.pixels
     radii, held = _radii(rad, profiles, expected)
@@ -127,7 +125,7 @@ def _window(observation, vector, expected, profiles, size, step):
     # The PSF changes within the pixels next to the source: sample these finely.
     close = slice(0, np.searchsorted(distance, 3.5 * pixels.side + size))
     if close.stop:
-        points = pixels.sample_distances(found[close], vector, max(_STEP, step, size / 4))
+        points = pixels.sample_distances(found[close], vector, max(_STEP, size / 4))
         number, beyond = _node(rad, points)
         reach = np.maximum(reach, close.stop)
         values[:, close] = np.exp(logs[:, number] + slopes[:, number] * beyond).mean(axis=2)
