@@ -311,15 +311,17 @@ class RegionModel:
 
     def _poisson(self, columns, templates, bins, rows):
         counts, starts, sums = self.counts, self.starts, self.sums[columns]
-        own, (n, total) = self.templates[columns], self._present
+        n, total = self._present
         if bins is not None:
             sums[:, ~bins] = 0
             inside = np.repeat(bins, np.diff(starts))
             rows = inside if rows is None else rows & inside
-        if rows is not None:
+        if rows is None:
+            own = self.templates[columns]
+        else:
             rows = np.flatnonzero(rows)
-            own, counts, total = np.take(own, rows, axis=1), counts[rows], total[rows]
-            starts = np.searchsorted(rows, starts)
+            own = np.reshape([self.templates[c].take(rows) for c in columns], (-1, len(rows)))
+            counts, total, starts = counts[rows], total[rows], np.searchsorted(rows, starts)
         fixed = np.maximum(total - _weighted_sum(n[columns], own, starts), 0)
         for i, column in enumerate(columns):
             if column in templates:
