@@ -21,8 +21,8 @@ _OPTIONS = [
     click.option("--emin", type=float, metavar="MEV", help="FT1 only: lowest energy."),
     click.option("--emax", type=float, metavar="MEV", help="FT1 only: highest energy."),
     click.option("--zmax", type=float, metavar="DEG", help="FT1 only: largest zenith angle."),
-    click.option("--tmin", type=float, metavar="MET", help="FT1 only: start, in s."),
-    click.option("--tmax", type=float, metavar="MET", help="FT1 only: stop, in s."),
+    click.option("--tmin", metavar="TIME", help="FT1 only: start, a date (UTC) or MET in s."),
+    click.option("--tmax", metavar="TIME", help="FT1 only: stop, likewise."),
 ]  # fmt: skip
 
 

@@ -1,10 +1,16 @@
 """Scores of `fermiml.evaluate.run` as Markdown tables and figures."""
 
 import numpy as np
+from astropy.table import Table
 
 from fermiml.evaluate import metrics, panes2021
 from fermiml.evaluate.scores import FalseScores, FieldScores
 
+_DETECTION = {
+    "set": str, "method": str, "zone": str, "true_sources": int, "completeness": float,
+    "completeness_low": float, "completeness_high": float, "default_completeness": float,
+    "default_purity": float,
+}  # fmt: skip
 HEADLINE = "Completeness for Asimov TS > 25 at 95 % purity (68 % interval; true sources)"
 
 
@@ -41,6 +47,26 @@ def headlines(results):
     """Head and rows of the first table."""
     rows = [_headline(*row) for row in _rows(results) if isinstance(row[2], FieldScores)]
     return ["set", "method", "fields", *metrics.ZONES], rows
+
+
+def by_zone(results):
+    """Make an astropy Table of detection: a row for each set, method and zone."""
+    rows = [
+        _detection(*row[:2], zone, scores)
+        for row in _rows(results)
+        if isinstance(row[2], FieldScores)
+        for zone, scores in row[2].zones.items()
+    ]
+    columns = zip(*rows, strict=True) if rows else [[]] * len(_DETECTION)
+    typed = [np.array(c, t) for c, t in zip(columns, _DETECTION.values(), strict=True)]
+    return Table(typed, names=list(_DETECTION))
+
+
+def _detection(label, name, zone, scores):
+    default = scores.at_default
+    at_default = (default.completeness[0], default.purity[0]) if default else (np.nan, np.nan)
+    best = scores.at_purity
+    return label, name, zone, scores.true_sources, best.completeness, *best.interval, *at_default
 
 
 def _rows(results):

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.time import Time
 
 from fermiml.errors import InputError
 from fermiml.response import irfs
 
 # MJD (TT) of mission elapsed time 0, 2001-01-01 UTC: whole days and the rest
 MJDREF = (51910, 0.00074287037037037)
+EPOCH = Time(*MJDREF, format="mjd", scale="tt")
 _BIT_MASK = re.compile(r"BIT_MASK\((EVENT_CLASS|EVENT_TYPE),\s*(\d+)(?:,\s*(\w+))?\)", re.I)
 _CIRCLE = re.compile(r"(?:ACCEPT)?CIRCLE\(([^,]+),([^,]+),([^,)]+)\)", re.I)
 _IRF = re.compile(r"P\w+_\w+_V\d+")

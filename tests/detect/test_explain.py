@@ -15,6 +15,7 @@ from fermiml.detect.explain import explain
 from fermiml.errors import InputError
 from fermiml.features.patch_features import LABELS
 from fermiml.features.views import Views
+from fermiml.likelihood.datasets import to_datasets
 from fermiml.networks import pretrained
 from fermiml.plot import overview
 from fermiml.plot.explanation import plot_explanation
@@ -77,6 +78,12 @@ def test_the_heatmap_is_brightest_where_the_sources_are(cube, catalog):
     assert np.all(values > 0.5)
     assert np.nanmedian(image.data) < 0.05
     assert np.isfinite(image.data).all()
+
+
+def test_the_heatmap_takes_what_run_takes(cube, catalog):
+    """A gammapy dataset, for instance, with its own background."""
+    image = SourceDetector(finder(), threshold=0.5).heatmap(to_datasets(cube)[0])
+    assert np.all(image.get_by_coord(catalog.positions.galactic) > 0.5)
 
 
 def test_features_are_maps_of_what_the_network_is_shown(cube, catalog):
