@@ -43,7 +43,7 @@ STEPS = {  # function -> what it does
 def field(folder, width):
     """Read the field of `width` (deg) in a folder, where it is made if it is not there."""
     path = folder / f"field_{width:g}"
-    if not path.is_dir():
+    if not (path / "counts.fits").is_file():
         SkySimulator(
             seed=SEED,
             sky={"centers": [[100, 30]], "width": width},

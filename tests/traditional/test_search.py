@@ -139,6 +139,9 @@ def test_chosen_pixels_are_as_good_as_all():
     expected = [cube.components[0].background.data]
     some, _ = tsmap.SignificanceMaps(cube.components, 2.2)(expected, 3.5)
     every, flux = tsmap.SignificanceMaps(cube.components, 2.2, everywhere=True)(expected, 3.5)
+    bright, _ = tsmap.SignificanceMaps(cube.components, 2.2)(expected, 5.0)
+    assert bright[every > 5] == pytest.approx(every[every > 5], abs=1e-6)
+    assert (bright == 0).sum() > (some == 0).sum()
     skipped = some == 0
     assert 0.1 < skipped.mean() < 1
     assert every[skipped].max() < 2.5
