@@ -320,7 +320,9 @@ class RegionModel:
             own = self.templates[columns]
         else:
             rows = np.flatnonzero(rows)
-            own = np.reshape([self.templates[c].take(rows) for c in columns], (-1, len(rows)))
+            own = np.empty((len(columns), len(rows)))
+            for row, column in zip(own, columns, strict=True):
+                self.templates[column].take(rows, out=row)
             counts, total, starts = counts[rows], total[rows], np.searchsorted(rows, starts)
         fixed = np.maximum(total - _weighted_sum(n[columns], own, starts), 0)
         for i, column in enumerate(columns):
