@@ -113,7 +113,7 @@ def scratch(parent, name, own):
     # A folder of its own: other files of that name ending stay unharmed, and the file
     # gets the permissions that the user's umask asks for, which mkstemp would not give.
     with writing(Path(parent) / name):
-        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}.", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name[:100]}.{owner.tag()}.", dir=parent))
     try:
         owner.write(folder / _MARK, own=list(own))
         yield folder
@@ -132,7 +132,8 @@ def sweep(parent):
 def _sweep_one(folder):
     mark = folder / _MARK
     known = owner.read(mark) if mark.is_file() else {}
-    if owner.is_gone(known, mark if known else folder):
+    maker = known or owner.from_tag(folder.name)  # killed before it could write its mark
+    if owner.is_gone(maker, mark if known else folder):
         _remove_scratch(folder, known.get("own", []))
 
 
