@@ -109,6 +109,17 @@ class Diffuse:
         return total
 
 
+@dataclass(frozen=True)
+class Multiplied(Term):
+    """Another term with one more structure map, of any resolution."""
+
+    term: Term = None
+
+    def base(self, lon, lat, energy):
+        """Return the intensities of the other term."""
+        return self.term.intensity(lon, lat, energy)
+
+
 def healpix_values(planes, lon, lat):
     """Interpolate HEALPix planes (RING, Galactic) bilinearly, with the shape (plane, position)."""
     nside = healpy.npix2nside(planes.shape[1])
