@@ -16,6 +16,7 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
+from fermiml.catalog.fitsio import add_history
 from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
 from fermiml.detect.field_prior import FieldPrior
@@ -24,6 +25,7 @@ from fermiml.detect.invariants import assert_sound
 from fermiml.errors import InputError
 from fermiml.executors import check_jobs
 from fermiml.sky.cube import SkyCube
+from fermiml.sky.describe import response_lines
 from fermiml.sky.sphere import vectors_of
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class SourceDetector:
     prior : FieldPrior, optional
         How the data change ML_Prob; by default the one that comes with fermiml.
     jobs : int, str or concurrent.futures.Executor, optional
-        Threads that fit fluxes, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or the
+        Threads that fit fluxes, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores. The network itself runs in this process.
     parts : path or `fermiml.checkpoint.Pieces`, optional
         Folder for the fitted regions: a run that was interrupted resumes there.
@@ -245,6 +247,7 @@ def _header(cube):
     """Keywords that travel along with the catalog."""
     edges = [component.energy_edges for component in cube.components]
     header = {"EMIN": min(e[0] for e in edges), "EMAX": max(e[-1] for e in edges)}
+    add_history(header, "detect", response_lines(cube))
     selection = cube.components[0].selection
     if selection.time is not None:
         header["TSTART"], header["TSTOP"] = selection.time

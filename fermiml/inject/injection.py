@@ -177,7 +177,7 @@ class Injection:
     seed : int
         The same seed gives the same sources.
     jobs : int, str or concurrent.futures.Executor, optional
-        Processes for the rounds, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or one.
+        Processes for the rounds, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
 
     Raises
     ------
