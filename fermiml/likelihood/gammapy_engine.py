@@ -30,7 +30,6 @@ from fermiml.likelihood import cut, grouping, limits, measurement, results, seed
 from fermiml.likelihood.measurement import FitSettings
 from fermiml.likelihood.parts import held
 from fermiml.likelihood.region import RegionModel
-from fermiml.model import point_sources
 from fermiml.model.sources import concatenate
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
@@ -56,7 +55,7 @@ class GammapyEngine:
     diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
         In the place of these: a background that was chosen before.
     jobs : int, str or concurrent.futures.Executor, optional
-        Processes that fit regions, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or one.
+        Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
     parts : path or `fermiml.checkpoint.Pieces`, optional
         Folder for the results of regions: a run that was interrupted resumes there.
     positions, spectra, background : bool
@@ -252,5 +251,4 @@ def build(task):
     """Build the likelihood of a task's region."""
     cuts = [cut.cut_for_fit(component, task.background) for component in task.components]
     outside = task.sources[np.arange(len(task.inner), len(task.sources))]
-    frozen = [point_sources.total(c.observation, outside).reshape(c.counts.shape) for c in cuts]
-    return RegionModel(cuts, task.sources[task.inner], frozen)
+    return RegionModel(cuts, task.sources[task.inner], outside)

@@ -31,7 +31,7 @@ class LikelihoodFit:
     Raises
     ------
     InputError
-        If a setting is not known or has no sense.
+        If a setting is not known or makes no sense.
 
     Examples
     --------

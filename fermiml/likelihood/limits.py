@@ -59,7 +59,7 @@ def measure(region, target, inner, settings):
     region.low[column, SLOPE] = region.high[column, SLOPE] = region.state[column, SLOPE]
     measurement.norms(region, inner, settings)
     fit = measurement.fit_all(region, inner, settings)
-    free = measurement.around_source(region, target, inner, settings, fit)
+    free = measurement.around_source(region, target, fit.free, settings)
     free[column] = True, False, False
     best = region.fit(free)
     region.settle(best.state)

@@ -41,7 +41,8 @@ def filled(catalog, rows, cube, background, lost=()):
         _write_row(table, number, result)
     for number in lost:
         table["TS"][number], table["TS_Engine"][number] = np.nan, ""
-        table["ML_Flags"][number] |= MLFlag.NOT_CONVERGED.value
+    failed = MLFlag.NOT_CONVERGED.value
+    flags.decide_again(table, np.array(lost, int), failed, bits=failed)
     _flag(table, rows, cube)
     # Made anew, so that what follows from the new values follows from these.
     return SourceCatalog.from_table(table, extended=catalog.extended, gti=catalog.gti)
