@@ -29,6 +29,16 @@ def wanted_jobs():
     return int(wanted)
 
 
+def bound_tensorflow():
+    """Let TensorFlow compute in as many threads as there are usable cores.
+
+    It reads these variables when it starts; one that has started, or another backend of Keras,
+    takes no notice. What the user has set stays.
+    """
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(usable_cores()))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")  # a network is one chain of operations
+
+
 def _mask():
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)

@@ -14,6 +14,7 @@ from fermiml import owner
 from fermiml.errors import InputError, reason
 
 PREFIX = ".fermiml-"  # of the names of all that fermiml keeps for itself, and may remove
+FITS = (".fits", ".fit", ".fits.gz")
 _MARK = f"{PREFIX}owner"  # in a temporary folder: who made it
 
 
@@ -29,17 +30,21 @@ def check_input(path, what="a file"):
     return path
 
 
-def check_new(path, overwrite=False, inputs=()):
+def check_new(path, overwrite=False, inputs=(), endings=()):
     """Return the path if a file may be written there; long tasks check this before they begin.
 
-    Files that are still to be read (`inputs`; anything that is not a path is ignored) are
-    never replaced.
+    Folders above it that do not exist are made when it is written. Files that are still to be
+    read (`inputs`; anything that is not a path is ignored) are never replaced. `endings` are the
+    formats that there are.
     """
     path = Path(path).expanduser()
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist")
+    if endings and not path.name.lower().endswith(tuple(endings)):
+        raise InputError(f"{path}: the name must end in {' or '.join(endings)}")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"{path}: {above} is no folder")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
     if any(_is_same(path, other) for other in inputs):
@@ -72,6 +77,7 @@ def replacing(path, overwrite=False):
     the file that it leads to is replaced.
     """
     path = check_new(path, overwrite)
+    make_folder(path.parent)
     target = path.resolve()
     with writing(path), scratch(target.parent, path.name, [glob.escape(path.name)]) as folder:
         yield folder / path.name

@@ -60,7 +60,7 @@ class Comparison:
     Raises
     ------
     InputError
-        If a setting has no sense, or a file is missing.
+        If a setting makes no sense, or a file is missing.
 
     Examples
     --------

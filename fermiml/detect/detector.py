@@ -16,6 +16,7 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
+from fermiml.catalog.fitsio import add_history
 from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, sky_maps
 from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
@@ -23,6 +24,7 @@ from fermiml.detect.invariants import assert_sound
 from fermiml.errors import InputError
 from fermiml.executors import check_jobs
 from fermiml.sky.cube import SkyCube
+from fermiml.sky.describe import response_lines
 
 log = logging.getLogger(__name__)
 
@@ -204,6 +206,7 @@ def _header(cube):
     """Keywords that travel along with the catalog."""
     edges = [component.energy_edges for component in cube.components]
     header = {"EMIN": min(e[0] for e in edges), "EMAX": max(e[-1] for e in edges)}
+    add_history(header, "detect", response_lines(cube))
     selection = cube.components[0].selection
     if selection.time is not None:
         header["TSTART"], header["TSTOP"] = selection.time

@@ -33,6 +33,7 @@ class Selection:
     gti: np.ndarray | None = None  # merged (start, stop), mission elapsed time in s
     overlap: float = 0.0  # s that the intervals had in common, before they were merged
     ignored: tuple = ()  # cuts that fermiml does not know
+    simulated: bool = False  # as `fermiml simulate` writes it
 
     @property
     def time(self):
@@ -54,7 +55,9 @@ class Selection:
         """From an open FITS file."""
         cuts = [cut for cut in _cuts(hdus) if cut[0]]
         gti, overlap = _read_gti(hdus)
-        fields = {"circles": (), "ignored": (), "gti": gti, "overlap": overlap}
+        simulated = any(hdu.header.get("SIMULATE") is True for hdu in hdus)
+        fields = {"circles": (), "ignored": (), "gti": gti, "overlap": overlap,
+                  "simulated": simulated}  # fmt: skip
         for kind, value in cuts:
             try:
                 _add_cut(fields, kind.strip(), value.strip())
