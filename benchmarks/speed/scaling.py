@@ -18,8 +18,10 @@ import resource
 import sys
 import tempfile
 import time
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +30,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
 from fermiml import Injection, LikelihoodFit, SkySimulator, SourceDetector, tasks
-from fermiml.executors import SerialExecutor, open_executor
+from fermiml.executors import open_executor
 from fermiml.photometry.measure import measure
 from fermiml.simulate.read_fields import read_sky
+from fermiml.workers import prepare_quietly
 
 SEED = 15
 DASK = 0.003, 0.004  # CPU s of a piece, and of each MB of it, from `overhead`
@@ -96,36 +99,55 @@ def _sky(folder, width):
 
 
 class Recorder(Executor):
-    """Does each piece here, and notes what it costs."""
+    """Has each piece done by one worker process, and notes what it costs."""
 
     in_flight = 1
 
-    def __init__(self):
-        self._inner, self.pieces = SerialExecutor(), []
+    def __init__(self, worker, most):
+        self._worker, self._most, self.pieces, self._ended = worker, most, [], None
 
     def submit(self, function, task):
+        if len(self.pieces) == self._most:
+            raise _EnoughError
         sent = len(pickle.dumps((function, task), protocol=5))
-        start = time.process_time()
-        future = self._inner.submit(function, task)
-        cpu = time.process_time() - start
-        self.pieces.append((cpu, sent, len(pickle.dumps(future.result(), protocol=5))))
+        between = np.nan if self._ended is None else time.process_time() - self._ended
+        result, cpu, memory = self._worker.submit(_measured, function, task).result()
+        back = len(pickle.dumps(result, protocol=5))
+        self.pieces.append((cpu, sent / 1e6, back / 1e6, memory, between))
+        self._ended = time.process_time()
+        future = Future()
+        future.set_result(result)
         return future
 
 
-def units(folder, kinds):
-    """Print and return, for each kind: CPU s, bytes there and back, CPU s of the one who sends."""
-    print("kind        pieces   CPU s (mean, largest)   MB there   MB back   CPU s of the sender")
+class _EnoughError(Exception):
+    pass
+
+
+def _measured(function, task):
+    """Result, CPU s, and the largest memory (GB) of the process so far."""
+    start = time.process_time()
+    result = function(task)
+    return result, time.process_time() - start, _memory()
+
+
+def units(folder, kinds, most):
+    """Print and return, for each kind, what a piece costs."""
+    print("kind        pieces   CPU s (mean, largest)   MB there   MB back   memory (GB)   "
+          "CPU s of the sender")  # fmt: skip
     result = {}
     for kind, work in works(folder, kinds).items():
-        recorder, start = Recorder(), time.process_time()
-        work(recorder)
-        cpu, sent, back = np.array(recorder.pieces).T
-        spare = (time.process_time() - start - cpu.sum()) / len(cpu)
+        with ProcessPoolExecutor(1, get_context("spawn"), prepare_quietly) as worker:
+            recorder = Recorder(worker, most)
+            with suppress(_EnoughError):
+                work(recorder)
+        cpu, sent, back, memory, between = np.array(recorder.pieces).T
+        spare = np.nanmedian(between)  # what precedes the first piece is done once
         result[kind] = {"pieces": len(cpu), "cpu": cpu.mean(), "largest": cpu.max(),
-                        "sent": sent.mean(), "back": back.mean(), "spare": spare}  # fmt: skip
-        print(f"{kind:<12}{len(cpu):>6}{cpu.mean():>16.2f}{cpu.max():>8.2f}"
-              f"{sent.mean() / 1e6:>11.2f}{back.mean() / 1e6:>10.3f}{spare:>17.3f}",
-              flush=True)  # fmt: skip
+                        "sent": sent.mean(), "back": back.mean(), "memory": memory.max(),
+                        "spare": spare}  # fmt: skip
+        print(f"{kind:<12}{len(cpu):>6}{cpu.mean():>16.2f}{cpu.max():>8.2f}{sent.mean():>11.2f}"
+              f"{back.mean():>10.3f}{memory.max():>14.2f}{spare:>22.3f}", flush=True)  # fmt: skip
     return result
 
 
@@ -195,7 +217,7 @@ def predict(units, price):
             continue
         one, larger = units[kind], LARGER.get(kind, 1.0)
         cpu = one["cpu"] * larger
-        serial = larger * (one["spare"] + DASK[1] * one["sent"] / 1e6) + DASK[0]
+        serial = larger * (one["spare"] + DASK[1] * one["sent"]) + DASK[0]
         for workers in WORKERS:
             busy = min(workers, count)
             wall = max(math.ceil(count / busy) * cpu, count * serial)
@@ -212,6 +234,7 @@ def main():
     parser.add_argument("--kinds", nargs="+", default=["fit", "photometry", "simulation",
                                                        "injection"])  # fmt: skip
     parser.add_argument("--price", type=float, default=0.04, help="of a core hour")
+    parser.add_argument("--pieces", type=int, help="of each kind, at most")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} at the start")
     if options.what == "overhead":
@@ -224,7 +247,7 @@ def main():
         record = options.work / "units.json"
         found = json.loads(record.read_text()) if record.is_file() else {}
         if options.what == "units":
-            found |= units(options.work, options.kinds)
+            found |= units(options.work, options.kinds, options.pieces)
             record.write_text(json.dumps(found, indent=1))
         else:
             predict(found, options.price)
