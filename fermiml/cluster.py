@@ -202,13 +202,13 @@ def _check_versions(client, cluster):
 def _preparation(distributed):
     """Build what dask calls in every worker, also in those that come later."""
 
-    class Preparation(distributed.WorkerPlugin):
+    class _Preparation(distributed.WorkerPlugin):
         name = "fermiml"
 
         def setup(self, worker):
             workers.prepare()
 
-    return Preparation()
+    return _Preparation()
 
 
 @contextmanager

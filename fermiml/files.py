@@ -2,6 +2,7 @@
 never over another."""
 
 import glob
+import gzip
 import json
 import math
 import os
@@ -15,6 +16,9 @@ from fermiml.errors import InputError, reason
 
 PREFIX = ".fermiml-"  # of the names of all that fermiml keeps for itself, and may remove
 FITS = (".fits", ".fit", ".fits.gz")
+_GZIP = b"\x1f\x8b"
+_PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"(\xb5/\xfd": "zstd"}
+_MAGIC = 5  # bytes, at most, by which they are known
 _MARK = f"{PREFIX}owner"  # in a temporary folder: who made it
 
 
@@ -28,6 +32,26 @@ def check_input(path, what="a file"):
     if not path.is_file():
         raise InputError(f"{path}: is a pipe or a device, {what} was expected")
     return path
+
+
+def read_content(path, most):
+    """Read all bytes of a file; one that is gzipped is unpacked to `most` bytes, or refused."""
+    with open(path, "rb") as raw:
+        head = raw.read(_MAGIC)
+        raw.seek(0)
+        packed = next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
+        if packed is not None:
+            raise InputError(f"is compressed with {packed}; unpack it, or take gzip")
+        if not head.startswith(_GZIP):
+            return raw.read()
+        with gzip.GzipFile(fileobj=raw) as file:
+            content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(
+            f"would be more than {most / 2**20:.0f} MB when unpacked; unpack it with gunzip if it "
+            "is to be that large"
+        )
+    return content
 
 
 def check_new(path, overwrite=False, inputs=(), endings=()):
@@ -95,7 +119,7 @@ def scratch(parent, name, own):
     # A folder of its own: other files of that name ending stay unharmed, and the file
     # gets the permissions that the user's umask asks for, which mkstemp would not give.
     with writing(Path(parent) / name):
-        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}.", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name[:100]}.{owner.tag()}.", dir=parent))
     try:
         owner.write(folder / _MARK, own=list(own))
         yield folder
@@ -114,7 +138,8 @@ def sweep(parent):
 def _sweep_one(folder):
     mark = folder / _MARK
     known = owner.read(mark) if mark.is_file() else {}
-    if owner.is_gone(known, mark if known else folder):
+    maker = known or owner.from_tag(folder.name)  # killed before it could write its mark
+    if owner.is_gone(maker, mark if known else folder):
         _remove_scratch(folder, known.get("own", []))
 
 

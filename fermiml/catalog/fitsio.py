@@ -20,6 +20,7 @@ from fermiml.catalog.columns import (
 from fermiml.catalog.conform import FORMULA
 from fermiml.catalog.ellipses import ERPOSABS, ERPOSFAC
 from fermiml.catalog.flags import FLAG_MEANING
+from fermiml.catalog.text_tables import read_text_table
 from fermiml.errors import InputError
 from fermiml.files import check_input
 from fermiml.fitsfile import open_fits, reading
@@ -183,13 +184,13 @@ def read_tables(path):
     """Read a catalog's table as given, its extended sources and good time intervals, or None.
 
     FITS files are searched for a table with the name of 4FGL's, else for the first that has
-    positions; other files are given to astropy's readers (VOTable, CSV, ECSV).
+    positions; others are VOTable, ECSV or CSV.
     """
     path = check_input(path, "a catalog")
     with reading(path, "a catalog"):
         if _is_fits(path):
             return _read_fits(path)
-        return _without_formula_marks(Table.read(path)), None, None
+        return _without_formula_marks(read_text_table(path)), None, None
 
 
 def _without_formula_marks(table):

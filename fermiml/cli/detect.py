@@ -16,7 +16,13 @@ from fermiml.files import FITS, check_new
     "--threshold",
     type=float,
     metavar="P",
-    help="Least ML_Prob; by default the network's point of 95 % purity.",
+    help="Least ML_Prob.",
+)
+@click.option(
+    "--purity",
+    type=float,
+    metavar="F",
+    help="Fraction of the catalog that should be real, instead of a threshold; 0.95 by default.",
 )
 @click.option(
     "--known", metavar="CAT",
@@ -27,7 +33,8 @@ from fermiml.files import FITS, check_new
 @jobs_options("Regions whose fluxes are measured", default="the usable cores")
 @catalog_output("fermiml.fits")
 def detect(
-    counts, model, localizer, threshold, known, no_photometry, jobs, output, overwrite, **options
+    counts, model, localizer, threshold, purity, known, no_photometry, jobs, output, overwrite,
+    **options,
 ):  # fmt: skip
     """Find the sources in COUNTS and write a catalog in the columns of 4FGL.
 
@@ -50,7 +57,8 @@ def detect(
     cube = read_counts(counts, **options)
     if known is None and not any(c.selection.simulated for c in cube.components):
         known, others = names.RELEASE, names.known_names()
-    settings = {"localizer": localizer, "threshold": threshold, "photometry": not no_photometry}
+    settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
+                "photometry": not no_photometry}  # fmt: skip
     text = ""
     folder = None if no_photometry else Path(output).expanduser().with_suffix(".parts")
     with held(folder) as parts, shared_executor(jobs) as jobs:

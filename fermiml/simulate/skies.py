@@ -90,8 +90,9 @@ def simulate_task(task):
     """Simulate a field into its folder."""
     setup = prepared(task.shared)
     rng = np.random.default_rng([setup.config["seed"], task.number])
-    with _building(task.folder, task.output) as temporary:
-        _write_field(setup, task.geom, rng, temporary)
+    with building(task.folder, task.output) as temporary:
+        fields, bright = sky_fields.simulate_field(setup, task.geom, rng)
+        write_field(setup, fields, bright, task.geom, rng, temporary)
 
 
 def claim(config, output, overwrite):
@@ -118,7 +119,7 @@ def _give_up(output, found):
 
 
 @contextmanager
-def _building(folder, output):
+def building(folder, output):
     """Yield a temporary folder, whose files go to `folder` only when the block has succeeded."""
     with writing(folder), scratch(output, folder.name, _FILES) as temporary:
         yield temporary
@@ -128,8 +129,8 @@ def _building(folder, output):
             move(path, folder / path.name)
 
 
-def _write_field(setup, geom, rng, folder):
-    fields, bright = sky_fields.simulate_field(setup, geom, rng)
+def write_field(setup, fields, bright, geom, rng, folder):
+    """Draw the counts of a field, and write all of its files."""
     counts = [rng.poisson(f.expected) for f in fields]
     wrong, name = sky_fields.wrong_background(setup, fields, counts, rng)
     several = len(fields) > 1

@@ -70,15 +70,17 @@ class Selection:
 
 def _cuts(hdus):
     """(DSTYPn, DSVALn) of the first header that has them."""
-    for hdu in hdus:
-        header = hdu.header
-        count = header.get("NDSKEYS", 0)
-        if isinstance(count, int) and 0 < count < 1000:
-            return [
-                (str(header.get(f"DSTYP{i}", "")), str(header.get(f"DSVAL{i}", "")))
-                for i in range(1, count + 1)
-            ]
-    return []
+    header = next((hdu.header for hdu in hdus if "NDSKEYS" in hdu.header), {})
+    count = header.get("NDSKEYS", 0)
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 1000:
+        raise InputError(f"header keyword NDSKEYS is {str(count)!r}, a number of cuts was expected")
+    if f"DSTYP{count + 1}" in header:
+        raise InputError(f"the header has more cuts (DSTYP{count + 1}) than NDSKEYS says ({count})")
+    cuts = [(header.get(f"DSTYP{i}", ""), header.get(f"DSVAL{i}", "")) for i in range(1, count + 1)]
+    for number, texts in enumerate(cuts, start=1):
+        if not all(isinstance(text, str) for text in texts):
+            raise InputError(f"header keywords DSTYP{number}, DSVAL{number}: texts were expected")
+    return cuts
 
 
 def _add_cut(fields, kind, value):

@@ -174,9 +174,26 @@ def test_a_background_that_is_given_enters_the_features(sky, read):
     assert separations(again, plain.positions.galactic).max() < 0.03
 
 
+def test_a_purity_may_be_chosen(read):
+    """The default is 0.95, at the threshold of the network; a purer catalog is shorter."""
+    cube = read("wcs.fits")
+    every = np.asarray(detect(cube, threshold=0.0).table["ML_Prob"], float)
+    by_default = every[every >= 0.5]
+    assert len(detect(cube, purity=0.95)) == len(by_default)
+    wanted = (by_default.mean() + by_default.max()) / 2
+    pure = detect(cube, purity=wanted).table["ML_Prob"]
+    assert 0 < len(pure) < len(by_default)
+    assert np.mean(pure) >= wanted - 1e-6
+    assert "purity 0.9" in repr(SourceDetector(stub(), purity=0.9))
+
+
 def test_wrong_settings_are_named():
     with pytest.raises(InputError, match="threshold 2"):
         SourceDetector(stub(), threshold=2)
+    with pytest.raises(InputError, match=r"purity 95\.0: give a fraction"):
+        SourceDetector(stub(), purity=95.0)
+    with pytest.raises(InputError, match="threshold and purity contradict each other"):
+        SourceDetector(stub(), threshold=0.5, purity=0.9)
     with pytest.raises(InputError, match="unknown localizer 'best'"):
         stub(localizer="best")
 
