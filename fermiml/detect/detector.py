@@ -121,7 +121,7 @@ class SourceDetector:
 
     def _repr_html_(self):
         facts = [("network", self.finder.name), ("localizer", self.finder.localizer or "none"),
-                 ("listed", self._limit()),
+                 ("least ML_Prob", f"{self.threshold:.3g}"),
                  ("photometry", "yes" if self.photometry else "no")]  # fmt: skip
         if self._point is not None and "completeness" in self._point:
             told = f"{self._point['completeness']:.2f} at ML_Prob > {self._point['threshold']:.3f}"

@@ -21,6 +21,7 @@ MIDDLING = (0.5, 0.9)  # ML_Prob of candidates that are counted against the cert
 _RADIUS = 4.0  # deg, sigma of the surroundings of a candidate
 _FEW = 3.0  # certain candidates that are added to those of the surroundings
 _ENOUGH = 5.0  # candidates around one, with which half of what they say is believed
+_CAUTION = 0.5  # standard deviations below the mean: what may be chance changes little
 _LOGS = np.linspace(-2.5, 2.5, 101)  # of the factor
 _SEEN = 0.005  # change of a probability that is worth a flag
 
@@ -65,7 +66,7 @@ class FieldPrior:
         return np.exp(np.maximum(logs, 0) * number / (number + _ENOUGH))
 
     def _logs(self, found, expected):
-        """Mean of the logarithm of the factor, after the candidates have been counted."""
+        """Logarithm of the factor, after the candidates have been counted: a cautious value."""
         shape = 1 / self.scatter**2
         mean = expected[:, None] * (self.real + (1 - self.real) * np.exp(_LOGS))
         counts = found[:, None]
@@ -73,7 +74,9 @@ class FieldPrior:
         belief = counts * np.log(mean) - (counts + shape) * np.log(mean + shape)
         belief -= 0.5 * (_LOGS / self.width) ** 2
         weight = np.exp(belief - belief.max(axis=1, keepdims=True))
-        return weight @ _LOGS / weight.sum(axis=1)
+        weight /= weight.sum(axis=1, keepdims=True)
+        mean = weight @ _LOGS
+        return mean - _CAUTION * np.sqrt(np.maximum(weight @ _LOGS**2 - mean**2, 0))
 
 
 NEUTRAL = FieldPrior(ratio=1, scatter=1, real=0.5, width=1e-6)

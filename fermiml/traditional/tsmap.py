@@ -70,7 +70,9 @@ class SignificanceMaps:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if not self._everywhere:
-                self._estimator.pixels = self._promising(least - _BELOW)
+                pixels = self._estimator.pixels = self._promising(least - _BELOW)
+                if not pixels.any():
+                    return np.zeros(planes[0].shape[1:]), np.zeros(planes[0].shape[1:])
             maps = self._estimator.estimate_flux_map(self._datasets)
         inner = (0, *(slice(self._pad, -self._pad),) * 2)
         ts, norm = (np.nan_to_num(maps[name].data[inner]) for name in ("ts", "norm"))
@@ -83,8 +85,10 @@ class SignificanceMaps:
         It compares the slope of the likelihood at norm zero with its expected scatter:
         convolutions only. Where counts are few it exceeds sqrt(TS), so nothing is lost.
         """
-        slope, variance = 0.0, 0.0
+        slope, variance, observed = 0.0, 0.0, False
         for dataset in self._datasets:
+            seen = dataset.mask_safe.data.any(axis=0)
+            observed |= seen & (dataset.background.data.sum(axis=0) > 0)
             kernel = self._estimator.estimate_kernel(dataset).data
             kernel = kernel / np.maximum(kernel.sum(axis=(1, 2), keepdims=True), _TINY)
             source = estimate_exposure_reco_energy(dataset, self._spectrum, normalize=False).data
@@ -97,7 +101,7 @@ class SignificanceMaps:
                 inverse = np.where(seen, 1 / b, 0)
                 variance = variance + s**2 * oaconvolve(inverse, k**2, mode="same")
         score = slope / np.sqrt(np.maximum(variance, _TINY))
-        return maximum_filter(score, 3) > least
+        return observed & (maximum_filter(score, 3) > least)
 
 
 class _Estimator(TSMapEstimator):
