@@ -202,13 +202,13 @@ def _check_versions(client, cluster):
 def _preparation(distributed):
     """Build what dask calls in every worker, also in those that come later."""
 
-    class _WorkerPreparation(distributed.WorkerPlugin):
+    class _Preparation(distributed.WorkerPlugin):
         name = "fermiml"
 
         def setup(self, worker):
             workers.prepare()
 
-    return _WorkerPreparation()
+    return _Preparation()
 
 
 @contextmanager

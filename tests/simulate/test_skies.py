@@ -155,12 +155,12 @@ def test_an_interrupted_run_goes_on(folder, tmp_path, monkeypatch):
     settings = sky_settings.check(SETTINGS)
     write = skies.write_field
 
-    def break_off(*args):
-        *_, place = args
+    def break_off(*field):
+        place = field[-1]
         if "0001" in place.name:
             (place / "counts.fits").write_text("half")
             raise KeyboardInterrupt
-        write(*args)
+        write(*field)
 
     monkeypatch.setattr(skies, "write_field", break_off)
     with pytest.raises(KeyboardInterrupt):
@@ -236,8 +236,8 @@ def test_a_second_run_beside_the_first_is_refused(tmp_path, monkeypatch):
     """In one line, and what the first is making stays."""
     results, write = [], skies.write_field
 
-    def meanwhile(*args):
-        write(*args)
+    def meanwhile(*field):
+        write(*field)
         results.append(run(SMALL, tmp_path / "run"))
 
     settings = sky_settings.check(SMALL)
@@ -341,10 +341,10 @@ def test_a_field_that_fails_is_told_when_the_others_are_there(tmp_path, monkeypa
     settings = {**SETTINGS, "sky": {**SETTINGS["sky"], "width": 2}}
     write = skies.write_field
 
-    def failing(*args):
-        if "field_0000" in str(args[-1]):
+    def failing(*field):
+        if "field_0000" in str(field[-1]):
             raise MemoryError
-        write(*args)
+        write(*field)
 
     with monkeypatch.context() as patch:
         patch.setattr(skies, "write_field", failing)
