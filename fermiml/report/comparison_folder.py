@@ -17,6 +17,7 @@ from fermiml.report.source_table import SHOWN, Shown
 
 FILES = ("compare.fits", "compare.txt", "ml.fits", "traditional.fits", "known.txt", "compare.html",
          "map.png", "ts.png", "cumulative.png", "known.png")  # fmt: skip
+_NAMED = 10  # sources that a line of the summary names
 _OWN = (
     Shown("Found_By", "Found by", tip=True),
     Shown("TS_Alt", "TS, 2nd model", 1),
@@ -98,6 +99,14 @@ def _columns():
     return (SHOWN[0], _OWN[0], *SHOWN[1:decisive], *_OWN[1:], *rest)
 
 
+def _hanging(comparison):
+    """Name the sources that the second diffuse model takes away (bit 64 of ML_Flags)."""
+    hanging = comparison.detected & ~comparison.survives
+    names = [str(name).strip() for name in comparison.catalog.table["Source_Name"][hanging]]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} (bit 64)" + (": " if names else "") + ", ".join(names[:_NAMED]) + more
+
+
 def summary(comparison):
     """Summarise what came out, as (what, text)."""
     threshold = f"TS > {comparison.threshold:g}"
@@ -111,6 +120,7 @@ def summary(comparison):
         lines.append((words, text))
     if comparison.alternative:
         lines.append(("second diffuse model", comparison.alternative))
+        lines.append(("hang on the diffuse model", _hanging(comparison)))
     if comparison.known is not None:
         lines.append(_known_line(comparison, threshold))
     false = comparison.expected_false

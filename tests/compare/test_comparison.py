@@ -81,6 +81,8 @@ def test_what_a_second_diffuse_model_explains_is_flagged(result):
     flagged = result.catalog.table["ML_Flags"] & MLFlag.SECOND_DIFFUSE > 0
     assert list(flagged) == [False, False, False, True]  # the noise was no detection before
     assert list(result.survives) == [True, True, False, False]
+    hanging = dict(report.summary(result))["hang on the diffuse model"]
+    assert hanging == f"1 (bit 64): {str(result.catalog.table['Source_Name'][3]).strip()}"
     assert result.catalog.table["TS_Alt"][3] < 9
 
 
