@@ -20,6 +20,7 @@ from fermiml.errors import FermimlError, InputError, type_and_message
 from fermiml.schema import REQUIRED, Key, list_of, number, one_of, text, whole
 from fermiml.yamlfile import read_settings
 
+log = logging.getLogger(__name__)
 _BATCH = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster",
           "htcondor": "HTCondorCluster"}  # fmt: skip
 _ADDRESS = re.compile(r"(tcp|tls|ucx)://[^\s/]+:\d+")
@@ -75,6 +76,7 @@ def connect(cluster):
     distributed = _module("distributed")
     with ExitStack() as stack:
         stack.enter_context(_large_tasks())
+        _quieten()
         where, patience = cluster, _PATIENCE
         if not _ADDRESS.fullmatch(cluster):
             settings = _settings(cluster)
@@ -146,6 +148,16 @@ def _large_tasks():
     return _module("dask").config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})
 
 
+def _quieten():
+    """Tell what happens in a cluster in our own messages only, unless everything is asked for.
+
+    For good, as dask speaks until the end of the process.
+    """
+    if not log.isEnabledFor(logging.DEBUG):
+        for name in ("distributed", "distributed.client", "distributed.nanny", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 @contextmanager
 def _client(distributed, cluster, where):
     try:
@@ -157,7 +169,7 @@ def _client(distributed, cluster, where):
     try:
         yield client
     finally:
-        client.close(timeout=_UNREACHABLE)
+        client.close(timeout=2)
 
 
 def _wait(client, cluster, patience):

@@ -130,7 +130,7 @@ def _spurious(comparison, column):
 def plot_found(comparison):
     """Draw the true sources beside those that each search found."""
     known = SourceCatalog.from_table(comparison.known["Source_Name", "RAJ2000", "DEJ2000"])
-    figure = style.new_figure(15, 5)
+    figure = style.new_figure(15, 5.4)
     panels = [(f"Truth: {len(known)} sources of TS > 9", None)]
     for which, words in _WORDS.items():
         real = _is_real(comparison, which)
@@ -146,5 +146,5 @@ def plot_found(comparison):
             sky_plots.plot_sources(
                 found[~real], ax, color=style.VERMILION, marker="x", label="spurious"
             )
-        ax.legend(loc="upper right", fontsize="small")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

@@ -1,6 +1,7 @@
 """What names a cluster, and what is told without one."""
 
 import sys
+from importlib import resources
 
 import pytest
 from click.testing import CliRunner
@@ -29,6 +30,11 @@ def test_a_wrong_file_is_told_before_anything_begins(text, message, tmp_path):
 @pytest.mark.parametrize("text", ["local:2", "tcp://10.0.0.1:8786", "tls://node-7:8786"])
 def test_these_are_clusters(text):
     assert cluster.check(text) == text
+
+
+def test_the_example_is_a_cluster():
+    path = resources.files("fermiml.config") / "cluster-slurm.yaml"
+    assert cluster.check(str(path)) == str(path)
 
 
 def test_without_dask_there_is_one_line(monkeypatch, tmp_path):

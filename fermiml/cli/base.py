@@ -79,11 +79,14 @@ def _set_up_log(shared):
         level = logging.ERROR
     elif shared["verbose"] or shared["debug"]:
         level = logging.DEBUG
-    logging.basicConfig(format="fermiml: %(message)s")
+    handler = logging.StreamHandler()
+    if level > logging.DEBUG:  # what other libraries say is for -v
+        handler.addFilter(logging.Filter("fermiml"))
+    logging.basicConfig(format="fermiml: %(message)s", handlers=[handler])
     logging.getLogger("fermiml").setLevel(level)
 
 
-def catalog_output(default):
+def catalog_output(default, text="The catalog."):
     """Build the options of a command that writes one catalog: its name, whether to overwrite."""
 
     def add(command):
@@ -91,8 +94,7 @@ def catalog_output(default):
             command
         )
         return click.option(
-            "-o", "--output", default=default, show_default=True, type=click.Path(),
-            help="The catalog.",
+            "-o", "--output", default=default, show_default=True, type=click.Path(), help=text,
         )(command)  # fmt: skip
 
     return add

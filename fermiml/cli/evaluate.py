@@ -21,7 +21,7 @@ def evaluate(config, output, catalogs, jobs, cached, overwrite):
     detection, any catalogs.
 
     The skies come from `fermiml simulate`. Writes scores.json, scores.md and figures. What is
-    found in a field is kept: a run that was interrupted goes on where it was.
+    found in a field is kept: an interrupted run resumes.
     """
     from fermiml import Evaluation
 

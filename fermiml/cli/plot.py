@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import check_inside, counts_options, read_counts
 
 
 @click.command(cls=Command)
@@ -38,9 +38,10 @@ def plot(catalog, counts, source, model, names, output, overwrite, **options):
         name = "" if number is None else f"_{sources.table['Source_Name'][number]}"
         stem = Path(catalog).name.removesuffix(".gz").rpartition(".")[0]
         output = Path(catalog).with_name(f"{stem}{name.replace(' ', '_')}.png")
-    check_new(output, overwrite, inputs=[catalog, counts])
+    check_new(output, overwrite, [catalog, counts], style.ENDINGS)
     finder = load_finder(model) if model else finder_of(sources, DEFAULT)
     cube = read_counts(counts, **options)
+    check_inside(sources if number is None else sources[[number]], catalog, cube)
     figure = _figure(cube, sources, number, finder, names)
     style.save(figure, output, overwrite)
     click.echo(str(output))

@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import check_inside, counts_options, read_counts
 
 
 @click.command(cls=Command)
@@ -30,10 +30,11 @@ def report(catalog, counts, known, title, output, overwrite, **options):
     from fermiml.files import check_new, write_text
     from fermiml.report.catalog_page import page
 
-    check_new(output, overwrite, inputs=[catalog, counts])
+    check_new(output, overwrite, [catalog, counts], [".html", ".htm"])
     sources = SourceCatalog.read(catalog)
     others = SourceCatalog.read(known) if known else None
     cube = read_counts(counts, **options)
+    check_inside(sources, catalog, cube)
     text = page(
         cube, sources, title=title or Path(catalog).name, known=others, finder=finder_of(sources)
     )

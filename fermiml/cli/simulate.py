@@ -15,7 +15,7 @@ def simulate(config, output, jobs, overwrite):
 
     Each field gets a folder with counts.fits, bexpmap.fits, psf.fits, background.fits,
     background_wrong.fits, truth.fits and sources.xml; a single one is written to -o itself.
-    A run that was interrupted goes on where it was when the command is repeated.
+    An interrupted run resumes when the command is repeated.
     """
     from fermiml import SkySimulator
 

@@ -52,7 +52,7 @@ class Comparison:
     threshold : float
         The TS of a detection in the final fit.
     jobs : int, str or concurrent.futures.Executor, optional
-        Processes that fit regions, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or one.
+        Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
     cache : path, optional
         Folder for traditional detection and for finished regions: a run that was interrupted
         resumes there.
@@ -60,7 +60,7 @@ class Comparison:
     Raises
     ------
     InputError
-        If a setting has no sense, or a file is missing.
+        If a setting makes no sense, or a file is missing.
 
     Examples
     --------

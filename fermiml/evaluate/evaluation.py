@@ -68,7 +68,7 @@ class Evaluation:
     catalogs : dict, list of paths, or path, optional
         Catalogs that are scored, too, beside those of the plan.
     jobs : int, str or concurrent.futures.Executor, optional
-        Processes for the fields, or a :doc:`cluster <scaling>` that sees the same folders; by
+        Processes for the fields, or a cluster (docs/scaling.md) that sees the same folders; by
         default FERMIML_JOBS, or one.
     **keys
         Keys of a plan, instead of a file. ``emin`` (MeV) is a number or a

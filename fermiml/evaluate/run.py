@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fermiml import tasks
+from fermiml.errors import FermimlError
 from fermiml.evaluate import benchmark
 from fermiml.evaluate.methods import is_empty
 from fermiml.evaluate.scores import FalseScores, MethodScores
@@ -49,6 +50,11 @@ def judge_all(methods, label, folder, *, cached=False, deadline=math.inf, jobs=1
     for piece, result in zip(pieces, found, strict=True):
         if isinstance(result, benchmark.Judged):
             judged[piece.name][piece.field.name] = result
+    for name, fields in judged.items():
+        failed = [result for piece, result in zip(pieces, found, strict=True)
+                  if piece.name == name and isinstance(result, tasks.Failure)]  # fmt: skip
+        if failed and not fields:
+            raise FermimlError(f"{name} failed in all {len(failed)} fields ({failed[0]})")
     return judged
 
 

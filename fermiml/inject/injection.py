@@ -177,7 +177,7 @@ class Injection:
     seed : int
         The same seed gives the same sources.
     jobs : int, str or concurrent.futures.Executor, optional
-        Processes for the rounds, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or one.
+        Processes for the rounds, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
 
     Raises
     ------
@@ -274,6 +274,7 @@ def _fingerprint(cube, detector, settings, known):
         "data": content_key(data, away),
         "network": detector.finder.identity,
         "threshold": detector.threshold,
+        "purity": getattr(detector, "purity", None),
         "photometry": detector.photometry,
     }
 

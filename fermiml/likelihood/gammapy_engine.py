@@ -15,19 +15,25 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from astropy.units import Quantity
 
 from fermiml import moved, schema, tasks
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.fitsio import add_history
 from fermiml.checkpoint import Pieces
+from fermiml.errors import InputError
 from fermiml.executors import check_jobs, open_executor
 from fermiml.likelihood import background as backgrounds
-from fermiml.likelihood import cut, grouping, measurement, results, seeds
+from fermiml.likelihood import cut, grouping, limits, measurement, results, seeds
 from fermiml.likelihood.measurement import FitSettings
 from fermiml.likelihood.parts import held
 from fermiml.likelihood.region import RegionModel
+from fermiml.model.sources import concatenate
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
+from fermiml.sky.describe import response_lines
 
 log = logging.getLogger(__name__)
 _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
@@ -49,7 +55,7 @@ class GammapyEngine:
     diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
         In the place of these: a background that was chosen before.
     jobs : int, str or concurrent.futures.Executor, optional
-        Processes that fit regions, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or one.
+        Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
     parts : path or `fermiml.checkpoint.Pieces`, optional
         Folder for the results of regions: a run that was interrupted resumes there.
     positions, spectra, background : bool
@@ -111,7 +117,37 @@ class GammapyEngine:
             if len(groups) > 1:  # what lies around a region should be about what it is
                 _start(sources, groups, run(fit(first=True), what="first norm"))
             measured = run(fit(first=False), what="region")
-        return _filled(catalog, cube, groups, measured)
+        return _filled(catalog, cube, groups, measured, model.text)
+
+    def limits(
+        self, positions: SkyCoord, data: Any, catalog: SourceCatalog | None = None,
+        index: float = limits.INDEX,
+    ) -> Table:  # fmt: skip
+        """Measure TS, flux and 95 % upper limit at positions; `LikelihoodFit.limits` says more."""
+        index = schema.number(0, 5)("index", index)
+        cube = SkyCube.of(data)
+        cut.check(cube)
+        if not np.all(seen := cube.observed(positions)):
+            outside = ", ".join(map(limits.label, positions[~seen]))
+            raise InputError(f"{cube.source}: nothing was observed at {outside}")
+        model = self._diffuse or backgrounds.choose(cube, self._galdiff, self._iso)
+        # Positions of the catalog's sources stay: what is fitted is what lies beside the target.
+        settings = replace(self._settings, positions=False, bands=False)
+        cutters = [Cutter(component) for component in cube.components]
+        models = [limits.model_at(here, index, catalog, self._known) for here in positions]
+        alone = (
+            task for sources in models
+            for task in _tasks(cutters, model, sources,
+                               grouping.groups(sources, [0], _margin(cube)), settings, first=False)
+        )  # fmt: skip
+        with open_executor(self._jobs, most=len(models)) as executor:
+            measured = tasks.run(run_target, alone, executor, count=len(models), what="position")
+        found = [limits.UNKNOWN if isinstance(m, tasks.Failure) else m for m in measured]
+        edges = np.concatenate([component.energy_edges for component in cube.components])
+        band = float(edges.min()), float(edges.max())
+        table = limits.table(positions, found, concatenate([m[[0]] for m in models]), band)
+        add_history(table.meta, "fit", [*response_lines(cube), f"background: {model.text}"])
+        return table
 
 
 def fit(catalog, cube, **settings):
@@ -139,7 +175,7 @@ def _start(sources, groups, found):
                 column[group.core] = start
 
 
-def _filled(catalog, cube, groups, measured):
+def _filled(catalog, cube, groups, measured, background):
     """Return the catalog with the results of the regions, as far as they could be fitted."""
     rows, lost = {}, []
     for group, found in zip(groups, measured, strict=True):
@@ -147,7 +183,7 @@ def _filled(catalog, cube, groups, measured):
             lost.extend(group.core.tolist())
         else:
             rows.update(zip(group.core.tolist(), found, strict=True))
-    return results.filled(catalog, rows, cube, lost)
+    return results.filled(catalog, rows, cube, background, lost)
 
 
 def in_data(cube, catalog):
@@ -198,6 +234,11 @@ def run_task(task):
     amplitude = region.sources.amplitude * np.maximum(norm, _LEAST_NORM)
     present = replace(region.present(), amplitude=amplitude)
     return np.array(_columns(present))[:, task.core].T
+
+
+def run_target(task):
+    """Measure the one core source of a region, at its position and with its shape."""
+    return limits.measure(build(task), task.core[0], task.inner, task.settings)
 
 
 def _columns(sources):

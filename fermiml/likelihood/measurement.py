@@ -33,14 +33,14 @@ def norms(region, inner, settings):
 def first(region, core, inner, settings):
     """Run a quick fit of all, then fit positions and shapes of the bright sources of `core`."""
     norms(region, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in core}
     bright = sorted((s for s in core if rough[s] >= BRIGHT_TS), key=lambda s: -rough[s])
     _place(region, bright, rough, settings)
     if bright:
-        fit = _fit_all(region, inner, settings)
+        fit = fit_all(region, inner, settings)
         _shape(region, bright, rough, fit, inner, settings)
-        _fit_all(region, inner, settings)
+        fit_all(region, inner, settings)
 
 
 def measure(region, core, near, inner, settings):
@@ -58,7 +58,7 @@ def measure(region, core, near, inner, settings):
         For each source of `core` what `fermiml.likelihood.results` writes into its row.
     """
     norms(region, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in near}
     near = sorted(near, key=lambda source: -rough[source])
     places = {}
@@ -68,10 +68,10 @@ def measure(region, core, near, inner, settings):
         if not placed:
             break
         places |= placed
-        fit = _fit_all(region, inner, settings, fit.free)
+        fit = fit_all(region, inner, settings, fit.free)
         rough = {source: _rough_ts(region, fit, source) for source in near}
     shapes = _shape(region, near, rough, fit, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     return [
         _row(region, source, fit, settings, places.get(source), shapes.get(source))
         for source in core
@@ -95,12 +95,12 @@ def _shape(region, which, ts, fit, inner, settings):
     for source in which if settings.spectra else ():
         spectral_shapes.set_pivot(region, source, fit)
         if ts[source] >= CURVATURE_TS:
-            around = _around(region, source, norms_alone, settings)
+            around = around_source(region, source, norms_alone, settings)
             shapes[source] = spectral_shapes.choose(region, source, around)
     return shapes
 
 
-def _fit_all(region, inner, settings, free=None):
+def fit_all(region, inner, settings, free=None):
     """Fit all norms, and the spectra of what is significant; again when more became so.
 
     `free` is what was free before, if that is known.
@@ -161,7 +161,7 @@ def _rough_ts(region, fit, source):
     return 2 * float(line(norm * (1 - 1 / fit.widening(column))) - line(norm))
 
 
-def _around(region, source, free, settings):
+def around_source(region, source, free, settings):
     """Select those free parameters that are free when one source is examined: its neighbours'
     and backgrounds'."""
     free = free.copy()
@@ -171,7 +171,7 @@ def _around(region, source, free, settings):
 
 def _row(region, source, fit, settings, place, shapes):
     column = region.column(source)
-    around = _around(region, source, fit.free, settings)
+    around = around_source(region, source, fit.free, settings)
     best = region.fit(around)
     null, without = best.state.copy(), around.copy()
     null[column, NORM], without[column] = 0.0, False

@@ -37,7 +37,7 @@ def measure(cube, positions, progress=False, jobs=None, parts=None):
     progress : bool
         Show a progress bar.
     jobs : int, str or concurrent.futures.Executor, optional
-        Threads that fit regions, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or the
+        Threads that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores.
     parts : path or `fermiml.checkpoint.Pieces`, optional
         Folder for the results of regions: a run that was interrupted resumes there.

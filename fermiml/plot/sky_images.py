@@ -21,6 +21,7 @@ SMOOTH = 0.12  # deg, sigma of the smoothing of counts
 _DISK = 0.35  # deg: where a source's counts are
 _FAINTEST = 0.05  # counts of background that a significance needs
 _SOURCE = 5.0  # pixels of 0.1 deg, about the width of a source when all energies are added
+_NARROWEST = 2.0, 6.0  # pixels, the least width of a source and of the smoothing
 _AROUND = 5.0  # deg beyond the data from where sources still leak in
 _LINEAR, _LEAST = 4.0, 6.0  # sigma: to which the colours are linear, and reach at the least
 _SIGMAS = (2, 5, 10, 20, 50, 100, 200, 500)
@@ -136,9 +137,10 @@ def local_background(counts, model, pixel):
 
     Unlike the mean of a ring it leaves no moat around bright sources.
     """
-    scale = max(PIXEL / pixel, 1.0)  # in coarse data the widths are those of pixels
+    widths = np.array([_SOURCE, SMOOTHING]) * PIXEL / pixel
+    source, smoothing = np.maximum(widths, _NARROWEST)  # in coarse data
     size = 4 * int(np.ceil(max(counts.shape) / 4))
-    smooth = SmoothBackground(size, source=[scale * _SOURCE], smoothing=scale * SMOOTHING)
+    smooth = SmoothBackground(size, source=[source], smoothing=smoothing)
     padded = [np.zeros((1, 1, size, size), np.float32) for _ in range(2)]
     inside = (0, 0, *(slice(n) for n in counts.shape))
     for plane, values in zip(padded, (counts, model), strict=True):

@@ -10,6 +10,7 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY_BLUE = (
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9",
 )  # fmt: skip
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)
+ENDINGS = (".png", ".pdf", ".svg", ".jpg")  # of figures
 GREY = "0.6"  # of lines that only guide the eye
 
 

@@ -10,6 +10,7 @@ from fermiml.plot import style
 from fermiml.plot.overview import heatmap_image
 from fermiml.plot.sky_images import SkyImages
 from fermiml.report.page import build
+from fermiml.sky.describe import response_lines
 from fermiml.sky.energy_text import range_text
 
 _CLASSES = {"AGN": style.BLUE, "PSR": style.VERMILION, "FAKE": "#777777", "other": style.GREEN}
@@ -63,6 +64,8 @@ def facts_of_data(cube):
     if not first.geom.is_allsky:
         center = cube.center.galactic
         facts.append(("centre", f"l {center.l.deg:.2f}\u00b0, b {center.b.deg:.2f}\u00b0"))
+    taken, assumed = response_lines(cube)
+    facts += [("response", taken), ("assumed", assumed.removeprefix("assumed: "))]
     return facts
 
 

@@ -107,7 +107,7 @@ def summary(comparison):
         rows = comparison.found_by(which)
         text = f"{rows.sum()}, {np.sum(rows & comparison.detected)} of them with {threshold}"
         if comparison.survives is not None:
-            text += f", {np.sum(rows & comparison.survives)} with the second diffuse model, too"
+            text += f" ({np.sum(rows & comparison.survives)} with both diffuse models)"
         lines.append((words, text))
     if comparison.alternative:
         lines.append(("second diffuse model", comparison.alternative))
@@ -128,10 +128,10 @@ def _known_line(comparison, threshold):
     known = comparison.known
     bright = np.asarray(known["TS_Expected"], float) > comparison.threshold
     found = [
-        f"{np.sum(np.asarray(known[f'Name_{which}'])[bright] != '')} by {words}"
+        f"{np.sum(np.asarray(known[f'Name_{which}'])[bright] != '')} found by {words}"
         for which, words in ((ML, "the network"), (TRADITIONAL, "traditional detection"))
     ]
-    return f"known, expected {threshold}", f"{bright.sum()}, found {' and '.join(found)}"
+    return f"known, expected {threshold}", f"{bright.sum()}; {' and '.join(found)}"
 
 
 def as_text(comparison):

@@ -55,6 +55,7 @@ const { width, height } = data;
 let view = { x: 0, y: 0, w: width, h: height };
 let unit = 1; // units per pixel of the screen
 const picture = make("image", { x: 0, y: 0, width, height, preserveAspectRatio: "none" }, map);
+const RADIUS = data.sources.rows.length > 500 ? 3 : 6; // pixels of the screen
 const drawn = { sources: [], known: [] }; // elements, null for what is off the map
 let labels;
 
@@ -65,6 +66,7 @@ function drawMap() {
   if (data.known) drawn.known = data.known.points.map((p, i) => drawObject("known", i, p));
   drawn.sources = data.sources.points.map((p, i) => drawObject("sources", i, p));
   labels = make("g", {}, map);
+  map.style.setProperty("--radius", RADIUS);
   show(view);
 }
 
@@ -72,7 +74,7 @@ function drawObject(kind, i, point) {
   if (!point) return null;
   const group = make("g", {}, map);
   if (kind === "known") {
-    make("path", { class: "known", d: "M-5,-5L5,5M-5,5L5,-5" }, group);
+    make("path", { class: "known", d: "M-.8,-.8L.8,.8M-.8,.8L.8,-.8" }, group);
     return group;
   }
   const style = `stroke: var(--group${data.sources.group[i]})`;
@@ -90,7 +92,7 @@ function show(wanted) {
   unit = matrix && matrix.a > 0 ? 1 / matrix.a : view.w / 800;
   map.style.setProperty("--unit", `${unit}px`);
   drawn.known.forEach((cross, i) => {
-    if (cross) cross.setAttribute("transform", `translate(${data.known.points[i]}) scale(${unit})`);
+    if (cross) cross.setAttribute("transform", `translate(${data.known.points[i]}) scale(${unit * RADIUS})`);
   });
   requestAnimationFrame(drawLabels);
 }
@@ -198,7 +200,7 @@ function skyText(x, y) {
 
 // --- labels of the map: none covers another, a symbol, or what is more important --------------
 
-const FONT = 11, RADIUS = 6, CROWD = 300; // pixels; symbols in view above which names would be noise
+const FONT = 11, CROWD = 300; // pixels; symbols in view above which names would be noise
 
 function drawLabels() {
   labels.replaceChildren();
@@ -519,8 +521,9 @@ function describe(object) {
     make("dd", {}, details, inWords(column, value));
   });
   drawLinks(regions[object.i]);
-  find("spectrum").classList.toggle("hidden", !spectra);
-  if (spectra) drawSpectrum(spectra[object.i]);
+  const spectrum = spectra ? spectra[object.i] : [];
+  find("spectrum").classList.toggle("hidden", !spectrum.length);
+  if (spectrum.length) drawSpectrum(spectrum);
 }
 
 function drawLinks([ra, dec, major = 0.1]) {
@@ -553,10 +556,6 @@ function summarize() {
 function drawSpectrum(spectrum) {
   const svg = find("spectrum");
   svg.replaceChildren();
-  if (!spectrum.length) {
-    make("text", { x: 20, y: 30 }, svg, "no flux in bands");
-    return;
-  }
   const left = 48, right = 350, top = 10, bottom = 195;
   const logs = (list) => list.filter((v) => v > 0).map(Math.log10);
   const x = scale(logs(spectrum.flatMap((p) => [p[0], p[1]])), left, right);

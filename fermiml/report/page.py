@@ -61,9 +61,8 @@ def build(
     figures : sequence of (str, matplotlib Figure)
         With captions, at the bottom.
     known : SourceCatalog, optional
-        Known sources, as crosses on the map.
-
-    Sources have links to databases, unless either catalog says that it is simulated.
+        Known sources, as crosses on the map. If neither these nor those of `catalog` are
+        simulated, sources have links to databases.
     """
     groups = np.full(len(catalog), "sources") if groups is None else np.asarray(groups)
     colours = colours or dict.fromkeys(dict.fromkeys(groups.tolist()), "#0072b2")

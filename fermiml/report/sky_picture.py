@@ -61,7 +61,7 @@ def _ticks(image):
         ticks = MaxNLocator(_FEW_TICKS).tick_values(low, high)
     apart = []
     for tick in sorted((t for t in ticks if low <= t <= high), key=abs):
-        room = _TEXT * (1 + len(f"{tick:g}"))
+        room = _TEXT * (1 + len(f"{abs(tick):g}"))
         if all(abs(image.norm(tick) - image.norm(other)) > room for other in apart):
             apart.append(tick)
     return sorted(apart)

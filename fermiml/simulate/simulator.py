@@ -25,8 +25,8 @@ class SkySimulator:
         Makes the `fermiml.simulate.fields.Setup` of the settings; another one may give the data a
         response that is not the one their header names.
     jobs : int, str or concurrent.futures.Executor, optional
-        Processes that simulate fields, or a :doc:`cluster <scaling>` that sees the same folders; by
-        default FERMIML_JOBS, or one.
+        Processes that simulate fields, or a cluster (docs/scaling.md) that sees the same folders;
+        by default FERMIML_JOBS, or one.
     **sections
         Sections as keywords, instead of a file. Angles (deg), energies (MeV), times (yr) and fluxes
         (cm-2 s-1) are numbers or `~astropy.units.Quantity`, ``sky["centers"]`` is a list of

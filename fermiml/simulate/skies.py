@@ -1,8 +1,11 @@
 """Simulate fields of sky into folders of LAT files."""
 
+import uuid
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +42,8 @@ def write_skies(config, output, overwrite, prepare, jobs=1):
         named = sky_fields.geometries(config)
         folders = [output if len(named) == 1 else output / name for name, _ in named]
         missing = [i for i, folder in enumerate(folders) if not (folder / _LAST).is_file()]
-        setup = prepare(config) if missing else None
-        waiting = (FieldTask(setup, named[i][1], i, folders[i], output) for i in missing)
+        shared = Preparation.of(prepare, config)
+        waiting = (FieldTask(shared, named[i][1], i, folders[i], output) for i in missing)
         run_all(simulate_task, waiting, len(missing), jobs)
         return folders
 
@@ -53,10 +56,30 @@ def run_all(function, waiting, count, jobs):
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """What all fields of a run share, before it is read: much smaller than the `Setup` itself."""
+
+    prepare: Callable
+    config: str  # YAML
+    run: str  # another one reads its files again
+
+    @classmethod
+    def of(cls, prepare, config):
+        """Begin a run."""
+        return cls(prepare, yaml.safe_dump(config), uuid.uuid4().hex)
+
+
+@lru_cache(maxsize=1)
+def prepared(shared):
+    """Make the `Setup` of a run, once in each process."""
+    return shared.prepare(yaml.safe_load(shared.config))
+
+
+@dataclass(frozen=True)
 class FieldTask:
     """All that a process needs to simulate a field."""
 
-    setup: sky_fields.Setup
+    shared: Preparation
     geom: object
     number: int
     folder: Path
@@ -65,9 +88,11 @@ class FieldTask:
 
 def simulate_task(task):
     """Simulate a field into its folder."""
-    rng = np.random.default_rng([task.setup.config["seed"], task.number])
-    with _building(task.folder, task.output) as temporary:
-        _write_field(task.setup, task.geom, rng, temporary)
+    setup = prepared(task.shared)
+    rng = np.random.default_rng([setup.config["seed"], task.number])
+    with building(task.folder, task.output) as temporary:
+        fields, bright = sky_fields.simulate_field(setup, task.geom, rng)
+        write_field(setup, fields, bright, task.geom, rng, temporary)
 
 
 def claim(config, output, overwrite):
@@ -94,7 +119,7 @@ def _give_up(output, found):
 
 
 @contextmanager
-def _building(folder, output):
+def building(folder, output):
     """Yield a temporary folder, whose files go to `folder` only when the block has succeeded."""
     with writing(folder), scratch(output, folder.name, _FILES) as temporary:
         yield temporary
@@ -104,8 +129,8 @@ def _building(folder, output):
             move(path, folder / path.name)
 
 
-def _write_field(setup, geom, rng, folder):
-    fields, bright = sky_fields.simulate_field(setup, geom, rng)
+def write_field(setup, fields, bright, geom, rng, folder):
+    """Draw the counts of a field, and write all of its files."""
     counts = [rng.poisson(f.expected) for f in fields]
     wrong, name = sky_fields.wrong_background(setup, fields, counts, rng)
     several = len(fields) > 1

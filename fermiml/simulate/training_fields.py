@@ -31,8 +31,8 @@ def store(config, output, overwrite=False, prepare=fields.prepare, jobs=1):
         centers = splits.centers(sky["split"], sky["fields"], rng, SIZE * PIXEL / 2)
         paths = [output / f"field_{number:05d}.npz" for number in range(len(centers))]
         missing = [i for i, path in enumerate(paths) if checkpoint.load(path, _complete) is None]
-        setup = prepare(config) if missing else None
-        waiting = (TrainingTask(setup, centers[i], i, paths[i]) for i in missing)
+        shared = skies.Preparation.of(prepare, config)
+        waiting = (TrainingTask(shared, centers[i], i, paths[i]) for i in missing)
         skies.run_all(store_task, waiting, len(missing), jobs)
         return paths
 
@@ -41,7 +41,7 @@ def store(config, output, overwrite=False, prepare=fields.prepare, jobs=1):
 class TrainingTask:
     """All that a process needs to make a training field."""
 
-    setup: fields.Setup
+    shared: skies.Preparation
     center: object
     number: int
     path: Path
@@ -49,8 +49,9 @@ class TrainingTask:
 
 def store_task(task):
     """Make a training field and store it."""
-    rng = np.random.default_rng([task.setup.config["seed"], task.number])
-    arrays = _field(task.setup, task.center, rng)
+    setup = skies.prepared(task.shared)
+    rng = np.random.default_rng([setup.config["seed"], task.number])
+    arrays = _field(setup, task.center, rng)
     with replacing(task.path) as temporary:
         np.savez(temporary, **arrays)
 

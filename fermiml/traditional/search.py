@@ -73,7 +73,7 @@ class TraditionalDetector:
     Raises
     ------
     InputError
-        If a setting has no sense.
+        If a setting makes no sense.
 
     Examples
     --------

@@ -25,6 +25,8 @@ _TINY = 1e-12
 class SignificanceMaps:
     """Significance and flux of one more point source at every pixel, on models that change.
 
+    All components and bins are fitted together: one norm is free.
+
     Parameters
     ----------
     components : list of `fermiml.sky.cube.Component`
