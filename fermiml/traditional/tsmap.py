@@ -36,8 +36,6 @@ class SignificanceMaps:
     everywhere : bool
         Fit every pixel, as gammapy does, and not only those around which a quick test finds
         anything. Several times slower; the peaks are the same.
-
-    All components and bins are fitted together: one norm is free.
     """
 
     def __init__(self, components, index, everywhere=False):
