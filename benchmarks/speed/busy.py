@@ -2,7 +2,7 @@
 
     python benchmarks/speed/busy.py FOLDER [--loops 0 2 4] [--runs 5]
 
-FOLDER is for the simulated fields (20 deg for detection, 5 deg for the fit). Each run is a process
+FOLDER is for the simulated fields (20 deg for detection, 10 deg for the fit). Each run is a process
 of its own; what it imports and reads does not count. In the table are medians, and ratios of these
 to those without busy loops. CPU time should stay within 1.2 of the quiet one, wall time within 1.3
 of what the fair part of the machine allows, cores / (cores + loops).
@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
-WIDTHS = {"detect": 20, "fit": 5}  # deg
+WIDTHS = {"detect": 20, "fit": 10}  # deg
 
 
 @contextmanager
