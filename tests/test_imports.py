@@ -11,11 +11,19 @@ PACKAGE = Path(__file__).parents[1] / "fermiml"
 ORDER = (
     "errors", "owner", "files", "checkpoint", "checksums", "notebook", "schema", "fitsfile",
     "yamlfile", "fitsmaps", "prefetch", "registry", "moved", "cores",
+    "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",
     "likelihood", "traditional", "compare",
     "simulate", "plot", "evaluate", "train", "inject", "report", "fermipy", "demo", "cli",
 )  # fmt: skip
+
+
+# Objects that users hold offer what later rooms do with them.
+FACADES = {
+    "fermiml.sky.cube": {"fermiml.likelihood.datasets"},
+    "fermiml.catalog.catalog": {"fermiml.plot.sky"},
+}
 
 
 def _modules():
@@ -50,7 +58,8 @@ def test_imports_go_one_way(module):
     """From later rooms to earlier ones; the top of the package is a facade of all of them."""
     place = ORDER.index(_room(module))
     wrong = [other for other in _imports(MODULES[module])
-             if _room(other) and ORDER.index(_room(other)) > place]  # fmt: skip
+             if _room(other) and ORDER.index(_room(other)) > place
+             and other not in FACADES.get(module, ())]  # fmt: skip
     assert not wrong
 
 
@@ -59,10 +68,10 @@ def test_every_room_has_its_place():
 
 
 def test_no_import_runs_in_a_circle():
-    """Also lazily, but for the one facade: `SkyCube` offers what makes and divides cubes."""
+    """Also lazily, but for the facades: `SkyCube` offers what makes and divides cubes, too."""
     graph = {module: set(_imports(path)) - {module} for module, path in MODULES.items()}
     graph["fermiml"] = set()
-    graph["fermiml.sky.cube"] = set(_imports(MODULES["fermiml.sky.cube"], lazy=False))
+    graph |= {module: set(_imports(MODULES[module], lazy=False)) for module in FACADES}
     while True:
         leaves = {module for module, others in graph.items() if not others & graph.keys()}
         if not leaves:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from makers import smallskies
 from makers.latfiles import write_ccube
 from makers.matchedfilter import finder
 
@@ -57,3 +58,12 @@ def test_a_detector_and_scores():
     result = EvaluationResult(scores, Path())
     assert repr(result) == "<EvaluationResult: mine on empty>"
     assert "Completeness" in result._repr_html_()
+    assert len(result.table) == 0 and "completeness" in result.table.colnames
+
+
+def test_what_users_hold_can_be_drawn_and_handed_to_gammapy():
+    cube, catalog = smallskies.cube(smallskies.four()), smallskies.seeds(smallskies.four())
+    assert len(catalog.plot(cube, names=True).texts) == len(catalog)
+    (dataset,) = cube.to_gammapy()
+    assert dataset.counts.data.sum() == pytest.approx(cube.total_counts)
+    assert dataset.npred_background().data.sum() > 0

@@ -371,6 +371,16 @@ class SourceCatalog:
         table.meta.update(fitsio.systematic_keywords())
         return self._with(table)
 
+    def plot(self, cube, ax=None, **look):
+        """Draw the sources on the counts of a cube; return the Axes.
+
+        Takes the options of `fermiml.plot.sky.plot_counts`: ``kind`` ("counts", "significance",
+        "residuals"), ``names``, ``emin``, ``emax`` ...
+        """
+        from fermiml.plot.sky import plot_counts
+
+        return plot_counts(cube, self, ax, **look)
+
     def to_models(self):
         """Convert the sources to gammapy models.
 

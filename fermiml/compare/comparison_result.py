@@ -77,6 +77,11 @@ class ComparisonResult:
             f"{''.join(_html_row('td', line) for line in lines)}</table>"
         )
 
+    @property
+    def table(self):
+        """The table of all sources."""
+        return self.catalog.table
+
     def found_by(self, *which):
         """Mask of the rows that were found by any of these."""
         return np.isin(np.asarray(self.catalog.table["Found_By"]), which)

@@ -1,10 +1,16 @@
 """Scores of `fermiml.evaluate.run` as Markdown tables and figures."""
 
 import numpy as np
+from astropy.table import Table
 
 from fermiml.evaluate import metrics, panes2021
 from fermiml.evaluate.scores import FalseScores, FieldScores
 
+_DETECTION = {
+    "set": str, "method": str, "zone": str, "true_sources": int, "completeness": float,
+    "completeness_low": float, "completeness_high": float, "default_completeness": float,
+    "default_purity": float,
+}  # fmt: skip
 HEADLINE = "Completeness for Asimov TS > 25 at 95 % purity (68 % interval; true sources)"
 
 
@@ -30,6 +36,15 @@ def markdown(results):
                     "classes, balanced", "seconds a field"],
                    [_rest(*row) for row in with_sources]),
         ]  # fmt: skip
+    bins = [line for row in with_sources for line in _reliability(*row)]
+    if bins:
+        parts += [
+            "Reliability: mean ML_Prob of ten bins of equal counts, and the fraction that is real:",
+            _table(["set", "method", "zone", "candidates", *range(1, metrics.BINS + 1)], bins),
+            "Purity at the default threshold, field by field:",
+            _table(["set", "method", "all fields", "worst field"],
+                   [_by_field(*row) for row in with_sources]),
+        ]  # fmt: skip
     empty = [row for row in rows if isinstance(row[2], FalseScores)]
     if empty:
         parts.append("False sources per 1000 deg2 of a sky without sources, by threshold:")
@@ -41,6 +56,26 @@ def headlines(results):
     """Head and rows of the first table."""
     rows = [_headline(*row) for row in _rows(results) if isinstance(row[2], FieldScores)]
     return ["set", "method", "fields", *metrics.ZONES], rows
+
+
+def by_zone(results):
+    """Make an astropy Table of detection: a row for each set, method and zone."""
+    rows = [
+        _detection(*row[:2], zone, scores)
+        for row in _rows(results)
+        if isinstance(row[2], FieldScores)
+        for zone, scores in row[2].zones.items()
+    ]
+    columns = zip(*rows, strict=True) if rows else [[]] * len(_DETECTION)
+    typed = [np.array(c, t) for c, t in zip(columns, _DETECTION.values(), strict=True)]
+    return Table(typed, names=list(_DETECTION))
+
+
+def _detection(label, name, zone, scores):
+    default = scores.at_default
+    at_default = (default.completeness[0], default.purity[0]) if default else (np.nan, np.nan)
+    best = scores.at_purity
+    return label, name, zone, scores.true_sources, best.completeness, *best.interval, *at_default
 
 
 def _rows(results):
@@ -100,6 +135,25 @@ def _panes():
 
 def _pair(half):
     return " / ".join(_value(half[key], ".2f", 1e10) for key in ("completeness", "purity"))
+
+
+def _reliability(label, name, scores):
+    for zone, bins in scores.reliability.items():
+        cells = [f"{row['mean']:.2f}, {row['real'][0]:.2f}" for row in bins]
+        cells += ["-"] * (metrics.BINS - len(cells))
+        yield [label, name, zone, sum(row["number"] for row in bins), *cells]
+
+
+def _by_field(label, name, scores):
+    known = [row for row in scores.purity_by_field if row["detections"]]
+    if not known:
+        return [label, name, "-", "-"]
+    detections = np.array([row["detections"] for row in known])
+    purity = np.array([row["purity"][0] for row in known])
+    worst = int(np.argmin(purity))
+    everywhere = np.sum(purity * detections) / detections.sum()
+    told = f"{purity[worst]:.2f} of {detections[worst]} ({known[worst]['field']})"
+    return [label, name, f"{everywhere:.3f} of {detections.sum()}", told]
 
 
 def _rest(label, name, scores):

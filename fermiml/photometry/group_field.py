@@ -31,14 +31,14 @@ class GroupField:
         The pixels around each source.
     """
 
-    def __init__(self, mesh, component, group, vectors, directions):
+    def __init__(self, mesh, sky, group, vectors, directions):
         self.mesh, self.group, self.label = mesh, group, mesh.blocks
-        self.counts = mesh.sum(component.counts.data, group.bins)
+        self.counts = mesh.sum(sky.counts, group.bins)
         self.pairs = Pairs.within(mesh, vectors, directions, group.reach + FARTHEST)
-        if component.background is None:
+        if sky.background is None:
             smooth = mesh.splines(knot_spacing(self.counts, mesh.area, group.edges))
         else:
-            model = mesh.sum(component.background.data, group.bins)
+            model = mesh.sum(sky.background, group.bins)
             smooth = splines(*mesh.xy.T, np.maximum(model, 1e-12), _MODEL_SPACING)
         self.base = smooth.values
         mean = (1 / np.bincount(self.label))[self.label]
@@ -69,5 +69,5 @@ def group_fields(skies, region, groups, vectors, directions):
     for number, sky in enumerate(skies):
         own = [g for g in groups if g.component == number]
         pairs = zip(meshes(sky, region, own), own, strict=True)
-        fields += [GroupField(m, sky.component, g, vectors, directions) for m, g in pairs if len(m)]
+        fields += [GroupField(m, sky, g, vectors, directions) for m, g in pairs if len(m)]
     return fields

@@ -1,9 +1,11 @@
 """Pixels of a cube as points on the sphere, and the meshes of a region cut from them."""
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import healpy
 import numpy as np
+from gammapy.maps import HpxGeom
 
 from fermiml.photometry.energy_groups import merge_factor
 from fermiml.photometry.splines import splines
@@ -11,6 +13,7 @@ from fermiml.sky.resample import points_in_pixels
 from fermiml.sky.sphere import to_frame, vectors_of
 
 _BLOCK = 0.45  # deg, side of the blocks of pixels on which the background is smooth
+MARGIN = 4.0  # deg of pixels around a region, at most
 _CHUNK = 500_000  # pixels whose positions are computed at once
 
 
@@ -30,13 +33,12 @@ class Mesh:
     """
 
     def __init__(self, sky, region, chosen, factor, samples):
-        self._numbers = sky.numbers[chosen]
+        self._chosen = chosen
         vectors, label = _merged(sky, chosen, factor)
         points = vectors[:, None]
         if samples > 1:
-            geom = sky.component.geom
-            points = points_in_pixels(geom, self._numbers, samples)
-            points = to_frame(points, geom.frame, "icrs")
+            points = points_in_pixels(sky.geom, sky.numbers[chosen], samples)
+            points = to_frame(points, sky.geom.frame, "icrs")
         order = np.argsort(vectors[:, 2])
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
@@ -50,9 +52,8 @@ class Mesh:
         return len(self.area)
 
     def sum(self, data, bins):
-        """Sum the cube `data` over bins and over the pixels that are merged here."""
-        flat = data.reshape(len(data), -1)
-        values = sum(flat[i, self._numbers].astype(float) for i in range(bins.start, bins.stop))
+        """Sum `data` (native bin, pixel) over bins and over the pixels that are merged here."""
+        values = sum(data[i, self._chosen].astype(float) for i in range(bins.start, bins.stop))
         return np.bincount(self._label, values, len(self))
 
     def within(self, reach, vectors):
@@ -87,32 +88,69 @@ class SkyPixels:
     """The observed pixels of a component."""
 
     def __init__(self, component):
-        self.component = component
-        self.numbers = np.flatnonzero(component.mask)
-        self.vectors = np.concatenate(
-            [self._vectors(part) for part in _parts(self.numbers)], dtype=np.float32
+        self._component = component
+        self._numbers = np.flatnonzero(component.mask)
+        self._vectors = np.concatenate(
+            [self._vectors_of(part) for part in _parts(self._numbers)], dtype=np.float32
         )
-        self.area = component.pixel_areas().ravel()[self.numbers] * np.radians(1) ** 2
+        self._area = component.pixel_areas().ravel()[self._numbers] * np.radians(1) ** 2
 
-    def _vectors(self, numbers):
-        position = self.component.positions_of(numbers)
-        return to_frame(vectors_of(position), self.component.geom.frame, "icrs")
+    def _vectors_of(self, numbers):
+        position = self._component.positions_of(numbers)
+        return to_frame(vectors_of(position), self._component.geom.frame, "icrs")
+
+    def cut(self, region, margin):
+        """Cut out the pixels in the circle around a region and a margin (deg)."""
+        component = self._component
+        near = np.flatnonzero(_is_near(self._vectors, region, margin))
+        numbers, geom = self._numbers[near], component.geom
+        data = [
+            None if map_ is None else map_.data.reshape(len(map_.data), -1)[:, numbers]
+            for map_ in (component.counts, component.background)
+        ]
+        if geom.is_hpx:  # which lists its pixels, where it is not the whole sky
+            inside = geom.local_to_global((numbers,))[0]
+            geom = HpxGeom(geom.nside[:1], geom.nest, geom.frame, region=(inside,))
+            numbers = geom.global_to_local((inside,))[0]
+        return RegionPixels(
+            geom, component.pixel_size, numbers, self._vectors[near], self._area[near], *data
+        )
+
+
+@dataclass(frozen=True)
+class RegionPixels:
+    """Pixels around a region: all that its fit needs of a component's maps."""
+
+    geom: object
+    pixel_size: float  # deg
+    numbers: np.ndarray  # in the flattened geometry
+    vectors: np.ndarray  # (pixel, 3)
+    area: np.ndarray  # sr
+    counts: np.ndarray  # (native bin, pixel)
+    background: np.ndarray | None  # likewise
+
+    def content(self):
+        """Return all that results depend on, for `fermiml.checkpoint.content_key`."""
+        return repr(self.geom), self.vectors, self.area, self.counts, self.background
 
     def near(self, region, margin):
         """Places (in `numbers`) of the pixels in the circle around a region, and their
         tangent-plane coordinates."""
-        center = region.center.astype(np.float32)
-        near = np.flatnonzero(self.vectors @ center > region.cosine(margin))
+        near = np.flatnonzero(_is_near(self.vectors, region, margin))
         return near, region.plane(self.vectors[near].astype(float))
+
+
+def _is_near(vectors, region, margin):
+    return vectors @ region.center.astype(np.float32) > region.cosine(margin)
 
 
 def meshes(sky, region, groups):
     """Build the mesh of each group of a component."""
-    margins = [min(4.0, 1.2 * group.reach + 0.8) for group in groups]
+    margins = [min(MARGIN, 1.2 * group.reach + 0.8) for group in groups]
     near, (x, y) = sky.near(region, max(margins))
     out = {}
     for group, margin in zip(groups, margins, strict=True):
-        factor = merge_factor(sky.component.pixel_size, group.r68)
+        factor = merge_factor(sky.pixel_size, group.r68)
         key = factor, group.samples, margin
         if key not in out:
             out[key] = Mesh(sky, region, near[region.holds(x, y, margin)], factor, group.samples)
@@ -131,7 +169,7 @@ def _merged(sky, chosen, factor):
 
 def _labels(sky, chosen, factor):
     """Return a number for each pixel, the same for those to be merged."""
-    geom, numbers = sky.component.geom, sky.numbers[chosen]
+    geom, numbers = sky.geom, sky.numbers[chosen]
     if geom.is_hpx:
         pixel = geom.local_to_global((numbers,))[0]
         nested = pixel if geom.nest else healpy.ring2nest(int(geom.nside[0]), pixel)
@@ -143,7 +181,7 @@ def _labels(sky, chosen, factor):
 
 def _narrowing(sky, chosen):
     """How many pixels along x make one of the usual area; more than one near a CAR map's poles."""
-    usual = np.radians(sky.component.pixel_size) ** 2
+    usual = np.radians(sky.pixel_size) ** 2
     return int(np.clip(np.round(usual / np.median(sky.area[chosen])), 1, 100))
 
 

@@ -8,7 +8,7 @@ from fermiml.photometry import group_fit, localization, spectral_fit
 from fermiml.photometry.extension import extension
 from fermiml.photometry.group_field import group_fields
 from fermiml.photometry.scatter import probes, scatter
-from fermiml.sky.sphere import axes, sky_coord
+from fermiml.sky.sphere import axes
 
 _MOVES = (6, 4, 0)  # steps of the positions after each fit of all groups
 _LOOK = 1  # number of the fit after which the sky between the sources is looked at
@@ -33,12 +33,15 @@ class RegionResult:
 
 
 def fit_region(skies, groups, responses, region, vectors):
-    """Fit the sources `vectors` of a region and its surroundings."""
+    """Fit the sources `vectors` of a region and its surroundings.
+
+    `skies` and `responses` are the `RegionPixels` and `SourceResponse` of each component.
+    """
     # One pair of axes for all steps of a source: near a pole east is elsewhere after each.
     directions = axes(vectors)
     fields = group_fields(skies, region, groups, vectors, directions)
     groups = [f.group for f in fields]
-    folding = _folding(groups, responses, vectors)
+    folding = _folding(groups, responses)
     shift, index, start = np.zeros((len(vectors), 2)), np.full(len(vectors), 2.2), None
     fits, extra = [None] * len(fields), np.zeros((len(fields), len(vectors)))
     for number, steps in enumerate(_MOVES):
@@ -106,16 +109,14 @@ def _drops(fits, shift, index, expected, weights):
     return drop
 
 
-def _folding(groups, responses, vectors):
-    position = sky_coord(vectors)
+def _folding(groups, responses):
     parts = []
     for number in sorted({g.component for g in groups}):
         response = responses[number]
         fraction = np.stack([g.fraction for g in groups if g.component == number], axis=1)
-        exposure = response.exposure(position)
-        parts.append(
-            spectral_fit.ParabolaFolding(response.true_edges, exposure, fraction, REFERENCE)
-        )
+        parts.append(spectral_fit.ParabolaFolding(
+            response.true_edges, response.exposure, fraction, REFERENCE
+        ))  # fmt: skip
     return spectral_fit.JointFolding(parts)
 
 

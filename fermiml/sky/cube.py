@@ -14,6 +14,7 @@ from fermiml import notebook
 from fermiml.errors import InputError
 from fermiml.fitsmaps import image_geom
 from fermiml.response.irfs import ALL_EVENTS, type_names
+from fermiml.sky.energy_text import range_text
 from fermiml.sky.selection import Selection
 
 EDGE_MARGIN = 0.5  # deg from the edge of the data, within which sources are not judged
@@ -73,7 +74,7 @@ class Component:
 
     @cached_property
     def center(self):
-        """Where the middle of the observed pixels is (for a whole sky: the map's centre)."""
+        """Middle of the observed pixels, or the centre of a map of the whole sky."""
         observed = np.flatnonzero(self.mask)
         # Of millions of pixels a part will do.
         position = self.positions_of(observed[:: 1 + len(observed) // 2_000_000])
@@ -192,8 +193,8 @@ class SkyCube:
         irf, evtype : str, int
             Response to take, whatever the header names. ``evtype`` also selects events of FT1.
         center, width, binsz, emin, emax, zmax, tmin, tmax
-            For FT1 only: a SkyCoord; numbers in deg, deg, MeV, MeV, deg, and mission elapsed time
-            in s, or Quantities.
+            For FT1 only: a SkyCoord; numbers in deg, deg, MeV, MeV, deg, or Quantities; times as
+            `~astropy.time.Time`, as dates, or as mission elapsed time in s.
 
         Returns
         -------
@@ -267,6 +268,18 @@ class SkyCube:
 
         return Patches(self.bands(), **options)
 
+    def to_gammapy(self, **diffuse):
+        """Convert to gammapy `Datasets`, one for each component.
+
+        Parameters
+        ----------
+        galdiff, iso : path, optional
+            Diffuse model, where the cube has no background; else the embedded one is taken.
+        """
+        from fermiml.likelihood.datasets import to_datasets
+
+        return to_datasets(self, **diffuse)
+
     def _repr_html_(self):
         from fermiml.sky.describe import describe
 
@@ -280,7 +293,7 @@ class SkyCube:
         edges = self.components[0].energy_edges
         return (
             f"<SkyCube: {self.kind}, {len(self.components)} component(s), "
-            f"{self.total_counts:.0f} counts, {edges[0]:.4g}-{edges[-1]:.4g} MeV>"
+            f"{self.total_counts:.0f} counts, {range_text(edges[0], edges[-1])}>"
         )
 
 

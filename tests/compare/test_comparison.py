@@ -182,7 +182,7 @@ def test_a_folder_of_results(result, tmp_path):
     assert list(back.table["Found_By"]) == list(result.catalog.table["Found_By"])
     text = (folder / "compare.txt").read_text()
     assert "found by both:              2, 2 of them with TS > 25" in text
-    assert "3, found 2 by the network and 3 by traditional detection" in text
+    assert "3; 2 found by the network and 3 found by traditional detection" in text
     with pytest.raises(InputError, match="use --overwrite"):
         report.check_folder(folder)
     assert report.check_folder(folder, overwrite=True) == folder

@@ -15,6 +15,7 @@ from fermiml.detect.explain import explain
 from fermiml.errors import InputError
 from fermiml.features.patch_features import LABELS
 from fermiml.features.views import Views
+from fermiml.likelihood.datasets import to_datasets
 from fermiml.networks import pretrained
 from fermiml.plot import overview
 from fermiml.plot.explanation import plot_explanation
@@ -79,6 +80,12 @@ def test_the_heatmap_is_brightest_where_the_sources_are(cube, catalog):
     assert np.isfinite(image.data).all()
 
 
+def test_the_heatmap_takes_what_run_takes(cube, catalog):
+    """A gammapy dataset, for instance, with its own background."""
+    image = SourceDetector(finder(), threshold=0.5).heatmap(to_datasets(cube)[0])
+    assert np.all(image.get_by_coord(catalog.positions.galactic) > 0.5)
+
+
 def test_features_are_maps_of_what_the_network_is_shown(cube, catalog):
     """The matched filter is most significant where the sources are; the planes have names."""
     maps = SourceDetector(finder(), threshold=0.5).features(cube)
@@ -90,7 +97,7 @@ def test_features_are_maps_of_what_the_network_is_shown(cube, catalog):
 def test_a_finder_without_a_heatmap_has_no_panel_and_no_explanation(cube, catalog):
     blind = SimpleNamespace(name="blind")
     shown = [len(projections(overview.plot_overview(cube, catalog, f))) for f in (finder(), blind)]
-    assert shown == [3, 2]
+    assert shown == [4, 3]
     with pytest.raises(InputError, match="network 'blind' gives detections only"):
         explain(catalog.positions[0], Views(cube), blind)
 

@@ -323,3 +323,34 @@ def test_bad_configuration_is_one_line(tmp_path):
     assert "unknown key sky.center: allowed are centers" in result.output
     assert len(result.output.strip().splitlines()) == 1
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_same_fields(folder, tmp_path):
+    result = run(SETTINGS, tmp_path / "two", "--jobs", "2")
+    assert result.exit_code == 0, result.output
+    for path in folder.rglob("*.fits"):
+        other = tmp_path / "two" / path.relative_to(folder)
+        dates = ["CHECKSUM", "DATASUM", "DATE"]
+        assert fits.FITSDiff(path, other, ignore_keywords=dates, ignore_comments=["*"]).identical
+
+
+def test_a_field_that_fails_is_told_when_the_others_are_there(tmp_path, monkeypatch):
+    """The same call makes what is missing."""
+    settings = {**SETTINGS, "sky": {**SETTINGS["sky"], "width": 2}}
+    write = skies._write_field
+
+    def failing(setup, geom, rng, folder):
+        if "field_0000" in str(folder):
+            raise MemoryError
+        write(setup, geom, rng, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(skies, "_write_field", failing)
+        result = run(settings, tmp_path / "run")
+    assert result.exit_code == 2
+    assert "1 of 2 fields failed (MemoryError)" in result.output
+    assert not (tmp_path / "run" / "field_0000" / "truth.fits").exists()
+    assert (tmp_path / "run" / "field_0001" / "truth.fits").exists()
+    assert run(settings, tmp_path / "run").exit_code == 0
+    assert (tmp_path / "run" / "field_0000" / "truth.fits").exists()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+from astropy.time import Time
 
 from fermiml import schema
 from fermiml.errors import InputError
@@ -13,7 +14,25 @@ from fermiml.sky.cube import SkyCube, check_counts
 from fermiml.sky.read import events, fermipy_folder, gammapy_data
 from fermiml.sky.read.complete import complete
 from fermiml.sky.read.gtbin import read_counts_hdus
+from fermiml.sky.selection import EPOCH
 from fermiml.yamlfile import read_yaml
+
+
+def _mission_time(name, value):
+    """Check a time: seconds since the LAT's epoch, an astropy Time, or a date (UTC)."""
+    if isinstance(value, str) and value.count("-") == 2:
+        value = _date(name, value)
+    if isinstance(value, Time):
+        value = (value - EPOCH).to_value("s")
+    return schema.number(unit="s")(name, value)
+
+
+def _date(name, value):
+    try:
+        return Time(value, scale="utc")
+    except ValueError:
+        raise InputError(f"{name}: {schema.shown(value)} is no date such as 2012-03-07") from None
+
 
 _KINDS = {
     "width": schema.number(above=0, high=360, unit="deg"),
@@ -21,8 +40,8 @@ _KINDS = {
     "emin": schema.number(above=0, high=3e6, unit="MeV"),
     "emax": schema.number(above=0, unit="MeV"),
     "zmax": schema.number(above=0, high=180, unit="deg"),
-    "tmin": schema.number(unit="s"),
-    "tmax": schema.number(unit="s"),
+    "tmin": _mission_time,
+    "tmax": _mission_time,
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
+from astropy.time import Time
 from makers import latfiles as lat
 from numpy.testing import assert_allclose
 
@@ -70,6 +71,18 @@ def test_ft1_without_circle_is_masked_outside_the_events(tmp_path):
     component = SkyCube.read(tmp_path / "ft1.fits").components[0]
     assert_allclose(component.mask.sum() * 0.01, np.pi * 25, rtol=0.05)
     assert any("convex hull" in note for note in component.notes)
+
+
+@pytest.mark.parametrize(
+    "start", [252460802.0, "2009-01-01", Time("2009-01-01", scale="utc"), 252460802 * u.s]
+)
+def test_times_are_seconds_dates_or_astropys(tmp_path, start):
+    lat.write_ft1(tmp_path / "ft1.fits")
+    by_seconds = SkyCube.read(tmp_path / "ft1.fits", tmin=252460802.0)
+    (component,) = SkyCube.read(tmp_path / "ft1.fits", tmin=start).components
+    assert_allclose(component.selection.gti, by_seconds.components[0].selection.gti)
+    with pytest.raises(InputError, match="tmin: '2009-13-01' is no date"):
+        SkyCube.read(tmp_path / "ft1.fits", tmin="2009-13-01")
 
 
 def test_ft1_of_a_wide_field_becomes_healpix(tmp_path, monkeypatch):
