@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 from fermiml.photometry.energy_groups import DISKS
 from fermiml.photometry.pixels import meshes
 from fermiml.photometry.splines import knot_spacing, splines
-from fermiml.photometry.templates import Pairs, make_templates
+from fermiml.photometry.templates import NearPixels, make_templates
 from fermiml.sky.sphere import axes
 
 FARTHEST = 0.35  # deg from the candidate, that a position may move
@@ -27,14 +27,14 @@ class GroupField:
         The block of each pixel.
     penalty, level : numpy.ndarray
         Matrix of the quadratic penalty on the coefficients, and about what they are.
-    pairs : Pairs
+    pairs : NearPixels
         The pixels around each source.
     """
 
     def __init__(self, mesh, sky, group, vectors, directions):
         self.mesh, self.group, self.label = mesh, group, mesh.blocks
         self.counts = mesh.sum(sky.counts, group.bins)
-        self.pairs = Pairs.within(mesh, vectors, directions, group.reach + FARTHEST)
+        self.pairs = NearPixels.within(mesh, vectors, directions, group.reach + FARTHEST)
         if sky.background is None:
             smooth = mesh.splines(knot_spacing(self.counts, mesh.area, group.edges))
         else:
@@ -54,11 +54,11 @@ class GroupField:
 
     def pairs_around(self, vectors):
         """Pixels within the core of the PSF of the largest disk around unit vectors."""
-        return Pairs.within(self.mesh, vectors, axes(vectors), self.group.core + DISKS[-1])
+        return NearPixels.within(self.mesh, vectors, axes(vectors), self.group.core + DISKS[-1])
 
     def templates_at(self, places):
         """Matrix (pixel, place) of the templates of a typical source at any places."""
-        pairs = Pairs.within(self.mesh, places, axes(places), self.group.reach)
+        pairs = NearPixels.within(self.mesh, places, axes(places), self.group.reach)
         index = np.full(len(places), _TYPICAL)
         return make_templates(pairs, self.group, np.zeros((len(places), 2)), index).values
 

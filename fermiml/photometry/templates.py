@@ -12,7 +12,7 @@ _LEAST = np.float32(1e-12)  # deg2
 
 
 @dataclass(frozen=True)
-class Pairs:
+class NearPixels:
     """Sources and the pixels around them, source by source.
 
     Points in the pixels, at which the PSF is sampled, are seen from the place where the source was
@@ -51,7 +51,7 @@ class Pairs:
         if len(kept) == len(self.source):
             return self
         parts = (self.source, self.pixel, self.area, self.east, self.north, self.square)
-        return Pairs(self.pixels, self.sources, *(p[..., kept] for p in parts))
+        return NearPixels(self.pixels, self.sources, *(p[..., kept] for p in parts))
 
     def squares(self, shift):
         """Squares of the separations (point, pair) once the sources have moved by `shift` (deg)."""
