@@ -18,6 +18,7 @@ _LEAST = 0.02  # of the local level, that a coefficient of the background has
 _CLOSE = 1.0  # gain of log-likelihood below which the information is not computed anew
 _ENOUGH = 0.02  # gain of log-likelihood below which the fit has converged
 _ITERATIONS = 12
+_NOTHING = 0.03  # of its error, below which an amplitude is none
 
 
 class GroupFit:
@@ -210,7 +211,11 @@ class Curves:
 def curves(fit, variance):
     """(best, alpha, beta, gamma) of every source of a fitted group; `variance` of the
     amplitudes beyond Poisson noise flattens them."""
-    templates, best = fit.templates, fit.amplitudes
+    templates = fit.templates
+    gradient = templates.values.T @ (fit.counts / fit.mu - 1)
+    # The likelihood drops too little with it for its drop to tell the form of the curve.
+    nothing = fit.amplitudes**2 * fit.profile_information < _NOTHING**2
+    best = np.where(nothing, 0.0, fit.amplitudes)
     free = 1 / (1 / fit.profile_information + variance)
     weight, fraction = 1 / fit.mu[templates.pixel], templates.fraction
     squares = weight * fraction**2
@@ -225,9 +230,7 @@ def curves(fit, variance):
     shift = np.where(seen, 2 * fixed / np.maximum(third, 1e-300), 1.0)
     detected = (best > 0) & np.isfinite(scale) & (scale > best)
     beta = np.where(detected, scale - best, np.maximum(shift - best, 1e-3 * shift))
-    gradient = np.where(
-        best > 0, 0.0, np.minimum(templates.values.T @ (fit.counts / fit.mu - 1), 0.0)
-    )
+    gradient = np.where(best > 0, 0.0, np.minimum(gradient, 0.0))
     alpha = np.where(seen, free * (best + beta) ** 2, 0.0)  # no pixel: nothing is known
     gamma = alpha / (best + beta) - gradient
     return best, alpha, beta, gamma
