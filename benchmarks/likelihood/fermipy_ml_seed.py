@@ -1,9 +1,8 @@
 """`ml_seed` and `find_sources` on a simulated sky, with the real Fermitools:
 
     python benchmarks/likelihood/fermipy_ml_seed.py DIR [--seed 1]
-    python benchmarks/likelihood/fermipy_ml_seed.py DIR --threshold 0.05 --sqrt-ts 4 --looks 2
 
-Prints the tables of docs/fermipy.md; the second the one of what `threshold` lets through. DIR is
+Prints the tables of docs/fermipy.md, except that of thresholds (fermipy_thresholds.py). DIR is
 filled by `fermiml.fermipy.example`.
 """
 
@@ -75,34 +74,18 @@ def missed(table, truth, known):
               f"offset {np.nanmedian(real[:, 1]):.3f} deg")  # fmt: skip
 
 
-def by_threshold(gta, result, truth, known):
-    """What came of seeds above a probability: how many stay, are true, and are false."""
-    here = known.positions.icrs
-    truth = truth.filter([p.separation(here).deg.min() > 0.01 for p in truth.positions.icrs])
-    new = [peak for peak in result["peaks"] if peak["status"] == "new"]
-    asimov = truth_of([gta.roi[peak["name"]].skydir.icrs for peak in new], truth)[:, 0]
-    asimov, prob = np.nan_to_num(asimov), np.array([peak["ml_prob"] for peak in new])
-    tried = np.array([p["ml_prob"] for p in result["peaks"] if p["status"] in ("new", "rejected")])
-    print("\n| threshold | seeds | kept | Asimov TS > 9 | < 4 |\n|---|---|---|---|---|")
-    for cut in (0.05, 0.1, 0.3, 0.5, 0.73):
-        kept = asimov[prob >= cut]
-        cells = [np.sum(tried >= cut), len(kept), np.sum(kept > 9), np.sum(kept < 4)]
-        print(f"| {cut} | " + " | ".join(str(n) for n in cells) + " |")
-
-
 def main():
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threshold", type=float, default=0.3)
-    parser.add_argument("--sqrt-ts", type=float, default=5.0)
-    parser.add_argument("--looks", type=int, default=1)
+    parser.add_argument("--event-types", default="3")
     given = parser.parse_args()
     from fermiml import SourceCatalog
     from fermiml.fermipy import GTAnalysis, example, find_sources_comparison
 
-    config = example.make(given.folder, given.seed)
+    types = tuple(int(number) for number in given.event_types.split(","))
+    config = example.make(given.folder, given.seed, event_types=types)
     gta = GTAnalysis(str(config), logging={"verbosity": 2})
     clock = {}
     for step in (gta.setup, gta.optimize):
@@ -110,10 +93,7 @@ def main():
         step()
         clock[step.__name__] = time.time() - began
     gta.logger.handlers[1].setLevel(logging.INFO)
-    result = gta.ml_seed(
-        compare="find_sources", make_plots=True, threshold=given.threshold,
-        sqrt_ts_threshold=given.sqrt_ts, looks=given.looks,
-    )  # fmt: skip
+    result = gta.ml_seed(compare="find_sources", make_plots=True)
     gta.write_roi("after")
 
     truth = SourceCatalog.read(given.folder / "sky" / "truth.fits")
@@ -124,7 +104,6 @@ def main():
     print(find_sources_comparison.report(table))
     sources_table(table, truth)
     missed(table, truth, known)
-    by_threshold(gta, result, truth, known)
     print({step: round(seconds, 1) for step, seconds in {**clock, **result["time"]}.items()})
     print({key: round(value, 1) for key, value in table.meta.items()})
     for peak in result["peaks"]:

@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output, jobs_option
+from fermiml.cli.base import Command, catalog_output, jobs_options
 from fermiml.cli.counts import counts_options, read_counts
 
 
@@ -24,7 +24,7 @@ from fermiml.cli.counts import counts_options, read_counts
     show_default=True,
     help="What fits: gammapy, fermipy (needs the Fermitools), or another package's.",
 )
-@jobs_option()
+@jobs_options("Regions that are fitted")
 @catalog_output("fit.fits")
 def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, **options):
     """Fit the sources of CATALOG to COUNTS: TS, positions, spectra, fluxes in bands.
@@ -43,7 +43,7 @@ def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, *
     check_new(output, overwrite, inputs=[counts])
     ENGINES.check(engine)
     sources = SourceCatalog.read(catalog)
-    settings = {"galdiff": galdiff, "iso": iso, "known": known, "jobs": jobs if jobs > 1 else None}
+    settings = {"galdiff": galdiff, "iso": iso, "known": known, "jobs": jobs}
     settings = {name: value for name, value in settings.items() if value is not None}
     result = _fitted(sources, counts, engine, settings, options, output, overwrite)
     table = result.table
@@ -62,7 +62,7 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
     from fermiml.likelihood.parts import held
 
     takes, reads_cubes = settings_of(engine), ENGINES.load(engine).reads_cubes
-    if "jobs" not in takes:
+    if "jobs" not in takes and not isinstance(settings.get("jobs"), str):
         settings.pop("jobs", None)  # the result is the same
     _check_options(engine, takes, reads_cubes, settings, options)
     if "known" in settings:
@@ -74,7 +74,8 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
         parts = {"parts": kept} if resumes else {}
         result = LikelihoodFit(engine, **settings, **parts).run(sources, data)
         result.write(output, overwrite=overwrite)
-        kept.forget()
+        if resumes:
+            kept.forget()
     return result
 
 
@@ -82,7 +83,8 @@ def _check_options(engine, takes, reads_cubes, settings, options):
     """Refuse options that an engine does not take."""
     from fermiml.errors import InputError
 
-    refused = [name for name in settings if name not in takes]
+    names = {"jobs": "cluster"}  # a number of jobs is never refused
+    refused = [names.get(name, name) for name in settings if name not in takes]
     refused += [] if reads_cubes else [name for name, value in options.items() if value]
     if refused:
         names = ", ".join(f"--{name}" for name in refused)

@@ -20,10 +20,13 @@ def report(catalog, counts, known, title, output, overwrite, **options):
     """Make one self-contained HTML page of the sources of CATALOG in COUNTS.
 
     Map and table are interactive; the page loads nothing from anywhere and can be sent as a file.
+    Its map shows the counts, their significance, the residuals of the sources' spectra, and the
+    heatmap of the network that CATALOG names.
     """
     from pathlib import Path
 
     from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.detect.finder import finder_of
     from fermiml.files import check_new, write_text
     from fermiml.report.catalog_page import page
 
@@ -31,6 +34,8 @@ def report(catalog, counts, known, title, output, overwrite, **options):
     sources = SourceCatalog.read(catalog)
     others = SourceCatalog.read(known) if known else None
     cube = read_counts(counts, **options)
-    text = page(cube, sources, title=title or Path(catalog).name, known=others)
+    text = page(
+        cube, sources, title=title or Path(catalog).name, known=others, finder=finder_of(sources)
+    )
     write_text(output, text, overwrite)
     click.echo(f"{output}: {len(sources)} sources")

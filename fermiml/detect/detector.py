@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from concurrent.futures import Executor
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -14,10 +16,12 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
+from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, sky_maps
 from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
 from fermiml.detect.invariants import assert_sound
 from fermiml.errors import InputError
+from fermiml.executors import check_jobs
 from fermiml.sky.cube import SkyCube
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,11 @@ class SourceDetector:
         Fit fluxes, spectra and positions; without, only positions and probabilities.
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
+    jobs : int, str or concurrent.futures.Executor, optional
+        Threads that fit fluxes, or a :doc:`cluster <scaling>`; by default FERMIML_JOBS, or the
+        usable cores. The network itself runs in this process.
+    parts : path or `fermiml.checkpoint.Pieces`, optional
+        Folder for the fitted regions: a run that was interrupted resumes there.
 
     Examples
     --------
@@ -51,6 +60,8 @@ class SourceDetector:
         threshold: float | None = None,
         photometry: bool = True,
         origin: SkyCoord | None = None,
+        jobs: int | str | Executor | None = None,
+        parts: Pieces | str | os.PathLike | None = None,
     ):
         if threshold is not None and not 0 <= threshold < 1:
             raise InputError(f"threshold {threshold}: give a probability between 0 and 1")
@@ -61,6 +72,12 @@ class SourceDetector:
         self.threshold = self._default_threshold() if threshold is None else threshold
         self.photometry = photometry
         self.origin = origin
+        self._jobs = None if jobs is None else check_jobs(jobs)
+        self._parts = parts
+
+    def __getstate__(self):
+        """Another process that gets this detector is one of several, and has one core."""
+        return {**self.__dict__, "_jobs": 1, "_parts": None}
 
     @classmethod
     def from_pretrained(
@@ -137,7 +154,7 @@ class SourceDetector:
             from fermiml.photometry.measure import measure
             from fermiml.photometry.table import drop_errors_at_bounds
 
-            table = measure(cube, found.position, progress=True)
+            table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
             ts = np.asarray(table["ML_TS"], float)
         else:
             table, ts = _positions(found), None

@@ -54,7 +54,7 @@ class FermipyEngine:
         in_roi = gta.geom.to_image().contains(catalog.positions)
         seeds.status[(seeds.status == decisions.WAITING) & ~in_roi] = decisions.OUTSIDE
         seeding.add_all(gta, seeds, _SETTINGS, log.info)
-        localized = seeding.localize_all(gta, seeds, log.info)
+        localized = seeding.localize_all(gta, seeds, _SETTINGS, log.info)
         seeding.finish(gta, seeds, _SETTINGS, log.info)
         for row in seeds.rows(decisions.FAILED):
             log.warning("%s was left out: %s", seeds.names([row])[0], seeds.reason[row])

@@ -1,6 +1,7 @@
 """What becomes of a seed: known already, added, kept or dropped. Arrays in, arrays out."""
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from fermiml.catalog import crossmatch
 
@@ -58,6 +59,15 @@ def by_probability(probability, wanted):
 def batches(rows, size, most):
     """Split the rows into at most `most` batches of `size`; those beyond are left out."""
     return [rows[i * size : (i + 1) * size] for i in range(min(most, -(-len(rows) // size)))]
+
+
+def groups(position, radius):
+    """Group positions so that those within `radius` (deg) of each other are together."""
+    if not len(position):
+        return []
+    near = position[:, None].separation(position).deg <= radius
+    count, group = connected_components(near, directed=False)
+    return [np.flatnonzero(group == number) for number in range(count)]
 
 
 def keeps(ts, sqrt_ts_threshold):

@@ -6,7 +6,14 @@ source is in it wholly or not at all, and after a failure all parameters are wha
 
 import logging
 import os
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
 
 from fermiml.errors import InputError
 from fermiml.fermipy import position_fit
@@ -77,7 +84,11 @@ def restore_freedom(gta, state):
 
 
 def _keys(gta):
-    return [(par["src_name"], par["par_name"]) for par in gta.get_params()]
+    """Return source and name of each parameter, in the order of `gta.like.params()`.
+
+    `gta.get_params` would search all of them for the number of each.
+    """
+    return [(par.srcName, par.getName()) for par in gta.like.components[0].params()]
 
 
 def add(gta, name, properties):
@@ -87,6 +98,37 @@ def add(gta, name, properties):
     except Exception as error:  # whatever the Fermitools throw
         purge(gta, name)
         raise FitFailed(f"could not be added: {_reason(error)}") from error
+
+
+@contextmanager
+def maps_in_memory(gta, names):
+    """Add and move sources of these names with their source maps in memory alone.
+
+    fermipy rewrites the whole file of source maps whenever a source is added, to delete a map of
+    the same name that may lie there: here that is done once. Meanwhile it gets an empty file.
+    """
+    for component in gta.components:
+        _delete_maps(component.files["srcmap"], names)
+    paths = [component.files["srcmap"] for component in gta.components]
+    with TemporaryDirectory() as folder:
+        empty = Path(folder) / "srcmap.fits"
+        fits.PrimaryHDU().writeto(empty)
+        try:
+            for component in gta.components:
+                component.files["srcmap"] = str(empty)
+            yield
+        finally:
+            for component, path in zip(gta.components, paths, strict=True):
+                component.files["srcmap"] = path
+
+
+def _delete_maps(path, names):
+    """Delete the maps of these names from a file; one that has none is not written again."""
+    wanted = {name.upper() for name in names}
+    with fits.open(path) as maps:
+        others = [hdu for hdu in maps if hdu.name.upper() not in wanted]
+        if len(others) < len(maps):
+            fits.HDUList(others).writeto(path, overwrite=True)
 
 
 def purge(gta, *names):
@@ -121,7 +163,7 @@ def delete(gta, name):
     gta.delete_source(name, loglevel=QUIET)
 
 
-def fit_norms(gta, names, radius, update=False, around=()):
+def fit_norms(gta, names, radius, around=()):
     """Fit the norms of sources, their neighbours and the diffuse emission.
 
     The neighbours of positions `around` are fitted, too. Newton's method is fifty times
@@ -130,7 +172,7 @@ def fit_norms(gta, names, radius, update=False, around=()):
     free_only(gta, names, radius, around=around)
     state, before = parameters(gta), loglike(gta)
     try:
-        run_fit(gta, update=update, optimizer="NEWTON")
+        run_fit(gta, update=False, optimizer="NEWTON")
         worse = loglike(gta) < before - 0.1  # so it ends with HEALPix pixels
     except FitFailed:
         worse = True
@@ -138,30 +180,37 @@ def fit_norms(gta, names, radius, update=False, around=()):
         gta._fitcache = None  # it would look for sources that are deleted later
     if worse:
         restore(gta, state)
-        run_fit(gta, update=update)
+        run_fit(gta, update=False)
 
 
 def free_only(gta, names, radius, pars="norm", around=()):
     """Free sources (`pars`), the norms of what is near them or `around`, and diffuse norms."""
     gta.free_sources(free=False, loglevel=QUIET)
-    places = [*(gta.roi[name].skydir for name in names), *around]
-    near = neighbours(gta, places, radius)
+    near = neighbours(gta, _places(gta, names, around), radius)
     for other in {*near, *(s.name for s in gta.roi.diffuse_sources)} - set(names):
         gta.free_source(other, pars="norm", loglevel=QUIET)
     for name in names:
         gta.free_source(name, pars=pars, loglevel=QUIET)
 
 
+def _places(gta, names, around):
+    return [*(gta.roi[name].skydir for name in names), *around]
+
+
 def neighbours(gta, places, radius):
     """Return the names of point and extended sources within `radius` (deg) of any position."""
-    if not radius > 0:
+    sources = gta.roi.point_sources
+    if not (len(places) and sources and radius > 0):
         return set()
-    return {
-        source.name
-        for place in places
-        for source in gta.roi.point_sources
-        if source.skydir.separation(place).deg <= radius
-    }
+    here, there = (_together(p) for p in (places, [source.skydir for source in sources]))
+    near = np.any(here[:, None].separation(there).deg <= radius, axis=0)
+    return {source.name for source, yes in zip(sources, near, strict=True) if yes}
+
+
+def _together(places):
+    """Return positions as one SkyCoord: that is a hundred times faster than one by one."""
+    ra, dec = np.transpose([(place.icrs.ra.deg, place.icrs.dec.deg) for place in places])
+    return SkyCoord(ra, dec, unit="deg")
 
 
 def loglike(gta):
@@ -198,25 +247,31 @@ def reoptimized_ts(gta, name, radius):
         restore(gta, state)
 
 
-def localize(gta, name, sigma):
+def localize(gta, scene, name, sigma):
     """Move a source to its best position; raise FitFailed, with the source unmoved, if it fails.
 
-    `sigma` (deg) is the position's error, as far as that is known.
+    `scene` has it; `sigma` (deg) is the position's error, as far as that is known.
     """
     state, before = parameters(gta), gta.roi.copy_source(name)
     names = set(gta.like.sourceNames())
     try:
-        found = position_fit.scan(gta, name, sigma)
+        found = scene.localize(name, sigma)
         if found is not None:
             place, covariance = found
             position_fit.move(gta, name, place)
             position_fit.write_errors(gta.roi[name], covariance)
-            return
     except Exception as error:
         _put_back(gta, name, before, state, names)
         raise FitFailed(f"localisation failed: {_reason(error)}") from error
-    _put_back(gta, name, before, state, names)
-    raise FitFailed("localisation found no maximum near the seed")
+    if found is None:
+        raise FitFailed("localisation found no maximum near the seed")
+
+
+def fit_spectrum(gta, name, pars=None):
+    """Fit the spectrum of a source, with all else unchanged."""
+    gta.free_sources(free=False, loglevel=QUIET)
+    gta.free_source(name, pars=pars, loglevel=QUIET)
+    run_fit(gta, update=False)
 
 
 def _put_back(gta, name, before, state, names):
@@ -228,12 +283,16 @@ def _put_back(gta, name, before, state, names):
 
 
 def refit(gta, names, radius, pars=None, around=()):
-    """Do the final fit: spectra of sources, norms of neighbours and of the diffuse emission.
+    """Fit the spectra of sources with the norms of their neighbours and of the diffuse emission.
 
     The neighbours of positions `around` are fitted, too.
     """
     free_only(gta, names, radius, pars, around)
-    return run_fit(gta, update=True)
+    try:
+        run_fit(gta, update=False)
+    finally:
+        changed = {*names, *neighbours(gta, _places(gta, names, around), radius)}
+        refresh(gta, sorted(changed))
 
 
 def _reason(error):

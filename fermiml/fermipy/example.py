@@ -32,18 +32,22 @@ _BRIGHT = 100.0  # Asimov TS above which every second source is in the model
 _EDGES = 1 - np.linspace(0, 1, 41)[::-1] ** 2  # of costheta, gtltcube's
 
 
-def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), model="embedded"):
+def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), *, emin=1000.0,
+         model="embedded", population=None):  # fmt: skip
     """Simulate and write the analysis; return the path of its YAML file.
 
-    `width` is that of the field (deg); each of `event_types` makes a component. `model` is the
-    true model of the Galaxy, as `fermiml simulate` knows them; fermipy gets the embedded one.
+    `width` is that of the field (deg), `emin` the least energy (MeV); each of `event_types` makes a
+    component. `model` is the true model of the Galaxy, as `fermiml simulate` knows them; fermipy
+    gets the embedded one. `population` is the section of that name in a simulation.
     """
     folder = Path(folder).resolve()
     analysis = folder / "analysis"
     analysis.mkdir(parents=True, exist_ok=True)
     _livetime_cube(folder / "ltcube.fits")
     sky = folder / "sky"
-    SkySimulator(_simulation(folder, seed, center, width, event_types, model)).run(sky)
+    settings = _simulation(folder, seed, center, width, event_types, emin)
+    settings |= {"diffuse": {"model": model}, "population": population or {}}
+    SkySimulator(simulation.check(settings)).run(sky)
     components = "components:\n"
     for number, (event_type, counts) in enumerate(
         zip(event_types, sorted(sky.glob("counts*.fits")), strict=True)
@@ -55,10 +59,10 @@ def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), mode
         spectrum = folder / f"isotropic_{number:02d}.txt"
         np.savetxt(spectrum, np.column_stack([iso.nodes, iso.spectrum]))
         components += _COMPONENT.format(event_type=event_type, spectrum=spectrum)
-    _galactic(folder / "galactic.fits", center)
+    _galactic(folder / "galactic.fits", center, emin)
     _known(SourceCatalog.read(sky / "truth.fits")).write(folder / "known.fits", overwrite=True)
     text = _CONFIG.format(
-        folder=folder, width=width, lon=center[0], lat=center[1],
+        folder=folder, width=width, emin=emin, lon=center[0], lat=center[1],
         tmin=lat_files.START, tmax=lat_files.START + YEARS * lat_files.YEAR,
     )  # fmt: skip
     config = folder / "config.yaml"
@@ -66,19 +70,16 @@ def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), mode
     return config
 
 
-def _simulation(folder, seed, center, width, event_types, model):
-    return simulation.check(
-        {
-            "seed": seed,
-            "sky": {"centers": [list(center)], "width": width, "pixel": PIXEL, "projection": "AIT"},
-            "energy": {"min": 1e3, "max": 1e5, "bins_per_decade": BINS},
-            "observation": {
-                "livetime_cube": str(folder / "ltcube.fits"),
-                "event_types": list(event_types),
-            },
-            "diffuse": {"model": model},
-        }
-    )
+def _simulation(folder, seed, center, width, event_types, emin):
+    return {
+        "seed": seed,
+        "sky": {"centers": [list(center)], "width": width, "pixel": PIXEL, "projection": "AIT"},
+        "energy": {"min": emin, "max": 1e5, "bins_per_decade": BINS},
+        "observation": {
+            "livetime_cube": str(folder / "ltcube.fits"),
+            "event_types": list(event_types),
+        },
+    }
 
 
 def _livetime_cube(path):
@@ -101,10 +102,10 @@ def _livetime_cube(path):
     cube.write(path)
 
 
-def _galactic(path, center):
+def _galactic(path, center, emin):
     """Write the embedded model around the field as a MapCube."""
     model = diffuse.embedded_galactic()
-    nodes = np.geomspace(300.0, 5e5, 14)
+    nodes = np.geomspace(0.3 * emin, 5e5, 14)
     side = int(2 * _MARGIN / _STEP)
     header = fits.Header(
         {
@@ -139,7 +140,7 @@ data:
   ltcube: {folder}/ltcube.fits
 binning: {{roiwidth: {width}, binsz: 0.1, binsperdec: 4, coordsys: GAL, proj: AIT}}
 selection:
-  emin: 1000
+  emin: {emin:.0f}
   emax: 100000
   zmax: 100
   tmin: {tmin:.0f}

@@ -6,7 +6,7 @@ import numpy as np
 from astropy.table import Table
 
 from fermiml.catalog.ellipses import R95
-from fermiml.fermipy import engine, outputs, rows, workflow
+from fermiml.fermipy import decisions, engine, outputs, rows, workflow
 
 MATCH = 0.3  # deg, within which two sources are the same
 _FLUX = "cm-2 s-1"
@@ -58,11 +58,20 @@ def _find_sources(gta, prefix, config, say):
     found = gta.find_sources(prefix=prefix, **options)
     names = [source.name for source in found["sources"]]
     try:
-        engine.refit(gta, names, config["free_radius"], config["free_params"] or None)
+        _refit(gta, names, config)
     except engine.FitFailed as error:
         say(f"The refit of find_sources' list failed: {error}")
     used = {"time": time.time() - began[0], "cpu": time.process_time() - began[1]}
     return {**_side(gta, names, config), **used}
+
+
+def _refit(gta, names, config):
+    """Fit the sources of a list in groups, as ml_seed does."""
+    radius, pars = config["free_radius"], config["free_params"] or None
+    position, _ = rows.places([gta.roi[name] for name in names])
+    engine.fit_norms(gta, names, radius)
+    for group in decisions.groups(position, 2 * radius):
+        engine.refit(gta, [names[number] for number in group], radius, pars)
 
 
 def _side(gta, names, config):

@@ -1,9 +1,4 @@
-"""Where a source is: its log-likelihood at a few positions, and the parabola through them.
-
-fermipy's `localize` makes a new source map at each of 25 positions with Fermitools before 2.5.3:
-these forget a map that is replaced in memory, once the source was fixed at any time. Here a source
-comes fresh into the model, is never fixed while its map is replaced, and 9 positions do.
-"""
+"""Where a source is: the parabola through a log-likelihood at nine positions, and its errors."""
 
 import logging
 
@@ -17,7 +12,7 @@ _GRID = np.array([(x, y) for x in (-1.0, 0.0, 1.0) for y in (-1.0, 0.0, 1.0)])
 _ROUNDS = 5
 _FARTHEST = 0.5  # deg from where the source was, as for fermipy's localize
 _STEPS = (0.002, 0.2)  # deg, between positions
-_PER_SIGMA = 1.5  # step of the grid
+PER_SIGMA = 1.5  # step of the grid
 _QUANTILES = {"pos_r68": 2.30, "pos_r95": 5.99, "pos_r99": 9.21}  # chi-square, two dimensions
 
 
@@ -58,40 +53,10 @@ def climb(loglike, step):
             if np.abs(peak).max() <= 1 and 1 / 4 <= sigma <= 2:
                 return center + step * peak, step**2 * covariance
             center = center + step * np.clip(peak, -2, 2)
-            step *= np.clip(_PER_SIGMA * sigma, 1 / 4, 4)
+            step *= np.clip(PER_SIGMA * sigma, 1 / 4, 4)
         if np.linalg.norm(center) > _FARTHEST:
             return None
     return None
-
-
-def scan(gta, name, sigma):
-    """Find position and covariance of a source with `climb`; it stays in the model, moved.
-
-    `sigma` (deg) is a guess of the position's error. The source's spectrum is fitted at
-    each position, and nothing else.
-    """
-    gta.free_sources(free=False, loglevel=QUIET)
-    start = gta.roi[name].skydir.icrs
-    move(gta, name, start)
-    gta.free_source(name, loglevel=QUIET)
-    gta._create_srcmap_cache(name, gta.roi[name])
-
-    def loglike(offset):
-        place = _moved(start, offset)
-        where = {"ra": float(place.ra.deg), "dec": float(place.dec.deg)}
-        gta.set_source_morphology(name, spatial_pars=where, use_pylike=False)
-        gta.fit(update=False, loglevel=QUIET)
-        return -float(gta.like())
-
-    try:
-        found = climb(loglike, _PER_SIGMA * sigma)
-    finally:
-        gta._clear_srcmap_cache()
-    return None if found is None else (_moved(start, found[0]), found[1])
-
-
-def _moved(place, offset):
-    return place.spherical_offsets_by(*(offset * u.deg))
 
 
 def move(gta, name, place):

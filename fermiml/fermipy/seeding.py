@@ -8,6 +8,7 @@ from astropy.coordinates import SkyCoord
 from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.fermipy import decisions, engine, rows
+from fermiml.fermipy.scene import Scene
 
 # Norm of a spectrum, and its reference energy, by fermipy's name of the shape.
 _NORMS = {
@@ -96,10 +97,11 @@ def add_all(gta, seeds, config, say):
     probability = np.asarray(seeds.catalog.table["ML_Prob"], float)
     waiting = decisions.by_probability(probability, seeds.status == decisions.WAITING)
     cut = decisions.batches(waiting, config["sources_per_iter"], config["max_iter"])
-    for number, batch in enumerate(cut, start=1):
-        _add_batch(gta, seeds, batch, config)
-        kept = [row for row in batch if seeds.status[row] == decisions.NEW]
-        say(f"Batch {number} of {len(cut)}: {len(kept)} of {len(batch)} seeds kept")
+    with engine.maps_in_memory(gta, seeds.names(waiting)):
+        for number, batch in enumerate(cut, start=1):
+            _add_batch(gta, seeds, batch, config)
+            kept = [row for row in batch if seeds.status[row] == decisions.NEW]
+            say(f"Batch {number} of {len(cut)}: {len(kept)} of {len(batch)} seeds kept")
     for row in seeds.rows(decisions.WAITING):
         seeds.reason[row] = "max_iter was reached"
 
@@ -180,20 +182,30 @@ def _density(row, energy):
     return float(row["PL_Flux_Density"]) * (energy / pivot) ** -index
 
 
-def localize_all(gta, seeds, say):
+def localize_all(gta, seeds, config, say):
     """Localize the sources that stay; one that cannot be keeps the network's position."""
     major, minor, _ = seeds.catalog.ellipses()
     sigma = np.sqrt(major * minor)
-    done = []
-    for row in decisions.by_probability(seeds.ts, seeds.status == decisions.NEW):
-        (name,) = seeds.names([row])
-        try:
-            engine.localize(gta, name, sigma[row] if sigma[row] > 0 else _SIGMA)
-            done.append(row)
-        except engine.FitFailed as error:
-            seeds.reason[row] = str(error)
-            say(f"{name}: {error}; it stays where the network found it")
-    return done
+    sigma = np.where(sigma > 0, sigma, _SIGMA)
+    kept = decisions.by_probability(seeds.ts, seeds.status == decisions.NEW)
+    names = seeds.names(kept)
+    for row in kept:  # whose images depend on them
+        _try_or_say(say, engine.fit_spectrum, gta, seeds.names([row])[0], config["free_params"])
+    scene = Scene(gta, names)
+    with engine.maps_in_memory(gta, names):
+        return [row for row in kept if _localize(gta, scene, seeds, row, sigma[row], say)]
+
+
+def _localize(gta, scene, seeds, row, sigma, say):
+    """Localize a source; return whether that succeeded."""
+    (name,) = seeds.names([row])
+    try:
+        engine.localize(gta, scene, name, sigma)
+    except engine.FitFailed as error:
+        seeds.reason[row] = str(error)
+        say(f"{name}: {error}; it stays where the network found it")
+        return False
+    return True
 
 
 def finish(gta, seeds, config, say):
@@ -202,31 +214,53 @@ def finish(gta, seeds, config, say):
     Neighbours of rejected seeds are refitted, too, as their norms were fitted together with
     these. Where no seed is left, all parameters return to their initial values.
     """
-    while len(standing := seeds.rows(decisions.NEW)):
-        _refit(gta, seeds, standing, config, say)
-        for row in standing:
-            seeds.ts[row] = _final_ts(gta, seeds.names([row])[0], config["free_radius"], say)
-        _judge(gta, seeds, standing, config["sqrt_ts_threshold"])
-        if len(seeds.rows(decisions.NEW)) == len(standing):
-            break
-    if not len(standing):
+    if len(seeds.rows(decisions.NEW)):
+        _settle(gta, seeds, config, say)
+    if not len(seeds.rows(decisions.NEW)):
         _back_to_start(gta, seeds, config)
     elif not decisions.no_worse(engine.loglike(gta), seeds.start_loglike):
         _give_up(gta, seeds, config, say)
 
 
-def _refit(gta, seeds, standing, config, say):
-    """Refit all together; only the norms when that fails."""
-    names, radius = seeds.names(standing), config["free_radius"]
-    around = seeds.catalog.positions.icrs[seeds.tried]
+def _settle(gta, seeds, config, say):
+    """Fit all norms together, then the spectra of neighbouring sources, group by group.
+
+    The time of a fit grows with the square of its parameters, and sources far apart do not
+    depend on each other.
+    """
+    radius, tried = config["free_radius"], np.array(seeds.tried)
+    place = seeds.catalog.positions.icrs
+    names = seeds.names(seeds.rows(decisions.NEW))
+    _try_or_say(say, engine.fit_norms, gta, names, radius, place[tried])
+    for group in decisions.groups(place[tried], 2 * radius):
+        _settle_group(gta, seeds, tried[group], config, say)
+    engine.refresh(gta, [source.name for source in gta.roi.diffuse_sources])
+
+
+def _settle_group(gta, seeds, group, config, say):
+    """Fit a group of seeds until all that are left of it reach the threshold."""
+    radius, around = config["free_radius"], seeds.catalog.positions.icrs[group]
+    while True:
+        standing = [row for row in group if seeds.status[row] == decisions.NEW]
+        names = seeds.names(standing)
+        if names or engine.neighbours(gta, around, radius):
+            _try_or_say(
+                say, engine.refit, gta, names, radius, config["free_params"] or None, around
+            )
+        for row, name in zip(standing, names, strict=True):
+            seeds.ts[row] = _final_ts(gta, name, radius, say)
+        _judge(gta, seeds, standing, config["sqrt_ts_threshold"])
+        if all(seeds.status[row] == decisions.NEW for row in standing):
+            return
+
+
+def _try_or_say(say, step, gta, names, *args):
+    """Try a fit; where it fails, the values before it stay, and that is told."""
     try:
-        engine.refit(gta, names, radius, config["free_params"] or None, around)
+        step(gta, names, *args)
     except engine.FitFailed as error:
-        say(f"The refit of spectra failed ({error}): the norms alone are fitted")
-        try:
-            engine.fit_norms(gta, names, radius, update=True, around=around)
-        except engine.FitFailed as another:
-            say(f"That failed, too ({another}): the values are those of the last batch")
+        which = names if isinstance(names, str) else ", ".join(names)
+        say(f"{which}: {error}; the values of the fit before stay")
 
 
 def _give_up(gta, seeds, config, say):

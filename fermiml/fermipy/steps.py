@@ -93,5 +93,7 @@ def _one_line(path, step):
         raise
     except Exception as error:
         text = error.args[0] if isinstance(error, KeyError) else error  # without its quotes
-        text = " ".join(str(text).split()) or type(error).__name__
+        text = " ".join(str(text).split())
+        if " " not in text:  # as of a KeyError, which says no more than the key
+            text = f"{type(error).__name__} {text}".strip()
         raise InputError(f"{path}: {step}: {text}") from error

@@ -47,7 +47,7 @@ def _run(gta, config, say, start):
         seeds.append(more)
     localized = []
     if config["localize"]:
-        localized = seeding.localize_all(gta, seeds, say)
+        localized = seeding.localize_all(gta, seeds, config, say)
         watch.lap("localize")
     seeding.finish(gta, seeds, config, say)
     watch.lap("refit")

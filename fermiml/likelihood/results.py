@@ -23,8 +23,11 @@ _PLACE = (
 )  # fmt: skip
 
 
-def filled(catalog, rows, cube):
-    """Return the catalog with the results (row number -> dict) of `measure` filled in."""
+def filled(catalog, rows, cube, lost=()):
+    """Return the catalog with the results (row number -> dict) of `measure` filled in.
+
+    The `lost` rows, whose fit failed, have no TS, and a flag.
+    """
     table = catalog.table.copy()
     edges = np.concatenate([c.energy_edges for c in cube.components])
     table.meta.update(EMIN=float(edges.min()), EMAX=float(edges.max()))
@@ -32,6 +35,9 @@ def filled(catalog, rows, cube):
         for name in REPLACED:
             table[name][number] = "" if COLUMNS[name].code == "A" else np.nan
         _write_row(table, number, result)
+    for number in lost:
+        table["TS"][number], table["TS_Engine"][number] = np.nan, ""
+        table["ML_Flags"][number] |= MLFlag.NOT_CONVERGED.value
     _flag(table, rows, cube)
     # Made anew, so that what follows from the new values follows from these.
     return SourceCatalog.from_table(table, extended=catalog.extended, gti=catalog.gti)

@@ -72,6 +72,18 @@ class GroupResponse:
         values = exposures.sample(self.exposure_map, position, self.energy)
         return _held(values).T
 
+    def at(self, position):
+        """Return the response of sources at some positions."""
+        return SourceResponse(self.true_edges, self.exposure(position))
+
+
+@dataclass(frozen=True)
+class SourceResponse:
+    """What turns the spectra of sources into photons, without the map of the sky."""
+
+    true_edges: np.ndarray
+    exposure: np.ndarray  # cm2 s, (source, true bin)
+
 
 def make_groups(cube):
     """Build (groups, responses) of a cube; one response for each component."""
@@ -188,6 +200,10 @@ class RadialTable:
 
     def __len__(self):
         return len(self._values)
+
+    def content(self):
+        """Return all that results depend on, for `fermiml.checkpoint.content_key`."""
+        return self._values, self._per_root
 
     def place(self, separation):
         """Where separations (deg) lie between the nodes; for `at`."""

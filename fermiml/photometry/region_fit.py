@@ -11,7 +11,7 @@ from fermiml.photometry.pixels import grids
 from fermiml.photometry.scatter import probes, scatter
 from fermiml.photometry.splines import knot_spacing, splines
 from fermiml.photometry.templates import make_shapes, make_templates, pairs
-from fermiml.sky.sphere import axes, sky_coord
+from fermiml.sky.sphere import axes
 
 _MOVES = 5  # times that the positions are improved
 _LOOKS = (0, 2)  # moves before which the sky between the sources is looked at
@@ -19,6 +19,7 @@ _TESTED = 16.0  # TS of a source whose extension is tested
 FARTHEST = 0.35  # deg from the candidate, that a position may move
 _BLOCK = 0.45  # deg
 _MODEL_SPACING = 4.0  # deg, of the free norm of a background model
+MARGIN = 4.0  # deg of pixels around a region, at most
 _LEAST = 0.02  # of the local level, that a coefficient of the background has
 REFERENCE = 2000.0  # MeV
 
@@ -40,13 +41,16 @@ class RegionResult:
 
 
 def fit_region(skies, groups, responses, region, vectors):
-    """Fit the sources `vectors` of a region and its surroundings."""
+    """Fit the sources `vectors` of a region and its surroundings.
+
+    `skies` and `responses` are the `RegionPixels` and `SourceResponse` of each component.
+    """
     fields = [f for i, sky in enumerate(skies) for f in _fields(sky, region, groups, i, vectors)]
     groups = [f.group for f in fields]
     # One pair of axes for all steps of a source: near a pole east is elsewhere after each.
     start, directions, index = vectors, axes(vectors), np.full(len(vectors), 2.2)
     walked = np.zeros((len(vectors), 2))
-    folding = _folding(groups, responses, vectors)
+    folding = _folding(groups, responses)
     between = [probes(field, region) for field in fields]
     fits, spectrum = None, None
     for move in range(_MOVES + 1):
@@ -112,16 +116,14 @@ def _drop(fields, fits, vectors, there, index, expected, weights):
     return loss
 
 
-def _folding(groups, responses, vectors):
-    position = sky_coord(vectors)
+def _folding(groups, responses):
     parts = []
     for number in sorted({g.component for g in groups}):
         response = responses[number]
         fraction = np.stack([g.fraction for g in groups if g.component == number], axis=1)
-        exposure = response.exposure(position)
-        parts.append(
-            spectral_fit.ParabolaFolding(response.true_edges, exposure, fraction, REFERENCE)
-        )
+        parts.append(spectral_fit.ParabolaFolding(
+            response.true_edges, response.exposure, fraction, REFERENCE
+        ))  # fmt: skip
     return spectral_fit.JointFolding(parts)
 
 
@@ -172,7 +174,7 @@ class _Field:
 
 def _fields(sky, region, groups, component, vectors):
     mine = [g for g in groups if g.component == component]
-    margins = [min(4.0, 1.2 * p.reach + 0.8) for p in mine]
+    margins = [min(MARGIN, 1.2 * p.reach + 0.8) for p in mine]
     cut = zip(grids(sky, region, mine, margins), mine, strict=True)
     return [_Field(grid, group, vectors) for grid, group in cut if len(grid.area)]
 

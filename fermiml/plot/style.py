@@ -27,6 +27,21 @@ def new_axes(**options):
     return plt.figure(layout="constrained").add_subplot(**options)
 
 
+def whole_numbers(axis):
+    """Put ticks of an axis of numbers (of sources, say) on whole ones only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def plain_powers(axis):
+    """Write the ticks of a logarithmic axis as 0.1, 1, 10, and none between."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def save(figure, path, overwrite=False, dpi=110):
     """Write a figure, complete or not at all; the ending of the name chooses the format."""
     known = figure.canvas.get_supported_filetypes()

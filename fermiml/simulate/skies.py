@@ -2,15 +2,17 @@
 
 import warnings
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import yaml
 from gammapy.maps import WcsGeom
-from tqdm import tqdm
 
-from fermiml import __version__, checkpoint
+from fermiml import __version__, checkpoint, tasks
 from fermiml.catalog.spectral_models import to_xml
 from fermiml.errors import InputError
+from fermiml.executors import open_executor
 from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
 from fermiml.simulate import fields as sky_fields
 from fermiml.simulate import lat_files
@@ -30,24 +32,42 @@ def simulate(config, output, overwrite=False, prepare=sky_fields.prepare):
     return write_skies(config, output, overwrite, prepare)
 
 
-def write_skies(config, output, overwrite, prepare):
+def write_skies(config, output, overwrite, prepare, jobs=1):
     """Simulate the fields of a checked configuration into folders below `output`, a single one
     into `output` itself; see `fermiml.SkySimulator`."""
     with claim(config, output, overwrite) as output:
-        return _simulate(config, output, prepare(config))
+        named = sky_fields.geometries(config)
+        folders = [output if len(named) == 1 else output / name for name, _ in named]
+        missing = [i for i, folder in enumerate(folders) if not (folder / _LAST).is_file()]
+        setup = prepare(config) if missing else None
+        waiting = (FieldTask(setup, named[i][1], i, folders[i], output) for i in missing)
+        run_all(simulate_task, waiting, len(missing), jobs)
+        return folders
 
 
-def _simulate(config, output, setup):
-    folders = []
-    named = sky_fields.geometries(config)
-    for number, (name, geom) in enumerate(tqdm(named, "fields", unit="field", disable=None)):
-        folder = output if len(named) == 1 else output / name
-        folders.append(folder)
-        if not (folder / _LAST).is_file():
-            rng = np.random.default_rng([config["seed"], number])
-            with _building(folder, output) as temporary:
-                _write_field(setup, geom, rng, temporary)
-    return folders
+def run_all(function, waiting, count, jobs):
+    """Run the tasks of fields, which write what they make."""
+    with open_executor(jobs, most=count) as executor:
+        results = tasks.run(function, waiting, executor, count=count, what="field")
+    tasks.require_all(results, "field")
+
+
+@dataclass(frozen=True)
+class FieldTask:
+    """All that a process needs to simulate a field."""
+
+    setup: sky_fields.Setup
+    geom: object
+    number: int
+    folder: Path
+    output: Path
+
+
+def simulate_task(task):
+    """Simulate a field into its folder."""
+    rng = np.random.default_rng([task.setup.config["seed"], task.number])
+    with _building(task.folder, task.output) as temporary:
+        _write_field(task.setup, task.geom, rng, temporary)
 
 
 def claim(config, output, overwrite):

@@ -6,6 +6,7 @@ from astropy.time import TimeDelta
 from fermiml.response import exposure as exposures
 from fermiml.response.irfs import EVENT_CLASSES
 from fermiml.sky.bands import group_bands
+from fermiml.sky.energy_text import energy_text, range_text
 from fermiml.sky.patches import PIXEL
 from fermiml.sky.selection import EPOCH
 
@@ -83,18 +84,8 @@ def _observed(component):
 def _energy(component):
     edges = component.energy_edges
     per_decade = (len(edges) - 1) / np.log10(edges[-1] / edges[0])
-    text = (
-        f"{_energy_text(edges[0])} - {_energy_text(edges[-1])}, {len(edges) - 1} bins "
-        f"({per_decade:.3g} a decade)"
-    )
+    text = f"{range_text(edges[0], edges[-1])}, {len(edges) - 1} bins ({per_decade:.3g} a decade)"
     return {"text": text, "edges_mev": [float(f"{edge:.9g}") for edge in edges]}
-
-
-def _energy_text(mev):
-    for unit, factor in (("TeV", 1e6), ("GeV", 1e3)):
-        if mev >= 0.9999 * factor:
-            return f"{mev / factor:.4g} {unit}"
-    return f"{mev:.4g} MeV"
 
 
 def _counts(component):
@@ -162,7 +153,7 @@ def _exposure(component):
     energy = np.clip(1e3, edges[0], edges[-1])  # 1 GeV, or the nearest that there is
     value = float(exposures.sample(component.exposure, component.center[None], energy)[0, 0])
     facts = _origin(component, "exposure")
-    facts["text"] += f"; {value:.3g} cm2 s at the centre, {_energy_text(float(energy))}"
+    facts["text"] += f"; {value:.3g} cm2 s at the centre, {energy_text(float(energy))}"
     return {**facts, "cm2_s": value}
 
 

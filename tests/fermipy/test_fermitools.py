@@ -5,9 +5,11 @@ import logging
 import numpy as np
 import pytest
 import yaml
+from astropy import units as u
 
 from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog
-from fermiml.fermipy import engine
+from fermiml.fermipy import engine, position_fit
+from fermiml.fermipy.scene import Scene
 
 pytestmark = pytest.mark.fermitools
 
@@ -146,12 +148,26 @@ def test_options_are_checked(gta, config):
     assert again.config["ml_seed"]["localize"] is True
 
 
-@pytest.mark.parametrize("calls", [0, 1])
-def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch, calls):
+def test_positions_are_those_of_the_counts(gta, found, truth):
+    """A source put elsewhere comes back, with an error that says how far it may be off."""
+    name = found[0]["sources"][0].name
+    source, before = gta.roi[name], float(gta.like())
+    place, error = source.skydir, source["pos_err"]
+    elsewhere = place.directional_offset_by(70 * u.deg, 2 * error * u.deg)
+    position_fit.move(gta, name, elsewhere)
+    away = float(gta.like()) - before
+    engine.localize(gta, Scene(gta, [name]), name, error)
+    assert gta.roi[name].skydir.separation(place).deg < 0.3 * error
+    assert gta.roi[name]["pos_err"] == pytest.approx(error, rel=0.2)
+    assert away == pytest.approx(2, rel=0.4)  # in log L, of 2 sigma
+    assert float(gta.like()) == pytest.approx(before, abs=0.2)
+
+
+def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch):
     """It moves sources by deleting and adding them."""
     name = found[0]["sources"][0].name
     before, where = float(gta.like()), gta.roi[name].skydir
-    second, remaining = gta.components[1], [calls]
+    second, remaining = gta.components[1], [0]
     added = second.add_source
 
     def fails_once(*args, **kwargs):
@@ -162,7 +178,7 @@ def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch,
 
     monkeypatch.setattr(second, "add_source", fails_once)
     with pytest.raises(engine.FitFailed, match="no source map"):
-        engine.localize(gta, name, 0.05)
+        engine.localize(gta, Scene(gta, [name]), name, 0.05)
     assert consistent(gta) and gta.roi[name].skydir.separation(where).deg < 1e-6
     assert float(gta.like()) == pytest.approx(before, abs=0.01)
 

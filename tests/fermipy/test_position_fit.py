@@ -6,7 +6,7 @@ from astropy.coordinates import SkyCoord
 from makers import fakefermipy
 
 from fermiml.catalog.ellipses import semi_axes
-from fermiml.fermipy import engine, position_fit
+from fermiml.fermipy import position_fit
 
 COVARIANCE = np.array([[9e-4, 3e-4], [3e-4, 4e-4]])  # deg2
 
@@ -40,26 +40,6 @@ def test_no_maximum_within_reach():
     assert position_fit.climb(loglike(np.array([2.0, 0.0])), 0.04) is None
     assert position_fit.climb(lambda offset: 1.0, 0.04) is None
     assert position_fit.climb(lambda offset: offset @ offset, 0.04) is None
-
-
-def test_a_source_moves_to_its_maximum(monkeypatch):
-    fakefermipy.install(monkeypatch)
-    gta = fakefermipy.Analysis({}, [source := fakefermipy.known()])
-    source.true = SkyCoord(15.02, 0.05, unit="deg")
-    engine.localize(gta, fakefermipy.KNOWN, 0.04)
-    assert source.skydir.separation(source.true).deg < 1e-4 and gta.consistent()
-    assert source["pos_err"] == pytest.approx(0.03, rel=1e-3)
-    assert source["pos_r95"] == pytest.approx(2.4477 * 0.03, rel=1e-3)
-    assert (source["ra_err"], source["glat_err"]) == pytest.approx((0.03, 0.03), rel=1e-3)
-
-
-def test_a_source_without_a_maximum_stays(monkeypatch):
-    fakefermipy.install(monkeypatch)
-    gta = fakefermipy.Analysis({}, [source := fakefermipy.known()])
-    before, source.true = source.skydir, SkyCoord(17.0, 0.0, unit="deg")
-    with pytest.raises(engine.FitFailed, match="no maximum"):
-        engine.localize(gta, fakefermipy.KNOWN, 0.04)
-    assert gta.roi[fakefermipy.KNOWN].skydir.separation(before).deg < 1e-9 and gta.consistent()
 
 
 def test_errors_in_galactic_coordinates_are_the_same_ellipse():

@@ -35,7 +35,7 @@ def run(gta, **settings):
     config = {**DEFAULTS, "sources_per_iter": 2, **settings}
     seeds = seeding.sort_out(catalog(), gta, config)
     seeding.add_all(gta, seeds, config, said.append)
-    done = seeding.localize_all(gta, seeds, said.append)
+    done = seeding.localize_all(gta, seeds, config, said.append)
     seeding.finish(gta, seeds, config, said.append)
     return seeds, done, said
 
@@ -79,8 +79,26 @@ def beside_the_rejected(analysis, **options_):
 
 def test_neighbours_of_rejected_seeds_are_fitted_again(analysis):
     gta = beside_the_rejected(analysis)
-    seeds, _, _ = run(gta, free_radius=0.5)
-    assert seeds.status[2] == "rejected" and NEIGHBOUR in gta.fits[-1]
+    seeds, _, _ = run(gta, free_radius=0.4)
+    assert seeds.status[2] == "rejected" and {NEIGHBOUR, "galdiff"} in gta.fits
+    assert NEIGHBOUR in gta.refreshed
+
+
+def test_sources_far_apart_are_fitted_one_after_the_other(analysis):
+    gta = analysis()
+    run(gta, free_radius=0.3)
+    names = {"S0", "S1", "S3", "S4"}
+    assert gta.fits[-4:] == [{name, "galdiff"} for name in sorted(names)]
+    assert {*names, "galdiff"} <= gta.fits[-5]  # before, the norms of all together
+    assert {*names, "galdiff"} <= set(gta.refreshed)
+
+
+def test_a_group_is_fitted_again_without_what_has_fallen_below_the_threshold(analysis):
+    # The TS with everything else fitted again is 0.8 of the one without.
+    gta = analysis(ts=dict(zip(NAMES, [400, 28, 100, 60, 50, 28], strict=True)))
+    run(gta, free_radius=0.6)
+    together = [fit for fit in gta.fits if {"S3", "S4"} <= fit]
+    assert "S1" in together[-2] and "S1" not in together[-1]
 
 
 def test_where_no_seed_stays_the_model_is_that_of_the_start(analysis):
@@ -138,7 +156,7 @@ def test_a_source_lost_by_its_localisation_is_put_back(analysis):
     seeds, done, said = run(gta)
     assert seeds.status[0] == "new" and gta.consistent() and gta.roi.has_source("S0")
     assert done == [1, 3, 4]
-    assert "out of bounds" in seeds.reason[0]
+    assert "localisation failed" in seeds.reason[0]
     assert any("S0" in text and "stays where the network found it" in text for text in said)
 
 

@@ -58,6 +58,15 @@ def test_fermitools_that_are_not_complete_end_in_one_line(tmp_path, monkeypatch)
     assert result.exit_code == 2 and "environment: CALDB not set" in result.output
 
 
+def test_an_error_of_one_word_says_what_kind_it_is(tmp_path):
+    """With usescratch, fermipy wants a variable USER."""
+    with (
+        pytest.raises(InputError, match=r"a\.yaml: setup: KeyError USER"),
+        steps._one_line(tmp_path / "a.yaml", "setup"),
+    ):
+        raise KeyError("USER")
+
+
 def test_the_last_line_names_the_folder_that_stays():
     peak = {"name": "S", "status": "new", "ts": 30.0, "ml_prob": 0.5}
     lines = steps.report({"peaks": [peak, {"status": "known"}]}, "analysis")

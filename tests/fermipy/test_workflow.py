@@ -104,7 +104,7 @@ def test_healpix_pixels_have_no_localisation_and_that_is_told(healpix):
 
 
 def test_healpix_pixels_without_a_diffuse_model_are_refused_at_once(healpix):
-    healpix.roi["galdiff"].data["npred"] = 0.1  # of 40 counts
-    with pytest.raises(InputError, match=r"predict 0 of 40 counts .*projtype: WCS"):
+    healpix.roi["galdiff"].data["npred"] = 0.1  # of 39 counts
+    with pytest.raises(InputError, match=r"predict 0 of 39 counts .*projtype: WCS"):
         workflow.run(healpix, "", DEFAULTS, print)
     assert not healpix.fits

@@ -1,5 +1,6 @@
 """A stand-in for a fermipy analysis: its habits and its failures, without the Fermitools."""
 
+import contextlib
 import copy
 import sys
 import types
@@ -8,6 +9,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from fermiml import SourceCatalog
+from fermiml.fermipy import engine
 
 NAMES = [f"S{i}" for i in range(6)]  # of the seeds
 TS = dict(zip(NAMES, [400, 100, 9, 60, 50, 28], strict=True))
@@ -36,8 +38,11 @@ def known():
 class Parameter:
     """A free or fixed number."""
 
-    def __init__(self, value, free=False):
-        self.value, self.free = value, free
+    def __init__(self, value, free=False, source=""):
+        self.value, self.free, self.srcName = value, free, source
+
+    def getName(self):
+        return "Prefactor"
 
     def isFree(self):
         return self.free
@@ -54,7 +59,8 @@ class Saved:
 
 
 def install(monkeypatch):
-    """Put the module `LikelihoodState` where the engine looks for it."""
+    """Put the module `LikelihoodState` where the engine looks for it; there are no files."""
+    monkeypatch.setattr(engine, "maps_in_memory", lambda gta, names: contextlib.nullcontext())
     module = types.ModuleType("LikelihoodState")
     module.LikelihoodState = lambda like: types.SimpleNamespace(
         pars=[Saved(par) for par in like.params()]
@@ -81,7 +87,7 @@ class Source:
             "Scale": {"value": 1e3, "error": np.nan},
         }
         self.spectral_pars = {"Index": {"value": 2.2, "min": 0.0, "max": 5.0, "scale": -1.0}}
-        self.norm = Parameter(1.0)
+        self.norm = Parameter(1.0, source=name)
 
     def __getitem__(self, key):
         return self.data[key]
@@ -89,9 +95,62 @@ class Source:
     def set_position(self, place):
         self.skydir = place
 
-    def displaced(self, sigma=0.03):
-        """What the log-likelihood loses where the source is not at its true position (deg)."""
-        return 0.5 * (self.skydir.separation(self.true).deg / sigma) ** 2
+
+class Sky:
+    """Counts of one component, in one energy bin and pixels of 0.1 deg along the equator.
+
+    A source of NPRED counts is a Gaussian of WIDTH at `true`, if that is not where the model has
+    it. There is little else, so that its position has an error of WIDTH / sqrt(NPRED).
+    """
+
+    NPRED, WIDTH, REST = 16.0, 0.12, 1e-3  # counts, deg, counts in a pixel
+    energies = np.array([1e3, 1e4])  # MeV
+
+    def __init__(self, gta):
+        self.gta = gta
+        self.x, self.y = np.meshgrid(np.arange(90), np.arange(40))
+
+    def image(self, place):
+        x, y = self.coord_to_pix(place)
+        square = (self.x - x) ** 2 + (self.y - y) ** 2
+        image = np.exp(-0.5 * square / (self.WIDTH / 0.1) ** 2)
+        return image / image.sum()
+
+    def coord_to_pix(self, place):
+        return 10 * (place.icrs.ra.deg - 8), 10 * (place.icrs.dec.deg + 2)
+
+    def counts(self):
+        real = (source.true for source in self.gta.roi.point_sources)
+        return sum((self.NPRED * self.image(place) for place in real), self.REST + 0 * self.x)
+
+    def without(self, names):
+        rest = (s.skydir for s in self.gta.roi.point_sources if s.name not in names)
+        return sum((self.NPRED * self.image(place) for place in rest), self.REST + 0 * self.x)
+
+
+class Component:
+    """What one component of an analysis has of its own."""
+
+    def __init__(self, gta, names):
+        self.like, self.sky = Like(gta, names), Sky(gta)
+        self.config = {"binning": {"projtype": "WCS"}}
+        self.energies, self._srcmap_cache = Sky.energies, {}
+        self.geom = types.SimpleNamespace(to_image=lambda: self.sky)
+
+    def counts_map(self):
+        return types.SimpleNamespace(data=self.sky.counts()[None])
+
+    def weight_map(self):
+        return types.SimpleNamespace(data=np.ones((1, *self.sky.x.shape)))
+
+    def model_counts_map(self, exclude):
+        return types.SimpleNamespace(data=self.sky.without(exclude)[None])
+
+    def create_map(self, pixel):
+        """Return the image at both edges of the energy bin."""
+        y, x = (float(value[0]) for value in pixel)
+        place = SkyCoord(8 + x / 10, y / 10 - 2, unit="deg")
+        return np.array([self.sky.image(place)] * 2)
 
 
 class Roi:
@@ -140,7 +199,7 @@ class Like:
         return types.SimpleNamespace(setFree=lambda free: None)
 
     def __call__(self):
-        return self.gta.loss + sum(s.displaced() for s in self.gta.roi.sources)
+        return self.gta.loss
 
     def params(self):
         return [self.gta.roi[name].norm for name in self.sourceNames()]
@@ -157,8 +216,8 @@ class Analysis:
 
     `ts`: TS of every seed by name; `fits_fail_with`: names with which no fit converges;
     `half_added`: names whose addition breaks off after the first component; `lost`: names that a
-    localisation leaves half deleted, with a test source beside them, when it breaks off;
-    `breaks_off`: how a half addition and a lost localisation end, by default as fermipy's do.
+    localisation leaves half added, as its move breaks off; `breaks_off`: how these end, by default
+    as fermipy's do.
     """
 
     def __init__(self, ts, sources=(), fits_fail_with=(), half_added=(), lost=(),
@@ -168,25 +227,15 @@ class Analysis:
         galaxy = Source("galdiff", SkyCoord(0, 0, unit="deg"), diffuse=True)
         self.roi = Roi([*sources, galaxy])
         names = [s.name for s in self.roi.sources]
-        self.components = [
-            types.SimpleNamespace(
-                like=Like(self, names),
-                config={"binning": {"projtype": "WCS"}},
-                counts_map=lambda: types.SimpleNamespace(data=np.full(100, 0.2)),
-            )
-            for _ in range(2)
-        ]
+        self.components = [Component(self, names) for _ in range(2)]
         self.fits, self.optimizers = [], []
         self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
         self.change = -1.0  # of that, by a fit
-        self.refreshed, self.scanning = [], False
+        self.refreshed = []
         self._fitcache = None
         self.energies = np.geomspace(1e3, 1e6, 13)  # MeV
 
     like = property(lambda self: self.components[0].like)
-
-    def get_params(self):
-        return [{"src_name": n, "par_name": "Prefactor"} for n in self.like.sourceNames()]
 
     def set_free_param_vector(self, free):
         for par, flag in zip(self.like.params(), free, strict=True):
@@ -194,12 +243,15 @@ class Analysis:
 
     def add_source(self, name, properties, **options):
         assert not options["save_source_maps"]
-        if not isinstance(properties, Source):
+        breaks = self.half
+        if isinstance(properties, Source):  # moved, or put back
+            breaks, self.lost = self.lost, [other for other in self.lost if other != name]
+        else:
             place = SkyCoord(properties["ra"], properties["dec"], unit="deg")
             properties = Source(name, place)
         self.roi.sources.append(properties)
         for number, component in enumerate(self.components):
-            if number and name in self.half:
+            if number and name in breaks:
                 raise self.breaks_off or RuntimeError("Source map cannot be made")
             component.like.names.append(name)
 
@@ -218,8 +270,6 @@ class Analysis:
         self.roi[name].norm.free = free
 
     def fit(self, **options):
-        if self.scanning:
-            return {"fit_success": True, "fit_status": 0, "fit_quality": 3}
         self.fits.append({s.name for s in self.roi.sources if s.norm.free})
         self.optimizers.append(options.get("optimizer"))
         fails = self.newton_fails and self.optimizers[-1] == "NEWTON"
@@ -229,19 +279,16 @@ class Analysis:
         good = not any(self.roi.has_source(name) for name in self.bad)
         return {"fit_success": good, "fit_status": 0 if good else 102, "fit_quality": 3}
 
-    def set_source_morphology(self, name, *, spatial_pars, use_pylike):
-        assert not use_pylike
-        if name in self.lost:
-            self.components[0].like.names.remove(name)
-            self.components[1].like.names.append("tsmap_testsource")
-            raise self.breaks_off or IndexError("index 100 is out of bounds")
-        self.roi[name].set_position(SkyCoord(*spatial_pars.values(), unit="deg"))
+    def model_counts_spectrum(self, name):
+        return [[Sky.NPRED] for _ in self.components]
 
     def _create_srcmap_cache(self, name, source):
-        self.scanning = True  # a localisation, which fits at every position
+        for component in self.components:
+            component._srcmap_cache[name] = component
 
     def _clear_srcmap_cache(self):
-        self.scanning = False
+        for component in self.components:
+            component._srcmap_cache.clear()
 
     def update_source(self, name):
         self.refreshed.append(name)
