@@ -3,10 +3,12 @@
     python benchmarks/skies.py -o SKIES selection test ...
 
 makes the named sets (by default all of them) in SKIES/<set>/field_0000 and so on; an interrupted
-run resumes. Thresholds and calibrations are fixed on `selection`; nothing is ever tuned on the
-others. Fields are 20 deg wide, have 14 years of exposure, and use the longitudes and the diffuse
-models of their split (fermiml/simulate/splits.py). Fields of a split overlap: each draws its own
-sources and its own counts.
+run resumes. `structured` stands for all test sets with structure that no model has, and
+`structured-selection` for those of the same kind elsewhere, with which a field prior is fixed.
+Thresholds and calibrations are fixed on `selection`; nothing is ever tuned on the others. Fields
+are 20 deg wide, or 10 where they are structured, have 14 years of exposure, and use the longitudes
+and the diffuse models of their split (fermiml/simulate/splits.py). Fields of a split overlap: each
+draws its own sources and its own counts.
 """
 
 import argparse
@@ -17,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from fermiml import SkySimulator
-from fermiml.simulate import fields, sky_settings, splits
+from fermiml.model import convolve
+from fermiml.simulate import diffuse_models, fields, skies, sky_settings, splits
 
 WIDTH = 20.0  # deg
 # About five bins per decade, with the edges of the network bands among them.
@@ -32,6 +35,20 @@ SHIFTED = dict.fromkeys(ZONES, 4)
 # The data of Panes et al. (2021): FRONT events of the cleanest class, 9.5 years.
 PANES_2021 = {"years": 9.5, "irf": "P8R3_ULTRACLEANVETO_V3", "event_types": [1]}
 WRONG = {"model": "gas", "hi": "HI4PI", "dust": "SFD"}  # the named wrong model
+# Fields with structured gas, [l, b]: three of the plane, inner to outer, then clouds off the plane
+# (Ophiuchus; Orion). The selection longitudes hold no inner plane: its
+# field there has a longitude of training, but no diffuse model of training.
+STRUCTURED_TEST = ([354, -1], [301, 1], [272, -1], [353, 17])
+STRUCTURED_SELECTION = ([33, -1], [87, 1], [207, 0], [211, -18])
+STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000, 1_000_000)
+# Level of structure (rms in %) and what stands beside it.
+LEVELS = {
+    "0": None,
+    "5": {"rms": 0.05, "slope": 2.4},
+    "10": {"rms": 0.10, "slope": 2.8},
+    "20": {"rms": 0.20, "slope": 3.2},
+    "10-clumps": {"rms": 0.10, "slope": 2.4, "clumps": 1500, "filaments": 300},
+}
 
 
 def _prepare_nominal(settings):
@@ -90,8 +107,28 @@ class SkySet:
             "wrong": dict(WRONG),
         }  # fmt: skip
         for section, values in self.changes.items():
-            settings[section] = {**settings[section], **values}
+            both = isinstance(values, dict)
+            settings[section] = {**settings[section], **values} if both else values
         return sky_settings.check(settings)
+
+
+def structured(split, positions, seed):
+    """The sets with structure, by level."""
+    return {
+        name: SkySet(split, number={}, changes={
+            "seed": seed,
+            "sky": {"centers": positions, "width": 10.0},
+            "energy": {"edges": list(STRUCTURED_EDGES)},
+            "diffuse": {"structure": structure},
+        })
+        for name, structure in zip(levels_of(split), LEVELS.values(), strict=True)
+    }  # fmt: skip
+
+
+def levels_of(split):
+    """The names of the sets with structure."""
+    prefix = "structured" if split == "test" else f"structured-{split}"
+    return [f"{prefix}-{level}" for level in LEVELS]
 
 
 SETS = {
@@ -104,6 +141,8 @@ SETS = {
     "clumps": SkySet(changes={"diffuse": {"clumps": 3000}, "population": {"extended": 300}}),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),
+    **structured("test", STRUCTURED_TEST, 700),
+    **structured("selection", STRUCTURED_SELECTION, 800),
 }
 
 
@@ -140,15 +179,52 @@ def make(name, folder):
     return made
 
 
+def make_structured(split, folder, names=None):
+    """Make the sets with structure, or what is missing of them, field by field.
+
+    All levels of a field have the same sources, and the same pattern of another strength.
+    """
+    settings = {name: SETS[name].configuration() for name in levels_of(split)}
+    plain = settings[levels_of(split)[0]]
+    setup = fields.prepare(plain)
+    for number, (field_name, geom) in enumerate(fields.geometries(plain)):
+        missing = [name for name in names or settings
+                   if not (folder / name / field_name / "truth.fits").is_file()]  # fmt: skip
+        if missing:
+            seed = [plain["seed"], number]
+            rng = np.random.default_rng(seed)
+            made, bright = fields.simulate_field(setup, geom, rng)
+            rngs = {name: np.random.default_rng([*seed, i]) for i, name in enumerate(settings)}
+            rngs[levels_of(split)[0]] = rng
+            for name in missing:
+                level, output = replace(setup, config=settings[name]), folder / name
+                with (skies.claim(level.config, output, overwrite=False),
+                      skies.building(output / field_name, output) as temporary):  # fmt: skip
+                    changed = _with_diffuse(made, level.config["diffuse"], seed)
+                    skies.write_field(level, changed, bright, geom, rngs[name], temporary)
+
+
+def _with_diffuse(made, settings, seed):
+    """The same fields with another Galaxy."""
+    galaxy, _ = diffuse_models.galactic(settings, np.random.default_rng(seed))
+    return [replace(f, galactic=convolve.expect(f.observation, galaxy.intensity)) for f in made]
+
+
 def main():
     """Make sets."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("sets", nargs="*", default=list(SETS), help=", ".join(SETS))
+    single = [name for name in SETS if not name.startswith("structured")]
+    names = [*single, "structured", "structured-selection"]
+    parser.add_argument("sets", nargs="*", default=names, help=", ".join(names))
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     for name in options.sets:
-        print(f"{name}: {len(make(name, options.output))} fields")
+        split = {"structured": "test", "structured-selection": "selection"}.get(name)
+        if split:
+            make_structured(split, options.output)
+        else:
+            print(f"{name}: {len(make(name, options.output))} fields")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ import os
 import threading
 import zipfile
 import zlib
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
-from fermiml import owner
+from fermiml import __version__, owner
 from fermiml.errors import InputError
 from fermiml.files import PREFIX, make_folder, remove_own, sweep, write_text
 
@@ -29,7 +30,7 @@ _DAMAGE = (InputError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZip
 
 def content_key(*items):
     """Compute a name that changes with the content of arrays, dataclasses, dictionaries, lists,
-    texts, numbers.
+    texts, numbers, and of anything with a method ``content()`` that returns such.
 
     Arrays count in single precision: the last bit of trigonometric functions may differ from call
     to call.
@@ -44,11 +45,15 @@ def _content(item):
     """Yield bytes of an item and of its kind, so that no two different items have the same."""
     if isinstance(item, np.ndarray):
         yield from _array_content(item)
+    elif hasattr(item, "content"):
+        yield from _content([type(item).__name__, item.content()])
     elif dataclasses.is_dataclass(item):
         names = [field.name for field in dataclasses.fields(item)]
         yield from _content([type(item).__name__, {name: getattr(item, name) for name in names}])
     elif isinstance(item, dict):
         yield from _content(sorted(item.items(), key=lambda entry: str(entry[0])))
+    elif isinstance(item, slice):
+        yield from _content(["slice", item.start, item.stop, item.step])
     elif isinstance(item, list | tuple):
         yield f"list {len(item)};".encode()
         for entry in item:
@@ -201,7 +206,10 @@ def _show_life(path, ended):
 
 
 class Pieces:
-    """Finished pieces of a run in a folder that it holds, each in a file named by a key."""
+    """Results of tasks in a folder that a run holds, each in a file named by the task's content.
+
+    `fermiml.tasks.run` loads and saves them.
+    """
 
     def __init__(self, folder, write, read, ending=".json"):
         self.folder, self.ending = folder, ending
@@ -210,18 +218,24 @@ class Pieces:
     @classmethod
     @contextmanager
     def held(cls, folder, write, read, ending=".json"):
-        """Hold a folder for pieces: ``write(path, value)`` saves one, ``read(path)`` returns it."""
+        """Hold a folder for pieces: ``write(path, result)`` saves one, ``read(path)`` returns it.
+
+        Pieces that are held already stay so, and None keeps nothing: the block gets None.
+        """
+        if folder is None or isinstance(folder, cls):
+            yield folder
+            return
         remedy = "move it away: the finished pieces of the run are kept there"
         with claim(folder, _PIECES, record=_MARK, remedy=remedy) as folder:
             yield cls(folder, write, read, ending)
 
-    def load(self, key):
-        """Load the piece of a key, or return None if it has not been finished."""
-        return load(self._path(key), self._read)
+    def load(self, task):
+        """Load the result of a task, or return None if it has not been finished."""
+        return load(self._path(task), self._read)
 
-    def save(self, key, value):
-        """Save a finished piece."""
-        self._write(self._path(key), value)
+    def save(self, task, result):
+        """Save the result of a task."""
+        self._write(self._path(task), result)
 
     def forget(self):
         """Remove all pieces: the whole result is written. No other file is removed."""
@@ -229,5 +243,22 @@ class Pieces:
         if remove_own(self.folder, [name, f"{name}{_DAMAGED}"]) <= {_MARK, _LOCK}:
             (self.folder / _MARK).unlink()
 
-    def _path(self, key):
-        return self.folder / f"{key}{self.ending}"
+    def _path(self, task):
+        return self.folder / f"{content_key(__version__, task)}{self.ending}"
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedFiles:
+    """Results of tasks in files whose names tell what they are; for `fermiml.tasks.run`."""
+
+    path: Callable  # of a task
+    write: Callable
+    read: Callable
+
+    def load(self, task):
+        """Load the result of a task, or return None if it has not been finished."""
+        return load(self.path(task), self.read)
+
+    def save(self, task, result):
+        """Save the result of a task."""
+        self.write(self.path(task), result)

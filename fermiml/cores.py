@@ -11,18 +11,32 @@ _SETTING = "FERMIML_JOBS"
 
 
 def usable_cores():
-    """Cores that the system lets this process have, or fewer if FERMIML_JOBS says so.
+    """Cores that the system lets this process have, or as many as FERMIML_JOBS says.
 
     Those of the machine count less than its scheduler's mask and the limit of a container, as
     batch systems set them for a job.
     """
-    allowed = min(len(_mask()), _limit_of_container())
+    return wanted_jobs() or min(len(_mask()), _limit_of_container())
+
+
+def wanted_jobs():
+    """Return the number in FERMIML_JOBS, or None."""
     wanted = os.environ.get(_SETTING)
     if not wanted:
-        return allowed
+        return None
     if not wanted.isdecimal() or int(wanted) < 1:
         raise InputError(f"{_SETTING}={wanted}: give a number of cores, from 1 on")
     return int(wanted)
+
+
+def bound_tensorflow():
+    """Let TensorFlow compute in as many threads as there are usable cores.
+
+    It reads these variables when it starts; one that has started, or another backend of Keras,
+    takes no notice. What the user has set stays.
+    """
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(usable_cores()))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")  # a network is one chain of operations
 
 
 def _mask():

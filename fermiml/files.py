@@ -2,6 +2,7 @@
 never over another."""
 
 import glob
+import gzip
 import json
 import math
 import os
@@ -14,6 +15,10 @@ from fermiml import owner
 from fermiml.errors import InputError, reason
 
 PREFIX = ".fermiml-"  # of the names of all that fermiml keeps for itself, and may remove
+FITS = (".fits", ".fit", ".fits.gz")
+_GZIP = b"\x1f\x8b"
+_PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip", b"(\xb5/\xfd": "zstd"}
+_MAGIC = 5  # bytes, at most, by which they are known
 _MARK = f"{PREFIX}owner"  # in a temporary folder: who made it
 
 
@@ -29,17 +34,41 @@ def check_input(path, what="a file"):
     return path
 
 
-def check_new(path, overwrite=False, inputs=()):
+def read_content(path, most):
+    """Read all bytes of a file; one that is gzipped is unpacked to `most` bytes, or refused."""
+    with open(path, "rb") as raw:
+        head = raw.read(_MAGIC)
+        raw.seek(0)
+        packed = next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
+        if packed is not None:
+            raise InputError(f"is compressed with {packed}; unpack it, or take gzip")
+        if not head.startswith(_GZIP):
+            return raw.read()
+        with gzip.GzipFile(fileobj=raw) as file:
+            content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(
+            f"would be more than {most / 2**20:.0f} MB when unpacked; unpack it with gunzip if it "
+            "is to be that large"
+        )
+    return content
+
+
+def check_new(path, overwrite=False, inputs=(), endings=()):
     """Return the path if a file may be written there; long tasks check this before they begin.
 
-    Files that are still to be read (`inputs`; anything that is not a path is ignored) are
-    never replaced.
+    Folders above it that do not exist are made when it is written. Files that are still to be
+    read (`inputs`; anything that is not a path is ignored) are never replaced. `endings` are the
+    formats that there are.
     """
     path = Path(path).expanduser()
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist")
+    if endings and not path.name.lower().endswith(tuple(endings)):
+        raise InputError(f"{path}: the name must end in {' or '.join(endings)}")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"{path}: {above} is no folder")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
     if any(_is_same(path, other) for other in inputs):
@@ -72,6 +101,7 @@ def replacing(path, overwrite=False):
     the file that it leads to is replaced.
     """
     path = check_new(path, overwrite)
+    make_folder(path.parent)
     target = path.resolve()
     with writing(path), scratch(target.parent, path.name, [glob.escape(path.name)]) as folder:
         yield folder / path.name
@@ -89,7 +119,7 @@ def scratch(parent, name, own):
     # A folder of its own: other files of that name ending stay unharmed, and the file
     # gets the permissions that the user's umask asks for, which mkstemp would not give.
     with writing(Path(parent) / name):
-        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}.", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name[:100]}.{owner.tag()}.", dir=parent))
     try:
         owner.write(folder / _MARK, own=list(own))
         yield folder
@@ -108,7 +138,8 @@ def sweep(parent):
 def _sweep_one(folder):
     mark = folder / _MARK
     known = owner.read(mark) if mark.is_file() else {}
-    if owner.is_gone(known, mark if known else folder):
+    maker = known or owner.from_tag(folder.name)  # killed before it could write its mark
+    if owner.is_gone(maker, mark if known else folder):
         _remove_scratch(folder, known.get("own", []))
 
 

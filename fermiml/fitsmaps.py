@@ -87,12 +87,18 @@ def wcs_map(hdu, axis, unit=""):
     return WcsNDMap(geom, _native(data), unit=unit)
 
 
-def _sky_wcs(header):
-    """Read the sky coordinates of the first two axes."""
+def check_sky_keywords(header):
+    """Refuse text and the like for numbers of the sky coordinates, which would count as 0."""
     for name in (f"{part}{axis}" for part in ("CRPIX", "CRVAL", "CDELT") for axis in (1, 2)):
         value = header.get(name, 0.0)
-        if isinstance(value, bool | str) or not np.isfinite(value):
-            raise InputError(f"header keyword {name} is {value!r}, a number was expected")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not np.isfinite(value):
+            raise InputError(f"header keyword {name} is {str(value)!r}, a number was expected")
+
+
+def _sky_wcs(header):
+    """Read the sky coordinates of the first two axes."""
+    check_sky_keywords(header)
     wcs = WCS(header, naxis=2)
     if not wcs.has_celestial:
         raise InputError("the header has no sky coordinates (CTYPE1, CTYPE2)")

@@ -4,9 +4,12 @@ import getpass
 import json
 import os
 import platform
+import re
 import time
+import zlib
 from pathlib import Path
 
+_TAG = re.compile(r"\.([0-9a-f]{8})-([0-9]{1,9})-([0-9]{1,18})\.")
 _SILENCE = 3600.0  # s without a sign of life after which a process of another host is given up
 
 
@@ -27,6 +30,22 @@ def read(path):
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def tag():
+    """Return a text for a name that tells which process made it, before anything is in it."""
+    mine = _this_process()
+    return f"{_host_number():08x}-{mine['pid']}-{mine['started']}"
+
+
+def from_tag(name):
+    """Return the owner whose tag a name holds, or {}."""
+    found = _TAG.search(name)
+    if found is None:
+        return {}
+    is_here = int(found[1], 16) == _host_number()
+    host = platform.node() if is_here else f"host {found[1]}"
+    return {"host": host, "pid": int(found[2]), "started": int(found[3])}
 
 
 def is_gone(owner, path):
@@ -54,6 +73,10 @@ def describe(owner):
     return "process {} of {} on {}, since {}".format(
         *(owner.get(key, "?") for key in ("pid", "user", "host", "since"))
     )
+
+
+def _host_number():
+    return zlib.crc32(platform.node().encode())
 
 
 def _this_process():

@@ -137,18 +137,18 @@ def test_pieces_are_forgotten_and_nothing_else(tmp_path):
     def held():
         return checkpoint.Pieces.held(tmp_path / "parts", write, lambda path: path.read_text())
 
-    key = "0123456789ab" * 2
+    task = {"region": np.arange(3), "first": True}
     with held() as pieces:
-        pieces.save(key, "done")
-        assert pieces.load(key) == "done" and pieces.load(key[::-1]) is None
+        pieces.save(task, "done")
+        assert pieces.load(task) == "done" and pieces.load({**task, "first": False}) is None
     (tmp_path / "parts" / "notes.json").write_text("mine")
     with held() as pieces:
-        assert pieces.load(key) == "done"
+        assert pieces.load(task) == "done"
         pieces.forget()
     assert "notes.json" in names(tmp_path / "parts")
     (tmp_path / "parts" / "notes.json").unlink()
     with held() as pieces:
-        assert pieces.load(key) is None
+        assert pieces.load(task) is None
         pieces.forget()
     assert not (tmp_path / "parts").exists()
 

@@ -43,3 +43,16 @@ def test_the_scheduler_s_mask_counts(monkeypatch):
         assert cores.usable_cores() == 1
     finally:
         os.sched_setaffinity(0, before)
+
+
+def test_tensorflow_has_the_threads_that_the_user_or_the_cores_allow(four_cores, monkeypatch):
+    monkeypatch.setenv("FERMIML_JOBS", "3")
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    cores.bound_tensorflow()
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
+    assert os.environ["TF_NUM_INTEROP_THREADS"] == "1"
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
+    cores.bound_tensorflow()
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "7"

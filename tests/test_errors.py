@@ -74,6 +74,7 @@ COMMANDS = {
     "inject": ["inject", "{demo}/sky/counts.fits", "--rounds", "1", "-o", "{out}.d"],
     "compare": ["compare", "{demo}/sky/counts.fits", "-o", "{out}.d"],
 }
+ENDINGS = {"export": ".csv", "plot": ".png", "report": ".html"}
 SLOW = ("fit", "inject", "compare", "report", "simulate")
 
 
@@ -104,7 +105,7 @@ def read_only(folder):
 )
 def test_every_command_on_a_faulty_disk(name, fault, demonstration, tmp_path):
     """One line at the end, exit code 2, and what was there before is untouched."""
-    out = tmp_path / ("out.png" if name == "plot" else "out.fits")
+    out = tmp_path / f"out{ENDINGS.get(name, '.fits')}"
     out.write_bytes(b"old")
     arguments = [part.format(demo=demonstration[0], out=out) for part in COMMANDS[name]]
     with full_disk(2000) if fault == "full disk" else read_only(tmp_path):

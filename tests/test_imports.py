@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "fermiml"
 ORDER = (
     "errors", "owner", "files", "checkpoint", "checksums", "notebook", "schema", "fitsfile",
     "yamlfile", "fitsmaps", "prefetch", "registry", "moved", "cores",
+    "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",
     "likelihood", "traditional", "compare",

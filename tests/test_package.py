@@ -77,3 +77,37 @@ def test_the_map_of_the_package_is_complete():
     modules = [path for path in (ROOT / "fermiml").rglob("*.py") if path.name != "__init__.py"]
     rooms = [path for path in modules if path.parent.name not in ("cli", "plot")]
     assert [path.name for path in rooms if f"`{path.name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "expected"),
+    [
+        ("Linux", "x86_64", "tensorflow-cpu"),
+        ("Linux", "aarch64", "tensorflow"),
+        ("Darwin", "arm64", "tensorflow"),
+        ("Windows", "AMD64", "tensorflow"),
+    ],
+)
+def test_every_platform_gets_one_tensorflow(system, machine, expected):
+    """Both builds write the same files: one must never come on top of the other."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"].strip().splitlines()
+    platform = {"platform_system": system, "platform_machine": machine}
+    wanted = [r for r in map(Requirement, lines) if r.name.startswith("tensorflow")]
+    assert [r.name for r in wanted if r.marker.evaluate(platform)] == [expected]
+
+
+def test_the_constraints_hold_what_setup_cfg_asks_for():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    asked = {
+        r.name: r.specifier
+        for r in map(Requirement, config["options"]["install_requires"].strip().splitlines())
+    }
+    text = (ROOT / "config" / "constraints-fermitools.txt").read_text(encoding="utf-8")
+    held = [Requirement(line) for line in text.splitlines() if not line.startswith("#")]
+    pinned = [(r.name, s.version) for r in held for s in r.specifier if s.operator == "=="]
+    assert {"tensorflow", "tensorflow-cpu"} <= {name for name, _ in pinned}
+    wrong = [name for name, version in pinned if name in asked and version not in asked[name]]
+    assert not wrong

@@ -17,18 +17,19 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import fftconvolve
 from scipy.stats import poisson
 from sklearn.cluster import DBSCAN
 
 from fermiml import SourceCatalog
 from fermiml.evaluate import benchmark, run, tables
 from fermiml.evaluate.methods import method
-from fermiml.plot.sky import significance
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
 TILE, MARGIN = 50, 10  # pixels of 0.1 deg
+DISK, RING = 0.35, (1.0, 2.0)  # deg: where a source and where its background is
 EPS = {2000.0: 0.35, 7000.0: 0.25}  # MeV -> deg: about the PSF's 68 % radius
 RARE = 1e-3
 LOWEST = 2.0  # sigma
@@ -57,8 +58,8 @@ class PlainCounts:
         places = np.array(clusters(counts, EPS[self._energy] / component.pixel_size))
         if not len(places):
             return SourceCatalog()
-        image = significance(counts.astype(float), component.mask.astype(float),
-                             component.pixel_size)  # fmt: skip
+        image = ring_significance(counts.astype(float), component.mask.astype(float),
+                                  component.pixel_size)  # fmt: skip
         x, y = places.T
         sigma = image[np.round(y).astype(int), np.round(x).astype(int)]
         keep = sigma > LOWEST
@@ -66,6 +67,23 @@ class PlainCounts:
         return SourceCatalog.from_table(
             {"RAJ2000": icrs.ra.deg, "DEJ2000": icrs.dec.deg, "Signif_Avg": sigma[keep]}
         )
+
+
+def ring_significance(counts, seen, pixel):
+    """Excess in sigma of the counts in a disk over those that a ring around it lets one expect."""
+    disk, ring = _annulus(0, DISK, pixel), _annulus(*RING, pixel)
+    found, inside, around, outside = (
+        fftconvolve(image, kernel, mode="same").clip(0)
+        for image, kernel in ((counts, disk), (seen, disk), (counts, ring), (seen, ring))
+    )
+    expected = around / outside.clip(1) * inside
+    return 2 * (np.sqrt(found + 0.375) - np.sqrt(expected.clip(0.05) + 0.375))
+
+
+def _annulus(inner, outer, pixel):
+    reach = int(np.ceil(outer / pixel))
+    distance = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) * pixel
+    return ((distance >= inner) & (distance <= outer)).astype(float)
 
 
 def clusters(counts, eps):

@@ -1,4 +1,4 @@
-"""Make the figures of docs/plots.md: an overview of a field, a clear and a doubtful source.
+"""Make the figures of docs/plots.md that explain a clear and a doubtful source.
 
     python benchmarks/figures/plots.py SKIES/test/field_0001 -o docs/figures
 
@@ -17,7 +17,6 @@ from fermiml.evaluate import metrics
 from fermiml.features.views import Views
 from fermiml.plot import style
 from fermiml.plot.explanation import plot_explanation
-from fermiml.plot.overview import plot_overview
 from fermiml.simulate.read_fields import read_sky
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
@@ -44,8 +43,6 @@ def main():
     detector = SourceDetector.from_pretrained()
     catalog = detector.run(sky.cube)
     print(machine(600))
-    figure = plot_overview(sky.cube, catalog, detector.finder)
-    style.save(figure, options.output / "plot_overview.png", overwrite=True, dpi=75)
     for name, row in chosen(catalog, sky).items():
         explanation = explain(catalog.positions[row], Views(sky.cube), detector.finder)
         figure = plot_explanation(explanation, catalog, row)

@@ -15,6 +15,7 @@ from fermiml.errors import InputError
 from fermiml.files import write_text
 
 ENDINGS = {"ds9": ".reg", "votable": ".vot", "csv": ".csv", "xml": ".xml", "gammapy": ".yaml"}
+OTHER_ENDINGS = {"votable": (".xml", ".votable"), "gammapy": (".yml",)}
 
 
 def export(catalog, form, path, overwrite=False, colour="class"):

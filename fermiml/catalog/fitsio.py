@@ -1,5 +1,7 @@
 """The FITS file of a catalog, laid out as 4FGL-DR4 is, and reading of catalog files."""
 
+import textwrap
+
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.connect import is_fits
@@ -18,6 +20,7 @@ from fermiml.catalog.columns import (
 from fermiml.catalog.conform import FORMULA
 from fermiml.catalog.ellipses import ERPOSABS, ERPOSFAC
 from fermiml.catalog.flags import FLAG_MEANING
+from fermiml.catalog.text_tables import read_text_table
 from fermiml.errors import InputError
 from fermiml.files import check_input
 from fermiml.fitsfile import open_fits, reading
@@ -36,6 +39,8 @@ KEYWORDS = {
     "ERPOSFAC": "systematic factor in the position errors",
     "ERPOSABS": "[deg] systematic error added to Conf_95",
 }
+HISTORY = "HISTORY"  # in the meta of a table: a list of cards, where the response came from
+_CARD = 72  # characters of a card of text
 _MARKED = tuple(f"'{sign}" for sign in FORMULA)
 _NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
 
@@ -73,7 +78,16 @@ def to_hdus(table, extended=None, gti=None):
     result = fits.HDUList([fits.PrimaryHDU(), *hdus.values()])
     for hdu in result:
         _fill_header(hdu.header, table.meta)
+    for card in table.meta.get(HISTORY, ()):
+        result[EXTNAME].header.add_history(card)
     return result
+
+
+def add_history(meta, who, lines):
+    """Add lines of text to the history in the meta of a table, as cards that FITS can hold."""
+    plain = (line.encode("ascii", "backslashreplace").decode() for line in lines)
+    cards = [card for line in plain for card in textwrap.wrap(f"{who}: {line}", _CARD)]
+    meta[HISTORY] = [*meta.get(HISTORY, ()), *cards]
 
 
 def _catalog_hdu(table):
@@ -170,13 +184,13 @@ def read_tables(path):
     """Read a catalog's table as given, its extended sources and good time intervals, or None.
 
     FITS files are searched for a table with the name of 4FGL's, else for the first that has
-    positions; other files are given to astropy's readers (VOTable, CSV, ECSV).
+    positions; others are VOTable, ECSV or CSV.
     """
     path = check_input(path, "a catalog")
     with reading(path, "a catalog"):
         if _is_fits(path):
             return _read_fits(path)
-        return _without_formula_marks(Table.read(path)), None, None
+        return _without_formula_marks(read_text_table(path)), None, None
 
 
 def _without_formula_marks(table):
@@ -216,7 +230,10 @@ def _read_fits(path):
             extended["Source_Name"] = np.char.strip(extended["Source_Name"])
             extended = extended[extended["Source_Name"] != _NOBODY]
             extended.meta.clear()
-    table.meta = {name: table.meta[name] for name in KEYWORDS if name in table.meta}
+    kept = (
+        [*KEYWORDS, HISTORY] if str(table.meta.get("CREATOR")).startswith("fermiml") else KEYWORDS
+    )
+    table.meta = {name: table.meta[name] for name in kept if name in table.meta}
     if not len(table):
         table.remove_columns(list(set(_USER_CATALOG) & set(table.colnames)))
     return table, extended, gti

@@ -1,5 +1,6 @@
 """What all commands share: -v, -q, --debug, and errors in one line with exit code 2."""
 
+import functools
 import io
 import locale
 import logging
@@ -8,7 +9,7 @@ from contextlib import suppress
 
 import click
 
-from fermiml.errors import FermimlError, in_one_line
+from fermiml.errors import FermimlError, InputError, in_one_line
 
 _SHARED = ("verbose", "quiet", "debug")
 _INTERRUPTED = 130  # what a shell expects of a program that ended with Ctrl-C: 128 + SIGINT
@@ -78,11 +79,14 @@ def _set_up_log(shared):
         level = logging.ERROR
     elif shared["verbose"] or shared["debug"]:
         level = logging.DEBUG
-    logging.basicConfig(format="fermiml: %(message)s")
+    handler = logging.StreamHandler()
+    if level > logging.DEBUG:  # what other libraries say is for -v
+        handler.addFilter(logging.Filter("fermiml"))
+    logging.basicConfig(format="fermiml: %(message)s", handlers=[handler])
     logging.getLogger("fermiml").setLevel(level)
 
 
-def catalog_output(default):
+def catalog_output(default, text="The catalog."):
     """Build the options of a command that writes one catalog: its name, whether to overwrite."""
 
     def add(command):
@@ -90,16 +94,32 @@ def catalog_output(default):
             command
         )
         return click.option(
-            "-o", "--output", default=default, show_default=True, type=click.Path(),
-            help="The catalog.",
+            "-o", "--output", default=default, show_default=True, type=click.Path(), help=text,
         )(command)  # fmt: skip
 
     return add
 
 
-def jobs_option(default=1):
-    """Build the option for how many regions of sky a command fits at the same time."""
-    return click.option(
-        "--jobs", type=click.IntRange(min=1), default=default, show_default=True, metavar="N",
-        help="Regions that are fitted at the same time.",
-    )  # fmt: skip
+def jobs_options(what, default="1"):
+    """Build the options for how many pieces of work a command does at the same time, and where.
+
+    The command gets them as one argument ``jobs``: a number, the text of a cluster, or None.
+    """
+
+    def add(command):
+        @functools.wraps(command)
+        def with_jobs(*args, jobs, cluster, **options):
+            if jobs and cluster:
+                raise InputError("--jobs and --cluster: give one of them")
+            return command(*args, jobs=cluster or jobs, **options)
+
+        with_cluster = click.option(
+            "--cluster", metavar="C", help="Work on a dask cluster: local:N, the address of a "
+            "scheduler (tcp://host:port), or a YAML file (SLURM, PBS, LSF, HTCondor, SSH).",
+        )(with_jobs)  # fmt: skip
+        return click.option(
+            "--jobs", type=click.IntRange(min=1), metavar="N",
+            help=f"{what} at the same time.  [default: FERMIML_JOBS, or {default}]",
+        )(with_cluster)  # fmt: skip
+
+    return add

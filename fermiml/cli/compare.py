@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, jobs_option
+from fermiml.cli.base import Command, jobs_options
 from fermiml.cli.counts import counts_options, read_counts
 
 
@@ -22,7 +22,7 @@ from fermiml.cli.counts import counts_options, read_counts
     "--ts", type=float, default=25.0, show_default=True, metavar="TS",
     help="TS of the final fit that counts as a detection.",
 )  # fmt: skip
-@jobs_option()
+@jobs_options("Regions that are fitted")
 @click.option(
     "-o", "--output", default="compare", show_default=True, type=click.Path(),
     help="Folder for tables, figures and the page.",
@@ -47,25 +47,27 @@ def compare(
     """  # fmt: skip
     from fermiml.catalog.catalog import SourceCatalog
     from fermiml.compare.comparison import Comparison
+    from fermiml.executors import shared_executor
     from fermiml.report import comparison_folder as report
 
     folder = report.check_folder(output, overwrite)
     found, others = (SourceCatalog.read(c) if c else None for c in (catalog, known))
     second = background_alt[0] if len(background_alt) == 1 else list(background_alt) or None
-    comparison = Comparison(
-        detector=_detector(model, found), galdiff=galdiff, iso=iso, background_alt=second,
-        known=others, threshold=ts, jobs=jobs, cache=folder / "cache",
-    )  # fmt: skip
-    result = comparison.run(read_counts(counts, **options), found)
+    with shared_executor(jobs) as jobs:
+        comparison = Comparison(
+            detector=_detector(model, found, jobs), galdiff=galdiff, iso=iso,
+            background_alt=second, known=others, threshold=ts, jobs=jobs, cache=folder / "cache",
+        )  # fmt: skip
+        result = comparison.run(read_counts(counts, **options), found)
     report.write(result, folder, overwrite=overwrite)
     for what, text in report.summary(result):
         click.echo(f"{what + ':':<28}{text}")
     click.echo(f"{folder}: compare.html, compare.fits and more")
 
 
-def _detector(model, catalog):
+def _detector(model, catalog, jobs):
     if model is None or catalog is not None:
         return None
     from fermiml.detect.detector import SourceDetector
 
-    return SourceDetector.from_pretrained(model)
+    return SourceDetector.from_pretrained(model, jobs=jobs)

@@ -1,8 +1,12 @@
 """Options of every command that reads counts, and the reading itself."""
 
+import logging
+
 import click
 
 from fermiml.errors import InputError
+
+log = logging.getLogger(__name__)
 
 _OPTIONS = [
     click.option("--exposure", multiple=True, metavar="F",
@@ -33,7 +37,17 @@ def counts_options(command):
     return command
 
 
-def read_counts(counts, *, center=None, exposure=(), psf=(), background=(), **options):
+def read_counts(counts, **options):
+    """Read a SkyCube with the values of the options, and say what was taken and assumed."""
+    from fermiml.sky.describe import response_lines
+
+    cube = read_quietly(counts, **options)
+    for line in response_lines(cube):
+        log.info("%s", line)
+    return cube
+
+
+def read_quietly(counts, *, center=None, exposure=(), psf=(), background=(), **options):
     """Read a SkyCube with the values of the options."""
     from fermiml.sky.cube import SkyCube
 
@@ -41,11 +55,12 @@ def read_counts(counts, *, center=None, exposure=(), psf=(), background=(), **op
         if value:
             options[name] = value[0] if len(value) == 1 else list(value)
     if center is not None:
-        options["center"] = _position(center)
+        options["center"] = position(center, "--center")
     return SkyCube.read(counts, **options)
 
 
-def _position(text):
+def position(text, option):
+    """Read RA,DEC or gal:L,B, the value of an option."""
     from astropy.coordinates import SkyCoord
 
     frame, _, numbers = text.rpartition(":")
@@ -55,6 +70,12 @@ def _position(text):
             raise ValueError
     except ValueError:
         raise InputError(
-            f"--center {text!r} is no position; write RA,DEC in deg, or gal:L,B"
+            f"{option} {text!r} is no position; write RA,DEC in deg, or gal:L,B"
         ) from None
     return SkyCoord(lon, lat, unit="deg", frame="galactic" if frame else "icrs")
+
+
+def check_inside(catalog, path, cube):
+    """Raise InputError if a catalog has sources, but none where something was observed."""
+    if len(catalog) and not cube.observed(catalog.positions).any():
+        raise InputError(f"{path}: none of its {len(catalog)} sources is inside {cube.source}")

@@ -2,9 +2,9 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output
+from fermiml.cli.base import Command, catalog_output, jobs_options
 from fermiml.cli.counts import counts_options, read_counts
-from fermiml.files import check_new
+from fermiml.files import FITS, check_new
 
 
 @click.command(cls=Command)
@@ -16,29 +16,67 @@ from fermiml.files import check_new
     "--threshold",
     type=float,
     metavar="P",
-    help="Least ML_Prob; by default the network's point of 95 % purity.",
+    help="Least ML_Prob.",
 )
-@click.option("--known", metavar="CAT", help="Catalog of known sources: rows get their names.")
+@click.option(
+    "--purity",
+    type=float,
+    metavar="F",
+    help="Fraction of the catalog that should be real, instead of a threshold; 0.95 by default.",
+)
+@click.option(
+    "--known", metavar="CAT",
+    help="Catalog of known sources, whose names rows get; by default 4FGL-DR4 for data that are "
+    "not simulated. none: no names.",
+)  # fmt: skip
 @click.option("--no-photometry", is_flag=True, help="Only positions and probabilities.")
+@jobs_options("Regions whose fluxes are measured", default="the usable cores")
 @catalog_output("fermiml.fits")
-def detect(counts, model, localizer, threshold, known, no_photometry, output, overwrite, **options):
+def detect(
+    counts, model, localizer, threshold, purity, known, no_photometry, jobs, output, overwrite,
+    **options,
+):  # fmt: skip
     """Find the sources in COUNTS and write a catalog in the columns of 4FGL.
 
     COUNTS is whatever `fermiml info` understands: a gtbin cube or map, a fermipy folder, a
-    gammapy dataset, or events.
+    gammapy dataset, or events. An interrupted run resumes when the command is repeated.
     """  # fmt: skip
-    check_new(output, overwrite, inputs=[counts])
-    from fermiml import SourceCatalog, SourceDetector
-    from fermiml.networks.pretrained import DEFAULT
+    check_new(output, overwrite, [counts], FITS)
+    from pathlib import Path
 
-    known = SourceCatalog.read(known) if known else None
+    import numpy as np
+
+    from fermiml import SourceCatalog, SourceDetector
+    from fermiml.catalog import names
+    from fermiml.executors import shared_executor
+    from fermiml.networks.pretrained import DEFAULT
+    from fermiml.photometry.measure import held
+    from fermiml.sky.describe import obstacles
+
+    others = SourceCatalog.read(known) if known not in (None, "none") else None
     cube = read_counts(counts, **options)
-    settings = {"localizer": localizer, "threshold": threshold, "photometry": not no_photometry}
-    catalog = SourceDetector.from_pretrained(model or DEFAULT, **settings).run(cube)
-    if known is not None:
-        catalog = catalog.associate(known)
-    catalog.write(output, overwrite=overwrite)
-    click.echo(f"{output}: {count(catalog)}")
+    if known is None and not any(c.selection.simulated for c in cube.components):
+        known, others = names.RELEASE, names.known_names()
+    settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
+                "photometry": not no_photometry}  # fmt: skip
+    text = ""
+    folder = None if no_photometry else Path(output).expanduser().with_suffix(".parts")
+    with held(folder) as parts, shared_executor(jobs) as jobs:
+        detector = SourceDetector.from_pretrained(
+            model or DEFAULT, **settings, jobs=jobs, parts=parts
+        )
+        catalog = detector.run(cube)
+        if others is not None:
+            catalog = catalog.associate(others)
+            new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())
+            text = f"; {new} not in {known}"
+        catalog.write(output, overwrite=overwrite)
+        if parts is not None:
+            parts.forget()
+    click.echo(f"{output}: {count(catalog)}{text}")
+    if not len(catalog):
+        for reason in obstacles(cube):
+            click.echo(f"nothing can be found: {reason}")
 
 
 def count(catalog):

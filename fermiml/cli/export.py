@@ -38,6 +38,7 @@ def export(catalog, form, output, colour, overwrite):
     if output is None:
         name = Path(catalog).name.removesuffix(".gz")
         output = Path(catalog).with_name(name).with_suffix(exports.ENDINGS[form])
-    check_new(output, overwrite, inputs=[catalog])
+    endings = [exports.ENDINGS[form], *exports.OTHER_ENDINGS.get(form, ())]
+    check_new(output, overwrite, [catalog], endings)
     exports.export(sources, form, output, overwrite=overwrite, colour=colour)
     click.echo(f"{output}: {len(sources)} sources")

@@ -2,13 +2,13 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output, jobs_option
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.base import Command, catalog_output, jobs_options
+from fermiml.cli.counts import check_inside, counts_options, position, read_counts
 
 
 @click.command(cls=Command)
-@click.argument("catalog", type=click.Path())
-@click.argument("counts")
+@click.argument("catalog", metavar="[CATALOG]", type=click.Path())
+@click.argument("counts", metavar="COUNTS", required=False)  # by itself with --at alone
 @counts_options
 @click.option("--galdiff", metavar="F", help="Model of the Galaxy (gll_iem, a MapCube).")
 @click.option("--iso", metavar="F", help="Isotropic spectrum (iso_*.txt).")
@@ -24,9 +24,19 @@ from fermiml.cli.counts import counts_options, read_counts
     show_default=True,
     help="What fits: gammapy, fermipy (needs the Fermitools), or another package's.",
 )
-@jobs_option()
-@catalog_output("fit.fits")
-def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, **options):
+@click.option(
+    "--at", multiple=True, metavar="POS",
+    help="TS, flux and 95 % upper limit at RA,DEC in deg, or gal:L,B; repeat it for more.",
+)  # fmt: skip
+@click.option(
+    "--index", type=click.FloatRange(0, 5), default=2.2, show_default=True,
+    help="Photon index at --at.",
+)  # fmt: skip
+@jobs_options("Regions that are fitted")
+@catalog_output(None, "The catalog; fit.fits by default, and with --at none.")
+def fit(
+    catalog, counts, galdiff, iso, known, engine, at, index, jobs, output, overwrite, **options
+):  # fmt: skip
     """Fit the sources of CATALOG to COUNTS: TS, positions, spectra, fluxes in bands.
 
     COUNTS: what `fermiml info` reads, best with --exposure and --psf; what is missing comes
@@ -35,16 +45,32 @@ def fit(catalog, counts, galdiff, iso, known, engine, jobs, output, overwrite, *
     resumes when the command is repeated.
 
     With --engine fermipy, COUNTS is the YAML of a fermipy analysis or a folder with one.
+
+    With --at, nothing but these positions is measured, each as a point source of its own; the
+    sources of CATALOG, which may be left out, are the model. The table is printed, and written
+    with -o.
     """  # fmt: skip
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.files import check_new
+    from fermiml.files import FITS, check_new
     from fermiml.likelihood.base import ENGINES
 
-    check_new(output, overwrite, inputs=[counts])
+    if counts is None:
+        if not at:
+            raise click.UsageError("Missing argument 'COUNTS'.")
+        catalog, counts = None, catalog
+    output = output or (None if at else "fit.fits")
+    if output:
+        check_new(output, overwrite, [catalog, counts], FITS)
     ENGINES.check(engine)
-    sources = SourceCatalog.read(catalog)
-    settings = {"galdiff": galdiff, "iso": iso, "known": known, "jobs": jobs if jobs > 1 else None}
+    sources = SourceCatalog.read(catalog) if catalog else None
+    settings = {"galdiff": galdiff, "iso": iso, "known": known, "jobs": jobs}
     settings = {name: value for name, value in settings.items() if value is not None}
+    if at:
+        table = _limits(sources, counts, engine, settings, options, at, index)
+        _print_limits(table)
+        if output:
+            _write_limits(table, output, overwrite)
+        return
     result = _fitted(sources, counts, engine, settings, options, output, overwrite)
     table = result.table
     fitted = int((table["TS_Engine"] != "").sum())
@@ -56,33 +82,82 @@ def _fitted(sources, counts, engine, settings, options, output, overwrite):
     """Fit and write the catalog; finished parts of the fit are kept until it is written."""
     from pathlib import Path
 
-    from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.likelihood.base import ENGINES, settings_of
+    from fermiml.likelihood.base import settings_of
     from fermiml.likelihood.likelihood_fit import LikelihoodFit
     from fermiml.likelihood.parts import held
+    from fermiml.sky.cube import SkyCube
+
+    settings, data = _prepared(engine, settings, counts, options)
+    resumes = "parts" in settings_of(engine)
+    folder = Path(output).expanduser().with_suffix(".parts") if resumes else None
+    with held(folder) as kept:
+        parts = {"parts": kept} if resumes else {}
+        if isinstance(data, SkyCube):
+            check_inside(sources, "CATALOG", data)
+        result = LikelihoodFit(engine, **settings, **parts).run(sources, data)
+        result.write(output, overwrite=overwrite)
+        if resumes:
+            kept.forget()
+    return result
+
+
+def _prepared(engine, settings, counts, options):
+    """Return the settings that an engine takes, and its data; the catalog `known` is read."""
+    from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.likelihood.base import ENGINES, settings_of
 
     takes, reads_cubes = settings_of(engine), ENGINES.load(engine).reads_cubes
-    if "jobs" not in takes:
+    settings = dict(settings)
+    if "jobs" not in takes and not isinstance(settings.get("jobs"), str):
         settings.pop("jobs", None)  # the result is the same
     _check_options(engine, takes, reads_cubes, settings, options)
     if "known" in settings:
         settings["known"] = SourceCatalog.read(settings["known"])
-    data = read_counts(counts, **options) if reads_cubes else counts
-    resumes = "parts" in takes
-    folder = Path(output).expanduser().with_suffix(".parts") if resumes else None
-    with held(folder) as kept:
-        parts = {"parts": kept} if resumes else {}
-        result = LikelihoodFit(engine, **settings, **parts).run(sources, data)
-        result.write(output, overwrite=overwrite)
-        kept.forget()
-    return result
+    return settings, read_counts(counts, **options) if reads_cubes else counts
+
+
+def _limits(sources, counts, engine, settings, options, at, index):
+    """Measure the table of limits at the positions of --at."""
+    from astropy.coordinates import SkyCoord
+
+    from fermiml.likelihood.likelihood_fit import LikelihoodFit
+
+    positions = SkyCoord([position(text, "--at").icrs for text in at])
+    settings, data = _prepared(engine, settings, counts, options)
+    return LikelihoodFit(engine, **settings).limits(positions, data, sources, index)
+
+
+def _print_limits(table):
+    from fermiml.sky.energy_text import range_text
+
+    click.echo(f"{'RA':>9}{'Dec':>10}{'TS':>10}{'flux':>11}{'error':>11}{'95 % limit':>12}")
+    for row in table:
+        click.echo(
+            f"{row['RAJ2000']:9.4f}{row['DEJ2000']:10.4f}{row['TS']:10.2f}{row['Flux']:11.3g}"
+            f"{row['Unc_Flux']:11.2g}{row['Flux_UL95']:12.3g}"
+        )
+    energies = range_text(table.meta["EMIN"], table.meta["EMAX"])
+    click.echo(f"photon flux, {energies} (cm-2 s-1), of power laws of index "
+               f"{table['Index'][0]:.3g}; limit: -2 ln L has risen by 2.71")  # fmt: skip
+
+
+def _write_limits(table, output, overwrite):
+    from astropy.io import fits
+
+    from fermiml.files import replacing
+
+    hdu = fits.table_to_hdu(table)
+    hdu.name = "LIMITS"
+    with replacing(output, overwrite) as temporary:
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(temporary, checksum=True)
 
 
 def _check_options(engine, takes, reads_cubes, settings, options):
     """Refuse options that an engine does not take."""
     from fermiml.errors import InputError
 
-    refused = [name for name in settings if name not in takes]
+    names = {"jobs": "cluster"}  # a number of jobs is never refused
+    refused = [names.get(name, name) for name in settings if name not in takes]
     refused += [] if reads_cubes else [name for name, value in options.items() if value]
     if refused:
         names = ", ".join(f"--{name}" for name in refused)

@@ -5,7 +5,7 @@ import json
 import click
 
 from fermiml.cli.base import Command
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import counts_options, read_quietly
 
 
 @click.command(cls=Command)
@@ -20,7 +20,7 @@ def info(file, as_json, **options):
     """
     from fermiml.sky.describe import describe
 
-    facts = describe(read_counts(file, **options))
+    facts = describe(read_quietly(file, **options))
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return

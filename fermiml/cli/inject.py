@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command
+from fermiml.cli.base import Command, jobs_options
 from fermiml.cli.counts import counts_options, read_counts
 
 
@@ -26,10 +26,11 @@ from fermiml.cli.counts import counts_options, read_counts
 @click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid or peaks.")
 @click.option("--threshold", type=float, metavar="P", help="Least ML_Prob.")
 @click.option("--photometry", is_flag=True, help="Measure the fluxes of what is found (slower).")
+@jobs_options("Rounds that are worked on")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
               help="The same seed gives the same sources.")  # fmt: skip
 def inject(counts, output, kind, index, flux, rounds, apart, away, known, model, localizer,
-           threshold, photometry, seed, **options):  # fmt: skip
+           threshold, photometry, jobs, seed, **options):  # fmt: skip
     """Put artificial sources into COUNTS and detect them: what can be found in these data?
 
     Writes to the folder: injected.fits (every source and what was found of it), detected.fits
@@ -49,7 +50,7 @@ def inject(counts, output, kind, index, flux, rounds, apart, away, known, model,
     cube = read_counts(counts, **options)
     given = {"localizer": localizer, "threshold": threshold, "photometry": photometry}
     detector = SourceDetector.from_pretrained(model or DEFAULT, **given)
-    result = Injection(detector, **asdict(settings)).run(cube, output, positions)
+    result = Injection(detector, jobs=jobs, **asdict(settings)).run(cube, output, positions)
     injection_outputs.write(result, output)
     click.echo(injection_outputs.describe(result))
 

@@ -30,11 +30,10 @@ def _print_versions(ctx, _param, wanted):
     import platform
     from importlib import metadata
 
+    installed = {each.name.lower(): each.version for each in metadata.distributions()}
     for name in _VERSIONS + _OPTIONAL:
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            version = "not installed"
+        # TensorFlow without its code for GPUs is a distribution of another name.
+        version = installed.get(name) or installed.get(f"{name}-cpu", "not installed")
         click.echo(f"{name:<11}{version}")
     click.echo(f"{'python':<11}{platform.python_version()}")
     ctx.exit()

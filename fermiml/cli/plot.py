@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import check_inside, counts_options, read_counts
 
 
 @click.command(cls=Command)
@@ -19,7 +19,7 @@ from fermiml.cli.counts import counts_options, read_counts
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an existing figure.")
 def plot(catalog, counts, source, model, names, output, overwrite, **options):
-    """Draw the sources of CATALOG on COUNTS: counts, significance, the network's heatmap.
+    """Draw the sources of CATALOG on COUNTS: counts, significance, residuals, network's heatmap.
 
     With --source, draw what the network saw around one source, so that a doubtful one can be
     judged by eye: counts and significance in five bands, the heatmap, which photons the score
@@ -28,6 +28,7 @@ def plot(catalog, counts, source, model, names, output, overwrite, **options):
     from pathlib import Path
 
     from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.detect.finder import DEFAULT, finder_of, load_finder
     from fermiml.files import check_new
     from fermiml.plot import style
 
@@ -37,9 +38,10 @@ def plot(catalog, counts, source, model, names, output, overwrite, **options):
         name = "" if number is None else f"_{sources.table['Source_Name'][number]}"
         stem = Path(catalog).name.removesuffix(".gz").rpartition(".")[0]
         output = Path(catalog).with_name(f"{stem}{name.replace(' ', '_')}.png")
-    check_new(output, overwrite, inputs=[catalog, counts])
-    finder = _finder(model, sources)
+    check_new(output, overwrite, [catalog, counts], style.ENDINGS)
+    finder = load_finder(model) if model else finder_of(sources, DEFAULT)
     cube = read_counts(counts, **options)
+    check_inside(sources if number is None else sources[[number]], catalog, cube)
     figure = _figure(cube, sources, number, finder, names)
     style.save(figure, output, overwrite)
     click.echo(str(output))
@@ -55,12 +57,3 @@ def _figure(cube, sources, number, finder, names):
         return plot_overview(cube, sources, finder, names=names)
     explanation = explain(sources.positions[number], Views(cube), finder)
     return plot_explanation(explanation, sources, number)
-
-
-def _finder(model, sources):
-    """Load the requested network, else that of the catalog, else the default one."""
-    from fermiml.detect.finder import DEFAULT, FINDERS, load_finder
-    from fermiml.networks import pretrained
-
-    known = set(sources.table["ML_Model"]) & {*pretrained.names(), *FINDERS.names()}
-    return load_finder(model or min(known, default=DEFAULT))

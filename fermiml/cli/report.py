@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import check_inside, counts_options, read_counts
 
 
 @click.command(cls=Command)
@@ -20,17 +20,23 @@ def report(catalog, counts, known, title, output, overwrite, **options):
     """Make one self-contained HTML page of the sources of CATALOG in COUNTS.
 
     Map and table are interactive; the page loads nothing from anywhere and can be sent as a file.
+    Its map shows the counts, their significance, the residuals of the sources' spectra, and the
+    heatmap of the network that CATALOG names.
     """
     from pathlib import Path
 
     from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.detect.finder import finder_of
     from fermiml.files import check_new, write_text
     from fermiml.report.catalog_page import page
 
-    check_new(output, overwrite, inputs=[catalog, counts])
+    check_new(output, overwrite, [catalog, counts], [".html", ".htm"])
     sources = SourceCatalog.read(catalog)
     others = SourceCatalog.read(known) if known else None
     cube = read_counts(counts, **options)
-    text = page(cube, sources, title=title or Path(catalog).name, known=others)
+    check_inside(sources, catalog, cube)
+    text = page(
+        cube, sources, title=title or Path(catalog).name, known=others, finder=finder_of(sources)
+    )
     write_text(output, text, overwrite)
     click.echo(f"{output}: {len(sources)} sources")

@@ -2,23 +2,24 @@
 
 import click
 
-from fermiml.cli.base import Command
+from fermiml.cli.base import Command, jobs_options
 
 
 @click.command(cls=Command)
 @click.argument("config", type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the data.")
+@jobs_options("Fields that are simulated")
 @click.option("--overwrite", is_flag=True, help="Replace another simulation in that folder.")
-def simulate(config, output, overwrite):
+def simulate(config, output, jobs, overwrite):
     """Simulate the skies that CONFIG (YAML) describes, in the formats of the LAT tools.
 
     Each field gets a folder with counts.fits, bexpmap.fits, psf.fits, background.fits,
     background_wrong.fits, truth.fits and sources.xml; a single one is written to -o itself.
-    A run that was interrupted goes on where it was when the command is repeated.
+    An interrupted run resumes when the command is repeated.
     """
     from fermiml import SkySimulator
 
-    simulator = SkySimulator(config)
+    simulator = SkySimulator(config, jobs=jobs)
     made = simulator.run(output, overwrite=overwrite)
     kind = "training field" if simulator.makes_training_fields else "field"
     click.echo(f"{output}: {len(made)} {kind}{'s' * (len(made) != 1)}")

@@ -13,7 +13,7 @@ def train(config, output, start):
     """Train the network that CONFIG (YAML) describes.
 
     The fields come from `fermiml simulate` with a section `training`. After every epoch a
-    checkpoint is written: the same command again goes on where the training was interrupted.
+    checkpoint is written: after an interruption the same command resumes there.
     With `selection.skies`, calibration and threshold are fixed on these simulated skies.
     """
     from fermiml import Trainer

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import time
+from concurrent.futures import Executor
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from fermiml.catalog.flags import MLFlag
 from fermiml.compare.comparison_result import BOTH, ML, THRESHOLD, TRADITIONAL, ComparisonResult
 from fermiml.compare.known_sources import recovered
 from fermiml.detect.detector import SourceDetector
+from fermiml.executors import check_jobs, shared_executor
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, parts
 from fermiml.likelihood.gammapy_engine import GammapyEngine, in_data
@@ -49,8 +51,8 @@ class Comparison:
         Those outside the data are in the model of the final fit.
     threshold : float
         The TS of a detection in the final fit.
-    jobs : int
-        Regions that are fitted at the same time.
+    jobs : int, str or concurrent.futures.Executor, optional
+        Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
     cache : path, optional
         Folder for traditional detection and for finished regions: a run that was interrupted
         resumes there.
@@ -58,7 +60,7 @@ class Comparison:
     Raises
     ------
     InputError
-        If a setting has no sense, or a file is missing.
+        If a setting makes no sense, or a file is missing.
 
     Examples
     --------
@@ -73,7 +75,8 @@ class Comparison:
         traditional: TraditionalDetector | None = None,
         galdiff: str | PathLike | None = None, iso: str | PathLike | None = None,
         background_alt: Any = None, known: SourceCatalog | None = None,
-        threshold: float = THRESHOLD, jobs: int = 1, cache: str | PathLike | None = None,
+        threshold: float = THRESHOLD, jobs: int | str | Executor | None = None,
+        cache: str | PathLike | None = None,
     ):  # fmt: skip
         backgrounds.check_files(galdiff, iso)
         check_known(known)
@@ -82,7 +85,7 @@ class Comparison:
         self.threshold = schema.number(0)("threshold", threshold)
         self._galdiff, self._iso, self._alternative = galdiff, iso, background_alt
         self._known, self._cache = known, cache
-        self._jobs = schema.whole(1)("jobs", jobs)
+        self._jobs = None if jobs is None else check_jobs(jobs)
 
     def __repr__(self):
         detector = self.detector or "the default network"
@@ -106,9 +109,10 @@ class Comparison:
         second = None if alternative is None else _second(cube, alternative, self._iso)
         planes = _planes(cube, model)
         cube = _with_background(cube, planes)
-        found, seconds = self._detect(cube, planes, catalog)
-        seeds, rows = union(found[ML], found[TRADITIONAL])
-        final, seconds["final fit"] = self._fit(cube, seeds, model, second)
+        with shared_executor(self._jobs) as jobs:
+            found, seconds = self._detect(cube, planes, catalog, jobs)
+            seeds, rows = union(found[ML], found[TRADITIONAL])
+            final, seconds["final fit"] = self._fit(cube, seeds, model, second, jobs)
         _add_offsets(final, found, rows)
         known = None
         if self._known is not None:
@@ -120,12 +124,12 @@ class Comparison:
             alternative=_words(alternative),
         )  # fmt: skip
 
-    def _detect(self, cube, planes, catalog):
+    def _detect(self, cube, planes, catalog, jobs):
         """Both lists by name, and how long each took (s); NaN for one that was given."""
         seconds = {ML: np.nan}
         if catalog is None:
             start = time.perf_counter()
-            catalog = (self.detector or SourceDetector.from_pretrained()).run(cube)
+            catalog = (self.detector or SourceDetector.from_pretrained(jobs=jobs)).run(cube)
             seconds[ML] = time.perf_counter() - start
         log.info("the network has %d sources", len(catalog))
         traditional = self.traditional.run(cube, planes)
@@ -133,12 +137,12 @@ class Comparison:
         log.info("traditional detection has %d sources", len(traditional))
         return {ML: catalog, TRADITIONAL: traditional}, seconds
 
-    def _fit(self, cube, seeds, model, second):
+    def _fit(self, cube, seeds, model, second, jobs):
         """All sources fitted together, and how long it took (s); judged again with the second
         diffuse model, if there is one."""
         with parts.held(self._cache and Path(self._cache) / "parts") as kept:
             known = None if self._known is None else _outside(cube, self._known)
-            settings = {"known": known, "jobs": self._jobs, "parts": kept}
+            settings = {"known": known, "jobs": jobs, "parts": kept}
             start = time.perf_counter()
             final = GammapyEngine(diffuse=model, **settings).fit(seeds, cube)
             seconds = time.perf_counter() - start
@@ -146,7 +150,8 @@ class Comparison:
                 cube, model = second
                 engine = GammapyEngine(diffuse=model, bands=False, **settings)
                 _judge_again(final, engine.fit(seeds, cube), self.threshold)
-            kept.forget()
+            if kept is not None:
+                kept.forget()
         return final, seconds
 
 

@@ -46,6 +46,7 @@ def recovered(cube, known, catalogs, radius):
     order = order[ts[order] > LEAST_TS]
     inside, ts = inside[order], ts[order]
     table = Table({name: inside.table[name] for name in ("Source_Name", "RAJ2000", "DEJ2000")})
+    table.meta["SIMULATE"] = known.simulated
     table["TS_Expected"] = ts
     for name, catalog in catalogs.items():
         pairs = crossmatch.pairs_within(inside.positions, catalog.positions, radius)

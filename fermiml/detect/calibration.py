@@ -2,6 +2,7 @@
 
 import numpy as np
 
+PURITY = 0.95  # for which an operating point has the threshold
 MODES = ("photometry", "score")  # with the TS of the photometry, or by the score alone
 _EDGE = 1e-4  # scores are kept this far from 0 and 1
 _SATURATION = 200.0  # TS that counts half: brighter sources are all alike, clumps are bright, too
@@ -42,6 +43,20 @@ def demoted(probability, low):
     """
     above = np.maximum(probability - _UNCONFIRMED, 0)
     return probability - np.where(low, (1 - _REST) * above, 0)
+
+
+def threshold_for(purity, probability, measured):
+    """Return the least probability at which a list is as pure as wanted.
+
+    It is the lowest one above which the mean probability is at least `purity`; but a purer list
+    is never longer than the one of `PURITY`, of which the threshold was `measured`, and a less
+    pure one never shorter.
+    """
+    falling = np.sort(np.asarray(probability, float))[::-1]
+    mean = np.cumsum(falling) / np.arange(1, len(falling) + 1)
+    pure = falling[mean >= purity]
+    lowest = pure[-1] if len(pure) else 1.0
+    return max(lowest, measured) if purity > PURITY else min(lowest, measured)
 
 
 def fit(score, ts, matched, real):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from concurrent.futures import Executor
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -14,11 +16,17 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
-from fermiml.detect import calibration, candidates, classify, sky_maps
+from fermiml.catalog.fitsio import add_history
+from fermiml.checkpoint import Pieces
+from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
+from fermiml.detect.field_prior import FieldPrior
 from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
 from fermiml.detect.invariants import assert_sound
 from fermiml.errors import InputError
+from fermiml.executors import check_jobs
 from fermiml.sky.cube import SkyCube
+from fermiml.sky.describe import response_lines
+from fermiml.sky.sphere import vectors_of
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +39,22 @@ class SourceDetector:
     finder : fermiml.detect.finder.Finder
         See `from_pretrained`.
     threshold : float, optional
-        Least ML_Prob; by default the one for a purity of 95 % on the selection skies.
+        Least ML_Prob.
+    purity : float, optional
+        Instead of a threshold: the fraction of the catalog that should be real. By default 0.95,
+        for which the threshold was measured on the selection skies; for any other it is where the
+        mean ML_Prob of the catalog is the purity.
     photometry : bool
         Fit fluxes, spectra and positions; without, only positions and probabilities.
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
+    prior : FieldPrior, optional
+        How the data change ML_Prob; by default the one that comes with fermiml.
+    jobs : int, str or concurrent.futures.Executor, optional
+        Threads that fit fluxes, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
+        usable cores. The network itself runs in this process.
+    parts : path or `fermiml.checkpoint.Pieces`, optional
+        Folder for the fitted regions: a run that was interrupted resumes there.
 
     Examples
     --------
@@ -49,18 +68,34 @@ class SourceDetector:
         finder: Finder,
         *,
         threshold: float | None = None,
+        purity: float | None = None,
         photometry: bool = True,
         origin: SkyCoord | None = None,
+        prior: FieldPrior | None = None,
+        jobs: int | str | Executor | None = None,
+        parts: Pieces | str | os.PathLike | None = None,
     ):
         if threshold is not None and not 0 <= threshold < 1:
             raise InputError(f"threshold {threshold}: give a probability between 0 and 1")
+        if purity is not None and not 0 < purity < 1:
+            raise InputError(f"purity {purity}: give a fraction between 0 and 1")
+        if threshold is not None and purity is not None:
+            raise InputError("threshold and purity contradict each other: give one of them")
         self.finder = finder
         self._point = finder.operating.get("photometry" if photometry else "score")
         if self._point is None:
             log.warning("%s was never calibrated: ML_Prob is its score", label(finder))
         self.threshold = self._default_threshold() if threshold is None else threshold
+        self.purity = None if purity == calibration.PURITY else purity
         self.photometry = photometry
+        self.prior = FieldPrior.load() if prior is None else prior
         self.origin = origin
+        self._jobs = None if jobs is None else check_jobs(jobs)
+        self._parts = parts
+
+    def __getstate__(self):
+        """Another process that gets this detector is one of several, and has one core."""
+        return {**self.__dict__, "_jobs": 1, "_parts": None}
 
     @classmethod
     def from_pretrained(
@@ -82,7 +117,7 @@ class SourceDetector:
         return cls(load_finder(name, localizer), **settings)
 
     def __repr__(self):
-        return f"<SourceDetector: {label(self.finder)}, ML_Prob >= {self.threshold:.3g}>"
+        return f"<SourceDetector: {label(self.finder)}, {self._limit()}>"
 
     def _repr_html_(self):
         facts = [("network", self.finder.name), ("localizer", self.finder.localizer or "none"),
@@ -92,6 +127,11 @@ class SourceDetector:
             told = f"{self._point['completeness']:.2f} at ML_Prob > {self._point['threshold']:.3f}"
             facts.append(("completeness for TS > 25 at 95 % purity", told))
         return notebook.facts("SourceDetector", facts)
+
+    def _limit(self):
+        if self.purity is None:
+            return f"ML_Prob >= {self.threshold:.3g}"
+        return f"purity {self.purity:g}"
 
     def run(self, data: SkyCube | object) -> SourceCatalog:
         """Detect sources.
@@ -107,7 +147,7 @@ class SourceDetector:
         """
         cube = SkyCube.of(data)
         table = self.propose(cube)
-        table = table[table["ML_Prob"] >= self.threshold]
+        table = table[table["ML_Prob"] >= self._least(table["ML_Prob"])]
         table.sort("ML_Prob", reverse=True)
         assert_sound(table, cube)
         return SourceCatalog.from_table(table, meta=_header(cube))
@@ -137,14 +177,15 @@ class SourceDetector:
             from fermiml.photometry.measure import measure
             from fermiml.photometry.table import drop_errors_at_bounds
 
-            table = measure(cube, found.position, progress=True)
+            table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
             ts = np.asarray(table["ML_TS"], float)
         else:
             table, ts = _positions(found), None
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
-        probability = self._probability(found.score, ts, low)
         table["ML_Score"] = found.score.astype(np.float32)
-        table["ML_Prob"] = probability
+        table["ML_Prob"] = self._probability(found.score, ts, low)
+        self._ask_the_field(table)
+        probability = np.asarray(table["ML_Prob"])
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
             pulsar = classify.Classifier.load().pulsar_probability(table)
             drop_errors_at_bounds(table)
@@ -168,6 +209,25 @@ class SourceDetector:
             return np.asarray(score, float)
         return calibration.demoted(calibration.probability(score, ts, self._point), low)
 
+    def _least(self, probability):
+        if self.purity is None:
+            return self.threshold
+        return calibration.threshold_for(self.purity, probability, self.threshold)
+
+    def _ask_the_field(self, table):
+        """Lower ML_Prob, in place, where the sky is more structured than those of simulations."""
+        if self._point is None or not len(table):
+            return
+        before = np.asarray(table["ML_Prob"], float)
+        place = SkyCoord(table["RAJ2000"], table["DEJ2000"], unit="deg", frame="fk5")
+        factor = self.prior.false_factor(before, vectors_of(place))
+        after = field_prior.lowered(before, factor)
+        table["ML_Prob"] = after
+        table["ML_Flags"][field_prior.is_lowered(before, after)] |= flags.MLFlag.STRUCTURED
+        table.meta["FALSEFAC"] = float(round(factor.max(), 2))
+        if words := field_prior.in_words(before, after, factor):
+            log.warning(words)
+
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])
 
@@ -187,6 +247,7 @@ def _header(cube):
     """Keywords that travel along with the catalog."""
     edges = [component.energy_edges for component in cube.components]
     header = {"EMIN": min(e[0] for e in edges), "EMAX": max(e[-1] for e in edges)}
+    add_history(header, "detect", response_lines(cube))
     selection = cube.components[0].selection
     if selection.time is not None:
         header["TSTART"], header["TSTOP"] = selection.time

@@ -137,6 +137,13 @@ def load_finder(name=DEFAULT, localizer=None):
     return _of_other_package(name)
 
 
+def finder_of(catalog, default=None):
+    """Load the network that a catalog names as its own; else `default`, if that is not None."""
+    known = set(catalog.table["ML_Model"]) & {*pretrained.names(), *FINDERS.names()}
+    name = min(known, default=default)
+    return None if name is None else load_finder(name)
+
+
 def check_known(name):
     """Raise InputError, with all names, where `load_finder` does not know one."""
     if name not in FINDERS and not pretrained.is_known(name):

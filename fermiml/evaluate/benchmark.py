@@ -101,6 +101,7 @@ def summary(judged, default=None):
         classes=matched.classes(64.0, _false_classes(judged, threshold)),
         classes_by_ts=matched.classes_by_ts(_CLASS_EDGES),
         reliability=reliability(judged),
+        purity_by_field=[_purity_of(j, threshold) for j in judged],
         source_numbers=counts_in_cells.by_cell([j.comparison for j in judged], threshold),
         panes2021=panes2021.flux_limits(judged, threshold),
         pixels=segmentation.summary([j.pixels for j in judged if j.pixels]),
@@ -321,6 +322,14 @@ def _false_classes(judged, threshold):
         false = c.detected_counts & (c.score >= threshold) & (c.rows(threshold) < 0)
         parts.append(np.asarray(j.catalog.table["ML_Class"]).astype("U4")[false])
     return np.concatenate(parts)
+
+
+def _purity_of(one, threshold):
+    """Purity of one field at a threshold."""
+    comparison = one.comparison
+    used = comparison.detected_counts & (comparison.score >= threshold)
+    matched = comparison.rows(threshold)[used] >= 0
+    return {"field": one.name, "detections": len(matched), "purity": metrics.fraction(matched)}
 
 
 def reliability(judged):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fermiml.evaluate import plan as plans
 from fermiml.evaluate import run, tables
 from fermiml.evaluate.methods import Given, method
 from fermiml.evaluate.scores import MethodScores, plain
+from fermiml.executors import check_jobs, shared_executor
 from fermiml.files import write_json, write_text
 from fermiml.simulate.read_fields import fields_of
 from fermiml.yamlfile import take_settings
@@ -65,6 +67,9 @@ class Evaluation:
         ``background``, ``catalogs``, ``emin``, ``cache``.
     catalogs : dict, list of paths, or path, optional
         Catalogs that are scored, too, beside those of the plan.
+    jobs : int, str or concurrent.futures.Executor, optional
+        Processes for the fields, or a cluster (docs/scaling.md) that sees the same folders; by
+        default FERMIML_JOBS, or one.
     **keys
         Keys of a plan, instead of a file. ``emin`` (MeV) is a number or a
         `~astropy.units.Quantity`.
@@ -81,7 +86,11 @@ class Evaluation:
     >>> result.sets["skies"]["lat-best"].own.zones["all"].at_purity  # doctest: +SKIP
     """
 
-    def __init__(self, plan: str | os.PathLike | Mapping | None = None, *, catalogs=None, **keys):
+    def __init__(
+        self, plan: str | os.PathLike | Mapping | None = None, *, catalogs=None,
+        jobs: int | str | Executor | None = None, **keys,
+    ):  # fmt: skip
+        self._jobs = check_jobs(jobs)
         self.plan = take_settings(plan, keys, plans.read, plans.check)
         self.plan["catalogs"] |= plans.check_catalogs(catalogs)
         if not self.plan["models"] and not self.plan["catalogs"]:
@@ -113,7 +122,7 @@ class Evaluation:
         replace = _leave if overwrite else None
         remedy = "--overwrite; what was found is kept"
         with claim(output, self.plan, replace=replace, remedy=remedy):
-            return _evaluate(self.plan, methods, output, cached)
+            return _evaluate(self.plan, methods, output, cached, self._jobs)
 
 
 def evaluate(config, output, cached=False, overwrite=False):
@@ -126,12 +135,13 @@ def _leave(_folder, _found):
     """Other scores are written over."""
 
 
-def _evaluate(config, methods, output, cached):
+def _evaluate(config, methods, output, cached, jobs):
     end = "" if config["emin"] is None else f">{config['emin']:g}"
     results = {}
-    for name, folder in config["skies"].items():
-        judged = run.judge_all(methods, name + end, folder, cached=cached)
-        results[name + end] = run.score(methods, judged)
+    with shared_executor(jobs) as jobs:
+        for name, folder in config["skies"].items():
+            judged = run.judge_all(methods, name + end, folder, cached=cached, jobs=jobs)
+            results[name + end] = run.score(methods, judged)
     result = EvaluationResult(results, output)
     record = {"fermiml": __version__, "sets": plain(results)}
     write_json(output / "scores.json", record, overwrite=True)

@@ -29,6 +29,7 @@ REAL = 4.0  # Asimov TS of a true source that makes a detection real
 PURITY = 0.95
 ZONES = {"|b|>20": (20.0, 90.0), "|b| 10-20": (10.0, 20.0), "|b|<10": (0.0, 10.0)}
 HALVES = {"|b|>20": (20.0, 90.0), "|b|<20": (0.0, 20.0)}  # as Panes et al. (2021) divide the sky
+BINS = 10  # of equal counts, for the reliability
 SHIFT = 3.0  # deg in longitude, for chance matches
 CELL = 5.0  # deg, side of the pieces of sky that the bootstrap draws
 
@@ -315,7 +316,7 @@ def is_real(detected, ellipses, true, ts):
     return real
 
 
-def reliability(probability, real, bins=10, low=0.05, high=0.99):
+def reliability(probability, real, bins=BINS, low=0.05, high=0.99):
     """Probability against truth in bins of equal counts: mean, fraction that is real, interval."""
     probability, real = np.asarray(probability, float), np.asarray(real, bool)
     used = np.flatnonzero((probability > low) & (probability < high))

@@ -1,18 +1,24 @@
 """Methods run on the fields of simulated skies, and scored."""
 
+import itertools
 import logging
 import math
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
+from fermiml import tasks
+from fermiml.errors import FermimlError
 from fermiml.evaluate import benchmark
 from fermiml.evaluate.methods import is_empty
 from fermiml.evaluate.scores import FalseScores, MethodScores
+from fermiml.executors import open_executor
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 log = logging.getLogger(__name__)
 
 
-def judge_all(methods, label, folder, *, cached=False, deadline=math.inf):
+def judge_all(methods, label, folder, *, cached=False, deadline=math.inf, jobs=1):
     """Catalogs of all methods beside the truth of all fields.
 
     Parameters
@@ -27,25 +33,51 @@ def judge_all(methods, label, folder, *, cached=False, deadline=math.inf):
         Run nothing: take only what is there.
     deadline : float
         Time (`time.monotonic`) after which nothing is begun.
+    jobs : int, str or Executor
+        Processes for the fields, or a cluster (see `fermiml.executors`).
 
     Returns
     -------
     dict
         Method -> {field: `benchmark.Judged`}; field by field, so that a part of it is balanced.
     """
+    pieces = [JudgeTask(methods[name], name, label, field, cached)
+              for field in fields_of(folder) for name in methods]  # fmt: skip
+    in_time = itertools.takewhile(lambda _: time.monotonic() <= deadline, pieces)
+    with open_executor(jobs, most=len(pieces)) as executor:
+        found = tasks.run(judge_task, in_time, executor, count=len(pieces), what="field")
     judged = {name: {} for name in methods}
-    for field in fields_of(folder):
-        for name, chosen in methods.items():
-            if time.monotonic() > deadline:
-                return judged
-            result = judge_field(chosen, label, field, cached)
-            if result is not None:
-                judged[name][field.name] = result
-                seconds = result.spent.get("seconds")
-                spent = "" if seconds is None else f", {seconds:.1f} s"
-                log.info("%s %s %s: %d sources%s", label, field.name, name, len(result.catalog),
-                         spent)  # fmt: skip
+    for piece, result in zip(pieces, found, strict=True):
+        if isinstance(result, benchmark.Judged):
+            judged[piece.name][piece.field.name] = result
+    for name, fields in judged.items():
+        failed = [result for piece, result in zip(pieces, found, strict=True)
+                  if piece.name == name and isinstance(result, tasks.Failure)]  # fmt: skip
+        if failed and not fields:
+            raise FermimlError(f"{name} failed in all {len(failed)} fields ({failed[0]})")
     return judged
+
+
+@dataclass(frozen=True)
+class JudgeTask:
+    """A method and a field."""
+
+    method: object
+    name: str
+    label: str
+    field: Path
+    cached: bool
+
+
+def judge_task(task):
+    """Compare a method's catalog of a field with its truth; None if it would have to be made."""
+    result = judge_field(task.method, task.label, task.field, task.cached)
+    if result is not None:
+        seconds = result.spent.get("seconds")
+        spent = "" if seconds is None else f", {seconds:.1f} s"
+        log.info("%s %s %s: %d sources%s", task.label, task.field.name, task.name,
+                 len(result.catalog), spent)  # fmt: skip
+    return result
 
 
 def judge_field(chosen, label, folder, cached=False):

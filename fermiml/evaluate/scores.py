@@ -56,6 +56,7 @@ class FieldScores:
     classes: dict  # Asimov TS > 64: confusion matrix, balanced accuracy
     classes_by_ts: list[dict]
     reliability: dict[str, list[dict]]  # bins of ML_Prob by zone
+    purity_by_field: list[dict]  # at `threshold`: field, detections, purity (value, low, high)
     source_numbers: dict  # predicted and true, by cell of sky
     panes2021: dict[str, dict]  # S1 at 90 % completeness and purity, scored as they do
     pixels: dict | None  # precision and recall of a segmentation

@@ -36,6 +36,15 @@ def markdown(results):
                     "classes, balanced", "seconds a field"],
                    [_rest(*row) for row in with_sources]),
         ]  # fmt: skip
+    bins = [line for row in with_sources for line in _reliability(*row)]
+    if bins:
+        parts += [
+            "Reliability: mean ML_Prob of ten bins of equal counts, and the fraction that is real:",
+            _table(["set", "method", "zone", "candidates", *range(1, metrics.BINS + 1)], bins),
+            "Purity at the default threshold, field by field:",
+            _table(["set", "method", "all fields", "worst field"],
+                   [_by_field(*row) for row in with_sources]),
+        ]  # fmt: skip
     empty = [row for row in rows if isinstance(row[2], FalseScores)]
     if empty:
         parts.append("False sources per 1000 deg2 of a sky without sources, by threshold:")
@@ -126,6 +135,25 @@ def _panes():
 
 def _pair(half):
     return " / ".join(_value(half[key], ".2f", 1e10) for key in ("completeness", "purity"))
+
+
+def _reliability(label, name, scores):
+    for zone, bins in scores.reliability.items():
+        cells = [f"{row['mean']:.2f}, {row['real'][0]:.2f}" for row in bins]
+        cells += ["-"] * (metrics.BINS - len(cells))
+        yield [label, name, zone, sum(row["number"] for row in bins), *cells]
+
+
+def _by_field(label, name, scores):
+    known = [row for row in scores.purity_by_field if row["detections"]]
+    if not known:
+        return [label, name, "-", "-"]
+    detections = np.array([row["detections"] for row in known])
+    purity = np.array([row["purity"][0] for row in known])
+    worst = int(np.argmin(purity))
+    everywhere = np.sum(purity * detections) / detections.sum()
+    told = f"{purity[worst]:.2f} of {detections[worst]} ({known[worst]['field']})"
+    return [label, name, f"{everywhere:.3f} of {detections.sum()}", told]
 
 
 def _rest(label, name, scores):

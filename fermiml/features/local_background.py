@@ -16,12 +16,15 @@ _LEAST = 0.01  # weight that remains for the brightest source
 
 
 class SmoothBackground:
-    """Backgrounds of square patches of one size (a multiple of 4 pixels)."""
+    """Backgrounds of square patches of one size (a multiple of 4 pixels).
 
-    def __init__(self, size):
+    `source` is the width of a source in each plane, `smoothing` that of the Gaussian (pixels).
+    """
+
+    def __init__(self, size, source=_SOURCE, smoothing=SMOOTHING):
         cells = size // _CELL
-        self._smooth = _gaussian(cells, SMOOTHING)
-        self._source = np.array([_gaussian(cells, width) for width in _SOURCE])
+        self._smooth = _gaussian(cells, smoothing)
+        self._source = np.array([_gaussian(cells, width) for width in source])
         squared = np.square(np.linalg.norm(self._source, axis=-1))
         self._window = squared[:, :, None] * squared[:, None, :]  # variance of a smoothed level
         self._up = _interpolation(cells, size)
@@ -35,11 +38,10 @@ class SmoothBackground:
         cells, expected = _rebin(counts), _rebin(model)
         weight = np.ones_like(cells)
         for _ in range(_ROUNDS):
-            factor = self._average(weight * cells, self._smooth) / np.maximum(
-                self._average(weight * expected, self._smooth), 1e-6
-            )
+            found = np.maximum(self._average(weight * cells, self._smooth), 0)
+            factor = found / np.maximum(self._average(weight * expected, self._smooth), 1e-6)
             weight = self._weight(cells.sum(axis=0), (factor * expected).sum(axis=0))[None]
-        return np.maximum(self._up @ factor @ self._up.T, 0) * model
+        return (self._up @ factor @ self._up.T) * model
 
     def _average(self, image, kernel):
         return kernel @ image @ np.swapaxes(kernel, -1, -2)

@@ -41,6 +41,15 @@ def unstabilised(values):
     return np.maximum(np.square(values / 2) - _STABLE, 0)
 
 
+def unobserved(features):
+    """Return what unobserved pixels of patches with these features (patch, y, x, feature) show."""
+    shown, bands = np.zeros(N_FEATURES, features.dtype), len(BANDS)
+    present = np.any(features[..., bands : 2 * bands] != 0, axis=(0, 1, 2))
+    shown[: 2 * bands] = np.tile(np.where(present, stabilised(0), 0), 2)
+    shown[-1] = np.max(features[..., -1])
+    return shown
+
+
 class PatchFeatures:
     """Makes the features of patches that share their PSFs.
 

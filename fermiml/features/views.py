@@ -8,6 +8,7 @@ from fermiml.errors import InputError
 from fermiml.features.patch_features import PatchFeatures
 from fermiml.response import exposure as exposures
 from fermiml.sky.bands import BANDS
+from fermiml.sky.energy_text import range_text
 from fermiml.sky.patches import Patches
 
 BATCH = 8  # patches that go through a network together
@@ -45,7 +46,7 @@ class Views:
             edges = cube.components[0].energy_edges
             raise InputError(
                 f"{cube.source or 'the counts'}: no energy bin lies above {BANDS[0][0]:.0f} MeV, "
-                f"where the networks look ({edges[0]:.4g}-{edges[-1]:.4g} MeV)"
+                f"where the networks look ({range_text(edges[0], edges[-1])})"
             )
         self._patches = Patches(banded, origin=origin)
         self.geoms, self.pixel = self._patches.geoms, self._patches.pixel

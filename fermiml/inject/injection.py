@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from fermiml.checkpoint import claim, content_key
 from fermiml.detect.detector import SourceDetector
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics
+from fermiml.executors import check_jobs
 from fermiml.inject import sensitivity
 from fermiml.inject.artificial_sources import CLASSES
 from fermiml.inject.rounds import Rounds, kept_catalog
@@ -174,6 +176,8 @@ class Injection:
         Least distance (deg) between injected sources, and from detected and known ones.
     seed : int
         The same seed gives the same sources.
+    jobs : int, str or concurrent.futures.Executor, optional
+        Processes for the rounds, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
 
     Raises
     ------
@@ -200,8 +204,9 @@ class Injection:
         apart: float | Quantity = 2.0,
         away: float | Quantity = 0.7,
         seed: int = 1,
+        jobs: int | str | Executor | None = None,
     ):
-        self.detector = detector
+        self.detector, self._jobs = detector, check_jobs(jobs)
         self.settings = Settings(kind, index, flux, rounds, apart, away, seed)
 
     def __repr__(self):
@@ -221,7 +226,7 @@ class Injection:
             Sources to keep away from, besides the detected ones.
         """
         with claim(folder, _fingerprint(cube, self.detector, self.settings, known)) as folder:
-            return _inject(cube, self.detector, folder, self.settings, known)
+            return _inject(cube, self.detector, folder, self.settings, known, self._jobs)
 
 
 def inject(cube, detector, folder, settings=None, known=None):
@@ -230,10 +235,10 @@ def inject(cube, detector, folder, settings=None, known=None):
     return Injection(detector, **asdict(settings or Settings())).run(cube, folder, known)
 
 
-def _inject(cube, detector, folder, settings, known):
+def _inject(cube, detector, folder, settings, known, jobs):
     detected = kept_catalog(folder / "detected.fits", lambda: detector.run(cube))
     run = Rounds(cube, detector, settings, detected.positions.icrs, known)
-    parts = run.all(folder)
+    parts = run.all(folder, jobs)
     table = vstack([p.table for p in parts], metadata_conflicts="silent")
     sources = SourceCatalog.from_table(table, meta={"SIMULATE": True})
     # In units of the flux of a middling source of TS 25 there, completeness is the same
@@ -269,6 +274,7 @@ def _fingerprint(cube, detector, settings, known):
         "data": content_key(data, away),
         "network": detector.finder.identity,
         "threshold": detector.threshold,
+        "purity": getattr(detector, "purity", None),
         "photometry": detector.photometry,
     }
 

@@ -1,17 +1,18 @@
 """Rounds: sources are injected, and detected again."""
 
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsNDMap
-from tqdm import tqdm
 
+from fermiml import tasks
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.crossmatch import pairs_within
-from fermiml.checkpoint import kept
+from fermiml.checkpoint import NamedFiles, kept
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics
+from fermiml.executors import open_executor
 from fermiml.inject.artificial_sources import REFERENCE, draw, middling, places, with_sources
 from fermiml.inject.sensitivity import Depth
 from fermiml.simulate import truth
@@ -31,17 +32,22 @@ class Rounds:
         self.avoid = detected if known is None else _joined(detected, known.icrs)
         self.depth = Depth(cube, self.avoid)
 
-    def all(self, folder):
+    def all(self, folder, jobs=1):
         """Return the catalogs of all rounds; without a number, as many as give enough sources."""
         number, parts = self.settings.rounds, []
-        with tqdm(desc="injection", unit="round", total=number, disable=None) as bar:
-            while number is None or len(parts) < number:
-                path = folder / f"round_{len(parts):03d}.fits"
-                parts.append(kept_catalog(path, partial(self.round, len(parts))))
-                number = number or enough(len(parts[0]))
-                bar.total = number
-                bar.update()
-        return parts
+        with open_executor(jobs, most=number) as executor:
+            if number is None:
+                parts = self._run(range(1), folder, executor)
+                number = enough(len(parts[0]))
+            parts += self._run(range(len(parts), number), folder, executor)
+        return [part for part in parts if not isinstance(part, tasks.Failure)]
+
+    def _run(self, numbers, folder, executor):
+        waiting = (RoundTask(self, number) for number in numbers)
+        files = NamedFiles(
+            lambda task: folder / f"round_{task.number:03d}.fits", _write, SourceCatalog.read
+        )
+        return tasks.run(run_round, waiting, executor, count=len(numbers), what="round", keep=files)
 
     def round(self, number):
         """Inject once and detect; return a catalog of injected sources and what became of them."""
@@ -75,6 +81,19 @@ class Rounds:
                 REFERENCE
             )
         return WcsNDMap(coarse, values.reshape(coarse.data_shape), unit="cm-2 s-1")
+
+
+@dataclass(frozen=True)
+class RoundTask:
+    """All that a process needs for a round."""
+
+    rounds: Rounds
+    number: int
+
+
+def run_round(task):
+    """Inject once and detect."""
+    return task.rounds.round(task.number)
 
 
 def _joined(*positions):
@@ -122,4 +141,8 @@ def enough(each):
 
 def kept_catalog(path, run):
     """Read the catalog in a file, or return that of `run()`, which is then kept there."""
-    return kept(path, run, lambda path, catalog: catalog.write(path), SourceCatalog.read)
+    return kept(path, run, _write, SourceCatalog.read)
+
+
+def _write(path, catalog):
+    catalog.write(path)

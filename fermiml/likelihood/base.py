@@ -23,8 +23,9 @@ class Engine(Protocol):
 
     Another package offers one as an entry point of the group ``fermiml.engines``: a class with
     these attributes. Its constructor takes the settings, by keyword, and checks them. `fermiml fit`
-    passes on ``known`` (a SourceCatalog), ``galdiff``, ``iso`` and ``jobs`` where they are given,
-    and refuses the first three where the constructor does not take them.
+    passes on ``known`` (a SourceCatalog), ``galdiff``, ``iso`` and ``jobs`` (a number, or the text
+    of a cluster, see `fermiml.executors`) where they are given, and refuses them where the
+    constructor does not take them; a number of jobs is then ignored.
 
     Attributes
     ----------

@@ -8,29 +8,32 @@ same templates.
 """
 
 import logging
-import os
-import signal
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields, replace
-from multiprocessing import get_context
+from functools import partial
 from os import PathLike
 from typing import Any
 
 import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from astropy.units import Quantity
-from tqdm import tqdm
 
-from fermiml import moved, schema
+from fermiml import moved, schema, tasks
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.fitsio import add_history
+from fermiml.checkpoint import Pieces
+from fermiml.errors import InputError
+from fermiml.executors import check_jobs, open_executor
 from fermiml.likelihood import background as backgrounds
-from fermiml.likelihood import cut, grouping, measurement, results, seeds
+from fermiml.likelihood import cut, grouping, limits, measurement, results, seeds
 from fermiml.likelihood.measurement import FitSettings
-from fermiml.likelihood.parts import Parts, held
+from fermiml.likelihood.parts import held
 from fermiml.likelihood.region import RegionModel
-from fermiml.model import point_sources
+from fermiml.model.sources import concatenate
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
+from fermiml.sky.describe import response_lines
 
 log = logging.getLogger(__name__)
 _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
@@ -51,9 +54,9 @@ class GammapyEngine:
         warning says so.
     diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
         In the place of these: a background that was chosen before.
-    jobs : int
-        Processes that fit at the same time.
-    parts : path or `fermiml.likelihood.parts.Parts`, optional
+    jobs : int, str or concurrent.futures.Executor, optional
+        Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
+    parts : path or `fermiml.checkpoint.Pieces`, optional
         Folder for the results of regions: a run that was interrupted resumes there.
     positions, spectra, background : bool
         Whether positions, spectral shapes and backgrounds are free.
@@ -77,8 +80,8 @@ class GammapyEngine:
         self, *, known: SourceCatalog | None = None, galdiff: str | PathLike | None = None,
         iso: str | PathLike | None = None,
         diffuse: backgrounds.GivenBackground | backgrounds.DiffuseBackground | None = None,
-        jobs: int = 1, parts: Parts | str | PathLike | None = None, positions: bool = True,
-        spectra: bool = True, background: bool = True, bands: bool = True,
+        jobs: int | str | Executor | None = None, parts: Pieces | str | PathLike | None = None,
+        positions: bool = True, spectra: bool = True, background: bool = True, bands: bool = True,
         neighbours: float | Quantity = 3.0,
     ):  # fmt: skip
         seeds.check_known(known)
@@ -90,7 +93,7 @@ class GammapyEngine:
             neighbours=schema.number(0, 180, unit="deg")("neighbours", neighbours),
         )
         self._known, self._galdiff, self._iso, self._diffuse = known, galdiff, iso, diffuse
-        self._jobs, self._parts = schema.whole(1)("jobs", jobs), parts
+        self._jobs, self._parts = check_jobs(jobs), parts
 
     def fit(self, catalog: SourceCatalog, data: Any) -> SourceCatalog:
         """Fit the sources of a catalog to a SkyCube, or to anything that `SkyCube.read` takes.
@@ -102,10 +105,49 @@ class GammapyEngine:
         cube = SkyCube.of(data)
         cut.check(cube)
         model = self._diffuse or backgrounds.choose(cube, self._galdiff, self._iso)
-        with held(self._parts) as kept:
-            pool = _Pool(self._jobs, kept)
-            rows = _rows(catalog, cube, self._known, model, self._settings, pool)
-        return results.filled(catalog, rows, cube)
+        sources = seeds.with_known(seeds.seeds_of(catalog), catalog, self._known)
+        groups = _groups(catalog, cube, sources)
+        cutters = [Cutter(component) for component in cube.components]
+        fit = partial(_tasks, cutters, model, sources, groups, self._settings)
+        with (
+            held(self._parts) as kept,
+            open_executor(self._jobs, most=len(groups)) as executor,
+        ):
+            run = partial(tasks.run, run_task, executor=executor, count=len(groups), keep=kept)
+            if len(groups) > 1:  # what lies around a region should be about what it is
+                _start(sources, groups, run(fit(first=True), what="first norm"))
+            measured = run(fit(first=False), what="region")
+        return _filled(catalog, cube, groups, measured, model.text)
+
+    def limits(
+        self, positions: SkyCoord, data: Any, catalog: SourceCatalog | None = None,
+        index: float = limits.INDEX,
+    ) -> Table:  # fmt: skip
+        """Measure TS, flux and 95 % upper limit at positions; `LikelihoodFit.limits` says more."""
+        index = schema.number(0, 5)("index", index)
+        cube = SkyCube.of(data)
+        cut.check(cube)
+        if not np.all(seen := cube.observed(positions)):
+            outside = ", ".join(map(limits.label, positions[~seen]))
+            raise InputError(f"{cube.source}: nothing was observed at {outside}")
+        model = self._diffuse or backgrounds.choose(cube, self._galdiff, self._iso)
+        # Positions of the catalog's sources stay: what is fitted is what lies beside the target.
+        settings = replace(self._settings, positions=False, bands=False)
+        cutters = [Cutter(component) for component in cube.components]
+        models = [limits.model_at(here, index, catalog, self._known) for here in positions]
+        alone = (
+            task for sources in models
+            for task in _tasks(cutters, model, sources,
+                               grouping.groups(sources, [0], _margin(cube)), settings, first=False)
+        )  # fmt: skip
+        with open_executor(self._jobs, most=len(models)) as executor:
+            measured = tasks.run(run_target, alone, executor, count=len(models), what="position")
+        found = [limits.UNKNOWN if isinstance(m, tasks.Failure) else m for m in measured]
+        edges = np.concatenate([component.energy_edges for component in cube.components])
+        band = float(edges.min()), float(edges.max())
+        table = limits.table(positions, found, concatenate([m[[0]] for m in models]), band)
+        add_history(table.meta, "fit", [*response_lines(cube), f"background: {model.text}"])
+        return table
 
 
 def fit(catalog, cube, **settings):
@@ -114,30 +156,34 @@ def fit(catalog, cube, **settings):
     return GammapyEngine(**settings).fit(catalog, cube)
 
 
-def _rows(catalog, cube, known, model, settings, pool):
-    """Fit all rows that are in the data; return the results (row number -> result)."""
-    sources = seeds.with_known(seeds.seeds_of(catalog), catalog, known)
+def _groups(catalog, cube, sources):
+    """Divide the rows that are in the data among regions."""
     wanted = in_data(cube, catalog)
     if len(wanted) < len(catalog):
         log.warning(
             "%d of the %d sources are outside the data and not fitted",
             len(catalog) - len(wanted), len(catalog),
         )  # fmt: skip
-    found = grouping.groups(sources, wanted, _margin(cube))
-    cutters = [Cutter(component) for component in cube.components]
+    return grouping.groups(sources, wanted, _margin(cube))
 
-    def tasks(first):
-        return (_task(cutters, model, sources, group, settings, first) for group in found)
 
-    if len(found) > 1:  # what lies around a region should be about what it is
-        starts = pool.run(tasks(first=True), len(found), "first norms")
-        for group, values in zip(found, starts, strict=True):
+def _start(sources, groups, found):
+    """Let sources begin with what a first fit of their region found."""
+    for group, values in zip(groups, found, strict=True):
+        if not isinstance(values, tasks.Failure):
             for column, start in zip(_columns(sources), values.T, strict=True):
                 column[group.core] = start
-    rows = {}
-    for group, measured in zip(found, pool.run(tasks(False), len(found), "regions"), strict=True):
-        rows.update(zip(group.core.tolist(), measured, strict=True))
-    return rows
+
+
+def _filled(catalog, cube, groups, measured, background):
+    """Return the catalog with the results of the regions, as far as they could be fitted."""
+    rows, lost = {}, []
+    for group, found in zip(groups, measured, strict=True):
+        if isinstance(found, tasks.Failure):
+            lost.extend(group.core.tolist())
+        else:
+            rows.update(zip(group.core.tolist(), found, strict=True))
+    return results.filled(catalog, rows, cube, background, lost)
 
 
 def in_data(cube, catalog):
@@ -165,16 +211,17 @@ class Task:
     first: bool
 
 
-def _task(cutters, background, sources, group, settings, first):
-    cuts = [cutter.cut(group.center, group.radius) for cutter in cutters]
-    members = np.concatenate([group.inner, group.frozen])
-    core, near, inner = (
-        np.searchsorted(group.inner, numbers) for numbers in (group.core, group.near, group.inner)
-    )
-    return Task(
-        [c for c in cuts if c is not None], background, sources[members], core, near, inner,
-        settings, first,
-    )  # fmt: skip
+def _tasks(cutters, background, sources, groups, settings, first):
+    """Yield the task of each region."""
+    for group in groups:
+        cuts = [cutter.cut(group.center, group.radius) for cutter in cutters]
+        members = np.concatenate([group.inner, group.frozen])
+        core, near, inner = (np.searchsorted(group.inner, numbers)
+                             for numbers in (group.core, group.near, group.inner))  # fmt: skip
+        yield Task(
+            [c for c in cuts if c is not None], background, sources[members], core, near, inner,
+            settings, first,
+        )  # fmt: skip
 
 
 def run_task(task):
@@ -189,6 +236,11 @@ def run_task(task):
     return np.array(_columns(present))[:, task.core].T
 
 
+def run_target(task):
+    """Measure the one core source of a region, at its position and with its shape."""
+    return limits.measure(build(task), task.core[0], task.inner, task.settings)
+
+
 def _columns(sources):
     """Return the arrays that give the positions of sources and their brightness at each energy."""
     shapes = (getattr(sources.shapes, f.name) for f in fields(sources.shapes))
@@ -199,73 +251,4 @@ def build(task):
     """Build the likelihood of a task's region."""
     cuts = [cut.cut_for_fit(component, task.background) for component in task.components]
     outside = task.sources[np.arange(len(task.inner), len(task.sources))]
-    frozen = [point_sources.total(c.observation, outside).reshape(c.counts.shape) for c in cuts]
-    return RegionModel(cuts, task.sources[task.inner], frozen)
-
-
-class _Pool:
-    """Runs tasks, here or in other processes, and remembers what is done already."""
-
-    def __init__(self, jobs, parts):
-        self.jobs, self.parts = jobs, parts
-
-    def run(self, tasks, count, what):
-        """Results in the order of the tasks; these are made one by one, as they are large."""
-        done = [None] * count
-        bar = tqdm(total=count, desc=what, unit="region", disable=None, leave=False)
-        with bar:
-            for i, result in self._results(enumerate(tasks), min(self.jobs, count)):
-                done[i] = result
-                bar.update()
-        return done
-
-    def _results(self, tasks, jobs):
-        if jobs < 2:
-            for i, task in tasks:
-                result = self.parts.load(task)
-                yield i, self._kept(task, run_task(task)) if result is None else result
-            return
-        with single_threads(), _workers(jobs) as pool:
-            running = {}
-            for i, task in tasks:
-                result = self.parts.load(task)
-                if result is not None:
-                    yield i, result
-                    continue
-                running[pool.submit(run_task, task)] = i, task
-                if len(running) >= 2 * jobs:
-                    yield from self._finished(running)
-            while running:
-                yield from self._finished(running)
-
-    def _finished(self, running):
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            i, task = running.pop(future)
-            yield i, self._kept(task, future.result())
-
-    def _kept(self, task, result):
-        self.parts.save(task, result)
-        return result
-
-
-def _workers(jobs):
-    """Build a pool of processes that end silently at Ctrl-C, which this process handles. A fork
-    of a process with threads (BLAS, a network) may hang, so they are spawned."""
-    quietly = signal.SIGINT, signal.SIG_DFL
-    return ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, quietly)
-
-
-@contextmanager
-def single_threads():
-    """Limit each process started here to one thread; many small products gain nothing from more."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return RegionModel(cuts, task.sources[task.inner], outside)

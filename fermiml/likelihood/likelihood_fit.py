@@ -4,7 +4,11 @@ import logging
 from os import PathLike
 from typing import Any
 
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.errors import InputError
 from fermiml.likelihood.base import Engine, make_engine
 
 log = logging.getLogger(__name__)
@@ -27,7 +31,7 @@ class LikelihoodFit:
     Raises
     ------
     InputError
-        If a setting is not known or has no sense.
+        If a setting is not known or makes no sense.
 
     Examples
     --------
@@ -71,3 +75,46 @@ class LikelihoodFit:
             catalog = SourceCatalog.read(catalog)
         log.info("fit of %d sources: %s", len(catalog), self.engine.summary)
         return self.engine.fit(catalog, data)
+
+    def limits(
+        self,
+        positions: SkyCoord,
+        data: Any,
+        catalog: SourceCatalog | str | PathLike | None = None,
+        index: float = 2.2,
+    ) -> Table:
+        """Measure TS, flux and 95 % upper limit at positions where nothing may be.
+
+        Each position is a target of its own: a point source with a power law of fixed index, in a
+        model that has the sources of the catalog (and of `known`) and the background. Their norms
+        are free, and the indices of significant ones; their positions are not. The limit is that
+        of the profile likelihood, where -2 ln L has risen by 2.71 from its minimum.
+
+        Parameters
+        ----------
+        positions : SkyCoord, n positions
+        data : SkyCube, or anything that `SkyCube.read` takes
+        catalog : SourceCatalog or path, optional
+            The sources of the model, best after a fit. One closer than 0.2 deg to a target is
+            taken to be the target and left out, with a warning.
+        index : float
+            Photon index of the targets.
+
+        Returns
+        -------
+        astropy Table, n rows
+            Position, Index, TS, Npred, Converged; photon and energy flux, error and upper limit in
+            the energy range of the data: Flux, Unc_Flux, Flux_UL95, Energy_Flux,
+            Unc_Energy_Flux, Energy_Flux_UL95. The range stands in `meta` (EMIN, EMAX, in MeV).
+
+        Examples
+        --------
+        >>> position = SkyCoord([83.6], [22.0], unit="deg")
+        >>> table = LikelihoodFit().limits(position, "ccube.fits", "ml.fits")  # doctest: +SKIP
+        >>> table["TS", "Flux", "Flux_UL95"]  # doctest: +SKIP
+        """
+        if not hasattr(self.engine, "limits"):
+            raise InputError(f"engine {self.engine.name!r} measures no upper limits")
+        if catalog is not None and not isinstance(catalog, SourceCatalog):
+            catalog = SourceCatalog.read(catalog)
+        return self.engine.limits(positions, data, catalog, index)

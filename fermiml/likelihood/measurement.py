@@ -33,14 +33,14 @@ def norms(region, inner, settings):
 def first(region, core, inner, settings):
     """Run a quick fit of all, then fit positions and shapes of the bright sources of `core`."""
     norms(region, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in core}
     bright = sorted((s for s in core if rough[s] >= BRIGHT_TS), key=lambda s: -rough[s])
     _place(region, bright, rough, settings)
     if bright:
-        fit = _fit_all(region, inner, settings)
+        fit = fit_all(region, inner, settings)
         _shape(region, bright, rough, fit, inner, settings)
-        _fit_all(region, inner, settings)
+        fit_all(region, inner, settings)
 
 
 def measure(region, core, near, inner, settings):
@@ -58,7 +58,7 @@ def measure(region, core, near, inner, settings):
         For each source of `core` what `fermiml.likelihood.results` writes into its row.
     """
     norms(region, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in near}
     near = sorted(near, key=lambda source: -rough[source])
     places = {}
@@ -68,12 +68,12 @@ def measure(region, core, near, inner, settings):
         if not placed:
             break
         places |= placed
-        fit = _fit_all(region, inner, settings)
+        fit = fit_all(region, inner, settings, fit.free)
         rough = {source: _rough_ts(region, fit, source) for source in near}
     shapes = _shape(region, near, rough, fit, inner, settings)
-    fit = _fit_all(region, inner, settings)
+    fit = fit_all(region, inner, settings)
     return [
-        _row(region, source, fit, inner, settings, places.get(source), shapes.get(source))
+        _row(region, source, fit, settings, places.get(source), shapes.get(source))
         for source in core
     ]
 
@@ -91,18 +91,21 @@ def _place(region, which, ts, settings):
 
 def _shape(region, which, ts, fit, inner, settings):
     """Choose pivots and spectral shapes, where TS allows: source -> (kind, alternatives)."""
-    shapes = {}
+    shapes, norms_alone = {}, _free(region, inner, settings)
     for source in which if settings.spectra else ():
         spectral_shapes.set_pivot(region, source, fit)
         if ts[source] >= CURVATURE_TS:
-            around = _around(region, source, inner, settings)
+            around = around_source(region, source, norms_alone, settings)
             shapes[source] = spectral_shapes.choose(region, source, around)
     return shapes
 
 
-def _fit_all(region, inner, settings):
-    """All norms, and the spectra of what is significant; again when more became so."""
-    free, state = _free(region, inner, settings), region.state
+def fit_all(region, inner, settings, free=None):
+    """Fit all norms, and the spectra of what is significant; again when more became so.
+
+    `free` is what was free before, if that is known.
+    """
+    free, state = _free(region, inner, settings) if free is None else free, region.state
     for _ in range(4):
         fit = region.fit(free, state=state)
         region.settle(fit.state)
@@ -154,21 +157,21 @@ def _rough_ts(region, fit, source):
     norm = fit.state[column, NORM]
     if not (fit.free[column, NORM] and norm > 0):
         return 0.0
-    line = region.line(column, fit.state, None)
+    line = region.line(column, fit.state)
     return 2 * float(line(norm * (1 - 1 / fit.widening(column))) - line(norm))
 
 
-def _around(region, source, inner, settings, fit=None):
-    """Select the free parameters when one source is examined: its neighbours' and backgrounds'."""
-    here = position.coordinates(region.sources)
-    close = here.separation(here[source]).deg <= settings.neighbours
-    return _free(region, [i for i in inner if close[i]], settings, fit)
+def around_source(region, source, free, settings):
+    """Select those free parameters that are free when one source is examined: its neighbours'
+    and backgrounds'."""
+    free = free.copy()
+    free[region.planes :] &= position.close_to(region.sources, source, settings.neighbours)[:, None]
+    return free
 
 
-def _row(region, source, fit, inner, settings, place, shapes):
+def _row(region, source, fit, settings, place, shapes):
     column = region.column(source)
-    around = _around(region, source, inner, settings, fit)
-    around[column] = fit.free[column]
+    around = around_source(region, source, fit.free, settings)
     best = region.fit(around)
     null, without = best.state.copy(), around.copy()
     null[column, NORM], without[column] = 0.0, False

@@ -1,49 +1,19 @@
-"""Results of single regions, kept in a folder until all are there."""
+"""Results of single regions as JSON, so that a fit that was interrupted resumes."""
 
 import dataclasses
 import json
-from contextlib import contextmanager
 
 import numpy as np
 
-from fermiml import __version__
-from fermiml.checkpoint import Pieces, content_key
+from fermiml.checkpoint import Pieces
 from fermiml.files import write_text
 from fermiml.likelihood.position import Place
 from fermiml.likelihood.spectral_shapes import FittedSpectrum
 
 
-class Parts:
-    """Results of regions, each named by the content of its task; without pieces, none is kept."""
-
-    def __init__(self, pieces=None):
-        self._pieces = pieces
-
-    def load(self, task):
-        """Return the result of a task, or None if it has not been done."""
-        return None if self._pieces is None else self._pieces.load(key(task))
-
-    def save(self, task, result):
-        """Keep the result of a task."""
-        if self._pieces is not None:
-            self._pieces.save(key(task), result)
-
-    def forget(self):
-        """Remove them: the whole result is written."""
-        if self._pieces is not None:
-            self._pieces.forget()
-
-
-@contextmanager
 def held(folder):
-    """Hold a folder for `Parts`; None keeps nothing, and `Parts` that are held already stay so."""
-    if isinstance(folder, Parts):
-        yield folder
-    elif folder is None:
-        yield Parts()
-    else:
-        with Pieces.held(folder, _write, _read) as pieces:
-            yield Parts(pieces)
+    """Hold a folder for the results of regions; None keeps nothing."""
+    return Pieces.held(folder, _write, _read)
 
 
 def _write(path, result):
@@ -58,14 +28,6 @@ def _read(path):
     if "first" in stored:
         return np.array(stored["first"])
     return [_unpacked(row) for row in stored["rows"]]
-
-
-def key(task):
-    """Return a name that changes with anything that goes into a region's fit."""
-    return content_key(
-        __version__, [component.content() for component in task.components], task.sources,
-        task.core, task.near, task.inner, task.background.content(), task.settings, task.first,
-    )  # fmt: skip
 
 
 def _packed(row):

@@ -12,7 +12,7 @@ import numpy as np
 
 _FLOOR = 1e-20  # expected counts; a pixel with counts where nothing is expected
 _STEPS = 60
-TOLERANCE = 1e-5  # in ln L, of what one more step would gain
+TOLERANCE = 1e-5  # in ln L, of what one more step would gain about twice
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Poisson:
 
     def along(self, n, column, unit):
         """Return the value as a function of a column's norm, with `unit` counts (bin) per norm."""
-        nothing, one = n.copy(), n.copy()
-        nothing[column], one[column] = 0.0, unit
+        nothing = n.copy()
+        nothing[column] = 0.0
         base = self.expected(nothing)
-        slope = self.expected(one) - base
+        slope = np.repeat(unit, np.diff(self.starts)) * self.templates[column]
         total, more = np.sum(self.sums * nothing), np.sum(self.sums[column] * unit)
 
         def loss(norm):
@@ -89,8 +89,10 @@ class Minimum:
         return out
 
 
-def minimise(function, start, low, high):
+def minimise(function, start, low, high, tolerance=TOLERANCE):
     """Newton's method with damping; parameters at a bound that push outwards stay there.
+
+    What the step that is not made any more would gain is part of the minimum's loss.
 
     `function` gives value, gradient, and the curvature in two parts: one that is never
     negative (of a linear model), and the rest.
@@ -104,8 +106,9 @@ def minimise(function, start, low, high):
         step[~stuck] = _step(gradient[~stuck], *(c[np.ix_(~stuck, ~stuck)] for c in curvature),
                              damping)  # fmt: skip
         trial = np.clip(values + step, low, high)
-        if -gradient @ (trial - values) < TOLERANCE and damping < 1:
-            converged = True
+        fall = gradient @ (trial - values)
+        if -fall < tolerance and damping < 1:
+            loss, converged = loss + fall / 2, True
             break
         new = function(trial)
         if np.isfinite(new[0]) and new[0] <= loss:

@@ -2,18 +2,20 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import FK5, SkyCoord
+from astropy.coordinates import SkyCoord
 
 from fermiml.catalog.ellipses import semi_axes
 from fermiml.likelihood.region import NORM
+from fermiml.sky.sphere import to_frame, unit_vectors
 
 _RING = 2.0  # sigma: the ellipse is that of the surface where -2 ln L has risen by 4, as in 4FGL
 _POINTS = np.array([[0, 0]] + [[np.cos(a), np.sin(a)] for a in np.arange(8) * np.pi / 4])
 _ROUNDS = 8
 _FARTHEST = 0.4  # deg that a fit may move a source, or be unsure about it (1 sigma)
+_TOLERANCE = 0.02  # in ln L, of the last step at a point; by then it is known what that would gain
 _BLEND = 0.7  # deg within which the norms of neighbours are refitted at every point
 
 
@@ -33,7 +35,7 @@ class Place:
 
 def locate(region, source, ts):
     """Find the best position of a source, move its template there; returns a `Place`."""
-    start = coordinates(region.sources, source)
+    start = unit_vectors(region.sources.lon[source], region.sources.lat[source])
     center, settled = start, False
     shape = np.eye(2) * np.clip(0.25 / np.sqrt(max(ts, 1.0)), 0.003, 0.1) ** 2
     for _ in range(_ROUNDS):
@@ -41,41 +43,48 @@ def locate(region, source, ts):
         losses = _losses(region, source, _moved(center, ring))
         step, covariance = _peak(ring, losses)
         if covariance is None:  # no peak inside: go where it is best, look farther
-            center, shape = _moved(center, step[None])[0], shape * 2.25
+            center, shape = _moved(center, step), shape * 2.25
             continue
         # The step in units of the ring: a quadratic surface is not trusted far beyond it.
         length = np.sqrt(step @ np.linalg.solve(shape, step)) / _RING
-        center = _moved(center, (step / max(1.0, length / 1.5))[None])[0]
+        center = _moved(center, step / max(1.0, length / 1.5))
         sigma = np.sqrt(step @ np.linalg.solve(covariance, step))
         change = np.linalg.eigvals(np.linalg.solve(shape, covariance)).real
         shape = covariance
         if sigma < 0.15 and np.all(np.abs(np.log(change)) < 0.6):
             settled = True
             break
-    reach = max(center.separation(start).deg, np.sqrt(np.linalg.eigvalsh(shape)[1]))
-    if not reach < _FARTHEST:
-        return Place(start.ra.deg, start.dec.deg, np.full((2, 2), np.nan), False)
-    moved = _sources_at(region, source, SkyCoord([center]))
-    template, sums = region.images(moved)
+    way = np.degrees(2 * np.arcsin(np.linalg.norm(center - start) / 2))
+    if not max(way, np.sqrt(np.linalg.eigvalsh(shape)[1])) < _FARTHEST:
+        return _place(start, np.full((2, 2), np.nan), False)
+    moved = _sources_at(region, source, center[None])
+    template, sums = region.images(moved, region.photons(source))
     lon, lat = region.sources.lon.copy(), region.sources.lat.copy()
     lon[source], lat[source] = moved.lon[0], moved.lat[0]
     region.move(source, _replace(region.sources, lon, lat), template[0], sums[0])
-    return Place(center.ra.deg, center.dec.deg, shape, settled)
+    return _place(center, shape, settled)
+
+
+def _place(vector, covariance, converged):
+    lon, lat = _lon_lat(vector)
+    place = SkyCoord(lon, lat, unit="deg", frame="galactic").fk5
+    return Place(place.ra.deg, place.dec.deg, covariance, converged)
 
 
 def _losses(region, source, positions):
     """Minus ln L with the source at each position, its norm and those of close neighbours free."""
     column = region.column(source)
-    here = coordinates(region.sources, slice(None))
-    close = here.separation(here[source]).deg < _BLEND
     free = np.zeros(region.state.shape, bool)
-    free[region.planes :, NORM] = close
-    templates, sums = region.images(_sources_at(region, source, positions))
+    free[region.planes :, NORM] = close_to(region.sources, source, _BLEND)
+    photons = [np.repeat(p, len(positions), axis=0) for p in region.photons(source)]
+    templates, sums = region.images(_sources_at(region, source, positions), photons)
     # All candidates must share the pixels of the sum, so none is cut to its own window.
     rows = region.templates[np.flatnonzero(free.any(axis=1))].any(axis=0) | templates.any(axis=0)
     state, losses = region.state, []
     for candidate in zip(templates, sums, strict=True):
-        found = region.fit(free, state=state, templates={column: candidate}, rows=rows)
+        found = region.fit(
+            free, state=state, templates={column: candidate}, rows=rows, tolerance=_TOLERANCE
+        )
         losses.append(found.loss)
         state = found.state
     return np.array(losses)
@@ -96,22 +105,36 @@ def _peak(offsets, losses):
     return -np.linalg.solve(hessian, [gx, gy]) * scale, covariance
 
 
-def coordinates(sources, which=slice(None)):
-    """Positions of sources, in FK5."""
-    return SkyCoord(sources.lon[which], sources.lat[which], unit="deg", frame="galactic").fk5
+def close_to(sources, source, radius):
+    """Which sources are within `radius` (deg) of one of them."""
+    vectors = unit_vectors(sources.lon, sources.lat)
+    chord = np.linalg.norm(vectors - vectors[source], axis=1)
+    return chord <= 2 * np.sin(np.radians(radius) / 2)
 
 
 def _moved(center, offsets):
-    """Positions at offsets (deg, east and north) from a place."""
-    place = center.skyoffset_frame()
-    return SkyCoord(offsets[:, 0] * u.deg, offsets[:, 1] * u.deg, frame=place).transform_to(FK5())
+    """Directions at offsets (deg, east and north in FK5) from one; all of them Galactic."""
+    east = np.cross(_pole(), center)
+    east = east / np.linalg.norm(east)
+    north = np.cross(center, east)
+    lon, lat = np.moveaxis(np.radians(offsets)[..., None], -2, 0)
+    return np.cos(lat) * (np.cos(lon) * center + np.sin(lon) * east) + np.sin(lat) * north
 
 
-def _sources_at(region, source, positions):
-    """Copy a source to other positions, in its present state."""
-    copies = region.present()[np.full(len(positions), source)]
-    galactic = positions.galactic
-    return _replace(copies, galactic.l.deg, galactic.b.deg)
+@cache
+def _pole():
+    """Return the Galactic direction of the pole of FK5."""
+    return to_frame(np.array([0.0, 0.0, 1.0]), "fk5", "galactic")
+
+
+def _lon_lat(vectors):
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def _sources_at(region, source, vectors):
+    """Copy a source to other places, in its present state."""
+    return _replace(region.present()[np.full(len(vectors), source)], *_lon_lat(vectors))
 
 
 def _replace(sources, lon, lat):

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fermiml.likelihood.poisson import Minimum, Poisson, minimise
+from fermiml.likelihood.poisson import TOLERANCE, Minimum, Poisson, minimise
 from fermiml.likelihood.shape_folding import ShapeFolding
 from fermiml.model import point_sources
 from fermiml.model.sources import Shapes
@@ -66,21 +66,27 @@ class RegionModel:
 
     Columns are the backgrounds, then the sources. Each has three numbers in `state`: of a
     source the norm (in units of its amplitude), index and curvature; of a background norm
-    and tilt. `frozen` holds the expected counts of everything else, by component.
+    and tilt. The sources `outside` are frozen.
     """
 
-    def __init__(self, cuts, sources, frozen=None):
+    def __init__(self, cuts, sources, outside):
         self.cuts = cuts
         self.folding = ShapeFolding([cut.observation for cut in cuts])
         self.sources = sources
         self.exposures = self.folding.exposures(sources)
-        self._find_rows(frozen)
+        self._find_rows()
+        self.frozen = np.zeros(len(self.counts))
+        if len(outside):
+            photons = self.folding.photons(outside, self.folding.exposures(outside))
+            for _, _, rows, values, _ in self._windows(outside, photons):
+                self.frozen[rows] += values
         self.planes = len(cuts[0].planes)
         self.templates = np.zeros((self.planes + len(sources), len(self.counts)))
         self.sums = np.ones((len(self.templates), self.folding.bins))
         for k in range(self.planes):
             self.templates[k], self.sums[k] = self._gather([cut.planes[k] for cut in cuts])
-        self.templates[self.planes :], self.sums[self.planes :] = self.images(sources)
+        photons = self.folding.photons(sources, self.exposures)
+        self.templates[self.planes :], self.sums[self.planes :] = self.images(sources, photons)
         self.state = np.zeros((len(self.templates), 3))
         self.state[:, NORM] = 1.0
         self.state[self.planes :, INDEX] = sources.shapes.index
@@ -88,19 +94,17 @@ class RegionModel:
         bounds = np.array([_PLANE_BOUNDS] * self.planes + [_SOURCE_BOUNDS] * len(sources), float)
         self.low, self.high = np.moveaxis(bounds.reshape(-1, 3, 2), 2, 0)
 
-    def _find_rows(self, frozen):
+    def _find_rows(self):
         """Find and number the pixels that hold counts, bin after bin."""
-        counts, fixed, starts, self._rows = [], [], [0], []
-        for c, cut in enumerate(self.cuts):
+        counts, starts, self._rows = [], [0], []
+        for cut in self.cuts:
             seen = (cut.counts > 0) & cut.used
-            rows = np.full(seen.shape, -1)
+            rows = np.full(seen.shape, -1, np.int32)
             rows[seen] = starts[-1] + np.arange(seen.sum())
             self._rows.append(rows)
             counts.append(cut.counts[seen])
-            fixed.append(frozen[c][seen] if frozen is not None else np.zeros(seen.sum()))
             starts.extend(starts[-1] + np.cumsum(seen.sum(axis=1)))
         self.counts = np.concatenate(counts).astype(float)
-        self.frozen = np.concatenate(fixed)
         self.starts = np.array(starts)
 
     def _gather(self, maps):
@@ -109,22 +113,33 @@ class RegionModel:
         sums = [m[:, cut.used].sum(axis=1) for m, cut in zip(maps, self.cuts, strict=True)]
         return np.concatenate(values), np.concatenate(sums)
 
-    def images(self, sources):
-        """Templates and sums of sources, for one expected count in each bin."""
+    def images(self, sources, photons):
+        """Templates and sums of sources, for one expected count in each bin.
+
+        `photons` (source, true bin) are those of the sources, by component.
+        """
         templates = np.zeros((len(sources), len(self.counts)))
         sums = np.zeros((len(sources), self.folding.bins))
-        first = 0
-        for cut, rows in zip(self.cuts, self._rows, strict=True):
-            bins = slice(first, first + len(rows))
-            first = bins.stop
-            expected = cut.observation.photons(sources) @ cut.observation.dispersion
-            for i, pixels, values in point_sources.windows(cut.observation, sources):
-                worth = expected[i] > _NOTHING
-                values = values / np.where(worth, expected[i], np.inf)[:, None]
-                where = rows[:, pixels]
-                templates[i, where[where >= 0]] = values[where >= 0]
-                sums[i, bins] = values[:, cut.used[pixels]].sum(axis=1)
+        expected = self.folding.counted(photons)
+        scale = np.divide(1, expected, out=np.zeros_like(expected), where=expected > _NOTHING)
+        for i, b, rows, values, total in self._windows(sources, photons):
+            templates[i, rows] = values * scale[i, b]
+            sums[i, b] = total * scale[i, b]
         return templates, sums
+
+    def _windows(self, sources, photons):
+        """Yield each source's number, bins, rows, expected counts there, and their sum in all
+        used pixels of the bin."""
+        first = 0
+        for cut, numbers, photon in zip(self.cuts, self._rows, photons, strict=True):
+            windows = point_sources.windows_by_distance(cut.observation, sources, photons=photon)
+            for i, pixels, values, reach in windows:
+                used = cut.used[pixels]
+                for b, n in enumerate(reach):
+                    rows, inside = numbers[b, pixels[:n]], values[b, :n]
+                    seen = rows >= 0
+                    yield i, first + b, rows[seen], inside[seen], np.sum(inside, where=used[:n])
+            first += len(numbers)
 
     def column(self, source):
         """Convert a source's number to its column."""
@@ -191,7 +206,8 @@ class RegionModel:
 
     # --- fits ------------------------------------------------------------------------------
 
-    def fit(self, free, *, state=None, also=(), templates=None, bins=None, rows=None):
+    def fit(self, free, *, state=None, also=(), templates=None, bins=None, rows=None,
+            tolerance=TOLERANCE):  # fmt: skip
         """Minimise over the parameters that `free` (column, 3) marks, from `state` on.
 
         Parameters
@@ -200,43 +216,57 @@ class RegionModel:
         templates : column -> (template, sums), in the place of the region's own
         bins : mask of the bins in the fit
         rows : mask of the rows in the fit, for columns that reach no others
+        tolerance : in ln L
         """
         state = self.state if state is None else state
         columns = np.union1d(np.flatnonzero(free.any(axis=1)), np.asarray(also, int)).astype(int)
         poisson = self._poisson(columns, templates or {}, bins, rows)
         which, kind = np.nonzero(free[columns])
         start = state[columns]
-
         same = which[:, None] == which
+        counts = self._counts(start, columns, (kind > NORM).any())
 
         def function(values):
             trial = start.copy()
             trial[which, kind] = values
-            n, first, second = self.expected(trial, columns)
+            n, first, second = counts(trial)
             loss, gradient, curvature = poisson.slopes(n)
             own = first[which, kind]
-            matrix = np.einsum("pb,bpq,qb->pq", own, curvature[:, which[:, None], which], own,
-                               optimize=True)  # fmt: skip
+            matrix = np.sum(
+                curvature[:, which[:, None], which] * own.T[:, :, None] * own.T[:, None], axis=0
+            )
             bend = np.einsum("kijb,kb->kij", second, gradient)
             bend = np.where(same, bend[which[:, None], kind[:, None], kind], 0.0)
             return loss, np.sum(gradient[which] * own, axis=1), matrix, bend
 
         low, high = self.low[columns][which, kind], self.high[columns][which, kind]
-        minimum = minimise(function, start[which, kind], low, high)
+        minimum = minimise(function, start[which, kind], low, high, tolerance)
         found = np.array(state)
         found[columns[which], kind] = minimum.values
         return Fit(found, free, minimum)
 
+    def _counts(self, start, columns, spectra):
+        """Return `expected` as a function of the state, from one whose norms alone change unless
+        `spectra` are free."""
+        if spectra:
+            return lambda state: self.expected(state, columns)
+        _, first, second = self.expected(start, columns)
+        unit = first[:, NORM]
+        return lambda state: (state[:, NORM, None] * unit, first, second)
+
     @cached_property
-    def total(self):
-        """Expected counts of everything at the rows, in the present state."""
+    def _present(self):
+        """Expected counts in the present state: of the columns, and of everything at the rows."""
         n, _, _ = self.expected(self.state, np.arange(len(self.templates)))
-        return self.frozen + _weighted_sum(n, self.templates, self.starts)
+        return n, self.frozen + _weighted_sum(n, self.templates, self.starts)
+
+    def _forget(self):
+        self.__dict__.pop("_present", None)
 
     def settle(self, state):
         """Make a state the present one."""
         self.state = np.array(state)
-        self.__dict__.pop("total", None)
+        self._forget()
 
     def move(self, source, sources, template, sums):
         """Give a source another place (and with `sources` the new list of all)."""
@@ -245,7 +275,7 @@ class RegionModel:
         moved = self.folding.exposures(sources[[source]])
         for old, new in zip(self.exposures, moved, strict=True):
             old[source] = new[0]
-        self.__dict__.pop("total", None)
+        self._forget()
 
     def reshape(self, source, **shape):
         """Give a source another pivot energy or exponent of the cutoff."""
@@ -254,14 +284,15 @@ class RegionModel:
         for name, value in shape.items():
             columns[name][source] = value
         self.sources = dataclasses.replace(self.sources, shapes=Shapes(**columns))
-        self.__dict__.pop("total", None)
+        self._forget()
 
-    def line(self, column, state, bins):
-        """Minus ln L as a function of one column's norm in some bins, all else as in `state`."""
+    def line(self, column, state, bins=None):
+        """Minus ln L as a function of one column's norm in some bins, all else as in `state`, up
+        to a constant."""
         columns = np.flatnonzero(
             (state != self.state).any(axis=1) | (np.arange(len(state)) == column)
         )
-        poisson = self._poisson(columns, {}, bins, None)
+        poisson = self._poisson(columns, {}, bins, self.templates[column] > 0)
         n, slopes, _ = self.expected(state[columns], columns)
         which = int(np.flatnonzero(columns == column)[0])
         return poisson.along(n, which, slopes[which, NORM])
@@ -273,19 +304,27 @@ class RegionModel:
         amplitude = self.sources.amplitude * np.maximum(norm, 0.1)
         return dataclasses.replace(self.sources, amplitude=amplitude, shapes=shapes)
 
+    def photons(self, source):
+        """Compute the photons (1, true bin) of a source in its present state, by component."""
+        exposures = [e[[source]] for e in self.exposures]
+        return self.folding.photons(self.present()[[source]], exposures)
+
     def _poisson(self, columns, templates, bins, rows):
-        counts, starts, total, sums = self.counts, self.starts, self.total, self.sums[columns]
-        own = self.templates[columns]
+        counts, starts, sums = self.counts, self.starts, self.sums[columns]
+        n, total = self._present
         if bins is not None:
             sums[:, ~bins] = 0
             inside = np.repeat(bins, np.diff(starts))
             rows = inside if rows is None else rows & inside
-        if rows is not None:
+        if rows is None:
+            own = self.templates[columns]
+        else:
             rows = np.flatnonzero(rows)
-            own, counts, total = own[:, rows], counts[rows], total[rows]
-            starts = np.searchsorted(rows, starts)
-        n, _, _ = self.expected(self.state[columns], columns)
-        fixed = np.maximum(total - _weighted_sum(n, own, starts), 0)
+            own = np.empty((len(columns), len(rows)))
+            for row, column in zip(own, columns, strict=True):
+                self.templates[column].take(rows, out=row)
+            counts, total, starts = counts[rows], total[rows], np.searchsorted(rows, starts)
+        fixed = np.maximum(total - _weighted_sum(n[columns], own, starts), 0)
         for i, column in enumerate(columns):
             if column in templates:
                 template, sums[i] = templates[column]

@@ -7,7 +7,9 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS
 from fermiml.catalog.derive import PARAMETERS, integrals
 from fermiml.catalog.ellipses import error_columns
+from fermiml.catalog.fitsio import add_history
 from fermiml.catalog.flags import MLFlag
+from fermiml.sky.describe import response_lines
 
 ENGINE = "gammapy"
 # Columns that a fit makes anew; what they held before no longer belongs to the source.
@@ -23,15 +25,24 @@ _PLACE = (
 )  # fmt: skip
 
 
-def filled(catalog, rows, cube):
-    """Return the catalog with the results (row number -> dict) of `measure` filled in."""
+def filled(catalog, rows, cube, background, lost=()):
+    """Return the catalog with the results (row number -> dict) of `measure` filled in.
+
+    The `lost` rows, whose fit failed, have no TS, and a flag. The history names the response and
+    the `background`.
+    """
     table = catalog.table.copy()
     edges = np.concatenate([c.energy_edges for c in cube.components])
     table.meta.update(EMIN=float(edges.min()), EMAX=float(edges.max()))
+    add_history(table.meta, "fit", [*response_lines(cube), f"background: {background}"])
     for number, result in rows.items():
         for name in REPLACED:
             table[name][number] = "" if COLUMNS[name].code == "A" else np.nan
         _write_row(table, number, result)
+    for number in lost:
+        table["TS"][number], table["TS_Engine"][number] = np.nan, ""
+    failed = MLFlag.NOT_CONVERGED.value
+    flags.decide_again(table, np.array(lost, int), failed, bits=failed)
     _flag(table, rows, cube)
     # Made anew, so that what follows from the new values follows from these.
     return SourceCatalog.from_table(table, extended=catalog.extended, gti=catalog.gti)

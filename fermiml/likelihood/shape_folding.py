@@ -12,15 +12,23 @@ class ShapeFolding:
     def __init__(self, observations):
         self.observations = observations
         self._grids = [nodes(o.true_edges, SIMPSON) for o in observations]
-
-    @property
-    def bins(self):
-        """Number of bins, of all components together."""
-        return sum(len(o.edges) - 1 for o in self.observations)
+        self.bins = sum(len(o.edges) - 1 for o in observations)  # of all components together
 
     def exposures(self, sources):
         """Exposure at the sources, by component: (source, true bin)."""
         return [o.exposure(sources.lon, sources.lat).T for o in self.observations]
+
+    def photons(self, sources, exposures):
+        """Compute the expected photons of sources, by component: (source, true bin)."""
+        return [
+            sources.flux(o.true_edges) * exposure
+            for o, exposure in zip(self.observations, exposures, strict=True)
+        ]
+
+    def counted(self, photons):
+        """Fold photons to expected counts (source, bin)."""
+        parts = zip(photons, self.observations, strict=True)
+        return np.concatenate([p @ o.dispersion for p, o in parts], axis=1)
 
     def counts(self, amplitude, shapes, exposures):
         """Compute counts (source, bin); derivatives with respect to index and curvature; second

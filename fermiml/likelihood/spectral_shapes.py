@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from scipy.optimize import brentq
 
 from fermiml.catalog import spectra
 from fermiml.catalog.columns import BAND_EDGES
@@ -187,16 +188,13 @@ def _line(region, best, column, bins, widening):
 def _distance(line, norm, sign, rise=1.0):
     """How far down or up the norm can go until -2 ln L has risen."""
     farthest = norm if sign < 0 else np.inf
-    low, step = 0.0, 0.5 * max(norm, 1e-3)
+    step = 0.5 * max(norm, 1e-3)
     while step < farthest and line(norm + sign * step) < rise and step < 1e12:
         step *= 2
     high = min(step, farthest)
     if high <= 0 or line(norm + sign * high) < rise:
         return farthest
-    for _ in range(30):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if line(norm + sign * middle) < rise else (low, middle)
-    return high
+    return brentq(lambda x: line(norm + sign * x) - rise, 0.0, high, rtol=1e-6)
 
 
 def _limit(line, norm):

@@ -5,6 +5,7 @@ times a spectrum, or isotropic; each can be rescaled, tilted in energy and multi
 structure map. Positions are Galactic longitudes and latitudes in deg, energies are in MeV.
 """
 
+import io
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -15,13 +16,15 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
 from fermiml.errors import InputError
-from fermiml.fitsfile import open_fits
+from fermiml.files import check_input, read_content
+from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import read_nodes_map
 from fermiml.response.interpolate import rows_at
 
 TILT_PIVOT = 2000.0  # MeV, where a tilt changes nothing
 _UNIT = "MeV-1 s-1 sr-1 cm-2"
 _TINY = 1e-40
+_LARGEST_SPECTRUM = 2**24  # bytes that the file of an isotropic spectrum is unpacked to
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,17 @@ class Diffuse:
         return total
 
 
+@dataclass(frozen=True)
+class Multiplied(Term):
+    """Another term with one more structure map, of any resolution."""
+
+    term: Term = None
+
+    def base(self, lon, lat, energy):
+        """Return the intensities of the other term."""
+        return self.term.intensity(lon, lat, energy)
+
+
 def healpix_values(planes, lon, lat):
     """Interpolate HEALPix planes (RING, Galactic) bilinearly, with the shape (plane, position)."""
     nside = healpy.npix2nside(planes.shape[1])
@@ -126,12 +140,13 @@ def galactic_cube(path, fine=None, name=None):
 
 def isotropic_file(path):
     """Read an isotropic spectrum as the LAT collaboration publishes it (energy, intensity)."""
-    try:
-        table = np.loadtxt(path, ndmin=2)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: is no isotropic spectrum ({error})") from None
-    if table.shape[1] < 2 or np.any(np.diff(table[:, 0]) <= 0) or np.any(table[:, 1] <= 0):
-        raise InputError(f"{path}: needs rising energies (MeV) and positive intensities")
+    path = check_input(path, "an isotropic spectrum")
+    with reading(path, "an isotropic spectrum"):
+        text = read_content(path, _LARGEST_SPECTRUM).decode()
+        table = np.loadtxt(io.StringIO(text), ndmin=2)
+        sound = table.shape[1] > 1 and np.all(np.isfinite(table[:, :2]) & (table[:, :2] > 0))
+        if not (sound and np.all(np.diff(table[:, 0]) > 0)):
+            raise InputError("needs rising energies (MeV) and positive intensities")
     return Isotropic(Path(path).stem, nodes=table[:, 0], spectrum=table[:, 1])
 
 

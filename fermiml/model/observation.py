@@ -15,6 +15,8 @@ from fermiml.response.irfs import true_energies
 from fermiml.sky.resample import points_in_pixels
 from fermiml.sky.sphere import to_frame, unit_vectors
 
+_FEW = 50_000  # pixels of a grid that is small: all are looked at sooner than a tree is
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -127,6 +129,7 @@ class Pixels:
         # Pixels off the sky are put far away, where no window finds them.
         self._vectors = np.where(on_sky[:, None], unit_vectors(self.lon, self.lat), 10.0)
         self._on_sky = on_sky
+        self._points = {}
 
     @cached_property
     def _tree(self):
@@ -148,8 +151,13 @@ class Pixels:
     def near(self, vector, radius):
         """Find pixels within `radius` (deg) of a unit vector, nearest first, and the distances."""
         chord = 2 * np.sin(np.radians(min(radius, 180.0)) / 2)
-        found = np.array(self._tree.query_ball_point(vector, chord), int)
-        distance = _separation(self._vectors[found], vector)
+        if self.area.size > _FEW:
+            found = np.array(self._tree.query_ball_point(vector, chord), int)
+            distance = _separation(self._vectors[found], vector)
+        else:
+            half = (1 - self._vectors @ vector) / 2  # the square of half a chord
+            found = np.flatnonzero(self._on_sky & (half <= chord**2 / 4))
+            distance = np.degrees(2 * np.arcsin(np.sqrt(half[found].clip(0))))
         order = np.argsort(distance)
         return found[order], distance[order]
 
@@ -167,8 +175,23 @@ class Pixels:
         count = int(np.clip(np.ceil(self.side / step), 1, 32))
         if self.geom.is_hpx:
             count = 2 ** int(np.ceil(np.log2(count)))
+        return _separation(self._points_in(pixels, count), vector)
+
+    def _points_in(self, pixels, count):
+        """Compute `count` x `count` points in pixels, those of a small grid once."""
+        if self.area.size > _FEW:
+            return self._new_points_in(pixels, count)
+        if count not in self._points:
+            self._points[count] = np.full((self.area.size, count**2, 3), np.nan)
+        points = self._points[count]
+        new = pixels[np.isnan(points[pixels, 0, 0])]
+        if len(new):
+            points[new] = self._new_points_in(new, count)
+        return points[pixels]
+
+    def _new_points_in(self, pixels, count):
         points = points_in_pixels(self.geom, pixels, count)
-        return _separation(to_frame(points, self.geom.frame, "galactic"), vector)
+        return to_frame(points, self.geom.frame, "galactic")
 
 
 def _separation(vectors, vector):

@@ -18,9 +18,16 @@ def windows(observation, sources, progress=None):
 
     A source whose window touches no pixel is left out. `progress` names the progress bar.
     """
+    for i, pixels, values, _ in windows_by_distance(observation, sources, progress):
+        yield i, pixels, values
+
+
+def windows_by_distance(observation, sources, progress=None, photons=None):
+    """Yield what `windows` does, pixels in the order of their distance, and how many of them the
+    source reaches in each bin. `photons` are those of the sources by true bin, if known."""
     if not len(sources):
         return
-    photons = observation.photons(sources)
+    photons = observation.photons(sources) if photons is None else photons
     vectors = unit_vectors(sources.lon, sources.lat)
     numbers = range(len(sources))
     if progress:
@@ -30,11 +37,11 @@ def windows(observation, sources, progress=None):
         profiles = matrix.T @ observation.true_profiles  # counts per sr
         if sources.form[i] != POINT:
             profiles = _spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
-        pixels, values = _window(
+        pixels, values, reach = _window(
             observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i]
         )
         if len(pixels):
-            yield i, pixels, values
+            yield i, pixels, values, reach
 
 
 def total(observation, sources, progress=None):
@@ -106,19 +113,30 @@ def _window(observation, vector, expected, profiles, size):
     radii, held = _radii(rad, profiles, expected)
     found, distance = pixels.near(vector, radii.max() + pixels.side)
     if not len(found):
-        return found, None
+        return found, None, None
     logs = np.log(np.maximum(profiles, _TINY))
-    values = np.zeros((len(profiles), len(found)))
+    slopes = np.diff(logs, axis=1) / np.diff(rad)
     reach = np.searchsorted(distance, radii + pixels.side)
-    for row, log, n in zip(values, logs, reach, strict=True):
-        row[:n] = np.exp(np.interp(distance[:n], rad, log))
+    values = np.zeros((len(profiles), len(found)))
+    number, beyond = _node(rad, distance)
+    for row, log, slope, n in zip(values, logs, slopes, reach, strict=True):
+        k = number[:n]
+        row[:n] = np.exp(log[k] + slope[k] * beyond[:n])
     # The PSF changes within the pixels next to the source: sample these finely.
     close = slice(0, np.searchsorted(distance, 3.5 * pixels.side + size))
     if close.stop:
         points = pixels.sample_distances(found[close], vector, max(_STEP, size / 4))
-        for row, log in zip(values, logs, strict=True):
-            row[close] = np.exp(np.interp(points, rad, log)).mean(axis=1)
-    return found, values / held[:, None] * pixels.area[found]
+        number, beyond = _node(rad, points)
+        reach = np.maximum(reach, close.stop)
+        values[:, close] = np.exp(logs[:, number] + slopes[:, number] * beyond).mean(axis=2)
+    values *= pixels.area[found] / held[:, None]
+    return found, values, reach
+
+
+def _node(rad, distance):
+    """Find the last node of a profile before each distance, and how far it is from there."""
+    number = np.searchsorted(rad, distance, side="right").clip(1, len(rad) - 1) - 1
+    return number, distance - rad[number]
 
 
 def _radii(rad, profiles, expected):

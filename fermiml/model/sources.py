@@ -11,7 +11,7 @@ from fermiml.sky.sphere import unit_vectors
 FLUX_BAND = (1e3, 1e5)  # MeV, the band of S1 (4FGL's Flux1000)
 POINT, DISK, GAUSS = 0, 1, 2  # values of `form`
 FORM_NAMES = {DISK: "RadialDisk", GAUSS: "RadialGauss"}
-_CHUNK = 50_000  # sources whose spectra are integrated at once, to bound the memory
+_CHUNK = 2_000_000  # flux densities that are computed at once, to bound the memory
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,19 @@ class Shapes:
         edges = np.asarray(edges, float)
         parts = np.maximum(1, np.ceil(np.log10(edges[1:] / edges[:-1]) * 8)).astype(int)
         out = np.empty((len(self), len(parts)))
-        for i, (low, high, n) in enumerate(zip(edges[:-1], edges[1:], parts, strict=True)):
-            energy = np.geomspace(low, high, 2 * n + 1)
+        for n in np.unique(parts):
+            which = np.flatnonzero(parts == n)
+            width = np.log(edges[which + 1] / edges[which])[:, None]
+            energy = edges[which, None] * np.exp(width * np.linspace(0, 1, 2 * n + 1))
             weight = np.full(2 * n + 1, 2.0)
             weight[1::2] = 4.0
             weight[[0, -1]] = 1.0
-            weight *= energy * np.log(high / low) / (6 * n)
-            for start in range(0, len(self), _CHUNK):
-                rows = slice(start, start + _CHUNK)
-                out[rows, i] = self[rows].density(energy) @ weight
+            weight = weight * energy * width / (6 * n)
+            step = max(1, _CHUNK // energy.size)
+            for start in range(0, len(self), step):
+                rows = slice(start, start + step)
+                density = self[rows].density(energy.ravel()).reshape(-1, *energy.shape)
+                out[rows, which] = np.sum(density * weight, axis=2)
         return out
 
 

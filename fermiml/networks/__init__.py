@@ -7,6 +7,7 @@ import os
 from functools import cache
 from typing import Protocol
 
+from fermiml.cores import bound_tensorflow
 from fermiml.registry import Registry
 
 # What TensorFlow says of its build and of absent GPUs tells a user nothing.
@@ -90,6 +91,7 @@ def get_architecture(name):
 def _start_backend():
     """Take the first steps with Keras while standard error leads nowhere: TensorFlow writes there
     before anybody can tell it not to."""
+    bound_tensorflow()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)

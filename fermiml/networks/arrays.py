@@ -8,6 +8,11 @@ import numpy as np
 from fermiml.errors import InputError
 from fermiml.files import replacing
 
+_LARGEST = 2**31  # bytes of all arrays of a file
+# What numpy and zipfile raise of a damaged file; an array larger than the memory is one, too.
+_FAULTS = (OSError, ValueError, EOFError, LookupError, MemoryError, NotImplementedError,
+           RuntimeError, OverflowError, TypeError, SyntaxError)  # fmt: skip
+
 
 def save(path, variables, dtype=None, **extra):
     """Write the values of variables, with single numbers or arrays by name beside them."""
@@ -18,11 +23,7 @@ def save(path, variables, dtype=None, **extra):
 
 def load(path, variables):
     """Fill variables from a file; returns the other arrays of the file."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            values = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: these are no weights of fermiml ({error})") from None
+    values = read(path, "these are no weights of fermiml")
     found = [values.pop(f"{number:04d}", None) for number in range(len(variables))]
     for variable, value in zip(variables, found, strict=True):
         if value is None or value.shape != tuple(variable.shape):
@@ -30,6 +31,20 @@ def load(path, variables):
     for variable, value in zip(variables, found, strict=True):
         variable.assign(value.astype(np.float32) if value.dtype.kind == "f" else value)
     return values
+
+
+def read(path, otherwise):
+    """Read the arrays of an untrusted file by name; if that fails, the error says `otherwise`."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise ValueError("no .npz file")
+            size = sum(entry.file_size for entry in stored.zip.infolist())
+            if size > _LARGEST:
+                raise ValueError(f"{size / 2**30:.1f} GB when unpacked")
+            return {name: stored[name] for name in stored.files}
+    except (*_FAULTS, BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: {otherwise} ({' '.join(str(error).split())})") from None
 
 
 def _numpy(variable, dtype):

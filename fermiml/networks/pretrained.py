@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -23,6 +24,10 @@ class Pretrained:
     architecture: object  # see fermiml.networks.Architecture
     model: object  # keras.Model
     card: dict
+    source: str = ""  # the name or the folder for `load`
+
+    def __reduce__(self):
+        return _loaded, (self.source, self.card["sha256"])
 
     def maps(self, features):
         """Compute maps for a localizer from features (batch, y, x, plane)."""
@@ -54,7 +59,17 @@ def load(name=DEFAULT):
     arrays.load(weights, model.variables)
     if not all(np.all(np.isfinite(variable)) for variable in model.get_weights()):
         raise InputError(f"{weights}: holds NaN or infinite weights; train the network again")
-    return Pretrained(folder.name, architecture, model, content)
+    source = folder.name if folder.parent == _shipped() else str(folder.absolute())
+    return Pretrained(folder.name, architecture, model, content, source)
+
+
+@lru_cache(maxsize=2)
+def _loaded(source, sha256):
+    """Load the network of another process, once for all tasks that use it."""
+    network = load(source)
+    if network.card["sha256"] != sha256:
+        raise InputError(f"{source}: holds other weights than where the work was begun")
+    return network
 
 
 def save(model, recipe, folder):

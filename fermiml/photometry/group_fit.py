@@ -10,117 +10,151 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csc_matrix, csr_matrix, diags
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.sparse import csc_matrix, diags
 
-_FLOOR = 1e-9  # counts in a pixel
+FLOOR = 1e-9  # counts in a pixel
+_LEAST = 0.02  # of the local level, that a coefficient of the background has
 _CLOSE = 1.0  # gain of log-likelihood below which the information is not computed anew
 _ENOUGH = 0.02  # gain of log-likelihood below which the fit has converged
+_ITERATIONS = 12
+_NOTHING = 0.03  # of its error, below which an amplitude is none
 
 
-@dataclass
 class GroupFit:
-    """A fitted energy group: model counts, parameters (sources first) and their covariance."""
+    """The fit of one energy group with templates of sources.
 
-    counts: np.ndarray
-    templates: object  # Templates
-    base: csr_matrix  # (pixel, coefficient)
-    blocks: csr_matrix  # (block, pixel): sums over blocks, on which the base is smooth
-    coarse: csr_matrix  # (block, coefficient): mean of the base
-    penalty: np.ndarray
-    lowest: np.ndarray
-    parameters: np.ndarray
-    mu: np.ndarray = None
-    factor: tuple = None
+    The parameters are the coefficients of the background, then the amplitudes. `parameters`,
+    `mu` (model counts) and the Cholesky factor of the information are there after `maximise`.
+
+    Parameters
+    ----------
+    field : fermiml.photometry.group_field.GroupField
+    templates : fermiml.photometry.templates.Templates
+    previous : GroupFit, optional
+        One with templates not far from these, from which to go on.
+    """
+
+    def __init__(self, field, templates, previous=None):
+        self.field, self.templates = field, templates
+        if previous is None:
+            nothing = np.zeros(templates.shape[1])
+            self.parameters, self._matrix = np.concatenate([field.level, nothing]), None
+            self._lowest = np.concatenate([_LEAST * field.level, nothing])
+        else:
+            self.parameters, self._matrix = previous.parameters, previous._matrix
+            self._lowest = previous._lowest
+
+    @property
+    def counts(self):
+        """Observed counts."""
+        return self.field.counts
 
     @property
     def amplitudes(self):
         """Expected counts of the sources."""
-        return self.parameters[: self.templates.values.shape[1]]
+        return self.parameters[len(self.field.level) :]
 
-    def maximise(self, iterations=10):
-        """Fisher scoring within the bounds `lowest`."""
+    @cached_property
+    def background(self):
+        """Counts of the fitted background."""
+        return self.field.base @ self.parameters[: len(self.field.level)]
+
+    def maximise(self, rough=False):
+        """Fisher scoring within the bounds; a `rough` fit is one at places that will change."""
         model = self._model(self.parameters)
-        best, gain = self._log_likelihood(self.parameters, model), np.inf
-        for _ in range(iterations):
+        best, gain = self._log_likelihood(self.parameters, model), 0.0
+        fresh = False  # the information of a fit before this one is good for the first steps
+        for _ in range(_ITERATIONS):
             gradient = self._gradient(self.parameters, model)
-            if gain > _CLOSE:
-                matrix = self.information(model)
-            held = (self.parameters <= self.lowest) & (gradient <= 0)
-            step = np.zeros_like(gradient)
-            step[~held] = _solve(matrix[np.ix_(~held, ~held)], gradient[~held])
-            for scale in (1.0, 0.4, 0.1, 0.02):
-                trial = np.maximum(self.parameters + scale * step, self.lowest)
-                trial_model = self._model(trial)
-                value = self._log_likelihood(trial, trial_model)
-                if value > best:
+            if gain > _CLOSE or self._matrix is None:
+                self._matrix, fresh = self._information(model), True
+            trial = self._better(gradient, best)
+            if trial is None:
+                if fresh:
                     break
-            else:
-                break
-            gain, best = value - best, value
-            self.parameters, model = trial, trial_model
-            if gain < _ENOUGH:
+                gain = np.inf
+                continue
+            gain, (best, self.parameters, model) = trial[0] - best, trial
+            if gain < (_CLOSE if rough else _ENOUGH):
                 break
         self.mu = model
-        self.factor = cho_factor(_regular(self.information(model)))
+        if not rough:
+            self._matrix = self._information(model)
+        self._factor = cholesky(_regular(self._matrix), lower=True, check_finite=False)
         return self
+
+    def _better(self, gradient, best):
+        """(log-likelihood, parameters, model) of a step that gains; None where none does."""
+        free = (self.parameters > self._lowest) | (gradient > 0)
+        step = np.zeros_like(gradient)
+        step[free] = _solve(self._matrix[np.ix_(free, free)], gradient[free])
+        for scale in (1.0, 0.4, 0.1, 0.02):
+            trial = np.maximum(self.parameters + scale * step, self._lowest)
+            model = self._model(trial)
+            value = self._log_likelihood(trial, model)
+            if value > best:
+                return value, trial, model
+        return None
 
     def model_with(self, amplitudes):
         """Model counts with other amplitudes of the sources and the fitted background."""
-        sources = len(amplitudes)
-        return self._model(np.concatenate([amplitudes, self.parameters[sources:]]))
+        return np.maximum(self.background + self.templates.values @ amplitudes, FLOOR)
 
     def _model(self, parameters):
-        sources = self.templates.values.shape[1]
-        mu = self.base @ parameters[sources:] + self.templates.values @ parameters[:sources]
-        return np.maximum(mu, _FLOOR)
+        smooth, amplitudes = self._split(parameters)
+        mu = self.field.base @ smooth + self.templates.values @ amplitudes
+        return np.maximum(mu, FLOOR)
+
+    def _split(self, parameters):
+        return np.split(parameters, [len(self.field.level)])
 
     def _log_likelihood(self, parameters, model):
-        smooth = parameters[self.templates.values.shape[1] :]
-        return self.counts @ np.log(model) - model.sum() - 0.5 * smooth @ self.penalty @ smooth
+        smooth, _ = self._split(parameters)
+        penalty = 0.5 * smooth @ self.field.penalty @ smooth
+        return self.counts @ np.log(model) - model.sum() - penalty
 
     def _gradient(self, parameters, model):
         ratio = self.counts / model - 1
-        smooth = parameters[self.templates.values.shape[1] :]
+        smooth, _ = self._split(parameters)
         return np.concatenate(
-            [self.templates.values.T @ ratio, self.base.T @ ratio - self.penalty @ smooth]
-        )
+            [self.field.base.T @ ratio - self.field.penalty @ smooth,
+             self.templates.values.T @ ratio]
+        )  # fmt: skip
 
-    def information(self, model):
+    def _information(self, model):
         """Compute the expected information of all parameters."""
-        values = self.templates.values
-        weighted = scaled(values, 1 / model)
-        first = (weighted.T @ values).toarray()
-        cross = ((self.blocks @ weighted).T @ self.coarse).toarray()
-        total = self.blocks @ (1 / model)
-        second = (self.coarse.T @ diags(total) @ self.coarse).toarray() + self.penalty
+        coarse = self.field.coarse
+        weights = diags(np.bincount(self.field.label, 1 / model))
+        first = (coarse.T @ (weights @ coarse)).toarray() + self.field.penalty
+        cross, second = self._shared(self.templates.values, model)
         return np.block([[first, cross], [cross.T, second]])
 
-    @property
-    def background(self):
-        """Counts of the fitted background."""
-        return self.base @ self.parameters[self.templates.values.shape[1] :]
+    def _shared(self, columns, mu):
+        """Information that background and amplitudes share with other columns (pixel, any)."""
+        weighted = scaled(columns, 1 / mu)
+        blocks, number = self.field.coarse.shape[0], columns.shape[1]
+        column = np.repeat(np.arange(number), np.diff(columns.indptr))
+        place = self.field.label[columns.indices] * number + column
+        sums = np.bincount(place, weighted.data, blocks * number).reshape(blocks, number)
+        return self.field.coarse.T @ sums, (self.templates.rows.T @ weighted).toarray()
 
     def cross_information(self, columns, mu=None):
         """Information that the parameters share with other columns (pixel, any)."""
-        weighted = scaled(columns, 1 / (self.mu if mu is None else mu))
-        return np.vstack(
-            [
-                (self.templates.values.T @ weighted).toarray(),
-                (self.coarse.T @ (self.blocks @ weighted)).toarray(),
-            ]
-        )
+        return np.vstack(self._shared(columns, self.mu if mu is None else mu))
 
-    def solve(self, vectors):
-        """Multiply the inverse of the information by vectors."""
-        return cho_solve(self.factor, vectors)
+    def explained(self, cross):
+        """E such that E.T E is what the free parameters explain of the information on columns
+        whose `cross_information` is given."""
+        return solve_triangular(self._factor, cross, lower=True, check_finite=False)
 
     @cached_property
     def profile_information(self):
-        """Information on each amplitude with all else free, once the group is fitted."""
-        sources = self.templates.values.shape[1]
-        unit = np.eye(len(self.parameters), sources)
-        return 1 / np.einsum("ij,ij->j", unit, self.solve(unit))
+        """Information on each amplitude with all else free."""
+        number = len(self.amplitudes)
+        last = self._factor[-number:, -number:]
+        inverse = solve_triangular(last, np.eye(number), lower=True, check_finite=False)
+        return 1 / np.square(inverse).sum(axis=0)
 
 
 def scaled(columns, weights):
@@ -129,24 +163,18 @@ def scaled(columns, weights):
     return csc_matrix((data, columns.indices, columns.indptr), columns.shape)
 
 
-def block_sums(xy, side):
-    """(block, pixel) matrix that sums over squares of `side` deg."""
-    cell = np.floor((xy - xy.min(axis=0)) / side).astype(int)
-    _, label = np.unique(cell[:, 0] * 100_000 + cell[:, 1], return_inverse=True)
-    ones = np.ones(len(xy))
-    return csr_matrix((ones, (label, np.arange(len(xy)))), (label.max() + 1, len(xy)))
-
-
 def _regular(matrix):
     """With a trace of a diagonal, so that twin sources do not make it singular."""
-    diagonal = np.diag(matrix)
-    return matrix + np.diag(1e-6 * diagonal + 1e-12 * max(diagonal.max(), 1e-300))
+    regular = matrix.copy()
+    diagonal = np.einsum("ii->i", regular)
+    diagonal += 1e-6 * diagonal + 1e-12 * max(diagonal.max(), 1e-300)
+    return regular
 
 
 def _solve(matrix, vector):
     if not len(vector):  # all parameters are held at their bounds
         return vector
-    return cho_solve(cho_factor(_regular(matrix)), vector)
+    return cho_solve(cho_factor(_regular(matrix), check_finite=False), vector, check_finite=False)
 
 
 @dataclass(frozen=True)
@@ -183,12 +211,16 @@ class Curves:
 def curves(fit, variance):
     """(best, alpha, beta, gamma) of every source of a fitted group; `variance` of the
     amplitudes beyond Poisson noise flattens them."""
-    values, mu, counts = fit.templates.values, fit.mu, fit.counts
-    best = fit.amplitudes
+    templates = fit.templates
+    gradient = templates.values.T @ (fit.counts / fit.mu - 1)
+    # The likelihood drops too little with it for its drop to tell the form of the curve.
+    nothing = fit.amplitudes**2 * fit.profile_information < _NOTHING**2
+    best = np.where(nothing, 0.0, fit.amplitudes)
     free = 1 / (1 / fit.profile_information + variance)
-    weighted = scaled(values, 1 / mu)
-    fixed = np.asarray(values.multiply(weighted).sum(axis=0))[0]
-    third = 2 * np.asarray(weighted.multiply(weighted).multiply(values).sum(axis=0))[0]
+    weight, fraction = 1 / fit.mu[templates.pixel], templates.fraction
+    squares = weight * fraction**2
+    fixed = templates.total(squares)
+    third = 2 * templates.total(squares * weight * fraction)
     drop = _drop(fit)
     # With a > 0: beta from the drop; x = a / (a + beta).
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -198,7 +230,7 @@ def curves(fit, variance):
     shift = np.where(seen, 2 * fixed / np.maximum(third, 1e-300), 1.0)
     detected = (best > 0) & np.isfinite(scale) & (scale > best)
     beta = np.where(detected, scale - best, np.maximum(shift - best, 1e-3 * shift))
-    gradient = np.where(best > 0, 0.0, np.minimum(values.T @ (counts / mu - 1), 0.0))
+    gradient = np.where(best > 0, 0.0, np.minimum(gradient, 0.0))
     alpha = np.where(seen, free * (best + beta) ** 2, 0.0)  # no pixel: nothing is known
     gamma = alpha / (best + beta) - gradient
     return best, alpha, beta, gamma
@@ -212,12 +244,11 @@ def all_curves(fits, variances):
 
 def _drop(fit):
     """Log-likelihood that is lost when one source is left out and all else stays."""
-    values = fit.templates.values
-    source = np.repeat(np.arange(values.shape[1]), np.diff(values.indptr))
-    fraction = fit.amplitudes[source] * values.data
-    mu, counts = fit.mu[values.indices], fit.counts[values.indices]
-    without = np.log1p(-np.minimum(fraction / mu, 1 - 1e-9))
-    return np.bincount(source, -counts * without - fraction, values.shape[1])
+    templates = fit.templates
+    share = fit.amplitudes[templates.source] * templates.fraction
+    mu, counts = fit.mu[templates.pixel], fit.counts[templates.pixel]
+    without = np.log1p(-np.minimum(share / mu, 1 - 1e-9))
+    return templates.total(-counts * without - share)
 
 
 def _solve_drop(ratio):

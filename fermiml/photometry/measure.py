@@ -1,19 +1,21 @@
 """`measure`: from a cube and candidate positions to a table."""
 
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
+from fermiml import tasks
 from fermiml.catalog.flags import MLFlag, blended
+from fermiml.checkpoint import Pieces
 from fermiml.cores import usable_cores
 from fermiml.errors import InputError
+from fermiml.executors import check_jobs, open_executor
+from fermiml.files import replacing
 from fermiml.photometry.energy_groups import make_groups
-from fermiml.photometry.pixels import SkyPixels
+from fermiml.photometry.pixels import MARGIN, SkyPixels
 from fermiml.photometry.region_fit import fit_region
-from fermiml.photometry.regions import make_regions
+from fermiml.photometry.regions import SkyRegion, make_regions
 from fermiml.photometry.table import empty_table, fill
 from fermiml.sky.sphere import axes, sky_coord, vectors_of
 
@@ -23,7 +25,7 @@ _LOW_TS = 9.0
 _EXTENDED = 25.0  # TS of a disk over a point
 
 
-def measure(cube, positions, progress=False):
+def measure(cube, positions, progress=False, jobs=None, parts=None):
     """Fit all candidates jointly with a free smooth background.
 
     Parameters
@@ -34,6 +36,11 @@ def measure(cube, positions, progress=False):
         Candidates.
     progress : bool
         Show a progress bar.
+    jobs : int, str or concurrent.futures.Executor, optional
+        Threads that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
+        usable cores.
+    parts : path or `fermiml.checkpoint.Pieces`, optional
+        Folder for the results of regions: a run that was interrupted resumes there.
 
     Returns
     -------
@@ -53,25 +60,80 @@ def measure(cube, positions, progress=False):
     numbers = np.flatnonzero(inside)
     if not len(numbers):
         return table
-    skies = [SkyPixels(component) for component in cube.components]
     regions = make_regions(vectors[numbers])
-
-    def fitted(region):
-        x, y = region.plane(vectors[numbers])
-        joint = np.flatnonzero(region.holds(x, y, _AROUND))
-        result = fit_region(skies, groups, responses, region, vectors[numbers[joint]])
-        return region, np.searchsorted(joint, region.own), result
-
-    # Threads, not processes: most of the time goes into numpy and scipy, which let others run. Each
-    # has BLAS on one core: threads of its own would wait for each other where cores are taken.
-    workers = min(len(regions), usable_cores())
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
-        results = pool.map(fitted, regions)
-        hidden = None if progress else True
-        for region, own, result in tqdm(results, "photometry", len(regions), disable=hidden):
-            fill(table, result, own, numbers[region.own])
+    waiting = _tasks(cube, groups, responses, regions, vectors[numbers])
+    # Threads, not processes: most of the time goes into numpy and scipy, which let others run.
+    jobs = check_jobs(jobs, default=usable_cores())
+    with (
+        held(parts) as kept,
+        open_executor(jobs, most=len(regions), threads=True) as executor,
+    ):
+        found = tasks.run(
+            fit_task, waiting, executor, count=len(regions), what="region", keep=kept,
+            progress=progress,
+        )  # fmt: skip
+    for region, columns in zip(regions, found, strict=True):
+        _put(table, numbers[region.own], columns)
     _flag(table, cube, numbers)
     return table
+
+
+def held(folder):
+    """Hold a folder for the results of regions; None keeps nothing."""
+    return Pieces.held(folder, _write, _read, ".npz")
+
+
+def _write(path, columns):
+    with replacing(path, overwrite=True) as temporary:
+        np.savez(temporary, **columns)
+
+
+def _read(path):
+    with np.load(path, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+@dataclass(frozen=True)
+class RegionTask:
+    """All that a process needs to fit a region: its part of the data, and its sources."""
+
+    skies: list  # `RegionPixels` of each component
+    groups: list
+    responses: list  # `SourceResponse` of each component
+    region: SkyRegion
+    vectors: np.ndarray  # of the region's sources and those around
+    own: np.ndarray  # which of these are the region's
+
+
+def _tasks(cube, groups, responses, regions, vectors):
+    """Yield the task of each region."""
+    skies = [SkyPixels(component) for component in cube.components]
+    for region in regions:
+        joint = np.flatnonzero(region.holds(*region.plane(vectors), _AROUND))
+        position = sky_coord(vectors[joint])
+        yield RegionTask(
+            [sky.cut(region, MARGIN) for sky in skies], groups, [r.at(position) for r in responses],
+            region, vectors[joint], np.searchsorted(joint, region.own),
+        )  # fmt: skip
+
+
+def fit_task(task):
+    """Fit a region; return the columns of its own sources."""
+    result = fit_region(task.skies, task.groups, task.responses, task.region, task.vectors)
+    table = empty_table(sky_coord(task.vectors[task.own]))
+    fill(table, result, task.own, np.arange(len(task.own)))
+    return {name: np.asarray(table[name]) for name in table.colnames}
+
+
+def _put(table, rows, columns):
+    """Write the results of a region into its rows; where it failed, all stays unknown."""
+    if isinstance(columns, tasks.Failure):
+        table["ML_Flags"][rows] |= MLFlag.NOT_CONVERGED
+        return
+    for name, values in columns.items():
+        if name == "ML_Flags":
+            values = table[name][rows] | values
+        table[name][rows] = values
 
 
 def _checked(positions):

@@ -8,6 +8,7 @@ from fermiml.plot import sky, style
 COLOURS = dict(zip(FOUND_BY, (style.GREEN, style.BLUE, style.VERMILION), strict=True))
 _MARKERS = {BOTH: "o", ML: "s", TRADITIONAL: "D"}
 _CURVES = {ML: style.BLUE, TRADITIONAL: style.VERMILION}
+_LOWEST = 4.0  # TS, where the figures begin
 _WIDTHS = {ML: 3.0, TRADITIONAL: 1.5}  # so that one shows below the other
 
 
@@ -18,6 +19,7 @@ def plot_map(comparison, ax=None):
     projection of the sky), and returns the Axes.
     """
     ax = sky.plot_counts(comparison.cube, ax=ax)
+    ax.set_title("Counts and sources")
     for which, colour in COLOURS.items():
         rows = comparison.found_by(which)
         if rows.any():
@@ -37,13 +39,12 @@ def plot_ts(comparison, ax=None):
         rows = comparison.found_by(BOTH, which)
         ax.scatter(final[rows], np.asarray(table[own], float)[rows], s=16, color=_CURVES[which],
                    marker=_MARKERS[which], alpha=0.7, label=_words(which))  # fmt: skip
-    limits = 1, max(np.nanmax(final, initial=100.0) * 1.5, 100.0)
+    limits = _LOWEST, max(np.nanmax(final, initial=100.0) * 1.5, 100.0)
     ax.plot(limits, limits, color=style.GREY, lw=1)
-    ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
-    ax.set(xscale="log", yscale="log", xlim=limits, ylim=limits,
-           xlabel="TS of the final fit", ylabel="TS of the detection itself")  # fmt: skip
-    ax.legend(fontsize="small")
-    return ax
+    ax.set(yscale="log", ylim=limits, ylabel="TS of the detection itself",
+           title="The same source in detection and final fit")  # fmt: skip
+    style.plain_powers(ax.yaxis)
+    return _over_ts(ax, comparison, "TS of the final fit", limits[1])
 
 
 def plot_known(comparison, ax=None):
@@ -56,10 +57,9 @@ def plot_known(comparison, ax=None):
         found = np.asarray(known[f"Name_{which}"]) != ""
         _steps(ax, ts[found], color=colour, lw=_WIDTHS[which],
                label=f"{_words(which)} ({found.sum()})")  # fmt: skip
-    ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
-    ax.set(xscale="log", xlabel="TS that the known source should have", ylabel="sources above")
-    ax.legend(fontsize="small")
-    return ax
+    ax.set(ylabel="known sources above", title="Which known sources were found")
+    style.whole_numbers(ax.yaxis)
+    return _over_ts(ax, comparison, "expected TS of the known source")
 
 
 def plot_cumulative(comparison, ax=None):
@@ -74,8 +74,17 @@ def plot_cumulative(comparison, ax=None):
     _steps(ax, ts[comparison.found_by(BOTH)], color=COLOURS[BOTH], lw=1.5, ls="--", label="both")
     x = np.geomspace(9, 30, 50)
     ax.plot(x, [comparison.area * false_rate(t) for t in x], ":", color="k", label="noise alone")
-    ax.axvline(comparison.threshold, color=style.GREY, lw=1, ls=":")
-    ax.set(xscale="log", xlabel="TS of the final fit", ylabel="sources above")
+    ax.set(ylabel="sources above", title="How many sources each detection found")
+    style.whole_numbers(ax.yaxis)
+    return _over_ts(ax, comparison, "TS of the final fit")
+
+
+def _over_ts(ax, comparison, label, most=None):
+    """Finish Axes whose x is a TS, with a line at the threshold."""
+    threshold = comparison.threshold
+    ax.axvline(threshold, color=style.GREY, lw=1, ls=":", label=f"TS = {threshold:g}")
+    ax.set(xscale="log", xlabel=label, xlim=(_LOWEST, most))
+    style.plain_powers(ax.xaxis)
     ax.legend(fontsize="small")
     return ax
 
@@ -86,7 +95,6 @@ def _words(which):
 
 def _steps(ax, values, **options):
     """How many values lie above each of them."""
-    values = np.sort(np.maximum(values[np.isfinite(values)], 1.0))
-    number = np.arange(len(values), 0, -1)
-    ax.step(np.concatenate([[1.0], values]), np.concatenate([[len(values)], number]), where="pre",
-            **options)  # fmt: skip
+    values = np.sort(np.maximum(values[np.isfinite(values)], _LOWEST))
+    above = np.concatenate([[len(values)], np.arange(len(values), 0, -1)])
+    ax.step(np.concatenate([[_LOWEST], values]), above, where="pre", **options)

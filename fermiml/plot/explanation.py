@@ -80,11 +80,12 @@ def _third_row(explanation, catalog, number, figure, grid):
     soft, hard = explanation.joint[1], explanation.joint[0]
     here, coarse = explanation.extent, explanation.saliency_extent
     panels = (
-        (hard, here, "all bands, index 1.8", "sigma", _SIGMA),
-        (soft, here, "all bands, index 2.5", "sigma", _SIGMA),
+        (hard, here, "all bands, hard spectrum (1.8)", "sigma", _SIGMA),
+        (soft, here, "all bands, soft spectrum (2.5)", "sigma", _SIGMA),
         (explanation.heatmap, here, "network's heatmap", "score",
          {"vmin": 0, "vmax": 1, "cmap": "viridis"}),
-        (explanation.saliency, coarse, "saliency", "score lost without the photons there",
+        (explanation.saliency, coarse, "saliency: what counts",
+         "score lost without the photons there",
          {"vmin": 0, "vmax": most, "cmap": "magma"}),
     )  # fmt: skip
     for column, (image, extent, title, label, look) in enumerate(panels):

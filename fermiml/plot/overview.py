@@ -1,13 +1,13 @@
-"""A data set at a glance: counts, significance and the network's heatmap with the sources."""
+"""A data set at a glance: counts, significance, residuals and the network's heatmap."""
 
 from fermiml.detect.finder import has_heatmap
 from fermiml.detect.sky_maps import heatmap
 from fermiml.plot import sky, style
-from fermiml.sky.display_geom import canvas
+from fermiml.plot.sky_images import SkyImage, SkyImages
 
 
 def plot_overview(cube, catalog, finder, figure=None, names=None):
-    """Draw counts, significance and heatmap of a cube, each with the sources of a catalog.
+    """Draw counts, significance, residuals and heatmap of a cube, with the sources of a catalog.
 
     Parameters
     ----------
@@ -23,23 +23,41 @@ def plot_overview(cube, catalog, finder, figure=None, names=None):
     -------
     matplotlib Figure
     """
-    geom = canvas(cube)
-    wide = geom.is_allsky or geom.data_shape[1] > 1.6 * geom.data_shape[0]
-    number = 3 if has_heatmap(finder) else 2
-    if figure is None:
-        size = (10, 5 * number) if wide else (17 * number / 3, 5)
-        figure = style.new_figure(*size)
-    shape = (number, 1) if wide else (1, number)
-    axes = [figure.add_subplot(*shape, i + 1, projection=geom.wcs) for i in range(number)]
+    images = SkyImages(cube)
+    panels = [
+        ("Counts and sources", images.counts()),
+        ("Excess over the background", images.significance()),
+        ("What the sources leave", images.residuals(catalog)),
+    ]
+    if has_heatmap(finder):
+        panels.append(("What the network sees", heatmap_image(heatmap(cube, finder))))
+    rows, columns, size = _layout(images.geom, len(panels))
+    figure = style.new_figure(*size) if figure is None else figure
     names = len(catalog) <= 40 if names is None else names
-    sky.plot_counts(cube, catalog, axes[0], names=names)
-    sky.plot_counts(cube, catalog, axes[1], kind="significance")
-    for ax in axes[2:]:
-        plot_heatmap(heatmap(cube, finder), ax)
-        sky.plot_sources(catalog, ax, color=style.ORANGE, marker="o")
+    for number, (title, image) in enumerate(panels, 1):
+        ax = figure.add_subplot(rows, columns, number, projection=images.geom.wcs)
+        sky.draw(image, ax).set_title(title)
+        look = {"color": style.ORANGE, "marker": "o"} if image.cmap == "viridis" else {}
+        sky.plot_sources(catalog, ax, names=names and number == 1, **look)
     return figure
+
+
+def _layout(geom, number):
+    """Rows, columns and size (inches) of a figure with so many maps."""
+    if geom.is_allsky or geom.data_shape[1] > 1.6 * geom.data_shape[0]:
+        return number, 1, (10, 5 * number)
+    columns = 2
+    rows = -(-number // columns)
+    return rows, columns, (5.7 * columns, 5 * rows)
+
+
+def heatmap_image(image):
+    """Make a `SkyImage` of a network's map of the sky (`SourceDetector.heatmap`)."""
+    from matplotlib.colors import Normalize
+
+    return SkyImage(image, "network's score", "viridis", Normalize(0, 1))
 
 
 def plot_heatmap(image, ax=None):
     """Draw a network's map of the sky, as `SourceDetector.heatmap` makes it."""
-    return sky.plot_image(image, ax, vmin=0, vmax=1, cmap="viridis", label="network's score")
+    return sky.draw(heatmap_image(image), ax)

@@ -150,6 +150,8 @@ def plot_numbers(by_name, ax=None):
         )
         top = max(top, *numbers["true"], *numbers["predicted"])
     ax.plot([0, top], [0, top], color=style.GREY, lw=0.8)
+    style.whole_numbers(ax.xaxis)
+    style.whole_numbers(ax.yaxis)
     return _finish(ax, xlabel="true sources", ylabel="predicted sources")
 
 

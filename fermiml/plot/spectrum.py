@@ -11,10 +11,11 @@ from fermiml.plot import style
 from fermiml.sky.bands import BANDS
 
 _TOP = 1e6  # MeV, where the open last band is taken to end
+_NETWORK = [(low, min(high, _TOP)) for low, high in BANDS]
 
 
 def plot_spectrum(row, ax=None, *, network_bands=True):
-    """Draw nuFnu of a catalog row: 4FGL's bands, the networks' bands, and the model.
+    """Draw nuFnu of a catalog row: 4FGL's bands, the networks' bands, and the model between them.
 
     Parameters
     ----------
@@ -29,21 +30,35 @@ def plot_spectrum(row, ax=None, *, network_bands=True):
     """
     ax = style.new_axes() if ax is None else ax
     kind, model = _model(row)
-    if model is not None:
-        energy = np.geomspace(100, 1e6, 200)
+    low, high = _reach(row, network_bands)
+    if model is not None and low < high:
+        energy = np.geomspace(low, high, 200)
         curve = model[0] * shape(kind, energy, *_pivot(row), *model[1:]) * energy**2 * MEV
         ax.plot(energy / 1e3, curve, color=style.GREY, lw=1.2, label=kind)
     _catalog_bands(row, kind, model, ax)
     if network_bands:
         _network_bands(row, kind, model, ax)
-    ax.set(xscale="log", yscale="log", xlim=(0.1, 1e3), xlabel="energy (GeV)",
+    ax.set(xscale="log", yscale="log", xlabel="energy (GeV)",
            ylabel="E$^2$dN/dE (erg cm$^{-2}$ s$^{-1}$)")  # fmt: skip
+    style.plain_powers(ax.xaxis)
     _limit_height(ax)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(fontsize=7, loc="lower left")
     else:
         ax.text(0.5, 0.5, "no fluxes known", ha="center", transform=ax.transAxes)
     return ax
+
+
+def _reach(row, network_bands):
+    """Lowest and highest energy (MeV) of the data in bands with a flux or a limit: the model is
+    known there, and a guess elsewhere."""
+    flux, error = np.asarray(row["Flux_Band"], float), np.asarray(row["Unc_Flux_Band"], float)
+    known = [np.array(list(pairwise(BAND_EDGES)))[np.isfinite(flux) & np.isfinite(error[:, 1])]]
+    if network_bands:
+        known.append(np.array(_NETWORK)[np.isfinite(np.asarray(row["Unc_ML_Flux_Band"], float))])
+    edges = np.concatenate([np.reshape(pairs, (-1, 2)) for pairs in known])
+    low, high = np.min(edges[:, 0], initial=np.inf), np.max(edges[:, 1], initial=0)
+    return max(low, float(row.meta.get("EMIN", 0))), min(high, float(row.meta.get("EMAX", np.inf)))
 
 
 def _pivot(row):
@@ -77,7 +92,7 @@ def _catalog_bands(row, kind, model, ax):
 def _network_bands(row, kind, model, ax):
     flux = np.asarray(row["ML_Flux_Band"], float)
     error = np.asarray(row["Unc_ML_Flux_Band"], float)
-    edges = [(low, min(high, _TOP)) for low, high in BANDS]
+    edges = _NETWORK
     factor = _per_flux(row, kind, model, edges)
     measured = np.isfinite(error) & (flux > error)
     limit = np.isfinite(error) & ~measured

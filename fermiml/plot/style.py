@@ -10,6 +10,7 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY_BLUE = (
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9",
 )  # fmt: skip
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)
+ENDINGS = (".png", ".pdf", ".svg", ".jpg")  # of figures
 GREY = "0.6"  # of lines that only guide the eye
 
 
@@ -25,6 +26,21 @@ def new_axes(**options):
     import matplotlib.pyplot as plt
 
     return plt.figure(layout="constrained").add_subplot(**options)
+
+
+def whole_numbers(axis):
+    """Put ticks of an axis of numbers (of sources, say) on whole ones only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def plain_powers(axis):
+    """Write the ticks of a logarithmic axis as 0.1, 1, 10, and none between."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save(figure, path, overwrite=False, dpi=110):

@@ -4,30 +4,34 @@ from pathlib import Path
 
 import numpy as np
 
+from fermiml.catalog.catalog import SourceCatalog
 from fermiml.compare.comparison_result import BOTH, ML, TRADITIONAL
+from fermiml.detect.finder import finder_of
 from fermiml.errors import InputError
 from fermiml.files import check_new, make_folder, write_text
 from fermiml.plot import comparison_figures as plots
 from fermiml.plot import sky, style
-from fermiml.report.catalog_page import facts_of_data
-from fermiml.report.page import SHOWN, Shown, build
+from fermiml.report.catalog_page import facts_of_data, layers
+from fermiml.report.page import build
+from fermiml.report.source_table import SHOWN, Shown
 
 FILES = ("compare.fits", "compare.txt", "ml.fits", "traditional.fits", "known.txt", "compare.html",
          "map.png", "ts.png", "cumulative.png", "known.png")  # fmt: skip
+_NAMED = 10  # sources that a line of the summary names
 _OWN = (
-    Shown("Found_By", "Found by"),
-    Shown("TS_Alt", "TS alt.", 1),
-    Shown("TS_Traditional", "TS trad.", 1),
-    Shown("Sep_Both", "Apart", 3),
-    Shown("Sigma_Both", "Apart (sigma)"),
-    Shown("Sigma_Final_ML", "ML off (sigma)"),
-    Shown("Sigma_Final_Traditional", "Trad. off (sigma)"),
+    Shown("Found_By", "Found by", tip=True),
+    Shown("TS_Alt", "TS, 2nd model", 1),
+    Shown("TS_Traditional", "TS traditional", 1),
+    Shown("Sep_Both", "Separation", 3),
+    Shown("Sigma_Both", "in sigma"),
+    Shown("Sigma_Final_ML", "Network off (sigma)"),
+    Shown("Sigma_Final_Traditional", "Traditional off (sigma)"),
 )
 _FIGURES = {
     "map": "Counts and sources.",
-    "ts": "What each detection said of its sources, against the TS of the final fit.",
-    "cumulative": "Sources above a TS of the final fit.",
-    "known": "Known sources by the TS that they should have, and those that each found.",
+    "ts": "TS given by each detection against the TS of the final fit.",
+    "cumulative": "Number of sources above a TS of the final fit.",
+    "known": "Known sources above an expected TS, and those recovered by each detection.",
 }
 
 
@@ -76,31 +80,31 @@ def page(comparison, made=None):
     """Build the self-contained HTML page (a text)."""
     made = figures(comparison) if made is None else made
     return build(
-        comparison.cube,
+        *layers(comparison.cube, comparison.catalog, finder_of(comparison.ml)),
         comparison.catalog,
-        title="A network and traditional detection on the same data",
+        title="Neural and traditional source detection on the same data",
         shown=_columns(),
         groups=comparison.catalog.table["Found_By"],
         colours=plots.COLOURS,
         facts=facts_of_data(comparison.cube) + summary(comparison),
-        figures=[(_FIGURES[name], figure) for name, figure in made.items()],
-        known=_known_positions(comparison),
+        figures=[(_FIGURES[name], figure) for name, figure in made.items() if name != "map"],
+        known=None if comparison.known is None else SourceCatalog.from_table(comparison.known),
     )
 
 
 def _columns():
-    """Who found it stands beside the name, the rest behind TS."""
-    ts = next(i for i, s in enumerate(SHOWN) if s.name == "TS")
-    rest = [s for s in SHOWN[ts + 1 :] if s.name != "Signif_Avg"]
-    return (SHOWN[0], _OWN[0], *SHOWN[1 : ts + 1], *_OWN[1:], *rest)
+    """Who found it stands beside the name, the rest behind what decides about a source."""
+    decisive = 1 + next(i for i, s in enumerate(SHOWN) if s.name == "ML_TS")
+    rest = [s for s in SHOWN[decisive:] if s.name != "Signif_Avg"]
+    return (SHOWN[0], _OWN[0], *SHOWN[1:decisive], *_OWN[1:], *rest)
 
 
-def _known_positions(comparison):
-    from fermiml.catalog.catalog import SourceCatalog
-
-    if comparison.known is None:
-        return None
-    return SourceCatalog.from_table(comparison.known["Source_Name", "RAJ2000", "DEJ2000"])
+def _hanging(comparison):
+    """Name the sources that the second diffuse model takes away (bit 64 of ML_Flags)."""
+    hanging = comparison.detected & ~comparison.survives
+    names = [str(name).strip() for name in comparison.catalog.table["Source_Name"][hanging]]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} (bit 64)" + (": " if names else "") + ", ".join(names[:_NAMED]) + more
 
 
 def summary(comparison):
@@ -112,10 +116,11 @@ def summary(comparison):
         rows = comparison.found_by(which)
         text = f"{rows.sum()}, {np.sum(rows & comparison.detected)} of them with {threshold}"
         if comparison.survives is not None:
-            text += f", {np.sum(rows & comparison.survives)} with the second diffuse model, too"
+            text += f" ({np.sum(rows & comparison.survives)} with both diffuse models)"
         lines.append((words, text))
     if comparison.alternative:
         lines.append(("second diffuse model", comparison.alternative))
+        lines.append(("hang on the diffuse model", _hanging(comparison)))
     if comparison.known is not None:
         lines.append(_known_line(comparison, threshold))
     false = comparison.expected_false
@@ -133,10 +138,10 @@ def _known_line(comparison, threshold):
     known = comparison.known
     bright = np.asarray(known["TS_Expected"], float) > comparison.threshold
     found = [
-        f"{np.sum(np.asarray(known[f'Name_{which}'])[bright] != '')} by {words}"
+        f"{np.sum(np.asarray(known[f'Name_{which}'])[bright] != '')} found by {words}"
         for which, words in ((ML, "the network"), (TRADITIONAL, "traditional detection"))
     ]
-    return f"known, expected {threshold}", f"{bright.sum()}, found {' and '.join(found)}"
+    return f"known, expected {threshold}", f"{bright.sum()}; {' and '.join(found)}"
 
 
 def as_text(comparison):

@@ -9,10 +9,10 @@ out by the rocking) and on the dead time (2-3 %) is left out.
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from scipy.special import gamma
 
 from fermiml.errors import InputError
+from fermiml.fitsfile import open_fits, reading
 from fermiml.response.interpolate import bracket
 from fermiml.response.irfs import PARTITIONS, Response
 from fermiml.response.psf import PSF, RAD
@@ -21,6 +21,7 @@ ENERGY = np.geomspace(30.0, 3e6, 41)  # MeV, eight a decade
 COSTHETA = np.linspace(0.2, 1.0, 33)
 _t = np.linspace(-1, 1, 97)
 RATIO = np.exp(2.3 * (0.06 * _t + 0.94 * _t**3))  # dense near 1, 0.1 to 10
+_LARGEST_AREA = 2e4  # cm2; the LAT has 0.95e4 at most
 PARTITION_NAMES = ("FB", "PSF", "EDISP")
 
 
@@ -37,14 +38,15 @@ def read_caldb(folder, name, types, livetime=None):
     )
     paths = {kind: _find(folder, kind, name, partition) for kind in ("aeff", "psf", "edisp")}
     with (
-        fits.open(paths["aeff"]) as aeff,
-        fits.open(paths["psf"]) as psf,
-        fits.open(paths["edisp"]) as edisp,
+        reading(folder, f"IRF {name}"),
+        open_fits(paths["aeff"]) as aeff,
+        open_fits(paths["psf"]) as psf,
+        open_fits(paths["edisp"]) as edisp,
     ):
-        try:
-            return [_response(name, t, aeff, psf, edisp, livetime) for t in types]
-        except KeyError as error:
-            raise InputError(f"{folder}: IRF {name} lacks {error}") from error
+        responses = [_response(name, t, aeff, psf, edisp, livetime) for t in types]
+        for response in responses:
+            _check(response)
+        return responses
 
 
 def _find(folder, kind, name, partition):
@@ -72,6 +74,21 @@ def _response(name, event_type, aeff, psf, edisp, livetime):
     )
     table = PSF(ENERGY, RAD, profile).normalized()
     return Response(name, (event_type,), ENERGY, COSTHETA, 1e4 * area, table, RATIO, cumulative)
+
+
+def _check(response):
+    """Refuse what is no response: NaN, areas or a PSF below zero, or nothing at all."""
+    label = f"IRF {response.name} {response.types[0]}"
+    for what, values in (
+        ("the effective area", response.aeff),
+        ("the PSF", response.psf.values),
+        ("the energy dispersion", response.edisp),
+    ):
+        if not (np.all(np.isfinite(values) & (values >= 0)) and np.any(values > 0)):
+            raise InputError(f"{label}: {what} is negative, not a number, or zero; copy its file "
+                             "again")  # fmt: skip
+    if response.aeff.max() > _LARGEST_AREA:
+        raise InputError(f"{label}: an effective area of {response.aeff.max():.3g} cm2 is no LAT's")
 
 
 def _first(parameters, _energy, _costheta):

@@ -7,7 +7,7 @@ from fermiml.errors import InputError
 from fermiml.model import diffuse
 from fermiml.model.diffuse import Diffuse
 from fermiml.model.sources import Sources
-from fermiml.simulate import gas, variants
+from fermiml.simulate import gas, structure, variants
 
 _OTHER = {"norms": 0.2, "tilts": 0.05, "structure": 0.25}  # a wrong model without gas maps
 
@@ -32,6 +32,8 @@ def galactic(settings, rng):
     clumps = Sources.empty()
     if settings["clumps"]:
         clumps = variants.clumps(rng, settings["clumps"])
+    if settings["structure"] is not None:
+        model = structure.structured(model, rng, **settings["structure"])
     return model, clumps
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 
+from fermiml.executors import check_jobs
 from fermiml.simulate import fields, skies, sky_settings, training_fields
 from fermiml.yamlfile import take_settings
 
@@ -22,6 +24,9 @@ class SkySimulator:
     prepare : callable, optional
         Makes the `fermiml.simulate.fields.Setup` of the settings; another one may give the data a
         response that is not the one their header names.
+    jobs : int, str or concurrent.futures.Executor, optional
+        Processes that simulate fields, or a cluster (docs/scaling.md) that sees the same folders;
+        by default FERMIML_JOBS, or one.
     **sections
         Sections as keywords, instead of a file. Angles (deg), energies (MeV), times (yr) and fluxes
         (cm-2 s-1) are numbers or `~astropy.units.Quantity`, ``sky["centers"]`` is a list of
@@ -44,10 +49,11 @@ class SkySimulator:
         settings: str | os.PathLike | Mapping | None = None,
         *,
         prepare: Callable = fields.prepare,
+        jobs: int | str | Executor | None = None,
         **sections,
     ):
         self.settings = take_settings(settings, sections, sky_settings.read, sky_settings.check)
-        self._prepare = prepare
+        self._prepare, self._jobs = prepare, check_jobs(jobs)
 
     def __repr__(self):
         made = "training fields" if self.makes_training_fields else "skies"
@@ -77,4 +83,4 @@ class SkySimulator:
             The folders, or files, of the fields.
         """
         make = training_fields.store if self.makes_training_fields else skies.write_skies
-        return make(self.settings, output, overwrite, self._prepare)
+        return make(self.settings, output, overwrite, self._prepare, self._jobs)

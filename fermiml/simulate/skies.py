@@ -1,16 +1,21 @@
 """Simulate fields of sky into folders of LAT files."""
 
+import uuid
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import yaml
 from gammapy.maps import WcsGeom
-from tqdm import tqdm
 
-from fermiml import __version__, checkpoint
+from fermiml import __version__, checkpoint, tasks
 from fermiml.catalog.spectral_models import to_xml
 from fermiml.errors import InputError
+from fermiml.executors import open_executor
 from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
 from fermiml.simulate import fields as sky_fields
 from fermiml.simulate import lat_files
@@ -30,24 +35,64 @@ def simulate(config, output, overwrite=False, prepare=sky_fields.prepare):
     return write_skies(config, output, overwrite, prepare)
 
 
-def write_skies(config, output, overwrite, prepare):
+def write_skies(config, output, overwrite, prepare, jobs=1):
     """Simulate the fields of a checked configuration into folders below `output`, a single one
     into `output` itself; see `fermiml.SkySimulator`."""
     with claim(config, output, overwrite) as output:
-        return _simulate(config, output, prepare(config))
+        named = sky_fields.geometries(config)
+        folders = [output if len(named) == 1 else output / name for name, _ in named]
+        missing = [i for i, folder in enumerate(folders) if not (folder / _LAST).is_file()]
+        shared = Preparation.of(prepare, config)
+        waiting = (FieldTask(shared, named[i][1], i, folders[i], output) for i in missing)
+        run_all(simulate_task, waiting, len(missing), jobs)
+        return folders
 
 
-def _simulate(config, output, setup):
-    folders = []
-    named = sky_fields.geometries(config)
-    for number, (name, geom) in enumerate(tqdm(named, "fields", unit="field", disable=None)):
-        folder = output if len(named) == 1 else output / name
-        folders.append(folder)
-        if not (folder / _LAST).is_file():
-            rng = np.random.default_rng([config["seed"], number])
-            with _building(folder, output) as temporary:
-                _write_field(setup, geom, rng, temporary)
-    return folders
+def run_all(function, waiting, count, jobs):
+    """Run the tasks of fields, which write what they make."""
+    with open_executor(jobs, most=count) as executor:
+        results = tasks.run(function, waiting, executor, count=count, what="field")
+    tasks.require_all(results, "field")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What all fields of a run share, before it is read: much smaller than the `Setup` itself."""
+
+    prepare: Callable
+    config: str  # YAML
+    run: str  # another one reads its files again
+
+    @classmethod
+    def of(cls, prepare, config):
+        """Begin a run."""
+        return cls(prepare, yaml.safe_dump(config), uuid.uuid4().hex)
+
+
+@lru_cache(maxsize=1)
+def prepared(shared):
+    """Make the `Setup` of a run, once in each process."""
+    return shared.prepare(yaml.safe_load(shared.config))
+
+
+@dataclass(frozen=True)
+class FieldTask:
+    """All that a process needs to simulate a field."""
+
+    shared: Preparation
+    geom: object
+    number: int
+    folder: Path
+    output: Path
+
+
+def simulate_task(task):
+    """Simulate a field into its folder."""
+    setup = prepared(task.shared)
+    rng = np.random.default_rng([setup.config["seed"], task.number])
+    with building(task.folder, task.output) as temporary:
+        fields, bright = sky_fields.simulate_field(setup, task.geom, rng)
+        write_field(setup, fields, bright, task.geom, rng, temporary)
 
 
 def claim(config, output, overwrite):
@@ -74,7 +119,7 @@ def _give_up(output, found):
 
 
 @contextmanager
-def _building(folder, output):
+def building(folder, output):
     """Yield a temporary folder, whose files go to `folder` only when the block has succeeded."""
     with writing(folder), scratch(output, folder.name, _FILES) as temporary:
         yield temporary
@@ -84,8 +129,8 @@ def _building(folder, output):
             move(path, folder / path.name)
 
 
-def _write_field(setup, geom, rng, folder):
-    fields, bright = sky_fields.simulate_field(setup, geom, rng)
+def write_field(setup, fields, bright, geom, rng, folder):
+    """Draw the counts of a field, and write all of its files."""
     counts = [rng.poisson(f.expected) for f in fields]
     wrong, name = sky_fields.wrong_background(setup, fields, counts, rng)
     several = len(fields) > 1

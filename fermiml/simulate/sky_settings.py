@@ -26,6 +26,16 @@ _VARY = {
     "structure": Key(0.2, number(0, 10)),
 }
 
+_SCALE = number(0.1, 180, unit="deg")
+_STRUCTURE = {
+    "rms": Key(0.1, number(0, 2)),  # of the logarithm, where gas dominates
+    "slope": Key(2.8, number(0, 10)),  # of the power spectrum
+    "smallest": Key(0.1, _SCALE),
+    "largest": Key(2.0, _SCALE),
+    "clumps": Key(0, whole(0, 1_000_000)),  # where gas is, number all sky
+    "filaments": Key(0, whole(0, 100_000)),
+}
+
 
 def _centers(name, value):
     """Convert a list of [l, b], or a SkyCoord, to checked centres."""
@@ -52,6 +62,7 @@ def _diffuse(model):
         "dust": Key("SFD", schema.path),
         "gradient": Key(0.6, number(-10, 10)),
         "vary": Key(None, schema.settings(_VARY)),  # a random variant
+        "structure": Key(None, schema.settings(_STRUCTURE)),  # small scales, stronger in gas
         "bubbles": Key(False, schema.flag),
         "limb": Key(False, schema.flag),
         "clumps": Key(0, whole(0, 1_000_000)),  # number of gas clumps, all sky

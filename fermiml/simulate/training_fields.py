@@ -5,10 +5,11 @@ those of the five network bands, in half precision with a scale for each plane.
 """
 
 import zipfile
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from gammapy.maps import WcsGeom
-from tqdm import tqdm
 
 from fermiml import checkpoint
 from fermiml.files import replacing
@@ -22,27 +23,37 @@ _PULSARS = ("PSR", "MSP")
 BANDS = 5
 
 
-def store(config, output, overwrite=False, prepare=fields.prepare):
+def store(config, output, overwrite=False, prepare=fields.prepare, jobs=1):
     """Store all training fields of a configuration; those that are there already stay."""
     with skies.claim(config, output, overwrite) as output:
-        return _store(config, output, prepare)
+        rng = np.random.default_rng([config["seed"], 98])
+        sky = config["sky"]
+        centers = splits.centers(sky["split"], sky["fields"], rng, SIZE * PIXEL / 2)
+        paths = [output / f"field_{number:05d}.npz" for number in range(len(centers))]
+        missing = [i for i, path in enumerate(paths) if checkpoint.load(path, _complete) is None]
+        shared = skies.Preparation.of(prepare, config)
+        waiting = (TrainingTask(shared, centers[i], i, paths[i]) for i in missing)
+        skies.run_all(store_task, waiting, len(missing), jobs)
+        return paths
 
 
-def _store(config, output, prepare):
-    rng = np.random.default_rng([config["seed"], 98])
-    sky = config["sky"]
-    centers = splits.centers(sky["split"], sky["fields"], rng, SIZE * PIXEL / 2)
-    setup, paths = None, []
-    for number, center in enumerate(tqdm(centers, "fields", unit="field", disable=None)):
-        path = output / f"field_{number:05d}.npz"
-        paths.append(path)
-        if checkpoint.load(path, _complete) is None:
-            setup = setup or prepare(config)
-            rng = np.random.default_rng([config["seed"], number])
-            arrays = _field(setup, center, rng)
-            with replacing(path) as temporary:
-                np.savez(temporary, **arrays)
-    return paths
+@dataclass(frozen=True)
+class TrainingTask:
+    """All that a process needs to make a training field."""
+
+    shared: skies.Preparation
+    center: object
+    number: int
+    path: Path
+
+
+def store_task(task):
+    """Make a training field and store it."""
+    setup = skies.prepared(task.shared)
+    rng = np.random.default_rng([setup.config["seed"], task.number])
+    arrays = _field(setup, task.center, rng)
+    with replacing(task.path) as temporary:
+        np.savez(temporary, **arrays)
 
 
 def _complete(path):

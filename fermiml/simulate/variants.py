@@ -8,7 +8,7 @@ from dataclasses import replace
 import healpy
 import numpy as np
 
-from fermiml.model.diffuse import Diffuse, Template
+from fermiml.model.diffuse import Diffuse, Multiplied, Template
 from fermiml.model.sources import GAUSS, Shapes, Sources
 
 NODES = np.geomspace(30.0, 2e6, 25)  # MeV
@@ -27,15 +27,13 @@ def vary(model, rng, norms=0.15, tilts=0.04, structure=0.2):
         pattern = structure_map(rng, structure, index=rng.uniform(2.4, 3.4))
     terms = []
     for term in model.terms:
-        multiplier = term.structure
-        if pattern is not None and term.name not in _SMOOTH:
-            multiplier = pattern if multiplier is None else _product(multiplier, pattern)
+        if pattern is not None and not is_smooth(term):
+            term = multiplied(term, pattern)
         terms.append(
             replace(
                 term,
                 norm=term.norm * np.exp(rng.normal(0, norms)),
                 tilt=term.tilt + rng.normal(0, tilts),
-                structure=multiplier,
             )
         )
     return Diffuse(f"{model.name}, varied", tuple(terms))
@@ -44,15 +42,30 @@ def vary(model, rng, norms=0.15, tilts=0.04, structure=0.2):
 def structure_map(rng, sigma, index=2.8, largest=4.0):
     """Draw a log-normal HEALPix map of mean one: power l^-index below `largest` deg."""
     nside = _STRUCTURE_NSIDE
-    ell = np.arange(2 * nside + 1)
-    power = np.where(ell > 180 / largest, np.maximum(ell, 1.0) ** -index, 0.0)
-    size = healpy.Alm.getsize(2 * nside)
-    degree, order = healpy.Alm.getlm(2 * nside)
+    field = sigma * gaussian_map(rng, index, 180 / largest, 2 * nside, nside)
+    return np.exp(field - sigma**2 / 2)
+
+
+def gaussian_map(rng, index, above, highest, nside):
+    """Draw a Gaussian HEALPix map of unit variance: power l^-index from `above` to `highest`."""
+    ell = np.arange(highest + 1)
+    power = np.where(ell > above, np.maximum(ell, 1.0) ** -index, 0.0)
+    size = healpy.Alm.getsize(highest)
+    degree, order = healpy.Alm.getlm(highest)
     alm = rng.normal(size=size) + 1j * np.where(order > 0, rng.normal(size=size), 0)
     alm *= np.sqrt(power[degree] / np.where(order > 0, 2, 1))
     field = healpy.alm2map(alm, nside)
-    field *= sigma / field.std()
-    return np.exp(field - sigma**2 / 2)
+    return field / field.std()
+
+
+def is_smooth(term):
+    """Return whether a term of a model has no small-scale structure."""
+    return term.name in _SMOOTH
+
+
+def multiplied(term, pattern):
+    """Return a term with one more structure map."""
+    return Multiplied(term.name, structure=pattern, term=term)
 
 
 def bubbles(rng):
@@ -90,8 +103,3 @@ def clumps(rng, number):
         rng.uniform(0, 360, number), np.clip(lat, -90, 90), np.minimum(flux, 1e-8), shapes, "clump"
     )
     return points.extended_to(np.full(number, GAUSS), 10 ** rng.uniform(-1.3, -0.3, number))
-
-
-def _product(first, second):
-    nside = max(healpy.npix2nside(len(first)), healpy.npix2nside(len(second)))
-    return healpy.ud_grade(first, nside) * healpy.ud_grade(second, nside)

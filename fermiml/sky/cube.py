@@ -14,6 +14,7 @@ from fermiml import notebook
 from fermiml.errors import InputError
 from fermiml.fitsmaps import image_geom
 from fermiml.response.irfs import ALL_EVENTS, type_names
+from fermiml.sky.energy_text import range_text
 from fermiml.sky.selection import Selection
 
 EDGE_MARGIN = 0.5  # deg from the edge of the data, within which sources are not judged
@@ -292,7 +293,7 @@ class SkyCube:
         edges = self.components[0].energy_edges
         return (
             f"<SkyCube: {self.kind}, {len(self.components)} component(s), "
-            f"{self.total_counts:.0f} counts, {edges[0]:.4g}-{edges[-1]:.4g} MeV>"
+            f"{self.total_counts:.0f} counts, {range_text(edges[0], edges[-1])}>"
         )
 
 

@@ -6,10 +6,41 @@ from astropy.time import TimeDelta
 from fermiml.response import exposure as exposures
 from fermiml.response.irfs import EVENT_CLASSES
 from fermiml.sky.bands import group_bands
+from fermiml.sky.energy_text import energy_text, range_text
 from fermiml.sky.patches import PIXEL
 from fermiml.sky.selection import EPOCH
 
+_COARSE = 1.0  # deg, of pixels: the 68 % radius of the PSF at 0.8 GeV
 _NOT_SAID = "not in the header"
+
+
+def response_lines(cube):
+    """Say in two lines what of the response was taken from where, and what was assumed."""
+    taken = []
+    for part, what in (("psf", "PSF"), ("exposure", "exposure"), ("edisp", "energy dispersion")):
+        texts = [c.origins[part].text for c in cube.components if part in c.origins]
+        taken.append(f"{what}: {', '.join(dict.fromkeys(texts)) or 'none'}")
+    given = all(component.background is not None for component in cube.components)
+    taken.append(f"expected background counts: {'given' if given else 'none'}")
+    notes = [note for c in cube.components for note in c.notes + _missing(c)]
+    return ["; ".join(taken), f"assumed: {'; '.join(dict.fromkeys(notes)) or 'nothing'}"]
+
+
+def obstacles(cube):
+    """Say why nothing can be found in a cube; empty if nothing speaks against it."""
+    if not any(component.mask.any() for component in cube.components):
+        return ["every pixel is masked"]
+    found, banded = [], [group_bands(component) for component in cube.components]
+    if not any(band.covered > 0 for b in banded for band in b.bands):
+        edges = np.concatenate([component.energy_edges for component in cube.components])
+        found.append(f"{range_text(edges.min(), edges.max())} is outside the bands that the "
+                     "networks look at, from 500 MeV")  # fmt: skip
+    elif not any(b.counts[:, b.component.mask].any() for b in banded):
+        found.append("there are no counts above 500 MeV in the observed pixels")
+    coarsest = max(component.pixel_size for component in cube.components)
+    if coarsest > _COARSE:
+        found.append(f"pixels of {coarsest:.2g} deg are too large to see sources in")
+    return found
 
 
 def describe(cube):
@@ -83,18 +114,8 @@ def _observed(component):
 def _energy(component):
     edges = component.energy_edges
     per_decade = (len(edges) - 1) / np.log10(edges[-1] / edges[0])
-    text = (
-        f"{_energy_text(edges[0])} - {_energy_text(edges[-1])}, {len(edges) - 1} bins "
-        f"({per_decade:.3g} a decade)"
-    )
+    text = f"{range_text(edges[0], edges[-1])}, {len(edges) - 1} bins ({per_decade:.3g} a decade)"
     return {"text": text, "edges_mev": [float(f"{edge:.9g}") for edge in edges]}
-
-
-def _energy_text(mev):
-    for unit, factor in (("TeV", 1e6), ("GeV", 1e3)):
-        if mev >= 0.9999 * factor:
-            return f"{mev / factor:.4g} {unit}"
-    return f"{mev:.4g} MeV"
 
 
 def _counts(component):
@@ -162,7 +183,7 @@ def _exposure(component):
     energy = np.clip(1e3, edges[0], edges[-1])  # 1 GeV, or the nearest that there is
     value = float(exposures.sample(component.exposure, component.center[None], energy)[0, 0])
     facts = _origin(component, "exposure")
-    facts["text"] += f"; {value:.3g} cm2 s at the centre, {_energy_text(float(energy))}"
+    facts["text"] += f"; {value:.3g} cm2 s at the centre, {energy_text(float(energy))}"
     return {**facts, "cm2_s": value}
 
 

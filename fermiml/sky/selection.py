@@ -33,6 +33,7 @@ class Selection:
     gti: np.ndarray | None = None  # merged (start, stop), mission elapsed time in s
     overlap: float = 0.0  # s that the intervals had in common, before they were merged
     ignored: tuple = ()  # cuts that fermiml does not know
+    simulated: bool = False  # as `fermiml simulate` writes it
 
     @property
     def time(self):
@@ -54,7 +55,9 @@ class Selection:
         """From an open FITS file."""
         cuts = [cut for cut in _cuts(hdus) if cut[0]]
         gti, overlap = _read_gti(hdus)
-        fields = {"circles": (), "ignored": (), "gti": gti, "overlap": overlap}
+        simulated = any(hdu.header.get("SIMULATE") is True for hdu in hdus)
+        fields = {"circles": (), "ignored": (), "gti": gti, "overlap": overlap,
+                  "simulated": simulated}  # fmt: skip
         for kind, value in cuts:
             try:
                 _add_cut(fields, kind.strip(), value.strip())
@@ -67,15 +70,17 @@ class Selection:
 
 def _cuts(hdus):
     """(DSTYPn, DSVALn) of the first header that has them."""
-    for hdu in hdus:
-        header = hdu.header
-        count = header.get("NDSKEYS", 0)
-        if isinstance(count, int) and 0 < count < 1000:
-            return [
-                (str(header.get(f"DSTYP{i}", "")), str(header.get(f"DSVAL{i}", "")))
-                for i in range(1, count + 1)
-            ]
-    return []
+    header = next((hdu.header for hdu in hdus if "NDSKEYS" in hdu.header), {})
+    count = header.get("NDSKEYS", 0)
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 1000:
+        raise InputError(f"header keyword NDSKEYS is {str(count)!r}, a number of cuts was expected")
+    if f"DSTYP{count + 1}" in header:
+        raise InputError(f"the header has more cuts (DSTYP{count + 1}) than NDSKEYS says ({count})")
+    cuts = [(header.get(f"DSTYP{i}", ""), header.get(f"DSVAL{i}", "")) for i in range(1, count + 1)]
+    for number, texts in enumerate(cuts, start=1):
+        if not all(isinstance(text, str) for text in texts):
+            raise InputError(f"header keywords DSTYP{number}, DSVAL{number}: texts were expected")
+    return cuts
 
 
 def _add_cut(fields, kind, value):

@@ -15,7 +15,7 @@ from fermiml.model.sources import FLUX_BAND, Shapes, Sources
 PIVOT = 2000.0  # MeV
 _UNIT_FLUX = 1e-9  # ph cm-2 s-1 (1-100 GeV) of a source of norm 1
 _FLOOR = 1e-20  # expected counts
-_ROWS = 20_000  # pixels at a time, to spare memory
+_ROWS = 5_000  # pixels at a time, to spare memory
 _LEAST = 0.01  # norm from which the fit of a new source starts at least
 
 
@@ -86,17 +86,24 @@ class NormFit:
             rows.append(full.ravel()[used])
         return np.concatenate(rows), total
 
-    def _loss(self, norms):
-        """Minus the logarithm of the likelihood. Pixels without counts enter by the sums only."""
-        expected = np.maximum(norms @ self._templates, _FLOOR)
-        return norms @ self._sums - self._counts @ np.log(expected)
+    def _losses(self, norms):
+        """Minus the logarithm of the likelihood, for each row of norms. Pixels without counts
+        enter by the sums only."""
+        losses = norms @ self._sums
+        for rows in self._chunks():
+            expected = np.maximum(norms @ self._templates[:, rows], _FLOOR)
+            losses -= np.log(expected) @ self._counts[rows]
+        return losses
+
+    def _chunks(self):
+        for start in range(0, len(self._counts), _ROWS):
+            yield slice(start, start + _ROWS)
 
     def _slopes(self, norms):
         """Loss, gradient, curvature, and nothing that is not of a linear model."""
         loss, gradient = norms @ self._sums, self._sums.copy()
         curvature = np.zeros((len(norms), len(norms)))
-        for start in range(0, len(self._counts), _ROWS):
-            rows = slice(start, start + _ROWS)
+        for rows in self._chunks():
             templates = self._templates[:, rows]
             expected = np.maximum(norms @ templates, _FLOOR)
             ratio = self._counts[rows] / expected
@@ -123,12 +130,12 @@ class NormFit:
         curvature has its maximum then; the likelihood there is exact.
         """
         covariance = self._minimum.covariance()
+        present = np.flatnonzero(self.norms > 0)
+        shift = covariance[present] / covariance[present, present, None]
+        others = np.maximum(self.norms - shift * self.norms[present, None], 0)
+        others[np.arange(len(present)), present] = 0
         ts = np.zeros(len(self.norms))
-        for j in np.flatnonzero(self.norms > 0):
-            others = self.norms - covariance[:, j] / covariance[j, j] * self.norms[j]
-            others = np.maximum(others, 0)
-            others[j] = 0
-            ts[j] = 2 * (self._loss(others) - self._minimum.loss)
+        ts[present] = 2 * (self._losses(others) - self._minimum.loss)
         error = np.sqrt(np.maximum(np.diag(covariance), 0))
         counts = self.norms * self._sums
         rows = slice(self._diffuse, None)

@@ -15,6 +15,7 @@ import numpy as np
 from astropy.table import Table, vstack
 from astropy.units import Quantity
 from gammapy.maps import WcsNDMap
+from threadpoolctl import threadpool_limits
 
 from fermiml import __version__, moved, schema
 from fermiml.catalog import record
@@ -72,7 +73,7 @@ class TraditionalDetector:
     Raises
     ------
     InputError
-        If a setting has no sense.
+        If a setting makes no sense.
 
     Examples
     --------
@@ -188,26 +189,28 @@ def _diffuse(cube, background):
     return result
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # where cores are taken, more only wait
 def _search(cube, diffuse, settings):
     start = time.perf_counter(), time.process_time()
     fit = NormFit(cube.components, diffuse, settings.index)
     maps = SignificanceMaps(cube.components, settings.index, settings.everywhere)
     observed = cube.components[0]
-    found, rounds = [], 0
-    while True:
-        values, flux = maps(fit.expected())
+    found = []
+
+    def add_peaks(least):
+        values, flux = maps(fit.expected(), least)
         image = WcsNDMap(observed.geom, np.where(observed.mask, values, 0.0))
-        peaks = find(image, settings.threshold, settings.separation)
-        if not len(peaks) or rounds == settings.rounds:
-            break
-        rounds += 1
+        peaks = find(image, least, settings.separation)
         fit.add(peaks["lon"], peaks["lat"], flux[peaks["row"], peaks["column"]])
         found.append(peaks)
-        log.info("round %d: %d new sources", rounds, len(peaks))
-    peaks = find(image, settings.final, settings.separation)
-    fit.add(peaks["lon"], peaks["lat"], flux[peaks["row"], peaks["column"]])
-    found = vstack([*found, peaks])
-    catalog = _catalog(fit, found, settings, observed.energy_edges)
+        return len(peaks)
+
+    rounds = 0
+    while rounds < settings.rounds and (new := add_peaks(settings.threshold)):
+        rounds += 1
+        log.info("round %d: %d new sources", rounds, new)
+    add_peaks(settings.final)
+    catalog = _catalog(fit, vstack(found), settings, observed.energy_edges)
     catalog.table.meta.update(
         SECONDS=time.perf_counter() - start[0],
         CPU_SECS=time.process_time() - start[1],

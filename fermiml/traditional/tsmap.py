@@ -18,12 +18,14 @@ from fermiml.response import exposure as exposures
 BREAK = 2000.0  # MeV, where the PSF kernel changes its size
 WIDTHS = (3.0, 1.2)  # deg, sides of the kernels below and above
 _NEGLIGIBLE = 1e-4  # fraction of the events of a bin that a true energy contributes
-_WORTH_A_FIT = 2.0  # sigma by the score test: what is below is no peak
+_BELOW = 1.5  # sigma by which the score test may fall short of a peak
 _TINY = 1e-12
 
 
 class SignificanceMaps:
     """Significance and flux of one more point source at every pixel, on models that change.
+
+    All components and bins are fitted together: one norm is free.
 
     Parameters
     ----------
@@ -33,9 +35,7 @@ class SignificanceMaps:
         Photon index of the source.
     everywhere : bool
         Fit every pixel, as gammapy does, and not only those around which a quick test finds
-        anything (2 sigma). Several times slower; the peaks are the same.
-
-    All components and bins are fitted together: one norm is free.
+        anything. Several times slower; the peaks are the same.
     """
 
     def __init__(self, components, index, everywhere=False):
@@ -55,10 +55,11 @@ class SignificanceMaps:
         self._pad = int(np.ceil(widest / 2 / components[0].pixel_size)) + 1
         self._datasets = Datasets([d.pad(self._pad, name=d.name) for d in datasets])
 
-    def __call__(self, expected):
+    def __call__(self, expected, least):
         """sqrt(TS), negative for a deficit, and flux (1-100 GeV, ph cm-2 s-1) at every pixel.
 
-        `expected` is what a model expects, one array (bin, y, x) for each component.
+        `expected` is what a model expects, one array (bin, y, x) for each component; `least` the
+        sqrt(TS) from which a peak matters.
         """
         planes = [e[b] for e, parts in zip(expected, self._parts, strict=True) for b in parts]
         around = (0, 0), (self._pad,) * 2, (self._pad,) * 2
@@ -67,21 +68,25 @@ class SignificanceMaps:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if not self._everywhere:
-                self._estimator.pixels = self._promising()
+                pixels = self._estimator.pixels = self._promising(least - _BELOW)
+                if not pixels.any():
+                    return np.zeros(planes[0].shape[1:]), np.zeros(planes[0].shape[1:])
             maps = self._estimator.estimate_flux_map(self._datasets)
         inner = (0, *(slice(self._pad, -self._pad),) * 2)
         ts, norm = (np.nan_to_num(maps[name].data[inner]) for name in ("ts", "norm"))
         unit = self._spectrum.integral(1 * u.GeV, 100 * u.GeV).to_value("cm-2 s-1")
         return np.sign(norm) * np.sqrt(np.maximum(ts, 0)), norm * unit
 
-    def _promising(self):
-        """Pixels in or next to which the score test sees an excess.
+    def _promising(self, least):
+        """Pixels in or next to which the score test sees an excess of `least` sigma.
 
         It compares the slope of the likelihood at norm zero with its expected scatter:
         convolutions only. Where counts are few it exceeds sqrt(TS), so nothing is lost.
         """
-        slope, variance = 0.0, 0.0
+        slope, variance, observed = 0.0, 0.0, False
         for dataset in self._datasets:
+            seen = dataset.mask_safe.data.any(axis=0)
+            observed |= seen & (dataset.background.data.sum(axis=0) > 0)
             kernel = self._estimator.estimate_kernel(dataset).data
             kernel = kernel / np.maximum(kernel.sum(axis=(1, 2), keepdims=True), _TINY)
             source = estimate_exposure_reco_energy(dataset, self._spectrum, normalize=False).data
@@ -94,7 +99,7 @@ class SignificanceMaps:
                 inverse = np.where(seen, 1 / b, 0)
                 variance = variance + s**2 * oaconvolve(inverse, k**2, mode="same")
         score = slope / np.sqrt(np.maximum(variance, _TINY))
-        return maximum_filter(score, 3) > _WORTH_A_FIT
+        return observed & (maximum_filter(score, 3) > least)
 
 
 class _Estimator(TSMapEstimator):

@@ -115,7 +115,7 @@ def _train(recipe, output, start):
     everything = [*model.variables, *optimizer.variables]
     done = load(checkpoint, lambda path: int(arrays.load(path, everything)["epoch"])) or 0
     if done:
-        log.info("%s: goes on after epoch %d", output, done)
+        log.info("%s: resumes after epoch %d", output, done)
     elif start is not None:
         pretrained.load_weights(model, recipe, start)
     data = _Batches(recipe, "training")

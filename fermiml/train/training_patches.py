@@ -14,6 +14,7 @@ import numpy as np
 
 from fermiml.errors import InputError
 from fermiml.features.patch_features import PatchFeatures
+from fermiml.networks import arrays
 from fermiml.response.psf import PSF
 from fermiml.sky.patches import PIXEL
 
@@ -115,8 +116,33 @@ class TrainingSet:
 
 
 def _load(path):
-    with np.load(path) as stored:
-        return {name: stored[name] for name in stored.files}
+    """Read a stored field; raise InputError where it is not what `fermiml simulate` made."""
+    what = "is no training field that `fermiml simulate` made"
+    field = arrays.read(path, what)
+    try:
+        sound = _is_sound(field)
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: {what} ({error})") from None
+    if not sound:
+        raise InputError(f"{path}: {what}: shapes or values of its arrays are wrong")
+    return field
+
+
+def _is_sound(field):
+    """Whether all arrays are there, fit each other, and hold numbers from 0 on."""
+    size, sources, radii = field["sources"].shape[-1], len(field["x"]), len(field["rad"])
+    shapes = dict.fromkeys(_PLANES, (BANDS, size, size))
+    shapes["galactic"] = (len(field["galactic"]), BANDS, size, size)
+    shapes |= {f"{name}_scale": shapes[name][:-2] for name in _PLANES}
+    shapes |= dict.fromkeys(("x", "y", "flux", "pulsar", "extended"), (sources,))
+    shapes |= dict.fromkeys(("ts", "npred"), (sources, BANDS))
+    shapes |= {"covered": (BANDS,), "rad": (radii,), "psf": (BANDS, radii)}
+    return (
+        all(field[name].shape == shape for name, shape in shapes.items())
+        and all(np.all(np.isfinite(field[name])) for name in shapes)
+        and all(np.all(field[name] >= 0) for name in set(shapes) - {"x", "y"})
+        and np.all(field["covered"] <= 1)
+    )
 
 
 def _draw(field, number, size, options, rng):

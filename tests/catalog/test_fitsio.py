@@ -119,9 +119,10 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
-def test_writing_to_nowhere(tmp_path):
-    with pytest.raises(InputError, match=r"the folder .*nowhere does not exist"):
-        sample().write(tmp_path / "nowhere" / "ml.fits")
+def test_folders_above_are_made_but_none_in_the_place_of_a_file(tmp_path):
+    sample().write(tmp_path / "new" / "ml.fits")
+    with pytest.raises(InputError, match=r"ml\.fits is no folder"):
+        sample().write(tmp_path / "new" / "ml.fits" / "ml.fits")
     with pytest.raises(InputError, match="is a folder"):
         sample().write(tmp_path)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from click.testing import CliRunner
 from makers import smallskies as sky
 
@@ -76,3 +77,49 @@ def test_a_folder_that_happens_to_have_the_name_of_the_parts_is_left_alone(files
                  files / "background.fits", "-o", files / "mine.fits")  # fmt: skip
     assert result.exit_code == 2 and "mine.parts: holds something else" in result.output
     assert (files / "mine.parts" / "thesis.tex").read_text() == "precious"
+
+
+def test_at_a_position_ts_flux_and_limit_are_printed_and_written_on_request(
+    files, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = (
+        "--background",
+        files / "background.fits",
+        "--at",
+        "gal:100.2,44.6",
+        "--at",
+        "gal:100,43.2",
+    )
+    result = run(files / "seeds.fits", files / "counts.fits", *options)
+    assert result.exit_code == 0, result.output
+    head, *rows, foot = result.output.strip().splitlines()[-4:]
+    assert head.split() == ["RA", "Dec", "TS", "flux", "error", "95", "%", "limit"]
+    assert "1 GeV - 100 GeV" in foot and "index 2.2" in foot
+    assert not any(tmp_path.iterdir())
+    # Of the two seeds one is at the second position: it is not in the model, and is found there.
+    ts = [float(row.split()[2]) for row in rows]
+    assert ts[0] < 9 and ts[1] > 100
+
+    # Without CATALOG.
+    result = run(files / "counts.fits", *options, "--index", "2.5", "-o", "limits.fits")
+    assert result.exit_code == 0, result.output
+    table = Table.read("limits.fits")
+    assert table.colnames[:4] == ["RAJ2000", "DEJ2000", "GLON", "GLAT"]
+    assert table["Flux_UL95"].unit == "ph cm-2 s-1" and np.all(table["Index"] == 2.5)
+    assert np.all(table["Flux_UL95"] > table["Flux"]) and table.meta["EMIN"] == pytest.approx(1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("counts.fits",), "Missing argument 'COUNTS'"),
+        (("counts.fits", "--at", "here"), "--at 'here' is no position"),
+        (("counts.fits", "--at", "10,20"), "nothing was observed at 10.0000,20.0000"),
+        (("counts.fits", "--at", "10,20", "--engine", "fermipy"), "measures no upper limits"),
+    ],
+)
+def test_bad_use_of_at_is_an_error(files, arguments, message, monkeypatch):
+    monkeypatch.chdir(files)
+    result = run(*arguments)
+    assert result.exit_code == 2 and message in result.output

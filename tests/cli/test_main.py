@@ -38,7 +38,7 @@ def test_info_at_a_glance(tmp_path):
     lat.write_ccube(tmp_path / "cube.fits", listed=listed)
     output = run("info", tmp_path / "cube.fits").output
     for text in (
-        "gtbin counts cube", "500 MeV - 500 GeV, 12 bins", "SOURCE (128, P8R3)",
+        "gtbin counts cube", "0.5 GeV - 500 GeV, 12 bins", "SOURCE (128, P8R3)",
         "PSF2+PSF3 (48)", "0 - 90 deg", "circle of 2 deg", "2008-08-04",
         "P8R3_SOURCE_V3 PSF2+PSF3, from the header", "in masked pixels",
         "! no exposure given: estimated",

@@ -81,6 +81,8 @@ def test_what_a_second_diffuse_model_explains_is_flagged(result):
     flagged = result.catalog.table["ML_Flags"] & MLFlag.SECOND_DIFFUSE > 0
     assert list(flagged) == [False, False, False, True]  # the noise was no detection before
     assert list(result.survives) == [True, True, False, False]
+    hanging = dict(report.summary(result))["hang on the diffuse model"]
+    assert hanging == f"1 (bit 64): {str(result.catalog.table['Source_Name'][3]).strip()}"
     assert result.catalog.table["TS_Alt"][3] < 9
 
 
@@ -182,7 +184,7 @@ def test_a_folder_of_results(result, tmp_path):
     assert list(back.table["Found_By"]) == list(result.catalog.table["Found_By"])
     text = (folder / "compare.txt").read_text()
     assert "found by both:              2, 2 of them with TS > 25" in text
-    assert "3, found 2 by the network and 3 by traditional detection" in text
+    assert "3; 2 found by the network and 3 found by traditional detection" in text
     with pytest.raises(InputError, match="use --overwrite"):
         report.check_folder(folder)
     assert report.check_folder(folder, overwrite=True) == folder

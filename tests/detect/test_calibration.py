@@ -46,3 +46,15 @@ def test_calibration_rises_strictly_and_holds_what_it_was_fitted_to():
     fitted = calibration.fit(score, ts, real, real)
     rising = calibration.probability(np.full(200, 0.5), np.linspace(0, 3000, 200), fitted)
     assert np.all(np.diff(rising) > 0)
+
+
+def test_a_purity_is_that_of_the_list_as_its_probabilities_tell_it():
+    """Purer lists are shorter, and none crosses the measured list of 95 %."""
+    probability = np.concatenate([np.full(90, 0.999), np.linspace(0.02, 0.98, 60)])
+    limits = [calibration.threshold_for(p, probability, 0.7) for p in (0.8, 0.9, 0.98, 0.995)]
+    assert np.all(np.diff(limits) >= 0)
+    listed = [probability[probability >= limit] for limit in limits]
+    assert [values.mean() for values in listed] == pytest.approx([0.8, 0.9, 0.98, 0.995], abs=0.01)
+    assert calibration.threshold_for(0.9, [0.8, 0.75], 0.7) == 0.7
+    assert calibration.threshold_for(0.99, [0.999, 0.999], 0.7) == 0.999
+    assert not np.any(np.array([0.8, 0.9]) >= calibration.threshold_for(0.99, [0.8, 0.9], 0.7))

@@ -12,7 +12,8 @@ from makers.latfiles import CENTER, EDGES, cuts, write_bexpmap, write_ccube, wri
 from fermiml import InputError, SkyCube, SourceCatalog, SourceDetector
 from fermiml.catalog.flags import MLFlag
 from fermiml.cli.detect import count
-from fermiml.detect import calibration
+from fermiml.detect import calibration, field_prior
+from fermiml.detect.field_prior import FieldPrior
 from fermiml.detect.finder import HeatmapFinder
 from fermiml.networks.pretrained import Pretrained
 
@@ -174,9 +175,41 @@ def test_a_background_that_is_given_enters_the_features(sky, read):
     assert separations(again, plain.positions.galactic).max() < 0.03
 
 
+def test_a_purity_may_be_chosen(read):
+    """The default is 0.95, at the threshold of the network; a purer catalog is shorter."""
+    cube = read("wcs.fits")
+    every = np.asarray(detect(cube, threshold=0.0).table["ML_Prob"], float)
+    by_default = every[every >= 0.5]
+    assert len(detect(cube, purity=0.95)) == len(by_default)
+    wanted = (by_default.mean() + by_default.max()) / 2
+    pure = detect(cube, purity=wanted).table["ML_Prob"]
+    assert 0 < len(pure) < len(by_default)
+    assert np.mean(pure) >= wanted - 1e-6
+    assert "purity 0.9" in repr(SourceDetector(stub(), purity=0.9))
+
+
+def test_a_structured_field_lowers_probabilities_and_says_so(read, caplog):
+    """With a prior for which any field has too many candidates: flag, keyword, words, sums."""
+    crowded = FieldPrior(ratio=0.01, scatter=0.1, real=0.1, width=1.0)
+    plain, lowered = (
+        SourceDetector(stub(), threshold=0.0, photometry=False, prior=prior).run(read("wcs.fits"))
+        for prior in (field_prior.NEUTRAL, crowded)
+    )
+    before, after = (c.table[np.argsort(c.table["RAJ2000"])] for c in (plain, lowered))
+    down = (after["ML_Flags"] & MLFlag.STRUCTURED) > 0
+    assert down.any() and not np.any(before["ML_Flags"] & MLFlag.STRUCTURED)
+    assert np.all(after["ML_Prob"][down] < before["ML_Prob"][down])
+    assert np.all(after["ML_Prob_FAKE"] + after["ML_Prob"] == pytest.approx(1))
+    assert lowered.table.meta["FALSEFAC"] > 1 and "bit 512" in caplog.text
+
+
 def test_wrong_settings_are_named():
     with pytest.raises(InputError, match="threshold 2"):
         SourceDetector(stub(), threshold=2)
+    with pytest.raises(InputError, match=r"purity 95\.0: give a fraction"):
+        SourceDetector(stub(), purity=95.0)
+    with pytest.raises(InputError, match="threshold and purity contradict each other"):
+        SourceDetector(stub(), threshold=0.5, purity=0.9)
     with pytest.raises(InputError, match="unknown localizer 'best'"):
         stub(localizer="best")
 
@@ -220,7 +253,7 @@ def test_what_the_photometry_does_not_confirm_is_demoted(read):
         "probability": 1 / (1 + np.exp(2 - out["z"]))
     }
     cube = read("wcs.fits")
-    table = SourceDetector(finder, threshold=0.0).propose(cube)
+    table = SourceDetector(finder, threshold=0.0, prior=field_prior.NEUTRAL).propose(cube)
     low = np.asarray(table["ML_Flags"] & MLFlag.LOW_TS) > 0
     plain = calibration.probability(table["ML_Score"], table["ML_TS"], point)
     assert 0 < low.sum() < len(low)

@@ -97,7 +97,7 @@ def test_features_are_maps_of_what_the_network_is_shown(cube, catalog):
 def test_a_finder_without_a_heatmap_has_no_panel_and_no_explanation(cube, catalog):
     blind = SimpleNamespace(name="blind")
     shown = [len(projections(overview.plot_overview(cube, catalog, f))) for f in (finder(), blind)]
-    assert shown == [3, 2]
+    assert shown == [4, 3]
     with pytest.raises(InputError, match="network 'blind' gives detections only"):
         explain(catalog.positions[0], Views(cube), blind)
 

@@ -8,7 +8,8 @@ from astropy.coordinates import SkyCoord
 from fermiml import SkySimulator
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.ellipses import R95
-from fermiml.evaluate import benchmark, metrics
+from fermiml.evaluate import benchmark, metrics, tables
+from fermiml.evaluate.scores import MethodScores
 from fermiml.simulate import read_fields, sky_settings
 
 
@@ -77,6 +78,10 @@ def test_the_truth_itself_is_a_perfect_catalog(field):
     assert high.at_default.purity[0] == 1
     assert result.localisation["median"] == pytest.approx(0.02, rel=0.05)
     assert result.localisation["within_95"][0] == 1
+    assert result.purity_by_field[0]["purity"][0] == 1
+    text = tables.markdown({"test": {"truth": MethodScores(result)}})
+    assert "| test | truth | \\|b\\|>20 |" in text  # the row of its reliability
+    assert f"1.00 of {result.purity_by_field[0]['detections']} ({sky.name})" in text
     assert result.seconds == 2
     assert result.flux_pulls["mean"] == pytest.approx(0, abs=1e-4)
 

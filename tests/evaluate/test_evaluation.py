@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from makers.matchedfilter import Detector, MatchedFilter
 
-from fermiml import Evaluation, SkySimulator, SourceCatalog
+from fermiml import Evaluation, FermimlError, SkySimulator, SourceCatalog
 from fermiml.cli.main import main
 from fermiml.detect import detector
 from fermiml.detect.finder import HeatmapFinder
@@ -256,3 +256,19 @@ def test_one_catalog_of_several_fields(folder, entries, tmp_path):
     chosen.find(sky, f"month_{field.name}")  # of another set
     with pytest.raises(InputError, match="the fields overlap"):
         chosen.find(sky, f"test_{field.name}")
+
+
+@pytest.mark.slow
+def test_two_processes_score_the_same(folder, entries, tmp_path):
+    plan = {"skies": str(folder), "models": ["traditional-wrong"], "catalogs": str(entries)}
+    one, two = (Evaluation(plan, jobs=jobs).run(tmp_path / str(jobs)) for jobs in (1, 2))
+    zones = [result.sets["test"]["traditional-wrong"].own.zones for result in (one, two)]
+    assert repr(zones[0]) == repr(zones[1])  # they hold NaN
+    assert repr(one.sets["test"][entries.name]) == repr(two.sets["test"][entries.name])
+
+
+def test_a_method_that_fails_in_all_fields_ends_the_evaluation(folder, entries, tmp_path):
+    """In these the diffuse model is empty."""
+    plan = {"skies": str(folder), "models": ["traditional"], "catalogs": str(entries)}
+    with pytest.raises(FermimlError, match=r"traditional failed in all 2 fields \(ValueError"):
+        Evaluation(plan).run(tmp_path / "out")

@@ -214,3 +214,25 @@ def test_bad_settings_are_refused(tmp_path):
     outcome = CliRunner().invoke(main, run)
     assert outcome.exit_code == 2
     assert "write LOW,HIGH" in outcome.output
+
+
+@pytest.mark.slow
+def test_two_processes_inject_the_same(cube, folder, result, tmp_path):
+    again = Injection(Detector(), jobs=2, **SETTINGS).run(cube, tmp_path / "two")
+    for name in ("S1", "Found", "ML_Prob", "Round", "Lost"):
+        one, two = (np.asarray(r.sources.table[name]) for r in (result, again))
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_round_that_fails_is_left_out(cube, tmp_path, monkeypatch, caplog):
+    with_sources = rounds.with_sources
+
+    def failing(cube, sources, rng):
+        if len(list((tmp_path / "out").glob("round_*.fits"))) == 1:
+            raise MemoryError
+        return with_sources(cube, sources, rng)
+
+    monkeypatch.setattr(rounds, "with_sources", failing)
+    found = Injection(Detector(), **{**SETTINGS, "rounds": 2}).run(cube, tmp_path / "out")
+    assert found.summary.rounds == 1
+    assert "round 2 of 2 failed twice: MemoryError" in caplog.text

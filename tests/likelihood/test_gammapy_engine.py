@@ -406,3 +406,22 @@ def test_an_index_at_its_bound_is_flagged_and_has_no_error(sources):
     assert list(table["ML_Flags"] & MLFlag.AT_BOUND) == [MLFlag.AT_BOUND, 0, 0, 0]
     assert table["ML_Flags"][1] & MLFlag.EDGE
     assert np.all(table["Unc_PL_Index"][1:] > 0) and np.all(table["Unc_Flux1000"] > 0)
+
+
+def test_a_region_that_fails_ends_nothing(sources, monkeypatch, caplog):
+    """Its rows have no TS, and a flag; a first norm that fails leaves the seed as it is."""
+    monkeypatch.setattr(grouping, "_WIDEST", 0.5)
+    measure = gammapy_engine.measurement.measure
+
+    def failing(region, core, *others):
+        if region.sources.lon[core[0]] > 101:
+            raise np.linalg.LinAlgError("Singular matrix")
+        return measure(region, core, *others)
+
+    monkeypatch.setattr(gammapy_engine.measurement, "measure", failing)
+    with caplog.at_level(logging.WARNING, "fermiml"):
+        table = fit(sky.seeds(sources[[0, 1]]), sky.cube(sources, 5), **FIXED).table
+    assert table["TS"][0] > 25 and np.isnan(table["TS"][1])
+    assert list(table["TS_Engine"]) == ["gammapy", ""]
+    assert list(table["ML_Flags"] & MLFlag.NOT_CONVERGED > 0) == [False, True]
+    assert "region 2 of 2 failed twice: LinAlgError: Singular matrix" in caplog.text

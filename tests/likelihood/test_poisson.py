@@ -119,3 +119,14 @@ def test_a_value_that_is_no_number_is_never_taken():
     found = minimise(walled, np.array([4.0]), np.array([-99.0]), np.array([99.0]))
     assert found.converged
     assert found.values == pytest.approx([0], abs=1e-2)
+
+
+def test_the_gain_of_a_last_step_that_is_not_made_is_known():
+    """A fit that stops early has nearly the loss of the minimum."""
+    likelihood = poisson(np.array([8.0, 5.0, 3.0]), seed=1)
+    start, high = np.array([6.0, 6.0, 3.0]), np.full(3, np.inf)
+    best = minimise(in_norms(likelihood), start, np.zeros(3), high)
+    early = minimise(in_norms(likelihood), start, np.zeros(3), high, tolerance=0.3)
+    assert early.converged
+    assert np.abs(early.values - best.values).max() > 1e-3
+    assert early.loss == pytest.approx(best.loss, abs=5e-3)

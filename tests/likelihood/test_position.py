@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
 from makers import smallskies as sky
 from makers.smallskies import fit
 
 from fermiml import SourceCatalog
 from fermiml.catalog.flags import MLFlag
-from fermiml.likelihood.position import _POINTS, Place, _peak
+from fermiml.likelihood.position import _POINTS, Place, _lon_lat, _moved, _peak
+from fermiml.sky.sphere import unit_vectors
 
 
 def test_the_peak_of_a_paraboloid_is_found_with_its_ellipse():
@@ -23,6 +26,19 @@ def test_the_peak_of_a_paraboloid_is_found_with_its_ellipse():
     assert found == pytest.approx(covariance)
     major, minor, angle = Place(0, 0, found, True).ellipse()
     assert (major, minor, angle) == pytest.approx((0.05, 0.02, 30.0))
+
+
+def test_offsets_point_east_and_north_in_equatorial_coordinates():
+    center = SkyCoord(83.6, 62.0, unit="deg", frame="fk5")
+    east, north = np.array([[0.3, 0.0], [0.0, 0.2], [-0.1, 0.4]]).T
+    expected = center.spherical_offsets_by(east * u.deg, north * u.deg)
+    galactic = center.galactic
+    start = unit_vectors(galactic.l.deg, galactic.b.deg)
+    lon, lat = _lon_lat(_moved(start, np.column_stack([east, north])))
+    found = SkyCoord(lon, lat, unit="deg", frame="galactic")
+    assert found.separation(expected).arcsec == pytest.approx(0, abs=1e-3)
+    lon, lat = _lon_lat(_moved(start, np.array([0.3, 0.0])))
+    assert (lon, lat) == pytest.approx((found[0].l.deg, found[0].b.deg))
 
 
 @pytest.mark.parametrize("bend", [(1.0, -1.0), (1.0, 0.0), (-1.0, -2.0)])

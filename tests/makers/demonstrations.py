@@ -5,5 +5,5 @@ DEMO = {
     "sky": {"centers": [[30, 58]], "width": 6},
     "energy": {"min": 1000, "max": 1e6, "bins_per_decade": 3},
     "population": {"spectra": "parametric"},
-    "wrong": {"model": "none"},
+    "wrong": {"model": "embedded"},
 }

@@ -143,6 +143,21 @@ def write_gtpsf(path, sigma=0.5, nodes=EDGES):
     fits.HDUList([fits.PrimaryHDU(), psf, angles]).writeto(path)
 
 
+def write_drm(path, edges=EDGES):
+    """gtdrm output: no energy dispersion."""
+    bins = len(edges) - 1
+    columns = [
+        fits.Column("ENERG_LO", "E", unit="MeV", array=edges[:-1]),
+        fits.Column("ENERG_HI", "E", unit="MeV", array=edges[1:]),
+        fits.Column("N_GRP", "I", array=np.ones(bins)),
+        fits.Column("F_CHAN", "I", array=np.ones(bins)),
+        fits.Column("N_CHAN", "I", array=np.full(bins, bins)),
+        fits.Column("MATRIX", f"{bins}E", array=np.eye(bins)),
+    ]
+    table = fits.BinTableHDU.from_columns(columns, name="DRM")
+    fits.HDUList([fits.PrimaryHDU(), ebounds_hdu(edges), table]).writeto(path)
+
+
 def write_ft1(path, events=None, *, circle=True, start=239557417.0, listed=None):
     """An FT1 file; `events` holds the arrays position, energy, zenith, time, evtype,
     and, if the file is to have them, numbers (of the run and in the run)."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fermiml.features.patch_features import N_FEATURES, PatchFeatures, unobserved
 from fermiml.networks import rotations
 
 
@@ -15,9 +16,38 @@ def test_turning_the_sky_turns_the_answer_with_it():
             y, x = np.mgrid[: image.shape[0], : image.shape[1]]
             return {"offset": np.stack([column - x, row - y], -1)[None], "heat": image[None]}
 
-    planes = np.random.default_rng(3).normal(size=(1, 8, 8, 1))
+    planes = np.random.default_rng(3).normal(size=(1, 24, 24, N_FEATURES))
+    planes[0, 9, 14, 0] = 9.0
     plain = Finder().predict_on_batch(planes)
     for turns in (2, 4):
         turned = rotations.predict(Finder(), planes, turns, ("offset",))
         assert np.allclose(turned["offset"], plain["offset"])
         assert np.allclose(turned["heat"], plain["heat"])
+
+
+def test_an_answer_that_depends_on_the_grid_is_evened_out():
+    """A model that sees every second pixel better than the others; of one turn it is as it is."""
+
+    class Uneven:
+        def predict_on_batch(self, planes):
+            y, x = np.mgrid[: planes.shape[1], : planes.shape[2]]
+            return {"heat": np.broadcast_to((y + x) % 2 + x % 2, planes.shape[:3])[..., None]}
+
+    planes = np.zeros((2, 32, 32, N_FEATURES), np.float32)
+    once = rotations.predict(Uneven(), planes, 1)["heat"]
+    assert np.ptp(once) == 2
+    often = rotations.predict(Uneven(), planes, 4)["heat"][:, 8:-8, 8:-8]
+    assert np.ptp(often) <= 1
+
+
+def test_where_nothing_was_observed_is_as_patches_show_it():
+    """Absent bands are zero, present ones have no counts, no background and no coverage."""
+    covered = np.array([0, 1, 1, 1, 1.0])
+    counts, coverage = np.ones((1, 5, 32, 32), np.float32), np.ones((1, 32, 32), np.float32)
+    coverage[:, :, 20:] = 0
+    counts[..., 20:] = 0
+    features = np.moveaxis(PatchFeatures([[None] * 5], 32)(counts, coverage, covered), 0, -1)
+    shown = unobserved(features[None])
+    beyond = features[16, -1]
+    assert np.allclose(shown[:10], beyond[:10], atol=1e-5)
+    assert np.allclose(shown[15:20], beyond[15:20])

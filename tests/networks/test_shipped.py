@@ -1,5 +1,6 @@
 """The networks that come with fermiml, on a sky that they have not seen."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -123,3 +124,15 @@ def test_a_field_of_events_smaller_than_the_psf(latdata, tmp_path):
     result = CliRunner().invoke(main, ["detect", str(events), "--width", "2", "-o", str(output)])
     assert result.exit_code == 0, result.output
     assert "1 source" in result.output
+
+
+def test_a_network_travels_by_name_and_is_loaded_once(folder):
+    """What another process gets finds the same; it has one core."""
+    cube = SkyCube.read(folder / "counts.fits", **response(folder))
+    detector = SourceDetector.from_pretrained("lat-unek", photometry=False, jobs=4)
+    packed = pickle.dumps(detector)
+    assert len(packed) < 20_000
+    first, second = pickle.loads(packed), pickle.loads(packed)
+    assert first.finder.network is second.finder.network and first._jobs == 1
+    found, again = (d.run(cube).table for d in (detector, first))
+    np.testing.assert_array_equal(found["ML_Prob"], again["ML_Prob"])

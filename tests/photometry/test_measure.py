@@ -11,16 +11,21 @@ from fermiml import SourceCatalog
 from fermiml.catalog.ellipses import R68, R95
 from fermiml.catalog.flags import MLFlag
 from fermiml.errors import InputError
+from fermiml.executors import open_executor
 from fermiml.model import point_sources
 from fermiml.model.observation import Observation
 from fermiml.model.sources import DISK, Shapes, Sources
+from fermiml.photometry import regions
 from fermiml.photometry.measure import measure
+from fermiml.photometry.pixels import SkyPixels
+from fermiml.photometry.region_fit import fit_region
 from fermiml.photometry.table import drop_errors_at_bounds
 from fermiml.response import exposure as exposures
 from fermiml.response.installed import load_response
 from fermiml.sky.cube import Component, SkyCube, check_counts
 from fermiml.sky.read.complete import complete
 from fermiml.sky.selection import Selection
+from fermiml.sky.sphere import vectors_of
 
 EDGES = np.array([1e3, 2e3, 7e3, 2e4, 1e6])  # MeV
 CENTER = SkyCoord(50, 40, unit="deg", frame="galactic")
@@ -280,3 +285,79 @@ def test_whole_sky_in_regions():
     assert np.all(np.isfinite(table["ML_TS"]))
     assert np.all(table["ML_TS"][:2] > 100)
     assert not np.any(table["ML_Flags"] & MLFlag.EDGE)
+
+
+@pytest.fixture
+def small_regions(monkeypatch):
+    """Each of the four sources has a region of its own."""
+    monkeypatch.setattr(regions, "_LARGEST", 1.0)
+    monkeypatch.setattr(regions, "_SIDE", 3.0)
+
+
+def same(one, two):
+    return all(np.array_equal(one[name], two[name], equal_nan=one[name].dtype.kind == "f")
+               for name in one.colnames)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_whatever_fits_the_regions_the_table_is_the_same(sky, small_regions):
+    cube, places = sky.cube(), scattered(sky.places)
+    serial = measure(cube, places, jobs=1)
+    assert np.all(np.isfinite(serial["ML_TS"]))
+    assert same(serial, measure(cube, places, jobs=8))
+    with open_executor(2) as processes:
+        assert same(serial, measure(cube, places, jobs=processes))
+
+
+def test_a_region_that_fails_leaves_its_rows_unknown(sky, small_regions, monkeypatch, caplog):
+    def failing(skies, groups, responses, region, vectors):
+        if 0 in region.own:
+            raise np.linalg.LinAlgError("Singular matrix")
+        return fit_region(skies, groups, responses, region, vectors)
+
+    monkeypatch.setattr("fermiml.photometry.measure.fit_region", failing)
+    table = measure(sky.cube(), scattered(sky.places), jobs=1)
+    lost = ~np.isfinite(np.asarray(table["ML_TS"]))
+    assert lost[0] and 1 <= lost.sum() < 4
+    assert np.all((table["ML_Flags"] & MLFlag.NOT_CONVERGED > 0) == lost)
+    assert "failed twice: LinAlgError: Singular matrix" in caplog.text
+    assert np.all(found_at(table)[lost].separation(scattered(sky.places)[lost]).deg < 1e-3)
+
+
+def test_photometry_that_was_interrupted_resumes(sky, small_regions, monkeypatch, tmp_path):
+    calls = []
+
+    def interrupted(*task):
+        calls.append(task)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return fit_region(*task)
+
+    cube, places = sky.cube(), scattered(sky.places)
+    whole = measure(cube, places, jobs=1)
+    monkeypatch.setattr("fermiml.photometry.measure.fit_region", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(cube, places, jobs=1, parts=tmp_path / "parts")
+    begun = len(calls)
+    assert same(measure(cube, places, jobs=1, parts=tmp_path / "parts"), whole)
+    number = len(regions.make_regions(vectors_of(places.icrs)))
+    assert len(calls) == begun + number - 1
+
+
+@pytest.mark.parametrize("geom", [wcs(), healpix(256)], ids=["WCS", "HEALPix"])
+def test_a_region_takes_only_its_own_pixels(geom, small_regions):
+    """And from these come the same grids as from those of the whole sky."""
+    component = Sky(geom).cube().components[0]
+    (region, *_) = regions.make_regions(vectors_of(CENTER.directional_offset_by(
+        45 * u.deg, [0.0, 3.9] * u.deg).icrs))  # fmt: skip
+    part = SkyPixels(component).cut(region, 1.0)
+    assert 0 < len(part.numbers) == part.counts.shape[1] < 0.2 * component.mask.sum()
+    position = part.geom.pix_to_coord(
+        part.geom.local_to_global((part.numbers,)) if geom.is_hpx
+        else np.unravel_index(part.numbers, part.geom.data_shape)[::-1]
+    )  # fmt: skip
+    there = SkyCoord(*position, frame=part.geom.frame)
+    assert np.allclose(vectors_of(there.icrs), part.vectors, atol=1e-6)
+    assert np.array_equal(part.counts[:, 0],
+                          component.counts.get_by_coord((there[:1], EDGES[:-1, None] * 1.1 * u.MeV))
+                          .ravel().astype(part.counts.dtype))  # fmt: skip

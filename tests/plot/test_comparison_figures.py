@@ -36,7 +36,9 @@ def ax():
 def curves(ax):
     """Numbers at the left end of each named curve."""
     return {
-        line.get_label(): line.get_ydata()[0] for line in ax.lines if line.get_label()[0] != "_"
+        line.get_label(): line.get_ydata()[0]
+        for line in ax.lines
+        if line.get_label()[0] != "_" and not line.get_label().startswith("TS =")
     }
 
 

@@ -31,3 +31,18 @@ def test_a_row_without_a_spectrum_can_be_drawn():
     row = SourceCatalog.from_table({"RAJ2000": [1.0], "DEJ2000": [2.0]}).table[0]
     ax = plot_spectrum(row, style.new_figure(4, 4).add_subplot())
     assert [text.get_text() for text in ax.texts] == ["no fluxes known"]
+
+
+def test_no_model_is_drawn_where_there_are_no_data():
+    """Data from 1 to 10 GeV."""
+    table = small.seeds(HARD[[0]], shapes=True).table
+    flux = HARD.flux(BAND_EDGES)[0]
+    inside = slice(3, 5)  # 1-3 and 3-10 GeV
+    table["Flux_Band"][0, inside] = flux[inside]
+    table["Unc_Flux_Band"][0, inside, 1] = 0.2 * flux[inside]
+    table["ML_Flux_Band"][0, 2], table["Unc_ML_Flux_Band"][0, 2] = 1e-10, 1e-11
+    ax = plot_spectrum(table[0], style.new_figure(4, 4).add_subplot())
+    energy = ax.lines[0].get_xdata()
+    assert (energy[0], energy[-1]) == pytest.approx((1, 10))
+    ticks = ax.xaxis.get_major_formatter().format_ticks([0.1, 1, 1000])
+    assert ticks == ["0.1", "1", "1000"]

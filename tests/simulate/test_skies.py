@@ -153,20 +153,21 @@ def test_same_seed_same_data(folder, tmp_path):
 def test_an_interrupted_run_goes_on(folder, tmp_path, monkeypatch):
     """A field that is complete stays; an unfinished one leaves nothing behind."""
     settings = sky_settings.check(SETTINGS)
-    write = skies._write_field
+    write = skies.write_field
 
-    def break_off(setup, geom, rng, place):
+    def break_off(*field):
+        place = field[-1]
         if "0001" in place.name:
             (place / "counts.fits").write_text("half")
             raise KeyboardInterrupt
-        write(setup, geom, rng, place)
+        write(*field)
 
-    monkeypatch.setattr(skies, "_write_field", break_off)
+    monkeypatch.setattr(skies, "write_field", break_off)
     with pytest.raises(KeyboardInterrupt):
         SkySimulator(settings).run(tmp_path / "run")
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["config.yaml", "field_0000"]
     before = (tmp_path / "run" / "field_0000" / "counts.fits").stat().st_mtime_ns
-    monkeypatch.setattr(skies, "_write_field", write)
+    monkeypatch.setattr(skies, "write_field", write)
     SkySimulator(settings).run(tmp_path / "run")
     assert (tmp_path / "run" / "field_0000" / "counts.fits").stat().st_mtime_ns == before
     resumed, whole = (
@@ -233,14 +234,14 @@ def test_nothing_is_removed_that_is_not_of_the_simulation(tmp_path):
 
 def test_a_second_run_beside_the_first_is_refused(tmp_path, monkeypatch):
     """In one line, and what the first is making stays."""
-    results, write = [], skies._write_field
+    results, write = [], skies.write_field
 
-    def meanwhile(setup, geom, rng, place):
-        write(setup, geom, rng, place)
+    def meanwhile(*field):
+        write(*field)
         results.append(run(SMALL, tmp_path / "run"))
 
     settings = sky_settings.check(SMALL)
-    monkeypatch.setattr(skies, "_write_field", meanwhile)
+    monkeypatch.setattr(skies, "write_field", meanwhile)
     folders = SkySimulator(settings).run(tmp_path / "run")
     assert all((folder / "truth.fits").is_file() for folder in folders)
     for result in results:
@@ -323,3 +324,34 @@ def test_bad_configuration_is_one_line(tmp_path):
     assert "unknown key sky.center: allowed are centers" in result.output
     assert len(result.output.strip().splitlines()) == 1
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_same_fields(folder, tmp_path):
+    result = run(SETTINGS, tmp_path / "two", "--jobs", "2")
+    assert result.exit_code == 0, result.output
+    for path in folder.rglob("*.fits"):
+        other = tmp_path / "two" / path.relative_to(folder)
+        dates = ["CHECKSUM", "DATASUM", "DATE"]
+        assert fits.FITSDiff(path, other, ignore_keywords=dates, ignore_comments=["*"]).identical
+
+
+def test_a_field_that_fails_is_told_when_the_others_are_there(tmp_path, monkeypatch):
+    """The same call makes what is missing."""
+    settings = {**SETTINGS, "sky": {**SETTINGS["sky"], "width": 2}}
+    write = skies.write_field
+
+    def failing(*field):
+        if "field_0000" in str(field[-1]):
+            raise MemoryError
+        write(*field)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(skies, "write_field", failing)
+        result = run(settings, tmp_path / "run")
+    assert result.exit_code == 2
+    assert "1 of 2 fields failed (MemoryError)" in result.output
+    assert not (tmp_path / "run" / "field_0000" / "truth.fits").exists()
+    assert (tmp_path / "run" / "field_0001" / "truth.fits").exists()
+    assert run(settings, tmp_path / "run").exit_code == 0
+    assert (tmp_path / "run" / "field_0000" / "truth.fits").exists()

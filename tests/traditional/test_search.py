@@ -137,8 +137,11 @@ def test_chosen_pixels_are_as_good_as_all():
     """Where the quick test skips pixels there is nothing above 2.5 sigma; elsewhere they agree."""
     cube = make_cube(1, width=3)
     expected = [cube.components[0].background.data]
-    some, _ = tsmap.SignificanceMaps(cube.components, 2.2)(expected)
-    every, flux = tsmap.SignificanceMaps(cube.components, 2.2, everywhere=True)(expected)
+    some, _ = tsmap.SignificanceMaps(cube.components, 2.2)(expected, 3.5)
+    every, flux = tsmap.SignificanceMaps(cube.components, 2.2, everywhere=True)(expected, 3.5)
+    bright, _ = tsmap.SignificanceMaps(cube.components, 2.2)(expected, 5.0)
+    assert bright[every > 5] == pytest.approx(every[every > 5], abs=1e-6)
+    assert (bright == 0).sum() > (some == 0).sum()
     skipped = some == 0
     assert 0.1 < skipped.mean() < 1
     assert every[skipped].max() < 2.5
@@ -151,10 +154,10 @@ def test_a_psf_table_that_ends_where_the_counts_do_gives_the_same_map():
     cube = make_cube(1, width=1.3)
     (component,) = cube.components
     expected = [component.background.data]
-    whole, _ = tsmap.SignificanceMaps([component], 2.2)(expected)
+    whole, _ = tsmap.SignificanceMaps([component], 2.2)(expected, 3.5)
     energy, psf = np.geomspace(EDGES[0], EDGES[-1], 40), component.psf
     component.psf = type(psf)(energy, psf.rad, psf.at(energy))
-    short, _ = tsmap.SignificanceMaps([component], 2.2)(expected)
+    short, _ = tsmap.SignificanceMaps([component], 2.2)(expected, 3.5)
     assert short == pytest.approx(whole, abs=0.1)
 
 
@@ -172,8 +175,8 @@ def test_components_add_up():
         part.exposure = whole.exposure * 0.5
         part.background = whole.background * 0.5
         halves.append(part)
-    both, _ = tsmap.SignificanceMaps(halves, 2.2)([h.background.data for h in halves])
-    one, _ = tsmap.SignificanceMaps([whole], 2.2)([whole.background.data])
+    both, _ = tsmap.SignificanceMaps(halves, 2.2)([h.background.data for h in halves], 3.5)
+    one, _ = tsmap.SignificanceMaps([whole], 2.2)([whole.background.data], 3.5)
     row, column = np.unravel_index(np.argmax(one), one.shape)
     assert both[row, column] == pytest.approx(one[row, column], rel=0.02)
 

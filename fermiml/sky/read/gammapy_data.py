@@ -8,8 +8,8 @@ from gammapy.datasets import Datasets, MapDataset
 from gammapy.maps import HpxNDMap, Map, MapAxis, WcsNDMap
 
 from fermiml.errors import InputError
-from fermiml.fitsfile import check_all_sums
-from fermiml.fitsmaps import with_axes
+from fermiml.fitsfile import open_fits
+from fermiml.fitsmaps import check_sky_keywords, with_axes
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Component, EnergyDispersion, Origin
 from fermiml.sky.selection import MJDREF, Selection, merge_gti
@@ -42,16 +42,24 @@ def is_map_file(hdus):
 
 def read_map_file(path):
     """Read a file written by Map.write."""
-    check_all_sums(path)
+    _check_file(path)
     kind, components = components_of(Map.read(path))
     return f"{kind} file", components
 
 
 def read_dataset_file(path):
     """Read a file written by MapDataset.write."""
-    check_all_sums(path)
+    _check_file(path)
     kind, components = components_of(MapDataset.read(path))
     return f"{kind} file", components
+
+
+def _check_file(path):
+    """Check what gammapy would not before it reads a file."""
+    with open_fits(path) as hdus:
+        for hdu in hdus:
+            check_sky_keywords(hdu.header)
+            _ = hdu.data  # so that its sums are compared
 
 
 def read_datasets(path):

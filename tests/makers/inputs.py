@@ -1,0 +1,253 @@
+"""One small file or folder of every kind that fermiml reads, and what is read from it."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from astropy.io import fits
+
+from fermiml import SkyCube, SourceCatalog
+from fermiml.catalog import export
+from fermiml.fermipy import options as fermipy_options
+from fermiml.likelihood import background
+from fermiml.networks import pretrained
+from fermiml.response.installed import load_response
+from fermiml.simulate import sky_settings
+from fermiml.train import recipe
+from fermiml.train.training_patches import TrainingSet
+from fermiml.yamlfile import read_settings, read_yaml
+from makers import calibration, catalogs, trainingfields
+from makers import latfiles as lat
+
+SKY = "seed: 2\nsky: {centers: [[30, 58]], width: 6}\nenergy: {min: 1000, max: 1e6}\n"
+RECIPE = {
+    "network": "heatmap",
+    "architecture": {"widths": [4, 8], "encoder": [1, 1], "decoder": [1]},
+    "turns": 1,
+    "training": {"fields": ["fields"], "epochs": 2},
+    "selection": {"fields": ["fields"]},
+}
+FERMIPY = {
+    "selection": {"evclass": 128, "evtype": 16, "emin": 500},
+    "gtlike": {"irfs": "P8R3_SOURCE_V3"},
+    "fileio": {"outdir": "."},
+    "components": [{"selection": {"evtype": 16}}],
+    "ml_seed": {"threshold": 0.5},
+}
+_CENTER = lat.CENTER.galactic.l.deg[None], lat.CENTER.galactic.b.deg[None]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file, how `fermiml` reads it (to numbers and texts that JSON knows), and its nature."""
+
+    path: Path
+    read: object
+    is_text: bool = False
+
+
+def make(folder, sums=False):
+    """Make an input of every kind in a folder, with DATASUM and CHECKSUM if `sums`."""
+    made = {}
+    for maker in (_cubes, _responses, _diffuse, _tables, _settings, _networks, _fermipy):
+        made |= maker(folder)
+    for given in made.values() if sums else ():
+        if given.path.suffix == ".fits":
+            with fits.open(given.path, memmap=False) as hdus:
+                hdus.writeto(given.path, overwrite=True, checksum=True)
+    return made
+
+
+def _cubes(folder):
+    cube, hpx, events, ours = (
+        folder / f"{name}.fits" for name in ("cube", "hpx", "events", "gammapy")
+    )
+    lat.write_ccube(cube)
+    lat.write_hpx(hpx, 8)
+    lat.write_ft1(events)
+    SkyCube.read(cube).components[0].counts.write(ours)
+    exposure = folder / "around.fits"
+    lat.write_bexpmap(exposure, allsky=False)
+    listed = folder / "events.txt"
+    listed.write_text("# event files\nevents.fits\n")
+    return {
+        "cube": Input(cube, lambda: facts(SkyCube.read(cube))),
+        "cube.gz": Input(zipped := lat.zipped(cube), lambda: facts(SkyCube.read(zipped))),
+        "HEALPix": Input(hpx, lambda: facts(SkyCube.read(hpx))),
+        "gammapy map": Input(ours, lambda: facts(SkyCube.read(ours, exposure=exposure))),
+        "events": Input(events, lambda: facts(SkyCube.read(events))),
+        "event list": Input(listed, lambda: facts(SkyCube.read(f"@{listed}")), True),
+    }
+
+
+def _responses(folder):
+    good, exposure, psf = (folder / f"{name}.fits" for name in ("good", "exposure", "psf"))
+    lat.write_ccube(good)
+    lat.write_bexpmap(exposure, allsky=False)
+    lat.write_gtpsf(psf)
+    made = {
+        "exposure": Input(exposure, lambda: facts(SkyCube.read(good, exposure=exposure))),
+        "PSF": Input(psf, lambda: facts(SkyCube.read(good, psf=psf))),
+    }
+    caldb = folder / "caldb"
+    for kind, path in calibration.write(caldb).items():
+        made[f"IRF {kind}"] = Input(path, lambda: _irf_facts(caldb))
+    return made
+
+
+def _irf_facts(caldb):
+    os.environ["CALDB"] = str(caldb)
+    found = load_response(calibration.NAME, 1)
+    return _rounded([*found.aeff.sum(axis=1), *found.edisp.sum(axis=1),
+                     *found.psf.containment_radius(found.energy, 0.68)])  # fmt: skip
+
+
+def _diffuse(folder):
+    cube, galaxy, iso = folder / "plain.fits", folder / "galaxy.fits", folder / "iso.txt"
+    lat.write_ccube(cube)
+    lat.write_bexpmap(galaxy, 1e-9)
+    with fits.open(galaxy, mode="update") as hdus:
+        hdus[0].header["BUNIT"] = "photon/cm2/s/MeV/sr"
+    np.savetxt(iso, np.column_stack([lat.EDGES, 1e-6 * lat.EDGES**-2.0]))
+    data = SkyCube.read(cube)
+
+    def intensities(**files):
+        background._galactic.cache_clear()
+        chosen = background.choose(data, **files)
+        if "iso" in files:
+            term = background.diffuse.isotropic_file(chosen.iso)
+        else:
+            term = background._galactic(chosen.galdiff)
+        return _rounded(np.ravel(term.intensity(*_CENTER, [1e3, 1e4, 1e5])))
+
+    return {
+        "galdiff": Input(galaxy, lambda: intensities(galdiff=str(galaxy))),
+        "iso": Input(iso, lambda: intensities(iso=str(iso)), True),
+    }
+
+
+def _tables(folder):
+    made = {}
+    for name in ("ml.fits", "ml.csv", "ml.vot"):
+        path = folder / name
+        if path.suffix == ".fits":
+            catalogs.sample().write(path)
+        else:
+            export.export(catalogs.sample(), "csv" if path.suffix == ".csv" else "votable", path)
+        paths = [path] if path.suffix == ".fits" else [path, lat.zipped(path)]
+        for file in paths:
+            is_text = file.suffix in (".csv", ".vot")
+            made[file.name] = Input(file, lambda file=file: _table_facts(file), is_text)
+    return made
+
+
+def _table_facts(path):
+    return [repr(SourceCatalog.read(path).table.pformat(-1, -1))]
+
+
+def _settings(folder):
+    sky, train = folder / "sky.yaml", folder / "train.yaml"
+    sky.write_text(SKY)
+    train.write_text(yaml.safe_dump(RECIPE))
+    field = folder / "field_00000.npz"
+    trainingfields.write_field(field)
+    return {
+        "training field": Input(field, lambda: _field_facts(folder)),
+        "settings": Input(sky, lambda: [repr(read_settings(sky, "", sky_settings.check))], True),
+        "recipe": Input(train, lambda: [repr(recipe.read(train))], True),
+    }
+
+
+def _field_facts(folder):
+    features, patch = TrainingSet(folder, size=32).example(0)
+    return _rounded([*features.sum(axis=(1, 2)), patch.counts.sum(), patch.ts.sum()])
+
+
+def _networks(folder):
+    """A network as it is, and one whose hashes fit whatever is in it: anyone can make those."""
+    made = {}
+    for name in ("network", "resealed"):
+        home = folder / name
+        write_network(home)
+        for file in ("model.yaml", "weights.npz"):
+            read = _network_facts if name == "network" else _resealed_facts
+            made[f"{name} {file}"] = Input(
+                home / file, lambda read=read, home=home: read(home), file == "model.yaml"
+            )
+    return made
+
+
+def write_network(folder):
+    """A folder with a tiny network that was never trained."""
+    from fermiml import networks
+
+    folder.mkdir()
+    chosen = recipe.check(RECIPE)
+    model = networks.get_architecture("heatmap").build(**RECIPE["architecture"])
+    pretrained.save(model, chosen, folder)
+
+
+def _network_facts(folder):
+    """The weights and all that results depend on; a folder of fermiml 0.1 has no second hash."""
+    network = pretrained.load(str(folder))
+    weights = b"".join(np.asarray(variable).tobytes() for variable in network.model.variables)
+    card = {key: value for key, value in network.card.items() if key != "description_sha256"}
+    return [hashlib.sha256(weights).hexdigest(), repr(card)]
+
+
+def _resealed_facts(folder):
+    """Read a network after hashes were made to fit, where there is something that can have them."""
+    description = folder / "model.yaml"
+    before = description.read_bytes()
+    try:
+        content = read_yaml(description)
+        if isinstance(content, dict):
+            content.pop("description_sha256", None)
+            digest = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
+            description.write_text(yaml.safe_dump(content | {"sha256": digest}))
+        return _network_facts(folder)
+    finally:
+        description.write_bytes(before)
+
+
+def _fermipy(folder):
+    home = folder / "fermipy"
+    home.mkdir()
+    lat.write_ccube(home / "ccube_00.fits", listed=lat.cuts(evtype=16))
+    lat.write_gtpsf(home / "psf_00.fits")
+    lat.write_bexpmap(home / "bexpmap_00.fits", allsky=False)
+    lat.write_drm(home / "drm_00.fits")
+    config = home / "config.yaml"
+    config.write_text(yaml.safe_dump(FERMIPY))
+
+    def read():
+        content = read_yaml(config)
+        if isinstance(content, dict):
+            fermipy_options.check_section(content.get("ml_seed", {}))
+        return facts(SkyCube.read(home))
+
+    return {f"fermipy {path.name}": Input(path, read, path is config)
+            for path in [*sorted(home.glob("*.fits")), config]}  # fmt: skip
+
+
+def facts(cube):
+    """Counts, energies, centre and response of a cube."""
+    numbers = []
+    for component in cube.components:
+        exposure, psf, edisp = component.exposure, component.psf, component.edisp
+        center = component.center.icrs
+        numbers += [
+            *component.counts.data.reshape(len(component.counts.data), -1).sum(axis=1, dtype=float),
+            *component.energy_edges, center.ra.deg, center.dec.deg,
+            component.mask.sum(), float(np.sum(exposure.data, dtype=float)),
+            *psf.containment_radius(component.energy_edges[:-1], 0.68),
+            *(edisp.matrix.sum(axis=1) if edisp is not None else ()),
+        ]  # fmt: skip
+    return _rounded(numbers)
+
+
+def _rounded(numbers):
+    return [float(f"{number:.7g}") for number in numbers]
