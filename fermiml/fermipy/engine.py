@@ -67,7 +67,19 @@ def restore(gta, state):
             state[key].setDataMembers(par)
     gta.like.syncSrcParams()
     for name in gta.like.sourceNames():
-        gta._sync_params(name)
+        _sync(gta, name)
+
+
+def _sync(gta, name):
+    """Read the parameters of a source; fixed ones keep their errors, which fermipy drops."""
+    before = gta.roi[name].spectral_pars
+    gta._sync_params(name)
+    pars = gta.roi[name].spectral_pars
+    for key, par in pars.items():
+        old = before.get(key, par)
+        if not par["free"] and par["value"] == old["value"]:
+            par["error"] = old["error"]
+    gta.roi[name].set_spectral_pars(pars)
 
 
 def refresh(gta, names):
@@ -293,13 +305,6 @@ def refit(gta, names, radius, pars=None, around=()):
     finally:
         changed = {*names, *neighbours(gta, _places(gta, names, around), radius)}
         refresh(gta, sorted(changed))
-
-
-def read_errors(gta, names, radius, pars=None, around=()):
-    """Free what several fits fitted, and read its errors: fermipy knows none of what is fixed."""
-    free_only(gta, names, radius, pars, around)
-    for name in {par.srcName for par in gta.like.components[0].params() if par.isFree()}:
-        gta._sync_params(name)
 
 
 def _reason(error):

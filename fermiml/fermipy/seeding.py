@@ -236,8 +236,6 @@ def _settle(gta, seeds, config, say):
         _settle_group(gta, seeds, tried[group], config, say)
     # The covariance is that of the last group, in which they were free, too.
     engine.refresh(gta, [source.name for source in gta.roi.diffuse_sources])
-    names = seeds.names(seeds.rows(decisions.NEW))
-    engine.read_errors(gta, names, radius, config["free_params"], place)
 
 
 def _settle_group(gta, seeds, group, config, say):

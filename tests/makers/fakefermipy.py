@@ -86,11 +86,16 @@ class Source:
             "Index": {"value": -2.2, "error": 0.1},
             "Scale": {"value": 1e3, "error": np.nan},
         }
-        self.spectral_pars = {"Index": {"value": 2.2, "min": 0.0, "max": 5.0, "scale": -1.0}}
+        self.spectral_pars = {
+            "Index": {"value": 2.2, "min": 0.0, "max": 5.0, "scale": -1.0, "free": True}
+        }
         self.norm = Parameter(1.0, source=name)
 
     def __getitem__(self, key):
         return self.data[key]
+
+    def set_spectral_pars(self, pars):
+        self.spectral_pars = pars
 
     def set_position(self, place):
         self.skydir = place
@@ -231,7 +236,7 @@ class Analysis:
         self.fits, self.optimizers = [], []
         self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
         self.change = -1.0  # of that, by a fit
-        self.refreshed, self.with_errors = [], set()
+        self.refreshed = []
         self._fitcache = None
         self.energies = np.geomspace(1e3, 1e6, 13)  # MeV
 
@@ -295,9 +300,12 @@ class Analysis:
 
     def _sync_params(self, name):
         """Read parameters again; the errors of fixed ones are unknown."""
-        self.with_errors.discard(name)
-        if self.roi[name].norm.free:
-            self.with_errors.add(name)
+        norm = self.roi[name].norm
+        error = 0.1 if norm.free else np.nan
+        self.roi[name].spectral_pars = {
+            **self.roi[name].spectral_pars,
+            "Prefactor": {"value": norm.value, "error": error, "free": norm.free},
+        }
 
     def _update_roi(self):
         pass
