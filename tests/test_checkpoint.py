@@ -271,5 +271,5 @@ def test_an_export_does_not_replace_its_input(tmp_path):
     for name in ("x.fits", "link.fits"):
         arguments = ["export", str(tmp_path / "x.fits"), "--to", "csv", "--overwrite"]
         result = CliRunner().invoke(main, [*arguments, "-o", str(tmp_path / name)])
-        assert result.exit_code == 2 and "is the input" in result.output
+        assert result.exit_code == 2 and "the name must end in .csv" in result.output
     assert (tmp_path / "x.fits").read_bytes() == before

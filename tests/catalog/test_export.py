@@ -238,7 +238,7 @@ def test_command(tmp_path):
     for arguments, message in (
         ([catalog, "--to", "ds9", "-o", str(out)], "exists already; use --overwrite"),
         ([str(tmp_path / "none.fits"), "--to", "csv"], "none.fits: no such file"),
-        ([str(out), "--to", "csv"], "out.reg: cannot be read as a catalog"),
+        ([str(out), "--to", "csv"], "out.reg: is neither FITS, VOTable nor ECSV"),
     ):
         run = CliRunner().invoke(main, ["export", *arguments])
         assert run.exit_code == 2 and message in run.output and run.output.count("\n") == 1

@@ -267,8 +267,13 @@ def test_two_processes_score_the_same(folder, entries, tmp_path):
     assert repr(one.sets["test"][entries.name]) == repr(two.sets["test"][entries.name])
 
 
-def test_a_method_that_fails_in_all_fields_ends_the_evaluation(folder, entries, tmp_path):
-    """In these the diffuse model is empty."""
+def test_a_method_that_fails_in_all_fields_ends_the_evaluation(
+    folder, entries, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise ValueError("nothing works")
+
+    monkeypatch.setattr(methods.Traditional, "find", fail)
     plan = {"skies": str(folder), "models": ["traditional"], "catalogs": str(entries)}
     with pytest.raises(FermimlError, match=r"traditional failed in all 2 fields \(ValueError"):
         Evaluation(plan).run(tmp_path / "out")

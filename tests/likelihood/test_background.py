@@ -33,7 +33,7 @@ def test_backgrounds_that_contradict_or_are_missing(sources, tmp_path):
         background.choose(data, iso="nothing.txt")
     wrong = tmp_path / "iso.txt"
     wrong.write_text("this is no spectrum\n")
-    with pytest.raises(InputError, match="is no isotropic spectrum"):
+    with pytest.raises(InputError, match="cannot be read as an isotropic spectrum"):
         background.choose(data, iso=str(wrong))
 
 

@@ -62,7 +62,7 @@ def simulation():
 
 def stored_fields():
     """Three training fields."""
-    settings = check({"seed": 2, "sky": {"split": "training", "fields": 3},
+    settings = check({"seed": 2, "sky": {"split": "train", "fields": 3},
                       "energy": {"min": 500, "max": 1e6}, "training": {"models": 1}})  # fmt: skip
     setup = fields.prepare(settings)
 

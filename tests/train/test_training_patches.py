@@ -1,5 +1,7 @@
 """Training fields and the patches drawn from them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,7 @@ def folder(tmp_path_factory):
 
 def test_a_damaged_field_is_set_aside_and_made_anew(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(training_fields, "_field", lambda *_: {"x": np.arange(3)})
-    simulator = SkySimulator(SETTINGS, prepare=lambda _: None)
+    simulator = SkySimulator(SETTINGS, prepare=lambda config: SimpleNamespace(config=config))
     (path,) = simulator.run(tmp_path / "sky")
     whole = path.read_bytes()
     path.write_bytes(whole[:-30])
