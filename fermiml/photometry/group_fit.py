@@ -10,151 +10,117 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
-from scipy.sparse import csc_matrix, diags
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csc_matrix, csr_matrix, diags
 
-FLOOR = 1e-9  # counts in a pixel
-_LEAST = 0.02  # of the local level, that a coefficient of the background has
+_FLOOR = 1e-9  # counts in a pixel
 _CLOSE = 1.0  # gain of log-likelihood below which the information is not computed anew
 _ENOUGH = 0.02  # gain of log-likelihood below which the fit has converged
-_ITERATIONS = 12
-_NOTHING = 0.03  # of its error, below which an amplitude is none
 
 
+@dataclass
 class GroupFit:
-    """The fit of one energy group with templates of sources.
+    """A fitted energy group: model counts, parameters (sources first) and their covariance."""
 
-    The parameters are the coefficients of the background, then the amplitudes. `parameters`,
-    `mu` (model counts) and the Cholesky factor of the information are there after `maximise`.
-
-    Parameters
-    ----------
-    field : fermiml.photometry.group_field.GroupField
-    templates : fermiml.photometry.templates.Templates
-    previous : GroupFit, optional
-        One with templates not far from these, from which to go on.
-    """
-
-    def __init__(self, field, templates, previous=None):
-        self.field, self.templates = field, templates
-        if previous is None:
-            nothing = np.zeros(templates.shape[1])
-            self.parameters, self._matrix = np.concatenate([field.level, nothing]), None
-            self._lowest = np.concatenate([_LEAST * field.level, nothing])
-        else:
-            self.parameters, self._matrix = previous.parameters, previous._matrix
-            self._lowest = previous._lowest
-
-    @property
-    def counts(self):
-        """Observed counts."""
-        return self.field.counts
+    counts: np.ndarray
+    templates: object  # Templates
+    base: csr_matrix  # (pixel, coefficient)
+    blocks: csr_matrix  # (block, pixel): sums over blocks, on which the base is smooth
+    coarse: csr_matrix  # (block, coefficient): mean of the base
+    penalty: np.ndarray
+    lowest: np.ndarray
+    parameters: np.ndarray
+    mu: np.ndarray = None
+    factor: tuple = None
 
     @property
     def amplitudes(self):
         """Expected counts of the sources."""
-        return self.parameters[len(self.field.level) :]
+        return self.parameters[: self.templates.values.shape[1]]
 
-    @cached_property
-    def background(self):
-        """Counts of the fitted background."""
-        return self.field.base @ self.parameters[: len(self.field.level)]
-
-    def maximise(self, rough=False):
-        """Fisher scoring within the bounds; a `rough` fit is one at places that will change."""
+    def maximise(self, iterations=10):
+        """Fisher scoring within the bounds `lowest`."""
         model = self._model(self.parameters)
-        best, gain = self._log_likelihood(self.parameters, model), 0.0
-        fresh = False  # the information of a fit before this one is good for the first steps
-        for _ in range(_ITERATIONS):
+        best, gain = self._log_likelihood(self.parameters, model), np.inf
+        for _ in range(iterations):
             gradient = self._gradient(self.parameters, model)
-            if gain > _CLOSE or self._matrix is None:
-                self._matrix, fresh = self._information(model), True
-            trial = self._better(gradient, best)
-            if trial is None:
-                if fresh:
+            if gain > _CLOSE:
+                matrix = self.information(model)
+            held = (self.parameters <= self.lowest) & (gradient <= 0)
+            step = np.zeros_like(gradient)
+            step[~held] = _solve(matrix[np.ix_(~held, ~held)], gradient[~held])
+            for scale in (1.0, 0.4, 0.1, 0.02):
+                trial = np.maximum(self.parameters + scale * step, self.lowest)
+                trial_model = self._model(trial)
+                value = self._log_likelihood(trial, trial_model)
+                if value > best:
                     break
-                gain = np.inf
-                continue
-            gain, (best, self.parameters, model) = trial[0] - best, trial
-            if gain < (_CLOSE if rough else _ENOUGH):
+            else:
+                break
+            gain, best = value - best, value
+            self.parameters, model = trial, trial_model
+            if gain < _ENOUGH:
                 break
         self.mu = model
-        if not rough:
-            self._matrix = self._information(model)
-        self._factor = cholesky(_regular(self._matrix), lower=True, check_finite=False)
+        self.factor = cho_factor(_regular(self.information(model)))
         return self
-
-    def _better(self, gradient, best):
-        """(log-likelihood, parameters, model) of a step that gains; None where none does."""
-        free = (self.parameters > self._lowest) | (gradient > 0)
-        step = np.zeros_like(gradient)
-        step[free] = _solve(self._matrix[np.ix_(free, free)], gradient[free])
-        for scale in (1.0, 0.4, 0.1, 0.02):
-            trial = np.maximum(self.parameters + scale * step, self._lowest)
-            model = self._model(trial)
-            value = self._log_likelihood(trial, model)
-            if value > best:
-                return value, trial, model
-        return None
 
     def model_with(self, amplitudes):
         """Model counts with other amplitudes of the sources and the fitted background."""
-        return np.maximum(self.background + self.templates.values @ amplitudes, FLOOR)
+        sources = len(amplitudes)
+        return self._model(np.concatenate([amplitudes, self.parameters[sources:]]))
 
     def _model(self, parameters):
-        smooth, amplitudes = self._split(parameters)
-        mu = self.field.base @ smooth + self.templates.values @ amplitudes
-        return np.maximum(mu, FLOOR)
-
-    def _split(self, parameters):
-        return np.split(parameters, [len(self.field.level)])
+        sources = self.templates.values.shape[1]
+        mu = self.base @ parameters[sources:] + self.templates.values @ parameters[:sources]
+        return np.maximum(mu, _FLOOR)
 
     def _log_likelihood(self, parameters, model):
-        smooth, _ = self._split(parameters)
-        penalty = 0.5 * smooth @ self.field.penalty @ smooth
-        return self.counts @ np.log(model) - model.sum() - penalty
+        smooth = parameters[self.templates.values.shape[1] :]
+        return self.counts @ np.log(model) - model.sum() - 0.5 * smooth @ self.penalty @ smooth
 
     def _gradient(self, parameters, model):
         ratio = self.counts / model - 1
-        smooth, _ = self._split(parameters)
+        smooth = parameters[self.templates.values.shape[1] :]
         return np.concatenate(
-            [self.field.base.T @ ratio - self.field.penalty @ smooth,
-             self.templates.values.T @ ratio]
-        )  # fmt: skip
+            [self.templates.values.T @ ratio, self.base.T @ ratio - self.penalty @ smooth]
+        )
 
-    def _information(self, model):
+    def information(self, model):
         """Compute the expected information of all parameters."""
-        coarse = self.field.coarse
-        weights = diags(np.bincount(self.field.label, 1 / model))
-        first = (coarse.T @ (weights @ coarse)).toarray() + self.field.penalty
-        cross, second = self._shared(self.templates.values, model)
+        values = self.templates.values
+        weighted = scaled(values, 1 / model)
+        first = (weighted.T @ values).toarray()
+        cross = ((self.blocks @ weighted).T @ self.coarse).toarray()
+        total = self.blocks @ (1 / model)
+        second = (self.coarse.T @ diags(total) @ self.coarse).toarray() + self.penalty
         return np.block([[first, cross], [cross.T, second]])
 
-    def _shared(self, columns, mu):
-        """Information that background and amplitudes share with other columns (pixel, any)."""
-        weighted = scaled(columns, 1 / mu)
-        blocks, number = self.field.coarse.shape[0], columns.shape[1]
-        column = np.repeat(np.arange(number), np.diff(columns.indptr))
-        place = self.field.label[columns.indices] * number + column
-        sums = np.bincount(place, weighted.data, blocks * number).reshape(blocks, number)
-        return self.field.coarse.T @ sums, (self.templates.rows.T @ weighted).toarray()
+    @property
+    def background(self):
+        """Counts of the fitted background."""
+        return self.base @ self.parameters[self.templates.values.shape[1] :]
 
     def cross_information(self, columns, mu=None):
         """Information that the parameters share with other columns (pixel, any)."""
-        return np.vstack(self._shared(columns, self.mu if mu is None else mu))
+        weighted = scaled(columns, 1 / (self.mu if mu is None else mu))
+        return np.vstack(
+            [
+                (self.templates.values.T @ weighted).toarray(),
+                (self.coarse.T @ (self.blocks @ weighted)).toarray(),
+            ]
+        )
 
-    def explained(self, cross):
-        """E such that E.T E is what the free parameters explain of the information on columns
-        whose `cross_information` is given."""
-        return solve_triangular(self._factor, cross, lower=True, check_finite=False)
+    def solve(self, vectors):
+        """Multiply the inverse of the information by vectors."""
+        return cho_solve(self.factor, vectors)
 
     @cached_property
     def profile_information(self):
-        """Information on each amplitude with all else free."""
-        number = len(self.amplitudes)
-        last = self._factor[-number:, -number:]
-        inverse = solve_triangular(last, np.eye(number), lower=True, check_finite=False)
-        return 1 / np.square(inverse).sum(axis=0)
+        """Information on each amplitude with all else free, once the group is fitted."""
+        sources = self.templates.values.shape[1]
+        unit = np.eye(len(self.parameters), sources)
+        return 1 / np.einsum("ij,ij->j", unit, self.solve(unit))
 
 
 def scaled(columns, weights):
@@ -163,18 +129,24 @@ def scaled(columns, weights):
     return csc_matrix((data, columns.indices, columns.indptr), columns.shape)
 
 
+def block_sums(xy, side):
+    """(block, pixel) matrix that sums over squares of `side` deg."""
+    cell = np.floor((xy - xy.min(axis=0)) / side).astype(int)
+    _, label = np.unique(cell[:, 0] * 100_000 + cell[:, 1], return_inverse=True)
+    ones = np.ones(len(xy))
+    return csr_matrix((ones, (label, np.arange(len(xy)))), (label.max() + 1, len(xy)))
+
+
 def _regular(matrix):
     """With a trace of a diagonal, so that twin sources do not make it singular."""
-    regular = matrix.copy()
-    diagonal = np.einsum("ii->i", regular)
-    diagonal += 1e-6 * diagonal + 1e-12 * max(diagonal.max(), 1e-300)
-    return regular
+    diagonal = np.diag(matrix)
+    return matrix + np.diag(1e-6 * diagonal + 1e-12 * max(diagonal.max(), 1e-300))
 
 
 def _solve(matrix, vector):
     if not len(vector):  # all parameters are held at their bounds
         return vector
-    return cho_solve(cho_factor(_regular(matrix), check_finite=False), vector, check_finite=False)
+    return cho_solve(cho_factor(_regular(matrix)), vector)
 
 
 @dataclass(frozen=True)
@@ -211,16 +183,12 @@ class Curves:
 def curves(fit, variance):
     """(best, alpha, beta, gamma) of every source of a fitted group; `variance` of the
     amplitudes beyond Poisson noise flattens them."""
-    templates = fit.templates
-    gradient = templates.values.T @ (fit.counts / fit.mu - 1)
-    # The likelihood drops too little with it for its drop to tell the form of the curve.
-    nothing = fit.amplitudes**2 * fit.profile_information < _NOTHING**2
-    best = np.where(nothing, 0.0, fit.amplitudes)
+    values, mu, counts = fit.templates.values, fit.mu, fit.counts
+    best = fit.amplitudes
     free = 1 / (1 / fit.profile_information + variance)
-    weight, fraction = 1 / fit.mu[templates.pixel], templates.fraction
-    squares = weight * fraction**2
-    fixed = templates.total(squares)
-    third = 2 * templates.total(squares * weight * fraction)
+    weighted = scaled(values, 1 / mu)
+    fixed = np.asarray(values.multiply(weighted).sum(axis=0))[0]
+    third = 2 * np.asarray(weighted.multiply(weighted).multiply(values).sum(axis=0))[0]
     drop = _drop(fit)
     # With a > 0: beta from the drop; x = a / (a + beta).
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -230,7 +198,7 @@ def curves(fit, variance):
     shift = np.where(seen, 2 * fixed / np.maximum(third, 1e-300), 1.0)
     detected = (best > 0) & np.isfinite(scale) & (scale > best)
     beta = np.where(detected, scale - best, np.maximum(shift - best, 1e-3 * shift))
-    gradient = np.where(best > 0, 0.0, np.minimum(gradient, 0.0))
+    gradient = np.where(best > 0, 0.0, np.minimum(values.T @ (counts / mu - 1), 0.0))
     alpha = np.where(seen, free * (best + beta) ** 2, 0.0)  # no pixel: nothing is known
     gamma = alpha / (best + beta) - gradient
     return best, alpha, beta, gamma
@@ -244,11 +212,12 @@ def all_curves(fits, variances):
 
 def _drop(fit):
     """Log-likelihood that is lost when one source is left out and all else stays."""
-    templates = fit.templates
-    share = fit.amplitudes[templates.source] * templates.fraction
-    mu, counts = fit.mu[templates.pixel], fit.counts[templates.pixel]
-    without = np.log1p(-np.minimum(share / mu, 1 - 1e-9))
-    return templates.total(-counts * without - share)
+    values = fit.templates.values
+    source = np.repeat(np.arange(values.shape[1]), np.diff(values.indptr))
+    fraction = fit.amplitudes[source] * values.data
+    mu, counts = fit.mu[values.indices], fit.counts[values.indices]
+    without = np.log1p(-np.minimum(fraction / mu, 1 - 1e-9))
+    return np.bincount(source, -counts * without - fraction, values.shape[1])
 
 
 def _solve_drop(ratio):

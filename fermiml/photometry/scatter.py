@@ -7,6 +7,8 @@ noise allows, and as such they sit below the sources, too.
 
 import numpy as np
 
+from fermiml.photometry.group_fit import scaled
+
 _SPACING = 1.0  # deg, at least, between the places that are looked at
 _NEAR = 3.0  # deg, sigma of the surroundings that count for a source
 _SHARP = 0.15  # deg: groups of smaller r68 have too few counts for it to matter
@@ -20,7 +22,7 @@ def probes(field, region):
     if field.group.r68 < _SHARP:
         return None
     places = _places(field, region, max(_SPACING, field.group.r68))
-    return (places, field.templates_at(places)) if len(places) else None
+    return places, field.templates_at(places)
 
 
 def scatter(fit, probes, vectors):
@@ -31,7 +33,7 @@ def scatter(fit, probes, vectors):
     residual = templates.T @ (fit.counts / fit.mu - 1)
     total, leak = _information(fit, templates)
     cross = fit.cross_information(templates)
-    free = total - np.square(fit.explained(cross)).sum(axis=0)
+    free = total - np.einsum("ij,ij->j", cross, fit.solve(cross))
     used = free > _SEEN * np.maximum(total, 0.1 * total.max(initial=0.0))
     residual, free, leak, places = residual[used], free[used], leak[used], places[used]
     excess = np.minimum(residual**2, _CLIP * free) - free
@@ -44,7 +46,7 @@ def scatter(fit, probes, vectors):
 
 def _places(field, region, spacing):
     """Build a square grid of unit vectors over the pixels of a group."""
-    low, high = field.mesh.xy.min(axis=0), field.mesh.xy.max(axis=0)
+    low, high = field.grid.xy.min(axis=0), field.grid.xy.max(axis=0)
     x, y = (np.arange(a + spacing / 2, b, spacing) for a, b in zip(low, high, strict=True))
     x, y = (np.radians(v).reshape(-1, 1) for v in np.meshgrid(x, y))
     vectors = region.center + x * region.east + y * region.north
@@ -54,5 +56,6 @@ def _places(field, region, spacing):
 def _information(fit, templates):
     """Information on amplitudes while all else stays, and the amplitude that a background
     higher by its own size imitates."""
-    total = templates.power(2).T @ (1 / fit.mu)
-    return total, templates.T @ (fit.background / fit.mu) / np.maximum(total, 1e-300)
+    weighted = scaled(templates, 1 / fit.mu)
+    total = np.asarray(templates.multiply(weighted).sum(axis=0))[0]
+    return total, weighted.T @ fit.background / np.maximum(total, 1e-300)
