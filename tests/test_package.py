@@ -30,6 +30,18 @@ def test_every_package_is_listed_in_setup_cfg():
     assert listed == found
 
 
+def test_every_data_file_is_installed():
+    """No file beside the code is forgotten by the patterns of setup.cfg."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    patterns = config["options.package_data"]
+    for name in ("data", "data.diffuse", "data.irfs", "config"):
+        found = [path for path in ROOT.joinpath(*name.split(".")).iterdir() if path.is_file()]
+        wanted = patterns[f"fermiml.{name}"].replace(",", " ").split()
+        assert [path.name for path in found if path.suffix != ".py"
+                and not any(path.match(pattern) for pattern in wanted)] == []  # fmt: skip
+
+
 def test_top_level_names_load_on_demand():
     for name in fermiml.__all__:
         assert getattr(fermiml, name)

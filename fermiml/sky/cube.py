@@ -300,22 +300,26 @@ class SkyCube:
 def check_counts(component):
     """Refuse counts that are none, and mark what the selection left unobserved."""
     data = component.counts.data
-    edges = component.energy_edges
     if data.dtype.kind not in "iuf":
         raise InputError(f"the counts are no numbers (type {data.dtype})")
     if not np.all(np.isfinite(data)):
         raise InputError("the counts hold NaN or infinite values")
     if data.size and data.min() < 0:
         raise InputError("the counts hold negative values: not a counts cube")
+    check_energies(component.energy_edges)
+    observed = _observed_pixels(component)
+    component.mask = observed if component.mask is None else component.mask & observed
+    if not component.mask.any():
+        raise InputError("no pixel is inside the selection: the mask is zero everywhere")
+
+
+def check_energies(edges):
+    """Refuse energies that no LAT data have."""
     if edges[0] < 27 or edges[-1] > 3.3e6:  # 30 MeV-3 TeV, with room for rounded logarithms
         raise InputError(
             f"the energies run from {edges[0]:.4g} to {edges[-1]:.4g} MeV, outside "
             "30 MeV-3 TeV where the LAT response is known"
         )
-    observed = _observed_pixels(component)
-    component.mask = observed if component.mask is None else component.mask & observed
-    if not component.mask.any():
-        raise InputError("no pixel is inside the selection: the mask is zero everywhere")
 
 
 def _observed_pixels(component):

@@ -157,6 +157,8 @@ CASES = [
     # headers
     Case("cuts.fits", changed(lat.write_ccube, NDSKEYS=-1), SkyCube.read, "NDSKEYS is '-1'"),
     Case("more.fits", changed(lat.write_ccube, NDSKEYS=2), SkyCube.read, "more cuts .DSTYP3"),
+    Case("energies.fits", lambda path: lat.write_ft1(path, listed=lat.cuts(energy=(1e-28, 2e4))),
+         SkyCube.read, "the energies run from 1e-28 to 2e.04 MeV, outside"),
     Case("kind.fits", changed(lat.write_ft1, 1, DSTYP4=1e300), SkyCube.read,
          "DSTYP4, DSVAL4: texts were expected"),
     Case("text.fits", changed(gammapy_map, CRVAL1="x"), SkyCube.read,

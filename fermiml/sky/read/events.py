@@ -17,7 +17,7 @@ from fermiml.fitsfile import open_fits
 from fermiml.fitsmaps import edges_axis
 from fermiml.response.irfs import type_names
 from fermiml.sky.bands import EDGES
-from fermiml.sky.cube import Component
+from fermiml.sky.cube import Component, check_energies
 from fermiml.sky.read.duplicates import first_of_each
 from fermiml.sky.selection import Selection, merge_gti
 
@@ -66,6 +66,7 @@ def read_events(paths, options):
         raise InputError(f"{paths[0]}: no event is left by the cuts")
     center, width = _field(position, selection, options)
     edges = _energy_edges(energy, selection, options)
+    check_energies(edges)  # before there are as many bins as they ask for
     cut = selection.energy or (0, np.inf)
     if (options.emin or cut[0]) < cut[0] or (options.emax or 0) > cut[1]:
         notes.append(
