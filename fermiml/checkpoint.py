@@ -159,6 +159,7 @@ def _others(folder, results):
 def _lock(folder):
     path = folder / _LOCK
     _acquire(folder, path)
+    _sweep_locks(folder)
     ended = threading.Event()
     threading.Thread(target=_show_life, args=(path, ended), daemon=True).start()
     try:
@@ -189,7 +190,7 @@ def _take_over(folder, path):
                 f"{folder}: another run is at work there ({owner.describe(other)}); wait for it, "
                 f"or take another folder; if there is no such run any more, remove {path}"
             )
-        aside = path.with_name(f"{_LOCK}-{os.getpid()}")
+        aside = path.with_name(f"{_LOCK}.{owner.tag()}.aside")
         os.rename(path, aside)  # of two runs that want it, one succeeds
         if owner.read(aside) == other:
             log.info("%s: taken over from a run that was killed (%s)", folder,
@@ -197,6 +198,14 @@ def _take_over(folder, path):
         else:  # a third has taken it over in between: it is theirs
             os.link(aside, path)
         aside.unlink()
+
+
+def _sweep_locks(folder):
+    """Remove the locks that were set aside by runs which were killed before they removed them."""
+    for aside in folder.glob(f"{_LOCK}.*.aside"):
+        with suppress(FileNotFoundError):
+            if owner.is_gone(owner.from_tag(aside.name), aside):
+                aside.unlink()
 
 
 def _show_life(path, ended):

@@ -70,6 +70,17 @@ def test_a_second_run_is_refused_while_the_first_goes_on(tmp_path, other):
         checkpoint.claim(tmp_path / "mine", "a").__enter__()
 
 
+def test_a_lock_that_a_killed_run_had_set_aside_is_removed(tmp_path):
+    """Not that of a run which is still about to take over."""
+    alive = owner.tag()
+    killed = f"{alive.rpartition('-')[0]}-1"  # another process had this number
+    for tag in (alive, killed):
+        owner.write(tmp_path / f"{LOCK}.{tag}.aside")
+    with checkpoint.claim(tmp_path, "run", results=()):
+        assert (tmp_path / f"{LOCK}.{alive}.aside").exists()
+        assert not (tmp_path / f"{LOCK}.{killed}.aside").exists()
+
+
 def test_the_lock_of_a_killed_run_is_taken_over_with_a_word(tmp_path, other, caplog):
     kill(other(CLAIM.format(str(tmp_path))))
     assert (tmp_path / LOCK).exists()
