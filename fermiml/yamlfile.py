@@ -39,10 +39,23 @@ class _Loader(yaml.SafeLoader):
     def _measure(self, node):
         if isinstance(node, yaml.ScalarNode):
             return 1, 1
+        if isinstance(node, yaml.MappingNode):
+            _refuse_twice(node)
         is_list = isinstance(node, yaml.SequenceNode)
         parts = node.value if is_list else itertools.chain.from_iterable(node.value)
         extents = [self._extent[id(part)] for part in parts]
         return 1 + sum(e[0] for e in extents), 1 + max((e[1] for e in extents), default=0)
+
+
+def _refuse_twice(node):
+    """Refuse a mapping that has a key twice, of which PyYAML would take the last."""
+    seen = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+            line = key.start_mark.line + 1
+            raise yaml.YAMLError(f"the key {key.value[:40]!r} stands there twice, line {line}")
+        if isinstance(key, yaml.ScalarNode):
+            seen.add((key.tag, key.value))
 
 
 def _limit(how, number, most, what):

@@ -54,8 +54,8 @@ def main():
     print(machine(options.seed), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        (folder / "fields").mkdir()
-        known = makers(folder / "fields")
+        (folder / "stored").mkdir()
+        known = makers(folder / "stored")
         for name in options.runs:
             report(name, kill(known[name](), folder / name, options), options)
 

@@ -21,7 +21,7 @@ from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
 from fermiml.detect.field_prior import FieldPrior
 from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
-from fermiml.detect.invariants import assert_sound
+from fermiml.detect.invariants import assert_near, assert_sound
 from fermiml.errors import InputError
 from fermiml.executors import check_jobs
 from fermiml.sky.cube import SkyCube
@@ -175,9 +175,11 @@ class SourceDetector:
         log.debug("%d candidates", len(found))
         if self.photometry:
             from fermiml.photometry.measure import measure
+            from fermiml.photometry.region_fit import FARTHEST
             from fermiml.photometry.table import drop_errors_at_bounds
 
             table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
+            assert_near(table, found.position, FARTHEST)
             ts = np.asarray(table["ML_TS"], float)
         else:
             table, ts = _positions(found), None

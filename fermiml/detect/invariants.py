@@ -1,23 +1,66 @@
 """What holds of every detection; where it does not, fermiml is at fault and says so."""
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 
 from fermiml.errors import FermimlError
 
 _PROBABILITIES = ("ML_Prob", "ML_Prob_AGN", "ML_Prob_PSR", "ML_Prob_FAKE")
+_SUM = ("ML_Prob_AGN", "ML_Prob_PSR", "ML_Prob_SNR", "ML_Prob_OTH", "ML_Prob_FAKE")
 _FLUXES = ("Flux1000", "Energy_Flux100", "ML_Flux_Band", "Flux_Band", "PL_Flux_Density")
+_ELLIPSES = ("Conf_68", "Conf_95")
 _ROUNDING = 1e-4  # of single precision, and of sums of it
 
 
 def assert_sound(table, cube):
     """Raise a FermimlError if a table of sources contradicts itself or its data.
 
-    Positions are on the sky, probabilities between 0 and 1, fluxes positive numbers or NaN, and
-    no count of the cube is lost between its bands.
+    Positions are on the sky, with error ellipses that are some or unknown; probabilities are
+    between 0 and 1 and those of all classes sum to 1; fluxes are positive numbers or NaN; and no
+    count of the cube is lost between its bands.
     """
-    wrong = [*_positions(table), *_probabilities(table), *_fluxes(table), *_counts(cube)]
+    _complain(
+        _positions(table), _ellipses(table), _probabilities(table), _fluxes(table), _counts(cube)
+    )
+
+
+def assert_near(table, maxima, farthest):
+    """Raise a FermimlError if a source is not where it was seen.
+
+    Photometry leaves a position within `farthest` (deg) of the finder's maximum, or within its
+    own error of it.
+    """
+    _complain(_moved(table, maxima, farthest))
+
+
+def _complain(*checks):
+    wrong = [text for check in checks for text in check]
     if wrong:
         raise FermimlError(f"an error of fermiml itself, please report it: {'; '.join(wrong)}")
+
+
+def _moved(table, maxima, farthest):
+    place = SkyCoord(table["RAJ2000"], table["DEJ2000"], unit="deg", frame="fk5")
+    walked = place.separation(maxima).deg
+    own = np.nan_to_num(np.asarray(table["Conf_95_SemiMajor"], float))
+    if not np.all(walked <= np.maximum(farthest, own) + _ROUNDING):
+        row = int(np.argmax(walked))
+        yield (f"a source is {walked[row]:.3g} deg from the maximum that is its own, "
+               f"with an error of {own[row]:.3g} deg")  # fmt: skip
+
+
+def _ellipses(table):
+    for name in _ELLIPSES:
+        columns = [f"{name}_SemiMajor", f"{name}_SemiMinor"]
+        if not set(columns) <= set(table.colnames):
+            continue
+        major, minor = (np.asarray(table[column], float) for column in columns)
+        known = np.isfinite(major) & np.isfinite(minor)
+        unknown = np.isnan(major) & np.isnan(minor)
+        if not np.all(known | unknown):
+            yield f"{name} is infinite, or has one axis"
+        if np.any(known & ~((minor > 0) & (minor <= major * (1 + _ROUNDING)))):
+            yield f"{name} is no ellipse"
 
 
 def _positions(table):
@@ -33,6 +76,11 @@ def _probabilities(table):
             yield f"{name} is not between 0 and 1"
     if np.any(np.isnan(np.asarray(table["ML_Prob"], float))):
         yield "ML_Prob is not known"
+    classes = [name for name in table.colnames if name in _SUM]
+    if {"ML_Prob_AGN", "ML_Prob_FAKE"} <= set(classes):
+        total = np.sum([np.asarray(table[name], float) for name in classes], axis=0)
+        if np.any(np.abs(total - 1) > 10 * _ROUNDING):
+            yield f"{', '.join(classes)} do not sum to 1"
 
 
 def _fluxes(table):

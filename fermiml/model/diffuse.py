@@ -5,7 +5,6 @@ times a spectrum, or isotropic; each can be rescaled, tilted in energy and multi
 structure map. Positions are Galactic longitudes and latitudes in deg, energies are in MeV.
 """
 
-import io
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -143,9 +142,10 @@ def isotropic_file(path):
     path = check_input(path, "an isotropic spectrum")
     with reading(path, "an isotropic spectrum"):
         text = read_content(path, _LARGEST_SPECTRUM).decode()
-        table = np.loadtxt(io.StringIO(text), ndmin=2)
+        rows = [line for line in text.splitlines() if line.partition("#")[0].strip()]
+        table = np.loadtxt(rows, ndmin=2) if rows else np.zeros((0, 2))
         sound = table.shape[1] > 1 and np.all(np.isfinite(table[:, :2]) & (table[:, :2] > 0))
-        if not (sound and np.all(np.diff(table[:, 0]) > 0)):
+        if not (len(table) and sound and np.all(np.diff(table[:, 0]) > 0)):
             raise InputError("needs rising energies (MeV) and positive intensities")
     return Isotropic(Path(path).stem, nodes=table[:, 0], spectrum=table[:, 1])
 

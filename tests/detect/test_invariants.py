@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from makers import latfiles as lat
 
 from fermiml import SkyCube
-from fermiml.detect.invariants import assert_sound
+from fermiml.detect.invariants import assert_near, assert_sound
 from fermiml.errors import FermimlError
 
 
@@ -37,11 +38,26 @@ def test_what_is_sound_passes(cube):
         ({"ML_Prob_AGN": [-0.1, 0.5]}, "ML_Prob_AGN is not between 0 and 1"),
         ({"Flux1000": [np.inf, 1e-9]}, "Flux1000 is negative or infinite"),
         ({"ML_Flux_Band": np.full((2, 5), -1e-10)}, "ML_Flux_Band is negative or infinite"),
+        ({"Conf_95_SemiMajor": [0.1, 0.2], "Conf_95_SemiMinor": [0.2, 0.1]}, "Conf_95 is no elli"),
+        ({"Conf_68_SemiMajor": [np.inf, 1], "Conf_68_SemiMinor": [1, 1]}, "Conf_68 is infinite"),
+        (
+            {"ML_Prob_AGN": [0.5, 0.5], "ML_Prob_PSR": [0.5, 0.2], "ML_Prob_FAKE": [0.0, 0.2]},
+            "ML_Prob_AGN, ML_Prob_PSR, ML_Prob_FAKE do not sum to 1",
+        ),
     ],
 )
 def test_what_is_not_is_told(cube, columns, message):
     with pytest.raises(FermimlError, match=f"please report it: {message}"):
         assert_sound(sources(**columns), cube)
+
+
+def test_a_source_that_walked_away_is_told():
+    """Farther than photometry may move it, and than its own error."""
+    table = sources(DEJ2000=[10.0, 20.0], Conf_95_SemiMajor=[0.1, 0.9])
+    seen = SkyCoord([1.0, 2.0], [10.3, 20.8], unit="deg", frame="fk5")
+    assert_near(table, seen, 0.35)
+    with pytest.raises(FermimlError, match=r"is 0\.4 deg from the maximum .* error of 0\.1 deg"):
+        assert_near(table[:1], SkyCoord([1.0], [10.4], unit="deg", frame="fk5"), 0.35)
 
 
 def test_lost_counts_are_told(cube, monkeypatch):

@@ -175,6 +175,8 @@ CASES = [
     Case("bomb.npz", huge_member, read_weights, "4.0 GB when unpacked"),
     Case("field_00000.npz", field_without("psf"), read_field, "is no training field .*psf"),
     # settings
+    Case("twice.yaml", text(SKY.format("seed: 1\nseed: 2\n")), sky_settings.read,
+         "the key 'seed' stands there twice, line 3"),
     Case("deep.yaml", text("[" * 1000), recipe.read, "nested with more than 50 levels"),
     Case("seed.yaml", text(SKY.format("seed: .inf\n")), sky_settings.read, "seed: "),
     Case("years.yaml", text(SKY.format("observation: {years: .inf}\n")), sky_settings.read,
