@@ -98,9 +98,12 @@ def fit():
 
 def training(folder):
     """Two epochs of a tiny network, with fields in a folder."""
-    from fermiml import Trainer
+    trainingfields.write_fields(folder)
 
-    recipe = trainingfields.make_recipe(trainingfields.write_fields(folder), "heatmap")
+    def work(output):
+        from fermiml import Trainer  # TensorFlow has threads: it must not be there before a fork
+
+        Trainer(trainingfields.make_recipe(folder, "heatmap")).run(output / "net")
 
     def content(folder):
         with np.load(folder / "net" / "weights.npz") as stored:
@@ -108,4 +111,4 @@ def training(folder):
         curve = (folder / "net" / "curve.csv").read_text().splitlines()
         return weights, [line.split(",")[:2] for line in curve]
 
-    return Run(lambda folder: Trainer(recipe).run(folder / "net"), content, 30)
+    return Run(work, content, 30)
