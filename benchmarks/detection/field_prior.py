@@ -33,7 +33,7 @@ from fermiml.sky.sphere import vectors_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
-from skies import levels_of
+from skies import LEVELS, levels_of
 
 PLANE = 10.0  # deg: a field belongs to the plane if its centre is closer
 BINS = (0.05, 0.3, 0.6, 0.8, 0.9, 0.99)
@@ -80,7 +80,7 @@ def read(split, skies, cache, model="lat-best"):
     default = SourceDetector(detector.finder).threshold
     cache.mkdir(parents=True, exist_ok=True)
     made = []
-    for name, level in zip(levels_of(split), ("0", "5", "10", "20", "10-clumps"), strict=True):
+    for name, level in zip(levels_of(split), LEVELS, strict=True):
         for folder in sorted((skies / name).glob("field_*")):
             path = cache / f"{name}__{folder.name}.fits"
             if not path.is_file() and (folder / "truth.fits").is_file():
@@ -181,7 +181,7 @@ def judge(fields, prior):
 def groups(fields):
     """Fields of the plane and off it, by level of structure."""
     for place in ("plane", "clouds"):
-        for level in ("0", "5", "10", "20", "10-clumps"):
+        for level in LEVELS:
             chosen = [f for f in fields
                       if f.level == level and f.is_plane == (place == "plane")]  # fmt: skip
             if chosen:
@@ -192,7 +192,7 @@ def tables(judged):
     """The numbers as Markdown."""
     lines = ["| | fields | " + " | ".join(f"{name}" for name in judged) + " |",
              "|---|---|" + "---|" * len(judged)]  # fmt: skip
-    for level in ("0", "5", "10", "20", "10-clumps"):
+    for level in LEVELS:
         cells = []
         for result in judged.values():
             rows = [row for row in result["by field"] if row["level"] == level]

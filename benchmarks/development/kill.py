@@ -63,10 +63,7 @@ def main():
 def kill(run, folder, options):
     """Counts of kills, chains and problems of a run."""
     folder.mkdir()
-    whole = folder / "whole"
-    whole.mkdir()
-    killed.run(lambda: run.work(whole), whole)
-    expected = run.content(whole)
+    expected = killed.reference(run, folder / "whole")
     random, found = np.random.default_rng(options.seed), Counter()
     while found["kills"] < options.kills:
         kills, problems = chain(run, folder / f"{found['chains']}", random, expected)

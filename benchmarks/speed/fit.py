@@ -33,7 +33,7 @@ SEED = 11
 
 STEPS = {  # function -> what it does
     "build": "templates of all sources of a region",
-    "_fit_all": "all norms, spectra and backgrounds",
+    "fit_all": "all norms, spectra and backgrounds",
     "_place": "positions",
     "_shape": "spectral shapes",
     "_row": "TS and fluxes in bands",

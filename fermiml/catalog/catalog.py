@@ -92,6 +92,11 @@ class SourceCatalog:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
+    @classmethod
+    def of(cls, catalog: SourceCatalog | str | os.PathLike) -> SourceCatalog:
+        """Return a catalog as it is, and read one that is given by its path."""
+        return catalog if isinstance(catalog, cls) else cls.read(catalog)
+
     def write(self, path: str | os.PathLike, overwrite: bool = False) -> None:
         """Write the FITS file; it appears complete or not at all.
 

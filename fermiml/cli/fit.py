@@ -156,8 +156,8 @@ def _check_options(engine, takes, reads_cubes, settings, options):
     """Refuse options that an engine does not take."""
     from fermiml.errors import InputError
 
-    names = {"jobs": "cluster"}  # a number of jobs is never refused
-    refused = [names.get(name, name) for name in settings if name not in takes]
+    refused = [name for name in settings if name not in takes]
+    refused = ["cluster" if name == "jobs" else name for name in refused]  # a number is not refused
     refused += [] if reads_cubes else [name for name, value in options.items() if value]
     if refused:
         names = ", ".join(f"--{name}" for name in refused)

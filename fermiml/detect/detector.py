@@ -247,8 +247,7 @@ def _positions(found):
 
 def _header(cube):
     """Keywords that travel along with the catalog."""
-    edges = [component.energy_edges for component in cube.components]
-    header = {"EMIN": min(e[0] for e in edges), "EMAX": max(e[-1] for e in edges)}
+    header = dict(zip(("EMIN", "EMAX"), cube.energy_range, strict=True))
     add_history(header, "detect", response_lines(cube))
     selection = cube.components[0].selection
     if selection.time is not None:

@@ -5,8 +5,8 @@ from astropy.coordinates import SkyCoord
 
 from fermiml.errors import FermimlError
 
-_PROBABILITIES = ("ML_Prob", "ML_Prob_AGN", "ML_Prob_PSR", "ML_Prob_FAKE")
-_SUM = ("ML_Prob_AGN", "ML_Prob_PSR", "ML_Prob_SNR", "ML_Prob_OTH", "ML_Prob_FAKE")
+_CLASSES = ("ML_Prob_AGN", "ML_Prob_PSR", "ML_Prob_SNR", "ML_Prob_OTH", "ML_Prob_FAKE")
+_PROBABILITIES = ("ML_Prob", *_CLASSES)
 _FLUXES = ("Flux1000", "Energy_Flux100", "ML_Flux_Band", "Flux_Band", "PL_Flux_Density")
 _ELLIPSES = ("Conf_68", "Conf_95")
 _ROUNDING = 1e-4  # of single precision, and of sums of it
@@ -76,7 +76,7 @@ def _probabilities(table):
             yield f"{name} is not between 0 and 1"
     if np.any(np.isnan(np.asarray(table["ML_Prob"], float))):
         yield "ML_Prob is not known"
-    classes = [name for name in table.colnames if name in _SUM]
+    classes = [name for name in table.colnames if name in _CLASSES]
     if {"ML_Prob_AGN", "ML_Prob_FAKE"} <= set(classes):
         total = np.sum([np.asarray(table[name], float) for name in classes], axis=0)
         if np.any(np.abs(total - 1) > 10 * _ROUNDING):

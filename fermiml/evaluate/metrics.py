@@ -21,12 +21,12 @@ from fermiml.catalog.crossmatch import (
 )
 from fermiml.catalog.ellipses import containment
 from fermiml.catalog.positions import shifted
+from fermiml.detect.calibration import PURITY
 
 RADIUS = 0.3  # deg
 MATCHABLE = 9.0  # Asimov TS of a true source that a detection may be
 DETECTABLE = 25.0  # Asimov TS of a true source that should be found
 REAL = 4.0  # Asimov TS of a true source that makes a detection real
-PURITY = 0.95
 ZONES = {"|b|>20": (20.0, 90.0), "|b| 10-20": (10.0, 20.0), "|b|<10": (0.0, 10.0)}
 HALVES = {"|b|>20": (20.0, 90.0), "|b|<20": (0.0, 20.0)}  # as Panes et al. (2021) divide the sky
 BINS = 10  # of equal counts, for the reliability

@@ -274,7 +274,7 @@ def _fingerprint(cube, detector, settings, known):
         "data": content_key(data, away),
         "network": detector.finder.identity,
         "threshold": detector.threshold,
-        "purity": getattr(detector, "purity", None),
+        "purity": detector.purity,
         "photometry": detector.photometry,
     }
 

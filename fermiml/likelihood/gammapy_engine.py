@@ -143,9 +143,8 @@ class GammapyEngine:
         with open_executor(self._jobs, most=len(models)) as executor:
             measured = tasks.run(run_target, alone, executor, count=len(models), what="position")
         found = [limits.UNKNOWN if isinstance(m, tasks.Failure) else m for m in measured]
-        edges = np.concatenate([component.energy_edges for component in cube.components])
-        band = float(edges.min()), float(edges.max())
-        table = limits.table(positions, found, concatenate([m[[0]] for m in models]), band)
+        targets = concatenate([m[[0]] for m in models])
+        table = limits.table(positions, found, targets, cube.energy_range)
         add_history(table.meta, "fit", [*response_lines(cube), f"background: {model.text}"])
         return table
 

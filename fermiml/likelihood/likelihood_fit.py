@@ -71,8 +71,7 @@ class LikelihoodFit:
             All rows of the catalog in their order, with ``TS``, ``TS_Engine``, position, spectrum,
             flux in bands and flags of those that are in the data.
         """
-        if not isinstance(catalog, SourceCatalog):
-            catalog = SourceCatalog.read(catalog)
+        catalog = SourceCatalog.of(catalog)
         log.info("fit of %d sources: %s", len(catalog), self.engine.summary)
         return self.engine.fit(catalog, data)
 
@@ -115,6 +114,5 @@ class LikelihoodFit:
         """
         if not hasattr(self.engine, "limits"):
             raise InputError(f"engine {self.engine.name!r} measures no upper limits")
-        if catalog is not None and not isinstance(catalog, SourceCatalog):
-            catalog = SourceCatalog.read(catalog)
+        catalog = None if catalog is None else SourceCatalog.of(catalog)
         return self.engine.limits(positions, data, catalog, index)

@@ -9,7 +9,7 @@ from astropy.coordinates import SkyCoord
 
 from fermiml.catalog.ellipses import semi_axes
 from fermiml.likelihood.region import NORM
-from fermiml.sky.sphere import to_frame, unit_vectors
+from fermiml.sky.sphere import separation, to_frame, unit_vectors
 
 _RING = 2.0  # sigma: the ellipse is that of the surface where -2 ln L has risen by 4, as in 4FGL
 _POINTS = np.array([[0, 0]] + [[np.cos(a), np.sin(a)] for a in np.arange(8) * np.pi / 4])
@@ -54,8 +54,7 @@ def locate(region, source, ts):
         if sigma < 0.15 and np.all(np.abs(np.log(change)) < 0.6):
             settled = True
             break
-    way = np.degrees(2 * np.arcsin(np.linalg.norm(center - start) / 2))
-    if not max(way, np.sqrt(np.linalg.eigvalsh(shape)[1])) < _FARTHEST:
+    if not max(separation(center, start), np.sqrt(np.linalg.eigvalsh(shape)[1])) < _FARTHEST:
         return _place(start, np.full((2, 2), np.nan), False)
     moved = _sources_at(region, source, center[None])
     template, sums = region.images(moved, region.photons(source))

@@ -32,8 +32,7 @@ def filled(catalog, rows, cube, background, lost=()):
     the `background`.
     """
     table = catalog.table.copy()
-    edges = np.concatenate([c.energy_edges for c in cube.components])
-    table.meta.update(EMIN=float(edges.min()), EMAX=float(edges.max()))
+    table.meta["EMIN"], table.meta["EMAX"] = cube.energy_range
     add_history(table.meta, "fit", [*response_lines(cube), f"background: {background}"])
     for number, result in rows.items():
         for name in REPLACED:

@@ -13,7 +13,7 @@ from fermiml.response import irfs
 from fermiml.response.installed import installed_irfs, load_response
 from fermiml.response.irfs import true_energies
 from fermiml.sky.resample import points_in_pixels
-from fermiml.sky.sphere import to_frame, unit_vectors
+from fermiml.sky.sphere import separation, to_frame, unit_vectors
 
 _FEW = 50_000  # pixels of a grid that is small: all are looked at sooner than a tree is
 
@@ -153,7 +153,7 @@ class Pixels:
         chord = 2 * np.sin(np.radians(min(radius, 180.0)) / 2)
         if self.area.size > _FEW:
             found = np.array(self._tree.query_ball_point(vector, chord), int)
-            distance = _separation(self._vectors[found], vector)
+            distance = separation(self._vectors[found], vector)
         else:
             half = (1 - self._vectors @ vector) / 2  # the square of half a chord
             found = np.flatnonzero(self._on_sky & (half <= chord**2 / 4))
@@ -175,7 +175,7 @@ class Pixels:
         count = int(np.clip(np.ceil(self.side / step), 1, 32))
         if self.geom.is_hpx:
             count = 2 ** int(np.ceil(np.log2(count)))
-        return _separation(self._points_in(pixels, count), vector)
+        return separation(self._points_in(pixels, count), vector)
 
     def _points_in(self, pixels, count):
         """Compute `count` x `count` points in pixels, those of a small grid once."""
@@ -192,8 +192,3 @@ class Pixels:
     def _new_points_in(self, pixels, count):
         points = points_in_pixels(self.geom, pixels, count)
         return to_frame(points, self.geom.frame, "galactic")
-
-
-def _separation(vectors, vector):
-    chord = np.linalg.norm(vectors - vector, axis=-1)
-    return np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1)))

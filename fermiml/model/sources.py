@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fermiml.catalog.spectra import shape
-from fermiml.sky.sphere import unit_vectors
+from fermiml.sky.sphere import separation, unit_vectors
 
 FLUX_BAND = (1e3, 1e5)  # MeV, the band of S1 (4FGL's Flux1000)
 POINT, DISK, GAUSS = 0, 1, 2  # values of `form`
@@ -111,8 +111,8 @@ class Sources:
     def within(self, position, radius):
         """Select those closer than `radius` (deg) to a SkyCoord, with their own size added."""
         center = unit_vectors(position.galactic.l.deg, position.galactic.b.deg)
-        chord = np.linalg.norm(unit_vectors(self.lon, self.lat) - center, axis=-1)
-        return self[2 * np.degrees(np.arcsin(np.minimum(chord / 2, 1))) < radius + self.size]
+        away = separation(unit_vectors(self.lon, self.lat), center)
+        return self[away < radius + self.size]
 
 
 def concatenate(parts):

@@ -74,8 +74,8 @@ def places(catalog, geom):
     """Points of the sources on the picture, and the outlines of their 95 % ellipses; None where
     they are not on it."""
     points = _pixels(geom, catalog.positions)
-    listed = [p if np.all(np.isfinite(p)) else None for p in points]
-    return [None if p is None else p.tolist() for p in listed], _outlines(catalog, geom)
+    listed = [p.tolist() if np.all(np.isfinite(p)) else None for p in points]
+    return listed, _outlines(catalog, geom)
 
 
 def inside(catalog, geom):

@@ -215,6 +215,12 @@ class SkyCube:
         return sum(float(c.counts.data.sum(dtype=float)) for c in self.components)
 
     @property
+    def energy_range(self) -> tuple[float, float]:
+        """Lowest and highest energy of all components in MeV."""
+        edges = np.concatenate([component.energy_edges for component in self.components])
+        return float(edges.min()), float(edges.max())
+
+    @property
     def center(self) -> SkyCoord:
         """Middle of the first component."""
         return self.components[0].center

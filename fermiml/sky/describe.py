@@ -32,8 +32,7 @@ def obstacles(cube):
         return ["every pixel is masked"]
     found, banded = [], [group_bands(component) for component in cube.components]
     if not any(band.covered > 0 for b in banded for band in b.bands):
-        edges = np.concatenate([component.energy_edges for component in cube.components])
-        found.append(f"{range_text(edges.min(), edges.max())} is outside the bands that the "
+        found.append(f"{range_text(*cube.energy_range)} is outside the bands that the "
                      "networks look at, from 500 MeV")  # fmt: skip
     elif not any(b.counts[:, b.component.mask].any() for b in banded):
         found.append("there are no counts above 500 MeV in the observed pixels")

@@ -19,6 +19,11 @@ _CIRCLE = re.compile(r"(?:ACCEPT)?CIRCLE\(([^,]+),([^,]+),([^,)]+)\)", re.I)
 _IRF = re.compile(r"P\w+_\w+_V\d+")
 
 
+def mission_time(time):
+    """Convert an astropy Time to mission elapsed time in s."""
+    return (time - EPOCH).to_value("s")
+
+
 @dataclass(frozen=True)
 class Selection:
     """The cuts of a file; None stands for what the header does not say."""

@@ -11,6 +11,12 @@ def unit_vectors(lon, lat):
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
+def separation(vectors, other):
+    """Compute the angles (deg) between unit vectors (..., 3) and another one, or others."""
+    chord = np.linalg.norm(vectors - other, axis=-1)
+    return np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1)))
+
+
 def vectors_of(position):
     """Cartesian unit vectors (..., 3) of a SkyCoord, in its own frame."""
     return np.moveaxis(position.cartesian.xyz.value, 0, -1)

@@ -23,7 +23,7 @@ def main(case, folder):
 def every_operation(folder):
     """Kill at each file operation in turn."""
     run = runs.pieces()
-    expected, number, finished = _reference(run, folder / "whole"), 0, False
+    expected, number, finished = killed.reference(run, folder / "whole"), 0, False
     while not finished:
         number += 1
         place = folder / str(number)
@@ -36,17 +36,11 @@ def every_operation(folder):
 
 def again_and_again(run, folder):
     """Kill at random operations until the run is finished."""
-    expected, random = _reference(run, folder / "whole"), np.random.default_rng(4)
+    expected, random = killed.reference(run, folder / "whole"), np.random.default_rng(4)
     place = folder / "killed"
     place.mkdir()
     assert killed.finish(run, place, random) > 0
     assert killed.problems(place, expected, run.content) == []
-
-
-def _reference(run, folder):
-    folder.mkdir()
-    killed.run(partial(run.work, folder), folder)
-    return run.content(folder)
 
 
 CASES = {

@@ -62,6 +62,13 @@ class _Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def reference(job, folder):
+    """Do a run in a new folder without killing it; return what it made."""
+    folder.mkdir()
+    run(lambda: job.work(folder), folder)
+    return job.content(folder)
+
+
 def finish(job, folder, random):
     """Kill a run and resume it at random operations until it is finished; how often it was.
 

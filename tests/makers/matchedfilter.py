@@ -28,7 +28,7 @@ def finder(lowest=0.3):
 class Detector(SimpleNamespace):
     """Has what is used of a SourceDetector."""
 
-    threshold, photometry = 0.3, False
+    threshold, purity, photometry = 0.3, None, False
 
     @property
     def finder(self):

@@ -14,7 +14,7 @@ from fermiml.sky.cube import SkyCube, check_counts
 from fermiml.sky.read import events, fermipy_folder, gammapy_data
 from fermiml.sky.read.complete import complete
 from fermiml.sky.read.gtbin import read_counts_hdus
-from fermiml.sky.selection import EPOCH
+from fermiml.sky.selection import mission_time
 from fermiml.yamlfile import read_yaml
 
 
@@ -23,7 +23,7 @@ def _mission_time(name, value):
     if isinstance(value, str) and value.count("-") == 2:
         value = _date(name, value)
     if isinstance(value, Time):
-        value = (value - EPOCH).to_value("s")
+        value = mission_time(value)
     return schema.number(unit="s")(name, value)
 
 

@@ -12,7 +12,7 @@ from fermiml.fitsfile import open_fits
 from fermiml.fitsmaps import check_sky_keywords, with_axes
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Component, EnergyDispersion, Origin
-from fermiml.sky.selection import MJDREF, Selection, merge_gti
+from fermiml.sky.selection import Selection, merge_gti, mission_time
 
 
 def components_of(data):
@@ -134,11 +134,8 @@ def _pixel_mask(dataset, notes):
 def _gti(dataset):
     if dataset.gti is None or not len(dataset.gti.table):
         return None
-    start, stop = (
-        (times.tt.mjd - sum(MJDREF)) * 86400
-        for times in (dataset.gti.time_start, dataset.gti.time_stop)
-    )
-    return merge_gti(np.column_stack([start, stop]))
+    ends = dataset.gti.time_start, dataset.gti.time_stop
+    return merge_gti(np.column_stack([mission_time(times) for times in ends]))
 
 
 def _edisp(dataset):
