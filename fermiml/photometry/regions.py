@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml.sky.sphere import axes
+from fermiml.sky.sphere import angles, axes
 
 _LARGEST = 30.0  # deg, side of a square that is not divided
 _SIDE = 15.0  # deg, of the pieces of a larger sky
@@ -46,11 +46,11 @@ def make_regions(vectors):
     whole = _region(vectors, np.arange(len(vectors)))
     if whole is not None and np.all(whole.high - whole.low <= _LARGEST):
         return [whole]
-    row = np.floor((np.degrees(np.arcsin(vectors[:, 2])) + 90) / _SIDE)
+    lon, lat = angles(vectors)
+    row = np.floor((lat + 90) / _SIDE)
     widest = np.cos(np.radians(np.maximum(np.abs((row + 0.5) * _SIDE - 90) - _SIDE / 2, 0)))
     cells = np.maximum(np.ceil(360 / _SIDE * widest), 1)
-    turn = np.arctan2(vectors[:, 1], vectors[:, 0]) / (2 * np.pi) % 1
-    tile = row * 1000 + np.floor(turn * cells)
+    tile = row * 1000 + np.floor(lon / 360 * cells)
     return [_region(vectors, np.flatnonzero(tile == t)) for t in np.unique(tile)]
 
 

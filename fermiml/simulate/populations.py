@@ -10,7 +10,7 @@ import numpy as np
 
 from fermiml.model import from_catalog
 from fermiml.model.sources import DISK, GAUSS, Shapes, Sources, concatenate
-from fermiml.sky.sphere import unit_vectors
+from fermiml.sky.sphere import angles, unit_vectors
 
 FULL_SKY = 41252.96  # deg2
 NORM_FLUX = 1e-9  # where the densities are normalised
@@ -229,7 +229,7 @@ def _in_cap(rng, number, center, radius):
     v = cosine[:, None] * axis + sine[:, None] * (
         np.cos(angle)[:, None] * east + np.sin(angle)[:, None] * north
     )
-    return np.degrees(np.arctan2(v[:, 1], v[:, 0])) % 360, np.degrees(np.arcsin(v[:, 2]))
+    return angles(v)
 
 
 def draw_extended(number, rng):

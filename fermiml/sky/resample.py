@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom
 
-from fermiml.sky.sphere import to_frame, vectors_of
+from fermiml.sky.sphere import angles, to_frame, vectors_of
 from fermiml.sky.tiling import pixel_side, pixel_vectors, plane_axes
 
 _SAMPLES = 6  # samples along a native pixel, where that asks for more than _MIN_SAMPLES
@@ -62,8 +62,7 @@ class _Layer:
             x, y, z = np.moveaxis(vectors, -1, 0)
             pixel = healpy.vec2pix(int(geom.nside[0]), x, y, z, nest=geom.nest)
             return pixel if geom.is_allsky else geom.global_to_local((pixel,), ravel=True)
-        lon = np.degrees(np.arctan2(vectors[..., 1], vectors[..., 0]))
-        lat = np.degrees(np.arcsin(np.clip(vectors[..., 2], -1, 1)))
+        lon, lat = angles(vectors)
         x, y = geom.coord_to_idx((lon * u.deg, lat * u.deg), clip=False)
         return np.where((x >= 0) & (y >= 0), y * geom.data_shape[1] + x, -1)
 

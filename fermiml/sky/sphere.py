@@ -11,6 +11,14 @@ def unit_vectors(lon, lat):
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
+def angles(vectors):
+    """Longitude and latitude (deg) of unit vectors; the last axis has the three components."""
+    # numpy's angles of columns that are not contiguous depend on their place in memory,
+    # in the last digit.
+    x, y, z = np.ascontiguousarray(np.moveaxis(vectors, -1, 0))
+    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(np.clip(z, -1, 1)))
+
+
 def separation(vectors, other):
     """Compute the angles (deg) between unit vectors (..., 3) and another one, or others."""
     chord = np.linalg.norm(vectors - other, axis=-1)
@@ -34,9 +42,7 @@ def to_frame(vectors, frame, target):
 
 def sky_coord(vectors):
     """Convert unit vectors (n, 3) to a SkyCoord (ICRS)."""
-    lon = np.arctan2(vectors[:, 1], vectors[:, 0])
-    lat = np.arcsin(np.clip(vectors[:, 2], -1, 1))
-    return SkyCoord(lon, lat, unit="rad", frame="icrs")
+    return SkyCoord(*angles(vectors), unit="deg", frame="icrs")
 
 
 def axes(vectors):
