@@ -4,7 +4,7 @@ import uuid
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from fermiml.catalog.spectral_models import to_xml
 from fermiml.errors import InputError
 from fermiml.executors import open_executor
 from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
+from fermiml.simulate import event_list, lat_files
 from fermiml.simulate import fields as sky_fields
-from fermiml.simulate import lat_files
 
 _LAST = "truth.fits"  # written last: a folder that has it is complete
-_MAPS = ("counts", "background", "background_wrong", "bexpmap", "psf")
+_MAPS = ("counts", "events", "background", "background_wrong", "bexpmap", "psf")
 _FILES = (*(f"{name}{end}.fits" for name in _MAPS for end in ("", "_[0-9][0-9]")), _LAST,
           "sources.xml", "field.yaml")  # fmt: skip
 _FIELDS = ("field_[0-9][0-9][0-9][0-9]*", "sky_[0-9][0-9][0-9]")  # folders of several fields
@@ -92,7 +92,7 @@ def simulate_task(task):
     rng = np.random.default_rng([setup.config["seed"], task.number])
     with building(task.folder, task.output) as temporary:
         fields, bright = sky_fields.simulate_field(setup, task.geom, rng)
-        write_field(setup, fields, bright, task.geom, rng, temporary)
+        write_field(setup, fields, bright, {}, task.geom, rng, temporary)
 
 
 def claim(config, output, overwrite):
@@ -129,9 +129,13 @@ def building(folder, output):
             move(path, folder / path.name)
 
 
-def write_field(setup, fields, bright, geom, rng, folder):
-    """Draw the counts of a field, and write all of its files."""
-    counts = [rng.poisson(f.expected) for f in fields]
+def write_field(setup, fields, bright, profiles, geom, rng, folder):
+    """Draw the counts of a field, and write all of its files.
+
+    `profiles` are the time profiles of sources by number; the others are steady.
+    """
+    drawn = [event_list.draw_counts(f, bright, profiles, rng) for f in fields]
+    counts = [d.counts for d in drawn]
     wrong, name = sky_fields.wrong_background(setup, fields, counts, rng)
     several = len(fields) > 1
     for i, (f, observed, other) in enumerate(zip(fields, counts, wrong, strict=True)):
@@ -140,12 +144,26 @@ def write_field(setup, fields, bright, geom, rng, folder):
         lat_files.counts(folder / f"background{end}", f.background, geom, f.selection)
         lat_files.counts(folder / f"background_wrong{end}", other, geom, f.selection)
         _write_response(f, folder, end)
+        if setup.config["observation"]["events"]:
+            _write_events(folder / f"events{end}", f, drawn[i], profiles, rng)
     catalog = sky_fields.true_catalog(fields, bright)
     catalog.write(folder / _LAST)
     known = catalog.filter(catalog.table["TS_Asimov"] > 4)
     (folder / "sources.xml").write_text(to_xml(known.table), encoding="utf-8")
     record = {"config": setup.config, "wrong model": name, "fermiml": __version__}
     (folder / "field.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+
+
+def _write_events(path, field, drawn, profiles, rng):
+    """Write the photons that make up the counts.
+
+    A circle is named only for HEALPix disks: around the square of an image, it would hold empty
+    sky.
+    """
+    photons = event_list.photons(drawn, field.observation, field.selection.gti, profiles, rng)
+    pixels = field.observation.pixels
+    selection = replace(field.selection, circles=(pixels.center,) if pixels.geom.is_hpx else ())
+    lat_files.events(path, photons, field.observation.edges, selection, rng)
 
 
 def _write_response(field, folder, end):

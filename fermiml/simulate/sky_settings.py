@@ -95,6 +95,7 @@ SCHEMA = {
         "livetime_cube": Key(None, schema.path),
         "exposure": Key(None, schema.path),  # a gtexpcube2 file
         "energy_dispersion": Key(True, schema.flag),
+        "events": Key(False, schema.flag),  # an FT1 file beside the counts
     },
     "population": {
         "preset": Key(None, one_of("none", *PRESETS)),
