@@ -7,7 +7,7 @@ from astropy.coordinates import SkyCoord
 
 from fermiml.errors import InputError
 from fermiml.model import point_sources
-from fermiml.simulate.time_profiles import GoodTime
+from fermiml.simulate.time_profiles import even_times
 from fermiml.sky.bands import INDEX
 
 _ROUNDS = 200  # in which a place within its pixel must be found
@@ -55,14 +55,13 @@ def draw_counts(field, sources, profiles, rng):
 def photons(drawn, observation, gti, profiles, rng):
     """Give every count of a component a place in its pixel, an energy in its bin, and a time."""
     left = drawn.counts.ravel().copy()
-    good_time = GoodTime(gti)
     cells, times = [], []
     for source, own in drawn.own.items():
         np.subtract.at(left, own, 1)
         cells.append(own)
-        times.append(profiles[source].draw(rng, len(own), good_time))
+        times.append(profiles[source].draw(rng, len(own), gti))
     cells.append(np.repeat(np.arange(left.size), left))
-    times.append(good_time.draw(rng, len(cells[-1])))
+    times.append(even_times(rng, len(cells[-1]), gti))
     cells, times = np.concatenate(cells), np.concatenate(times)
     order = np.argsort(times, kind="stable")
     bins, pixels = np.divmod(cells[order], observation.pixels.area.size)

@@ -1,43 +1,10 @@
 """How the flux of a source changes with time, and the times of its photons."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class GoodTime:
-    """Good time intervals, (n, 2) in mission elapsed time, as a clock that stands between them."""
-
-    gti: np.ndarray
-
-    @cached_property
-    def _reading(self):
-        """What the clock shows at the start of each interval, and at the end of the last."""
-        return np.concatenate([[0.0], np.cumsum(self.gti[:, 1] - self.gti[:, 0])])
-
-    @property
-    def total(self):
-        """Seconds of good time."""
-        return self._reading[-1]
-
-    def before(self, time):
-        """Compute the seconds of good time before each time."""
-        time = np.asarray(time, float)
-        number = np.searchsorted(self.gti[:, 0], time, side="right") - 1
-        passed = np.minimum(time, self.gti[number, 1]) - self.gti[number, 0]
-        return np.where(number < 0, 0.0, self._reading[number] + passed)
-
-    def at(self, seconds):
-        """Return the times at which so many seconds of good time have passed."""
-        number = np.searchsorted(self._reading, seconds, side="right") - 1
-        number = np.clip(number, 0, len(self.gti) - 1)
-        return self.gti[number, 0] + np.asarray(seconds) - self._reading[number]
-
-    def draw(self, rng, number):
-        """Draw times evenly."""
-        return self.at(rng.uniform(0, self.total, number))
+from fermiml.sky.times import good_time
 
 
 @dataclass(frozen=True)
@@ -52,17 +19,39 @@ class TimeProfile:
     kind: str = ""  # flare, nova, sun; blank for a source that is always there
 
     @classmethod
-    def of(cls, edges, values, good_time, kind=""):
+    def of(cls, edges, values, gti, kind=""):
         """Build a profile from values in any unit."""
-        seconds = np.diff(good_time.before(edges))
-        return cls(edges, values * good_time.total / np.sum(values * seconds), kind)
+        total = np.sum(gti[:, 1] - gti[:, 0])
+        return cls(edges, values * total / np.sum(values * good_time(edges, gti)), kind)
 
-    def draw(self, rng, number, good_time):
-        """Draw times of photons."""
-        passed = good_time.before(self.edges)
-        photons = np.concatenate([[0.0], np.cumsum(self.relative * np.diff(passed))])
-        drawn = rng.uniform(0, photons[-1], number)
-        # Where nothing is expected, the sum stands still and its inverse is not unique.
-        rising = np.concatenate([[True], np.diff(photons) > 0])
-        rising[:-1] |= rising[1:]
-        return good_time.at(np.interp(drawn, photons[rising], passed[rising]))
+    @property
+    def span(self):
+        """Start and end (s) of the middle 90 % of the fluence."""
+        fluence = np.concatenate([[0.0], np.cumsum(self.relative * np.diff(self.edges))])
+        return np.interp([0.05, 0.95], fluence / fluence[-1], self.edges)
+
+    @property
+    def fluence(self):
+        """Seconds in which the mean flux has the fluence, good or not."""
+        return float(np.sum(self.relative * np.diff(self.edges)))
+
+    def draw(self, rng, number, gti):
+        """Draw times of photons, all in good time."""
+        seconds = good_time(self.edges, gti)
+        shares = self.relative * seconds
+        bins = rng.choice(len(shares), number, p=shares / shares.sum())
+        passed = np.cumsum(seconds) - seconds + good_time(np.array([gti[0, 0], self.edges[0]]), gti)
+        return times_at(passed[bins] + rng.random(number) * seconds[bins], gti)
+
+
+def times_at(seconds, gti):
+    """Return the times at which so many seconds of good time have passed."""
+    lengths = gti[:, 1] - gti[:, 0]
+    before = np.cumsum(lengths) - lengths
+    number = np.searchsorted(before, seconds, side="right") - 1
+    return np.minimum(gti[number, 0] + seconds - before[number], gti[number, 1])
+
+
+def even_times(rng, number, gti):
+    """Draw times of good time evenly."""
+    return times_at(rng.uniform(0, np.sum(gti[:, 1] - gti[:, 0]), number), gti)

@@ -9,7 +9,6 @@ from astropy.io import fits
 from gammapy.maps import Map
 
 from fermiml import SkySimulator
-from fermiml.simulate.time_profiles import GoodTime
 from fermiml.sky.cube import SkyCube
 
 SETTINGS = {
@@ -115,12 +114,3 @@ def test_healpix_pixels(tmp_path):
         binned = np.bincount(pixel[bins == i + 1], minlength=12 * 64**2)
         assert np.array_equal(binned[counts["PIX"]], counts[f"CHANNEL{i + 1}"])
     assert SkyCube.read(folder / "events.fits").components[0].selection.circles
-
-
-def test_good_time_is_a_clock_that_stands_still_between_intervals():
-    clock = GoodTime(np.array([[100.0, 110.0], [200.0, 230.0]]))
-    assert clock.total == 40
-    assert clock.before([50, 105, 150, 200, 215, 999]) == pytest.approx([0, 5, 10, 10, 25, 40])
-    assert clock.at([0, 5, 15, 40]) == pytest.approx([100, 105, 205, 230])
-    times = clock.draw(np.random.default_rng(1), 4000)
-    assert np.mean(times < 150) == pytest.approx(0.25, abs=0.03)
