@@ -84,14 +84,14 @@ def _places(geom, pixels, rng):
     for _ in range(_ROUNDS):
         if not len(waiting):
             return ra, dec
-        icrs = _within(geom, pixels[waiting], rng).icrs
+        icrs = within_pixels(geom, pixels[waiting], rng).icrs
         ra[waiting], dec[waiting] = icrs.ra.deg, icrs.dec.deg
         waiting = waiting[_pixel_of(geom, ra[waiting], dec[waiting]) != pixels[waiting]]
     raise InputError("sky.pixel: too small for events, whose positions have single precision")
 
 
-def _within(geom, pixels, rng):
-    """Draw a position in each pixel."""
+def within_pixels(geom, pixels, rng):
+    """Draw a position in each of some pixels, given by their numbers."""
     if geom.is_hpx:
         import healpy
 

@@ -17,7 +17,8 @@ from fermiml.catalog.spectral_models import to_xml
 from fermiml.errors import InputError
 from fermiml.executors import open_executor
 from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
-from fermiml.simulate import event_list, lat_files
+from fermiml.model.sources import concatenate
+from fermiml.simulate import blazar_noise, event_list, lat_files, outbursts, truth
 from fermiml.simulate import fields as sky_fields
 
 _LAST = "truth.fits"  # written last: a folder that has it is complete
@@ -90,9 +91,16 @@ def simulate_task(task):
     """Simulate a field into its folder."""
     setup = prepared(task.shared)
     rng = np.random.default_rng([setup.config["seed"], task.number])
+    own = rng.spawn(1)[0]  # for what changes with time, so that all else stays as it was
     with building(task.folder, task.output) as temporary:
+        bursts, courses = outbursts.draw(setup.config["population"], task.geom, setup.gti, own)
         fields, bright = sky_fields.simulate_field(setup, task.geom, rng)
-        write_field(setup, fields, bright, {}, task.geom, rng, temporary)
+        profiles = dict(enumerate(courses, start=len(bright)))
+        if setup.config["population"]["variability"] == "nominal":
+            profiles |= blazar_noise.draw_profiles(bright, setup.gti, own)
+        fields = [sky_fields.with_sources(field, bursts) for field in fields]
+        bright = concatenate([bright, bursts])
+        write_field(setup, fields, bright, profiles, task.geom, rng, temporary)
 
 
 def claim(config, output, overwrite):
@@ -146,8 +154,9 @@ def write_field(setup, fields, bright, profiles, geom, rng, folder):
         _write_response(f, folder, end)
         if setup.config["observation"]["events"]:
             _write_events(folder / f"events{end}", f, drawn[i], profiles, rng)
-    catalog = sky_fields.true_catalog(fields, bright)
+    catalog, rows = sky_fields.true_rows(fields, bright)
     catalog.write(folder / _LAST)
+    truth.append_times(folder / _LAST, catalog.table, [profiles.get(row) for row in rows])
     known = catalog.filter(catalog.table["TS_Asimov"] > 4)
     (folder / "sources.xml").write_text(to_xml(known.table), encoding="utf-8")
     record = {"config": setup.config, "wrong model": name, "fermiml": __version__}
