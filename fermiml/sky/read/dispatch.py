@@ -63,8 +63,11 @@ class ReadOptions:
     zmax: float | None = None
     tmin: float | None = None
     tmax: float | None = None
+    time_bins: object = None
 
-    _for_events = ("center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax")
+    _for_events = (
+        "center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax", "time_bins",
+    )  # fmt: skip
 
     def __post_init__(self):
         for name, kind in _KINDS.items():
