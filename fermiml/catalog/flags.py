@@ -38,7 +38,7 @@ FLAG_MEANING = {
     MLFlag.EXPOSURE_ESTIMATED: "the exposure was estimated",
     MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
     MLFlag.STRUCTURED: "ML_Prob was lowered: the sky is more structured than simulated",
-    MLFlag.AT_BOUND: "a parameter of the spectrum stands at its bound",
+    MLFlag.AT_BOUND: "a parameter of the spectrum is at its bound",
     MLFlag.NOT_CONVERGED: "the fit did not converge, or failed",
 }
 # What a likelihood fit decides anew, from its own neighbours, response and convergence.
