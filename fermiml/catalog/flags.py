@@ -40,7 +40,7 @@ FLAG_MEANING = {
     MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
     MLFlag.SUN_MOON: "the Sun or Moon was there when its photons came",
     MLFlag.STRUCTURED: "ML_Prob was lowered: the sky is more structured than simulated",
-    MLFlag.AT_BOUND: "a parameter of the spectrum stands at its bound",
+    MLFlag.AT_BOUND: "a parameter of the spectrum is at its bound",
     MLFlag.NOT_CONVERGED: "the fit did not converge, or failed",
 }
 # What a likelihood fit decides anew, from its own neighbours, response and convergence.
