@@ -89,6 +89,14 @@ def good_time(edges, gti):
     return np.diff(elapsed)
 
 
+def times_at(seconds, gti):
+    """Return the times at which so many seconds of good time have passed."""
+    lengths = gti[:, 1] - gti[:, 0]
+    before = np.cumsum(lengths) - lengths
+    number = np.searchsorted(before, seconds, side="right") - 1
+    return np.minimum(gti[number, 0] + seconds - before[number], gti[number, 1])
+
+
 def outside_gti(time, gti, margin=1.0):
     """Which times are farther than `margin` (s) from any good time interval."""
     number = np.maximum(np.searchsorted(gti[:, 0] - margin, time, side="right") - 1, 0)
