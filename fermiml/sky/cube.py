@@ -196,7 +196,7 @@ class SkyCube:
         ----------
         source : path, gammapy Map, MapDataset or Datasets
             A gtbin cube or map (WCS or HEALPix), a fermipy output folder or its YAML, a
-            gammapy file or YAML, FT1 events, or ``"@list.txt"`` with FT1 names.
+            gammapy file or YAML, FT1 events, a list of FT1 names, or ``"@list.txt"`` with them.
         exposure, psf, background : path, gammapy object, or a list with one per component
             gtexpcube2 or gtltcube output; gtpsf output or a PSFMap; expected counts.
         irf, evtype : str, int

@@ -19,7 +19,7 @@ _MEAN = FitSettings(positions=False, spectra=False, background=True, bands=False
 
 
 @dataclass(frozen=True)
-class RegionTask:
+class CurveTask:
     """A region of a cube with times, and the sources in it."""
 
     components: list  # cut out of the cube
@@ -35,7 +35,7 @@ def tasks_of(cutters, background, sources, groups):
     for group in groups:
         cuts = [cutter.cut(group.center, group.radius) for cutter in cutters]
         members = np.concatenate([group.inner, group.frozen])
-        yield RegionTask(
+        yield CurveTask(
             [c for c in cuts if c is not None], background, sources[members], len(group.inner),
             np.searchsorted(group.inner, group.core), group.center,
         )  # fmt: skip
