@@ -23,6 +23,7 @@ ORDER = (
 FACADES = {
     "fermiml.sky.cube": {"fermiml.likelihood.datasets"},
     "fermiml.catalog.catalog": {"fermiml.plot.sky"},
+    "fermiml.time.light_curve": {"fermiml.plot.light_curves"},
 }
 
 

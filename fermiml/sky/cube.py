@@ -196,7 +196,7 @@ class SkyCube:
         ----------
         source : path, gammapy Map, MapDataset or Datasets
             A gtbin cube or map (WCS or HEALPix), a fermipy output folder or its YAML, a
-            gammapy file or YAML, FT1 events, or ``"@list.txt"`` with FT1 names.
+            gammapy file or YAML, FT1 events, a list of FT1 names, or ``"@list.txt"`` with them.
         exposure, psf, background : path, gammapy object, or a list with one per component
             gtexpcube2 or gtltcube output; gtpsf output or a PSFMap; expected counts.
         irf, evtype : str, int
@@ -208,6 +208,9 @@ class SkyCube:
             For FT1 only: intervals of time in which the counts are kept apart, too, for light
             curves: a number of equal ones, ``"yearly"``, ``"monthly"``, or edges (dates, MJD,
             mission elapsed times in s; a list, a text, or the name of a text file).
+        scfile : path
+            For FT1 with ``time_bins`` only: the spacecraft file (FT2), from which the exposure of
+            each interval is known; by default it goes with good time.
 
         Returns
         -------

@@ -69,7 +69,7 @@ def test_one_source_alone_has_the_same_light_curve(result, cube):
 def test_a_run_resumes_with_the_regions_that_were_finished(cube, tmp_path, monkeypatch):
     seeds = smallskies.seeds(smallskies.four(), shapes=True)
     first = LightCurve(parts=tmp_path / "parts").run(seeds, cube)
-    monkeypatch.setattr("fermiml.time.regions.RegionModel", None)
+    monkeypatch.setattr("fermiml.time.curve_regions.RegionModel", None)
     again = LightCurve(parts=tmp_path / "parts").run(seeds, cube)
     assert_array_equal(again.catalog.table["Flux_History"], first.catalog.table["Flux_History"])
 
