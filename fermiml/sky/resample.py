@@ -1,6 +1,5 @@
 """Bring counts from any pixels into tangent planes: every count is spread over its pixel."""
 
-import healpy
 import numpy as np
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom
@@ -53,6 +52,8 @@ class _Layer:
         """Index of the pixel under every sample, -1 where there is none."""
         geom = self._geom
         if geom.is_hpx:
+            import healpy
+
             x, y, z = np.moveaxis(samples.vectors(geom.frame), -1, 0)
             pixel = healpy.vec2pix(int(geom.nside[0]), x, y, z, nest=geom.nest)
             return pixel if geom.is_allsky else geom.global_to_local((pixel,), ravel=True)
@@ -86,6 +87,8 @@ class _Collected(_Layer):
     summed into HEALPix pixels of at least three sample spacings."""
 
     def __init__(self, component, counts, fine, spacing):
+        import healpy
+
         full_sky = 4 * np.pi * np.degrees(1) ** 2
         nside = 2 ** int(np.log2(np.sqrt(full_sky / 12) / (_FINE * spacing)))
         self._vectors = vectors_of(component.positions_of(np.flatnonzero(fine)))
@@ -119,6 +122,8 @@ def points_in_pixels(geom, pixels, steps):
     In HEALPix pixels `steps` must be a power of two: the points are a finer grid's pixels.
     """
     if geom.is_hpx:
+        import healpy
+
         numbers = geom.local_to_global((pixels,))[0]
         nside = int(geom.nside[0])
         nested = numbers if geom.nest else healpy.ring2nest(nside, numbers)
