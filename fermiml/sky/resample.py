@@ -105,6 +105,20 @@ class _Collected(_Layer):
         return np.max(self._vectors @ center) > cosine - 0.001
 
 
+def healpix_blocks(component, step):
+    """Positions and size (deg) of larger HEALPix pixels, up to `step` times as wide, that together
+    hold the observed ones."""
+    import healpy
+
+    geom, pixels = component.geom, np.flatnonzero(component.mask)
+    nside, factor = int(geom.nside[0]), 2 ** int(np.log2(step))
+    numbers = geom.local_to_global((pixels,))[0]
+    nested = numbers if geom.nest else healpy.ring2nest(nside, numbers)
+    blocks = np.flatnonzero(np.bincount(nested // factor**2))
+    lon, lat = healpy.pix2ang(nside // factor, blocks, nest=True, lonlat=True)
+    return SkyCoord(lon, lat, unit="deg", frame=geom.frame), factor * component.pixel_size
+
+
 def pixel_shifts(component, pixels=32, quantiles=64):
     """How far a count moves when it is spread over its pixel, in deg: quantiles of the
     distance between two random places in one pixel, for a few of the observed pixels."""
