@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import healpy
 import numpy as np
 from gammapy.maps import HpxGeom
 
@@ -119,6 +118,8 @@ def _labels(sky, chosen, factor):
     """Return a number for each pixel, the same for those to be merged."""
     geom, numbers = sky.geom, sky.numbers[chosen]
     if geom.is_hpx:
+        import healpy
+
         pixel = geom.local_to_global((numbers,))[0]
         nested = pixel if geom.nest else healpy.ring2nest(int(geom.nside[0]), pixel)
         return nested // factor**2

@@ -15,6 +15,7 @@ from fermiml.errors import InputError
 from fermiml.fitsmaps import image_geom
 from fermiml.response.irfs import ALL_EVENTS, type_names
 from fermiml.sky.energy_text import range_text
+from fermiml.sky.pixel_area import pixel_areas
 from fermiml.sky.selection import Selection
 
 EDGE_MARGIN = 0.5  # deg from the edge of the data, within which sources are not judged
@@ -117,7 +118,7 @@ class Component:
     def pixel_areas(self):
         """Solid angles in deg2, in the shape of `mask`; at the rim of a projection, where the
         corners of a pixel are off the sky, that of a typical pixel."""
-        area = self.geom.solid_angle().to_value("deg2")
+        area = pixel_areas(self.geom)
         return np.broadcast_to(np.nan_to_num(area, nan=self.pixel_size**2), self.mask.shape)
 
     def pixel_numbers(self, position):
