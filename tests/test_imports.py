@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "fermiml"
 # A module imports from its own folder and from those before it; docs/architecture.md says why.
 ORDER = (
     "errors", "owner", "files", "checkpoint", "checksums", "notebook", "schema", "fitsfile",
-    "yamlfile", "fitsmaps", "prefetch", "registry", "moved", "cores",
+    "yamlfile", "fitsmaps", "progress", "prefetch", "registry", "moved", "cores",
     "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",

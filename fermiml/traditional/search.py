@@ -208,7 +208,7 @@ def _search(cube, diffuse, settings):
     rounds = 0
     while rounds < settings.rounds and (new := add_peaks(settings.threshold)):
         rounds += 1
-        log.info("round %d: %d new sources", rounds, new)
+        log.info("round %d: %d new source%s", rounds, new, "s" * (new != 1))
     add_peaks(settings.final)
     catalog = _catalog(fit, vstack(found), settings, observed.energy_edges)
     catalog.table.meta.update(
