@@ -6,6 +6,7 @@ import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options
 from fermiml.cli.counts import check_inside, counts_options, position, read_counts
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def fit(
     result = _fitted(sources, counts, engine, settings, options, output, overwrite)
     table = result.table
     fitted = int((table["TS_Engine"] != "").sum())
-    click.echo(f"{output}: {fitted} of {len(table)} sources fitted, "
+    click.echo(f"{output}: {fitted} of {counted(len(table), 'source')} fitted, "
                f"{int((table['TS'] > 25).sum())} with TS > 25")  # fmt: skip
 
 
