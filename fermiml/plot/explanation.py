@@ -93,7 +93,7 @@ def _third_row(explanation, catalog, number, figure, grid):
         plot_map(image, extent, ax, label=label, **look).set_title(title, fontsize=9)
         mark(ax, others, number)
     ax = plot_spectrum(catalog.table[number], figure.add_subplot(grid[2, 4]))
-    ax.tick_params(labelsize=7)
+    ax.tick_params(which="both", labelsize=7)
 
 
 def _smooth(counts):
