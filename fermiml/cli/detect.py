@@ -5,6 +5,7 @@ import click
 from fermiml.cli.base import Command, catalog_output, jobs_options
 from fermiml.cli.counts import counts_options, read_counts, without_bodies
 from fermiml.files import FITS, check_new
+from fermiml.wording import counted
 
 
 @click.command(cls=Command)
@@ -87,6 +88,6 @@ def count(catalog):
 
     number = len(catalog)
     real = float(catalog.table["ML_Prob"].sum()) if number else 0.0
-    text = f"{number} source{'s' * (number != 1)}, of which {real:.1f} are expected to be real"
+    text = f"{counted(number, 'source')}, of which {real:.1f} are expected to be real"
     low = int(np.sum(np.asarray(catalog.table["ML_Flags"] & MLFlag.LOW_TS) > 0))
     return f"{text}; {low} with TS < 9 in the photometry (bit 2 of ML_Flags)" if low else text

@@ -138,7 +138,8 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
     if names:
         texts = [str(name) for name in catalog.table["Source_Name"]]
         radius = np.sqrt(size["s"]) / 2
-        labels.Names(ax, places, texts, radius, fontsize=_FONT, color=color)
+        errors = R95 * catalog.ellipses()[0] / ax.wcs.proj_plane_pixel_scales()[0].to_value("deg")
+        labels.Names(ax, places, texts, radius, errors, fontsize=_FONT, color=color)
     return ax
 
 

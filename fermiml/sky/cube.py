@@ -17,6 +17,7 @@ from fermiml.response.irfs import ALL_EVENTS, type_names
 from fermiml.sky.energy_text import range_text
 from fermiml.sky.pixel_area import pixel_areas
 from fermiml.sky.selection import Selection
+from fermiml.wording import counted
 
 EDGE_MARGIN = 0.5  # deg from the edge of the data, within which sources are not judged
 # Of `fermiml.sky.describe`, in a notebook.
@@ -320,7 +321,7 @@ class SkyCube:
     def __repr__(self):
         edges = self.components[0].energy_edges
         return (
-            f"<SkyCube: {self.kind}, {len(self.components)} component(s), "
+            f"<SkyCube: {self.kind}, {counted(len(self.components), 'component')}, "
             f"{self.total_counts:.0f} counts, {range_text(edges[0], edges[-1])}>"
         )
 

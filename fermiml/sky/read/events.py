@@ -9,12 +9,12 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom, HpxNDMap, WcsGeom, WcsNDMap
 from scipy.spatial import ConvexHull, Delaunay
-from tqdm import tqdm
 
 from fermiml.errors import InputError
 from fermiml.files import check_input
 from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import edges_axis
+from fermiml.progress import progress_bar
 from fermiml.response.irfs import type_names
 from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component, check_energies
@@ -130,7 +130,7 @@ def _exposure(bins, selection, scfile):
 
 def _read_files(paths, options):
     """Read the files: (RA, Dec, energy, time) of their events, each once, selection and notes."""
-    parts = [_read_file(path, options) for path in tqdm(paths, "FT1", disable=_quiet(paths))]
+    parts = [_read_file(path, options) for path in progress_bar(paths, "FT1", show=len(paths) > 1)]
     selection, notes = _joint_selection([p.selection for p in parts], paths)
     columns, repeated = _joint_events(parts)
     if repeated:
@@ -157,11 +157,6 @@ def _joint_events(parts):
     known = all(number is not None for number in numbers)
     keep = first_of_each(time, np.concatenate(numbers).T if known else (energy, ra, dec))
     return [column[keep] for column in columns], len(keep) - int(keep.sum())
-
-
-def _quiet(paths):
-    """No progress bar for one file; None lets tqdm ask whether this is a terminal."""
-    return True if len(paths) == 1 else None
 
 
 def _read_file(path, options):
