@@ -46,4 +46,4 @@ def test_without_dask_there_is_one_line(monkeypatch, tmp_path):
     assert "--cluster needs distributed" in result.output
     assert "pip install 'fermiml[cluster]'" in result.output
     result = CliRunner().invoke(main, [*arguments, "--cluster", "local:2", "--jobs", "2"])
-    assert result.exit_code == 2 and "--jobs and --cluster: give one of them" in result.output
+    assert result.exit_code == 2 and "--jobs and --cluster: give only one of them" in result.output

@@ -114,7 +114,7 @@ def test_at_a_position_ts_flux_and_limit_are_printed_and_written_on_request(
     ("arguments", "message"),
     [
         (("counts.fits",), "Missing argument 'COUNTS'"),
-        (("counts.fits", "--at", "here"), "--at 'here' is no position"),
+        (("counts.fits", "--at", "here"), "--at 'here' is not a position"),
         (("counts.fits", "--at", "10,20"), "nothing was observed at 10.0000,20.0000"),
         (("counts.fits", "--at", "10,20", "--engine", "fermipy"), "measures no upper limits"),
     ],
