@@ -15,7 +15,7 @@ from fermiml.cli.main import main
     [
         ("kind: slurm", "cluster.yaml: workers is missing: how many processes"),
         ("kind: sge\nworkers: 4", "kind: one of local, slurm, pbs, lsf, htcondor, ssh, not 'sge'"),
-        ("kind: slurm\nworkers: 0", "workers: 0 is no whole number"),
+        ("kind: slurm\nworkers: 0", "workers: 0 is not a whole number"),
         ("kind: slurm\nworkers: 4\nqeue: long", "unknown key qeue"),
         ("kind: !!python/object/apply:os.system [ls]", "is not valid YAML"),
     ],

@@ -63,7 +63,7 @@ class SkyImages:
 
     def significance(self):
         """Compute the excess within 0.35 deg, in sigma, over the cube's background model or,
-        without one, the smooth local background that a network is shown."""
+        without one, the smooth local background of the network input."""
         background = self._background
         if background is None:
             background = local_background(self._counts, self._seen, self.pixel)
@@ -71,7 +71,7 @@ class SkyImages:
 
     def residuals(self, catalog):
         """Compute the excess within 0.35 deg, in sigma, over the sources of a catalog and a
-        background that is fitted beside them: the cube's model, or a flat one, times a smooth
+        background fitted together with them: the cube's model, or a flat one, times a smooth
         factor."""
         sources = self._expected(catalog)
         model = self._seen if self._background is None else self._background

@@ -23,7 +23,7 @@ def read_folder(folder, config=None):
     folder = Path(folder)
     cubes = _counts_files(folder)
     if not cubes:
-        raise InputError(f"{folder}: holds no ccube_NN.fits; run gta.setup() of fermipy first")
+        raise InputError(f"{folder}: contains no ccube_NN.fits; run gta.setup() of fermipy first")
     config = _find_config(folder) if config is None else config
     components = [_read_component(folder, *item, config) for item in cubes.items()]
     return f"fermipy folder with {len(components)} component(s)", components
@@ -102,7 +102,7 @@ def _fill_from_config(selection, config, number):
     components = config.get("components") or []
     own = components[number] if number < len(components) else {}
     if not isinstance(own, dict):
-        raise InputError("the fermipy configuration has a component that is no mapping")
+        raise InputError("the fermipy configuration has a component that is not a mapping")
 
     def setting(section, key):
         for part in (own, config):
