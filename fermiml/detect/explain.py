@@ -44,7 +44,7 @@ class Explanation:
 
 
 def explain(position, views, finder):
-    """Explain what a network saw around a position, and why it thought so.
+    """Compute the network input around a position, and the features that determine its score.
 
     Parameters
     ----------

@@ -34,8 +34,8 @@ def plot_counts(
         One with a projection of the sky: ``figure.add_subplot(projection=projection(cube))``.
     kind : str
         "counts" (smoothed, square-root scale), "significance" (within 0.35 deg, over the cube's
-        background model or, without one, the smooth local background) or "residuals" (the same
-        over the catalog's sources and a background that is fitted beside them).
+        background model or, without one, the smooth local background) or "residuals" (the same over
+        the catalog's sources and a background fitted together with them).
     smooth : float
         Sigma in deg of the smoothing of counts.
     emin, emax : float, optional
@@ -51,7 +51,7 @@ def plot_counts(
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: known are {', '.join(KINDS)}")
     if kind == "residuals" and catalog is None:
-        raise InputError("residuals are what a catalog leaves: give one")
+        raise InputError("residuals need a catalog: give one")
     ax = style.new_axes(projection=projection(cube)) if ax is None else _with_sky(ax)
     images = SkyImages(cube, emin, emax)
     if kind == "counts":
