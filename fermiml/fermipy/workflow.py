@@ -1,9 +1,12 @@
 """What `ml_seed` does, step by step: detect, add, localize, refit, write."""
 
+import logging
 import time
 
 from fermiml.errors import InputError
 from fermiml.fermipy import decisions, engine, outputs, seeding
+
+log = logging.getLogger(__name__)
 
 
 def run(gta, prefix, config, say):
@@ -81,13 +84,18 @@ def detect(gta, config, model=False):
     from fermiml.detect.detector import SourceDetector
     from fermiml.fermipy.data import cube_of
     from fermiml.networks.pretrained import DEFAULT
+    from fermiml.sky.describe import response_lines
 
     detector = SourceDetector.from_pretrained(
         config["network"] or DEFAULT,
         localizer=config["localizer"],
         threshold=config["threshold"],
     )
-    return detector.run(cube_of(gta, model))
+    cube = cube_of(gta, model)
+    if not model:  # as `fermiml detect` does
+        for line in response_lines(cube):
+            log.info("%s", line)
+    return detector.run(cube)
 
 
 class Stopwatch:
