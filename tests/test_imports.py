@@ -14,7 +14,7 @@ ORDER = (
     "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",
-    "likelihood", "traditional", "compare",
+    "likelihood", "time", "traditional", "compare",
     "simulate", "plot", "evaluate", "train", "inject", "report", "fermipy", "demo", "cli",
 )  # fmt: skip
 

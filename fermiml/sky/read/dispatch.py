@@ -8,6 +8,7 @@ from astropy.time import Time
 
 from fermiml import schema
 from fermiml.errors import InputError
+from fermiml.files import check_input
 from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import image_geom
 from fermiml.sky.cube import SkyCube, check_counts
@@ -62,8 +63,11 @@ class ReadOptions:
     zmax: float | None = None
     tmin: float | None = None
     tmax: float | None = None
+    time_bins: object = None
 
-    _for_events = ("center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax")
+    _for_events = (
+        "center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax", "time_bins",
+    )  # fmt: skip
 
     def __post_init__(self):
         for name, kind in _KINDS.items():
@@ -82,11 +86,7 @@ class ReadOptions:
 
 def read_cube(source, **options):
     """Do the work of `SkyCube.read`."""
-    unknown = set(options) - {f.name for f in fields(ReadOptions)}
-    if unknown:
-        known = ", ".join(f.name for f in fields(ReadOptions))
-        raise InputError(f"unknown option {', '.join(sorted(unknown))}: known are {known}")
-    options = ReadOptions(**options)
+    options = _checked(options)
     name = str(source) if isinstance(source, str | Path) else type(source).__name__
     with reading(name):
         kind, components = _read_components(source, options)
@@ -94,6 +94,27 @@ def read_cube(source, **options):
         for number, component in enumerate(components):
             _finish(component, number, len(components), options, evtype)
     return SkyCube(components, kind, name)
+
+
+def read_timed_events(source, **options):
+    """Read an FT1 file, or an ``@list`` of them, as `fermiml.sky.times.TimedEvents`.
+
+    Takes the options of `SkyCube.read` that cut events: evtype, zmax, tmin and tmax.
+    """
+    options = _checked(options)
+    with reading(str(source)):
+        if str(source).startswith("@"):
+            return events.timed_events(events.read_list(str(source)[1:]), options)
+        path = check_input(source, "FT1 events")
+        return events.timed_events([path], options)
+
+
+def _checked(options):
+    unknown = set(options) - {f.name for f in fields(ReadOptions)}
+    if unknown:
+        known = ", ".join(f.name for f in fields(ReadOptions))
+        raise InputError(f"unknown option {', '.join(sorted(unknown))}: known are {known}")
+    return ReadOptions(**options)
 
 
 def _evtype_of_binned(kind, components, evtype):

@@ -20,6 +20,8 @@ from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component, check_energies
 from fermiml.sky.read.duplicates import first_of_each
 from fermiml.sky.selection import Selection, merge_gti
+from fermiml.sky.timed_counts import GoodTimeExposure, TimedCounts
+from fermiml.sky.times import TimedEvents, outside_gti, time_bins
 
 log = logging.getLogger(__name__)
 BINS_PER_DECADE = 8
@@ -28,13 +30,15 @@ WIDEST_IMAGE = 60.0  # deg; wider fields become HEALPix maps
 ALL_SKY_NSIDE = 512
 _IDENTITY = ("RUN_ID", "EVENT_ID")
 _COLUMNS = ("RA", "DEC", "ENERGY", "TIME", "ZENITH_ANGLE", "EVENT_TYPE")
+_CHUNK = 500_000  # events whose positions are converted at a time, to bound the memory
 
 
 @dataclasses.dataclass(frozen=True)
 class Events:
     """The columns that matter, of one or several files."""
 
-    position: SkyCoord
+    ra: np.ndarray  # deg
+    dec: np.ndarray
     energy: np.ndarray  # MeV
     selection: Selection
     time: np.ndarray  # mission elapsed time in s
@@ -56,14 +60,9 @@ def read_list(path):
 
 def read_events(paths, options):
     """Bin the events of one or more FT1 files: (kind, [component])."""
-    parts = [_read_file(path, options) for path in tqdm(paths, "FT1", disable=_quiet(paths))]
-    selection, notes = _joint_selection([p.selection for p in parts], paths)
-    position, energy, repeated = _joint_events(parts)
-    if repeated:
-        notes.append(f"{repeated} events were in the data before: each is counted once")
-        log.warning("%s: %s", paths[0], notes[-1])
-    if not len(energy):
-        raise InputError(f"{paths[0]}: no event is left by the cuts")
+    (ra, dec, energy, time), selection, notes = _read_files(paths, options)
+    energy = energy.astype(float)
+    position = SkyCoord(ra.astype(float) * u.deg, dec.astype(float) * u.deg).galactic
     center, width = _field(position, selection, options)
     edges = _energy_edges(energy, selection, options)
     check_energies(edges)  # before there are as many bins as they ask for
@@ -80,6 +79,12 @@ def read_events(paths, options):
             f"{outside:.0f} of {len(energy)} events are outside the binned field or energies"
         )
     component = Component(Path(paths[0]).name, counts, selection, notes=notes)
+    if options.time_bins is not None:
+        _check_times(time, selection, paths)
+        bins = time_bins(options.time_bins, selection.gti)
+        component.times = TimedCounts.of_events(
+            component, bins, GoodTimeExposure(bins), position, energy, time
+        )
     if not selection.circles and not component.is_healpix:
         component.mask = _hull(component.geom, position)
         notes.append("no circle in the header: the field is the convex hull of the events")
@@ -87,16 +92,53 @@ def read_events(paths, options):
     return kind, [component]
 
 
+def timed_events(paths, options):
+    """Read the events of one or more FT1 files as `TimedEvents`."""
+    (ra, dec, energy, time), selection, _ = _read_files(paths, options)
+    _check_times(time, selection, paths)
+    lon, lat = np.empty((2, len(ra)), np.float32)
+    for start in range(0, len(ra), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        position = SkyCoord(ra[some] * u.deg, dec[some] * u.deg).galactic
+        lon[some], lat[some] = position.l.deg, position.b.deg
+    return TimedEvents(lon, lat, energy.astype(np.float32), time.astype(float), selection)
+
+
+def _check_times(time, selection, paths):
+    """Refuse events without good time."""
+    if selection.gti is None:
+        raise InputError(f"{paths[0]}: no GTI table: how long the LAT observed is not known")
+    outside = outside_gti(time, selection.gti)
+    if outside.any():
+        raise InputError(
+            f"{paths[0]}: {outside.sum()} of {len(time)} events are outside the good time "
+            f"intervals (one at {time[outside][0]:.0f} s); run gtmktime on the file"
+        )
+
+
+def _read_files(paths, options):
+    """Read the files: (RA, Dec, energy, time) of their events, each once, selection and notes."""
+    parts = [_read_file(path, options) for path in tqdm(paths, "FT1", disable=_quiet(paths))]
+    selection, notes = _joint_selection([p.selection for p in parts], paths)
+    columns, repeated = _joint_events(parts)
+    if repeated:
+        notes.append(f"{repeated} events were in the data before: each is counted once")
+        log.warning("%s: %s", paths[0], notes[-1])
+    if not len(columns[0]):
+        raise InputError(f"{paths[0]}: no event is left by the cuts")
+    return columns, selection, notes
+
+
 def _joint_events(parts):
-    """Positions (Galactic) and energies of the events of all files, and how many were dropped
-    because they had been there before."""
-    energy, time = (np.concatenate([getattr(p, k) for p in parts]) for k in ("energy", "time"))
-    ra, dec = (np.concatenate([getattr(p.position, k).deg for p in parts]) for k in ("ra", "dec"))
+    """(RA, Dec, energy, time) of the events of all files, and how many were dropped because they
+    had been there before."""
+    names = ("ra", "dec", "energy", "time")
+    columns = [np.concatenate([getattr(p, name) for p in parts]) for name in names]
+    ra, dec, energy, time = columns
     numbers = [p.numbers for p in parts]
     known = all(number is not None for number in numbers)
     keep = first_of_each(time, np.concatenate(numbers).T if known else (energy, ra, dec))
-    position = SkyCoord(ra[keep] * u.deg, dec[keep] * u.deg).galactic
-    return position, energy[keep], len(keep) - int(keep.sum())
+    return [column[keep] for column in columns], len(keep) - int(keep.sum())
 
 
 def _quiet(paths):
@@ -115,16 +157,18 @@ def _read_file(path, options):
         table = hdus["EVENTS"].data
         selection = Selection.from_hdus(hdus)
         keep, selection = _cut(table, selection, options)
-        position = SkyCoord(
-            table["RA"][keep].astype(float) * u.deg, table["DEC"][keep].astype(float) * u.deg
-        )
-        energy, time = (table[name][keep].astype(float) for name in ("ENERGY", "TIME"))
+        ra, dec, energy, time = (_native(table[name][keep]) for name in _COLUMNS[:4])
         numbers = None
         if set(_IDENTITY) <= set(columns):
             numbers = np.column_stack([table[name][keep] for name in _IDENTITY])
     if not np.all(np.isfinite(energy)) or np.any(energy <= 0):
         raise InputError(f"{path}: event energies are not all positive numbers")
-    return Events(position, energy, selection, time, numbers)
+    return Events(ra, dec, energy, selection, time, numbers)
+
+
+def _native(column):
+    """Convert to the byte order of this machine."""
+    return column.astype(column.dtype.newbyteorder("="))
 
 
 def _cut(table, selection, options):
