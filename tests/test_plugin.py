@@ -23,6 +23,7 @@ from fermiml import (
 from fermiml.cli.main import main
 from fermiml.fermipy import options, steps, workflow
 from fermiml.networks import pretrained
+from fermiml.sky.describe import response_lines
 
 DETECT = """
 import sys
@@ -102,7 +103,7 @@ def test_evaluate_with_the_finder(plugin, skies, tmp_path):
     assert scores["sets"]["sky"]["joint-peaks"]["own"]["fields"] == 1
 
 
-def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch):
+def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch, caplog):
     section = {"network": "joint-peaks"}
     analysis = {"binning": {}, "selection": {}, "data": {}, "ml_seed": section}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(analysis))
@@ -111,8 +112,11 @@ def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch):
     cube = SkyCube.read(skies / "counts.fits")
     monkeypatch.setattr("fermiml.fermipy.data.cube_of", lambda gta, model=False: cube)
     config = {key: default for key, (default, _, _) in options.ML_SEED.items()}
-    seeds = workflow.detect(None, config | section)
+    with caplog.at_level("INFO", "fermiml"):
+        seeds = workflow.detect(None, config | section)
     assert set(seeds.table["ML_Model"]) == {"joint-peaks"}
+    for line in response_lines(cube):  # what was taken and assumed, as for `fermiml detect`
+        assert line in caplog.messages
 
 
 def test_fit_with_the_engine(plugin, skies, tmp_path):
