@@ -1,12 +1,9 @@
 """What `ml_seed` does, step by step: detect, add, localize, refit, write."""
 
-import logging
 import time
 
 from fermiml.errors import InputError
 from fermiml.fermipy import decisions, engine, outputs, seeding
-
-log = logging.getLogger(__name__)
 
 
 def run(gta, prefix, config, say):
