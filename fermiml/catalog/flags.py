@@ -1,4 +1,4 @@
-"""ML_Flags: what the bits mean, and the rules for those that more than one step decides.
+"""ML_Flags: the meaning of the bits, and the rules for those that several steps set.
 
 Detection sets them; a fit decides those of `FITTED` again for the rows that it fits.
 """

@@ -38,7 +38,7 @@ def counts_options(command):
 
 
 def read_counts(counts, **options):
-    """Read a SkyCube with the values of the options, and say what was taken and assumed."""
+    """Read a SkyCube with the values of the options, and print what was used and assumed."""
     from fermiml.sky.describe import response_lines
 
     cube = read_quietly(counts, **options)
