@@ -102,7 +102,8 @@ def _sky_wcs(header):
     wcs = WCS(header, naxis=2)
     if not wcs.has_celestial:
         raise InputError("the header has no sky coordinates (CTYPE1, CTYPE2)")
-    scales = wcs.proj_plane_pixel_scales()
+    with np.errstate(over="ignore"):  # of absurd sizes, which are refused here
+        scales = wcs.proj_plane_pixel_scales()
     for name, scale in zip(("CDELT1", "CDELT2"), scales, strict=True):
         if not _FINEST < scale.to_value("deg") < _COARSEST:
             raise InputError(

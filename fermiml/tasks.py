@@ -6,9 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from tqdm import tqdm
-
 from fermiml.errors import FermimlError, type_and_message
+from fermiml.progress import progress_bar
 
 log = logging.getLogger(__name__)
 _IN_FLIGHT = 32  # tasks given to an executor that does not say how many it can use
@@ -57,8 +56,8 @@ def run(function, tasks, executor, *, count, what, keep=None, progress=True):
         Whether to show a progress bar on a terminal.
     """
     results, failures = [None] * count, []
-    hidden = None if progress else True
-    with tqdm(total=count, desc=f"{what}s", unit=what, disable=hidden, leave=False, delay=1) as bar:
+    look = {"unit": what, "leave": False, "delay": 1, "show": progress}
+    with progress_bar(what=f"{what}s", total=count, **look) as bar:
         for number, result in _Run(function, executor, keep).results(tasks):
             results[number] = result
             if isinstance(result, Failure):

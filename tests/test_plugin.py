@@ -1,9 +1,11 @@
 """The package in tests/plugin, installed beside fermiml, end to end; and broken ones."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,7 +113,8 @@ def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch):
     cube = SkyCube.read(skies / "counts.fits")
     monkeypatch.setattr("fermiml.fermipy.data.cube_of", lambda gta, model=False: cube)
     config = {key: default for key, (default, _, _) in options.ML_SEED.items()}
-    seeds = workflow.detect(None, config | section)
+    gta = SimpleNamespace(logger=logging.getLogger("GTAnalysis"))
+    seeds = workflow.detect(gta, config | section)
     assert set(seeds.table["ML_Model"]) == {"joint-peaks"}
 
 

@@ -26,6 +26,7 @@ from fermiml.catalog.flags import MLFlag
 from fermiml.catalog.positions import decimal
 from fermiml.errors import InputError
 from fermiml.files import replacing
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ class SourceCatalog:
         raise InputError(f"no source {name!r} among {len(self)} (such as {some})")
 
     def __repr__(self):
-        return f"<SourceCatalog: {len(self)} source{'s' * (len(self) != 1)}>"
+        return f"<SourceCatalog: {counted(len(self), 'source')}>"
 
     def _repr_html_(self):
         return glance.to_html(self)

@@ -39,24 +39,50 @@ def counts_options(command):
 
 def read_counts(counts, **options):
     """Read a SkyCube with the values of the options, and print what was used and assumed."""
-    from fermiml.sky.describe import response_lines
-
     cube = read_quietly(counts, **options)
-    for line in response_lines(cube):
-        log.info("%s", line)
+    say_response(cube)
     return cube
 
 
-def read_quietly(counts, *, center=None, exposure=(), psf=(), background=(), **options):
+def say_response(cube):
+    """Print where the response came from, and what was assumed."""
+    from fermiml.sky.describe import response_lines
+
+    for line in response_lines(cube):
+        log.info("%s", line)
+
+
+def read_quietly(counts, **options):
     """Read a SkyCube with the values of the options."""
     from fermiml.sky.cube import SkyCube
 
+    return SkyCube.read(counts, **read_options(**options))
+
+
+def read_options(*, center=None, exposure=(), psf=(), background=(), **options):
+    """Convert the values of the options to those of `SkyCube.read`."""
     for name, value in (("exposure", exposure), ("psf", psf), ("background", background)):
         if value:
             options[name] = value[0] if len(value) == 1 else list(value)
     if center is not None:
         options["center"] = position(center, "--center")
-    return SkyCube.read(counts, **options)
+    return options
+
+
+def without_bodies(catalog, counts, cube, **options):
+    """Flag the rows that are the Sun or the Moon, if COUNTS are events whose times are good."""
+    if not len(catalog) or "FT1" not in cube.kind:
+        return catalog
+    from fermiml.sky.read.dispatch import read_timed_events
+    from fermiml.time.sun_moon import flagged
+
+    cuts = {name: options[name] for name in ("evtype", "zmax", "tmin", "tmax")}
+    try:
+        events = read_timed_events(counts, **cuts)
+    except InputError as error:
+        log.warning("the Sun and the Moon are not looked for: %s", error)
+        return catalog
+    return flagged(catalog, events, cube.components[0].psf)
 
 
 def position(text, option):

@@ -3,8 +3,9 @@
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import counts_options, read_counts, without_bodies
 from fermiml.files import FITS, check_new
+from fermiml.wording import counted
 
 
 @click.command(cls=Command)
@@ -65,7 +66,7 @@ def detect(
         detector = SourceDetector.from_pretrained(
             model or DEFAULT, **settings, jobs=jobs, parts=parts
         )
-        catalog = detector.run(cube)
+        catalog = without_bodies(detector.run(cube), counts, cube, **options)
         if others is not None:
             catalog = catalog.associate(others)
             new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())
@@ -87,6 +88,6 @@ def count(catalog):
 
     number = len(catalog)
     real = float(catalog.table["ML_Prob"].sum()) if number else 0.0
-    text = f"{number} source{'s' * (number != 1)}, of which {real:.1f} are expected to be real"
+    text = f"{counted(number, 'source')}, of which {real:.1f} are expected to be real"
     low = int(np.sum(np.asarray(catalog.table["ML_Flags"] & MLFlag.LOW_TS) > 0))
     return f"{text}; {low} with TS < 9 in the photometry (bit 2 of ML_Flags)" if low else text

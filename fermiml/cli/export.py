@@ -3,6 +3,7 @@
 import click
 
 from fermiml.cli.base import Command
+from fermiml.wording import counted
 
 FORMATS = ("ds9", "votable", "csv", "xml", "gammapy")
 
@@ -41,4 +42,4 @@ def export(catalog, form, output, colour, overwrite):
     endings = [exports.ENDINGS[form], *exports.OTHER_ENDINGS.get(form, ())]
     check_new(output, overwrite, [catalog], endings)
     exports.export(sources, form, output, overwrite=overwrite, colour=colour)
-    click.echo(f"{output}: {len(sources)} sources")
+    click.echo(f"{output}: {counted(len(sources), 'source')}")

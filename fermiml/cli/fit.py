@@ -1,9 +1,14 @@
 """`fermiml fit`: a likelihood fit of the sources of a catalog."""
 
+import logging
+
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options
 from fermiml.cli.counts import check_inside, counts_options, position, read_counts
+from fermiml.wording import counted
+
+log = logging.getLogger(__name__)
 
 
 @click.command(cls=Command)
@@ -73,7 +78,7 @@ def fit(
     result = _fitted(sources, counts, engine, settings, options, output, overwrite)
     table = result.table
     fitted = int((table["TS_Engine"] != "").sum())
-    click.echo(f"{output}: {fitted} of {len(table)} sources fitted, "
+    click.echo(f"{output}: {fitted} of {counted(len(table), 'source')} fitted, "
                f"{int((table['TS'] > 25).sum())} with TS > 25")  # fmt: skip
 
 
@@ -122,6 +127,9 @@ def _limits(sources, counts, engine, settings, options, at, index):
     from fermiml.likelihood.likelihood_fit import LikelihoodFit
 
     positions = SkyCoord([position(text, "--at").icrs for text in at])
+    if sources is None and "known" not in settings:
+        log.warning("no CATALOG and no --known: the model has no other sources, and what reaches "
+                    "the positions from those is counted as theirs")  # fmt: skip
     settings, data = _prepared(engine, settings, counts, options)
     return LikelihoodFit(engine, **settings).limits(positions, data, sources, index)
 
@@ -133,11 +141,17 @@ def _print_limits(table):
     for row in table:
         click.echo(
             f"{row['RAJ2000']:9.4f}{row['DEJ2000']:10.4f}{row['TS']:10.2f}{row['Flux']:11.3g}"
-            f"{row['Unc_Flux']:11.2g}{row['Flux_UL95']:12.3g}"
+            f"{_known(row['Unc_Flux'], '.2g'):>11}{_known(row['Flux_UL95'], '.3g'):>12}"
+            f"{'' if row['Converged'] else '  not converged'}"
         )
     energies = range_text(table.meta["EMIN"], table.meta["EMAX"])
     click.echo(f"photon flux, {energies} (cm-2 s-1), of power laws of index "
                f"{table['Index'][0]:.3g}; limit: -2 ln L has risen by 2.71")  # fmt: skip
+
+
+def _known(value, form):
+    """Format a number; a flux at its bound, 0, has no error."""
+    return format(value, form) if value == value else "-"
 
 
 def _write_limits(table, output, overwrite):

@@ -4,6 +4,7 @@ import click
 
 from fermiml.cli.base import Command
 from fermiml.cli.counts import check_inside, counts_options, read_counts
+from fermiml.wording import counted
 
 
 @click.command(cls=Command)
@@ -39,4 +40,4 @@ def report(catalog, counts, known, title, output, overwrite, **options):
         cube, sources, title=title or Path(catalog).name, known=others, finder=finder_of(sources)
     )
     write_text(output, text, overwrite)
-    click.echo(f"{output}: {len(sources)} sources")
+    click.echo(f"{output}: {counted(len(sources), 'source')}")

@@ -3,6 +3,7 @@
 import click
 
 from fermiml.cli.base import Command
+from fermiml.wording import counted
 
 
 @click.command(cls=Command)
@@ -16,4 +17,4 @@ def send(catalog):
 
     sources = SourceCatalog.read(catalog)
     receivers = samp.send(sources, title=Path(catalog).stem)
-    click.echo(f"{len(sources)} sources sent to {', '.join(receivers)}")
+    click.echo(f"{counted(len(sources), 'source')} sent to {', '.join(receivers)}")

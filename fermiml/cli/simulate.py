@@ -3,6 +3,7 @@
 import click
 
 from fermiml.cli.base import Command, jobs_options
+from fermiml.wording import counted
 
 
 @click.command(cls=Command)
@@ -22,4 +23,4 @@ def simulate(config, output, jobs, overwrite):
     simulator = SkySimulator(config, jobs=jobs)
     made = simulator.run(output, overwrite=overwrite)
     kind = "training field" if simulator.makes_training_fields else "field"
-    click.echo(f"{output}: {len(made)} {kind}{'s' * (len(made) != 1)}")
+    click.echo(f"{output}: {counted(len(made), kind)}")

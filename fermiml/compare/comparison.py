@@ -26,6 +26,7 @@ from fermiml.likelihood.seeds import check_known
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.read.dispatch import is_expected_counts, with_background
 from fermiml.traditional.search import TraditionalDetector, check_pixels
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 RADIUS = 0.3  # deg within which detections of both are one source
@@ -131,10 +132,10 @@ class Comparison:
             start = time.perf_counter()
             catalog = (self.detector or SourceDetector.from_pretrained(jobs=jobs)).run(cube)
             seconds[ML] = time.perf_counter() - start
-        log.info("the network found %d sources", len(catalog))
+        log.info("the network found %s", counted(len(catalog), "source"))
         traditional = self.traditional.run(cube, planes)
         seconds[TRADITIONAL] = traditional.table.meta["SECONDS"]
-        log.info("traditional detection found %d sources", len(traditional))
+        log.info("traditional detection found %s", counted(len(traditional), "source"))
         return {ML: catalog, TRADITIONAL: traditional}, seconds
 
     def _fit(self, cube, seeds, model, second, jobs):

@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.wording import counted
 
 THRESHOLD = 25.0  # TS
 BOTH, ML, TRADITIONAL = FOUND_BY = ("both", "ML", "traditional")
@@ -55,8 +56,8 @@ class ComparisonResult:
     def __repr__(self):
         who = ", ".join(f"{self.found_by(which).sum()} {which}" for which in FOUND_BY)
         return (
-            f"<ComparisonResult: {len(self.catalog)} sources in {self.area:.0f} deg2 ({who}), "
-            f"{self.detected.sum()} with TS > {self.threshold:g}>"
+            f"<ComparisonResult: {counted(len(self.catalog), 'source')} in {self.area:.0f} deg2 "
+            f"({who}), {self.detected.sum()} with TS > {self.threshold:g}>"
         )
 
     def _repr_html_(self):

@@ -173,8 +173,8 @@ class SourceDetector:
         found = candidates.find(cube, self.finder, self.origin)
         log.debug("%d candidates", len(found))
         if self.photometry:
+            from fermiml.photometry.group_field import FARTHEST
             from fermiml.photometry.measure import measure
-            from fermiml.photometry.region_fit import FARTHEST
             from fermiml.photometry.table import drop_errors_at_bounds
 
             table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)

@@ -12,7 +12,6 @@ from astropy.coordinates import SkyCoord
 from astropy.table import vstack
 from astropy.units import Quantity
 from gammapy.maps import WcsNDMap
-from tqdm import tqdm
 
 from fermiml import notebook, schema
 from fermiml.catalog.catalog import SourceCatalog
@@ -25,6 +24,7 @@ from fermiml.inject import sensitivity
 from fermiml.inject.artificial_sources import CLASSES
 from fermiml.inject.rounds import Rounds, kept_catalog
 from fermiml.inject.sensitivity import Completeness
+from fermiml.progress import progress_bar
 from fermiml.schema import Key, list_of, number, one_of, whole
 from fermiml.sky.cube import SkyCube
 
@@ -310,7 +310,7 @@ def _in_background(cube, detector, folder):
         return None
     found = [
         kept_catalog(folder / f"empty_{n}.fits", lambda n=n: detector.run(_empty(cube, n)))
-        for n in tqdm(range(_EMPTY), "source-free variant", disable=None)
+        for n in progress_bar(range(_EMPTY), "source-free variant")
     ]
     return float(np.mean([len(f) for f in found]))
 

@@ -10,6 +10,7 @@ from astropy.table import Table
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.errors import InputError
 from fermiml.likelihood.base import Engine, make_engine
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class LikelihoodFit:
             flux in bands and flags of those that are in the data.
         """
         catalog = SourceCatalog.of(catalog)
-        log.info("fit of %d sources: %s", len(catalog), self.engine.summary)
+        log.info("fit of %s: %s", counted(len(catalog), "source"), self.engine.summary)
         return self.engine.fit(catalog, data)
 
     def limits(

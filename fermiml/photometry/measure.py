@@ -13,8 +13,8 @@ from fermiml.errors import InputError
 from fermiml.executors import check_jobs, open_executor
 from fermiml.files import replacing
 from fermiml.photometry.energy_groups import make_groups
-from fermiml.photometry.pixels import SkyPixels
-from fermiml.photometry.region_fit import MARGIN, fit_region
+from fermiml.photometry.pixels import MARGIN, SkyPixels
+from fermiml.photometry.region_fit import fit_region
 from fermiml.photometry.regions import SkyRegion, make_regions
 from fermiml.photometry.table import empty_table, fill
 from fermiml.sky.sphere import axes, sky_coord, vectors_of

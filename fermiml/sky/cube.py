@@ -15,7 +15,9 @@ from fermiml.errors import InputError
 from fermiml.fitsmaps import image_geom
 from fermiml.response.irfs import ALL_EVENTS, type_names
 from fermiml.sky.energy_text import range_text
+from fermiml.sky.pixel_area import pixel_areas
 from fermiml.sky.selection import Selection
+from fermiml.wording import counted
 
 EDGE_MARGIN = 0.5  # deg from the edge of the data, within which sources are not judged
 # Of `fermiml.sky.describe`, in a notebook.
@@ -117,7 +119,7 @@ class Component:
     def pixel_areas(self):
         """Solid angles in deg2, in the shape of `mask`; at the rim of a projection, where the
         corners of a pixel are off the sky, that of a typical pixel."""
-        area = self.geom.solid_angle().to_value("deg2")
+        area = pixel_areas(self.geom)
         return np.broadcast_to(np.nan_to_num(area, nan=self.pixel_size**2), self.mask.shape)
 
     def pixel_numbers(self, position):
@@ -196,7 +198,7 @@ class SkyCube:
         ----------
         source : path, gammapy Map, MapDataset or Datasets
             A gtbin cube or map (WCS or HEALPix), a fermipy output folder or its YAML, a
-            gammapy file or YAML, FT1 events, or ``"@list.txt"`` with FT1 names.
+            gammapy file or YAML, FT1 events, a list of FT1 names, or ``"@list.txt"`` with them.
         exposure, psf, background : path, gammapy object, or a list with one per component
             gtexpcube2 or gtltcube output; gtpsf output or a PSFMap; expected counts.
         irf, evtype : str, int
@@ -208,6 +210,9 @@ class SkyCube:
             For FT1 only: intervals of time in which the counts are kept apart, too, for light
             curves: a number of equal ones, ``"yearly"``, ``"monthly"``, or edges (dates, MJD,
             mission elapsed times in s; a list, a text, or the name of a text file).
+        scfile : path
+            For FT1 with ``time_bins`` only: the spacecraft file (FT2), from which the exposure of
+            each interval is known; by default it goes with good time.
 
         Returns
         -------
@@ -316,7 +321,7 @@ class SkyCube:
     def __repr__(self):
         edges = self.components[0].energy_edges
         return (
-            f"<SkyCube: {self.kind}, {len(self.components)} component(s), "
+            f"<SkyCube: {self.kind}, {counted(len(self.components), 'component')}, "
             f"{self.total_counts:.0f} counts, {range_text(edges[0], edges[-1])}>"
         )
 

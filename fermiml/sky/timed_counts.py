@@ -16,7 +16,7 @@ class GoodTimeExposure:
     bins: TimeBins
 
     def fractions(self, position, energy, _response):
-        """Compute what part of the whole exposure each interval has, (interval, energy, position).
+        """Compute the fraction of the exposure of each interval, (interval, energy, position).
 
         `position` is an array SkyCoord, `energy` in MeV.
         """
@@ -28,15 +28,18 @@ class GoodTimeExposure:
 class MapsExposure:
     """Exposure in intervals is known from a map of each."""
 
-    maps: tuple  # gammapy maps with the axis `energy_true`
+    maps: tuple  # gammapy maps with the axis `energy_true`, None without good time
 
     def content(self):
         """Return what distinguishes two of them, for `fermiml.checkpoint.content_key`."""
-        return [(repr(m.geom), m.data) for m in self.maps]
+        return [m and (repr(m.geom), m.data) for m in self.maps]
 
     def fractions(self, position, energy, _response):
         """Compute the same from the maps; where one does not reach, there is no exposure."""
-        each = np.array([np.nan_to_num(exposures.sample(m, position, energy)) for m in self.maps])
+        each = np.zeros((len(self.maps), len(energy), len(position)))
+        for values, exposure in zip(each, self.maps, strict=True):
+            if exposure is not None:
+                values[:] = np.nan_to_num(exposures.sample(exposure, position, energy))
         return each / np.maximum(each.sum(axis=0), 1e-30)
 
 
@@ -94,7 +97,7 @@ class TimedCounts:
         return dataclasses.replace(self, pixel=pixel[kept], **columns)
 
     def fractions(self, position, energy, response):
-        """Compute what part of the whole exposure each interval has, (interval, energy, position).
+        """Compute the fraction of the exposure of each interval, (interval, energy, position).
 
         `response` is the IRF, whose effective area counts where inclinations are known.
         """

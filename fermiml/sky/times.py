@@ -82,11 +82,15 @@ class TimeBins:
 
 def good_time(edges, gti):
     """Compute the seconds of good time between edges."""
+    return np.diff(elapsed(edges, gti))
+
+
+def elapsed(time, gti):
+    """Compute the seconds of good time before each time."""
     starts, lengths = gti[:, 0], gti[:, 1] - gti[:, 0]
     before = np.concatenate([[0.0], np.cumsum(lengths)])
-    number = np.maximum(np.searchsorted(starts, edges, side="right") - 1, 0)
-    elapsed = before[number] + np.clip(edges - starts[number], 0, lengths[number])
-    return np.diff(elapsed)
+    number = np.maximum(np.searchsorted(starts, time, side="right") - 1, 0)
+    return before[number] + np.clip(time - starts[number], 0, lengths[number])
 
 
 def times_at(seconds, gti):

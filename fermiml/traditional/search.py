@@ -29,6 +29,7 @@ from fermiml.sky.cube import SkyCube
 from fermiml.traditional.map_peaks import find
 from fermiml.traditional.norm_fit import PIVOT, NormFit
 from fermiml.traditional.tsmap import SignificanceMaps
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +209,7 @@ def _search(cube, diffuse, settings):
     rounds = 0
     while rounds < settings.rounds and (new := add_peaks(settings.threshold)):
         rounds += 1
-        log.info("round %d: %d new sources", rounds, new)
+        log.info("round %d: %s", rounds, counted(new, "new source"))
     add_peaks(settings.final)
     catalog = _catalog(fit, vstack(found), settings, observed.energy_edges)
     catalog.table.meta.update(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from tqdm import tqdm
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.detect import calibration
@@ -13,6 +12,7 @@ from fermiml.detect.finder import label, load_finder
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics
 from fermiml.networks import pretrained
+from fermiml.progress import progress_bar
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 
@@ -84,7 +84,7 @@ def operating_points(finder, skies):
     detector = SourceDetector(finder, threshold=0.0)
     samples = [
         Sample.of(read_sky(field, background="none"), detector)
-        for field in tqdm(fields, f"calibration of {label(finder)}", disable=None)
+        for field in progress_bar(fields, f"calibration of {label(finder)}")
     ]
     return {mode: _point(samples, mode) for mode in calibration.MODES}
 

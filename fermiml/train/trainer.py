@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from tqdm import tqdm
 
 from fermiml import networks
 from fermiml.checkpoint import claim, load
 from fermiml.files import write_text
 from fermiml.networks import arrays, pretrained
 from fermiml.prefetch import ahead
+from fermiml.progress import progress_bar
 from fermiml.train import recipe as recipes
 from fermiml.train.calibrate import calibrate
 from fermiml.train.recipe import loss_options
@@ -169,7 +169,7 @@ def _epoch(model, optimizer, recipe, data, epoch):
     rate = rates(recipe["training"], len(data))
     began, sums = time.monotonic(), {}
     batches = ahead((data.batch(epoch, i) for i in range(len(data))), _AHEAD)
-    for step, batch in enumerate(tqdm(batches, f"epoch {epoch + 1}", len(data), disable=None)):
+    for step, batch in enumerate(progress_bar(batches, f"epoch {epoch + 1}", len(data))):
         optimizer.learning_rate = rate(epoch * len(data) + step)
         losses = model.train_on_batch(*batch, return_dict=True)
         sums = {name: sums.get(name, 0.0) + float(value) for name, value in losses.items()}

@@ -8,6 +8,7 @@ from makers import smallskies as sky
 
 from fermiml import SourceCatalog
 from fermiml.catalog.flags import MLFlag
+from fermiml.cli.fit import _print_limits
 from fermiml.cli.main import main
 from fermiml.simulate import lat_files
 from fermiml.sky.selection import Selection
@@ -80,9 +81,10 @@ def test_a_folder_that_happens_to_have_the_name_of_the_parts_is_left_alone(files
 
 
 def test_at_a_position_ts_flux_and_limit_are_printed_and_written_on_request(
-    files, tmp_path, monkeypatch
+    files, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.chdir(tmp_path)
+    caplog.set_level("WARNING", "fermiml")
     options = (
         "--background",
         files / "background.fits",
@@ -100,14 +102,25 @@ def test_at_a_position_ts_flux_and_limit_are_printed_and_written_on_request(
     # Of the two seeds one is at the second position: it is not in the model, and is found there.
     ts = [float(row.split()[2]) for row in rows]
     assert ts[0] < 9 and ts[1] > 100
+    assert "the model has no other sources" not in caplog.text
 
     # Without CATALOG.
     result = run(files / "counts.fits", *options, "--index", "2.5", "-o", "limits.fits")
     assert result.exit_code == 0, result.output
+    assert "the model has no other sources" in caplog.text
     table = Table.read("limits.fits")
     assert table.colnames[:4] == ["RAJ2000", "DEJ2000", "GLON", "GLAT"]
     assert table["Flux_UL95"].unit == "ph cm-2 s-1" and np.all(table["Index"] == 2.5)
     assert np.all(table["Flux_UL95"] > table["Flux"]) and table.meta["EMIN"] == pytest.approx(1000)
+
+
+def test_what_a_limit_lacks_is_no_nan(capsys):
+    columns = {"RAJ2000": 10.0, "DEJ2000": -1.0, "TS": 0.0, "Flux": 0.0, "Unc_Flux": np.nan,
+               "Flux_UL95": 1e-10, "Index": 2.2, "Converged": False}  # fmt: skip
+    table = Table([columns], meta={"EMIN": 1e3, "EMAX": 1e5})
+    _print_limits(table)
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.split()[3:] == ["0", "-", "1e-10", "not", "converged"]
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,10 @@ def test_offsets_are_those_on_the_sky(explanation, catalog):
 
 
 def test_the_figure_of_a_source_names_it(explanation, catalog):
+    catalog.table["ML_TS"][0] = 3674.9
     figure = plot_explanation(explanation, catalog, 0)
     assert catalog.table["Source_Name"][0] in figure.get_suptitle()
+    assert "e+" not in figure.get_suptitle()
     titles = " ".join(ax.get_title() for ax in figure.axes)
     for text in ("0.5-1 GeV: no data", "2-7 GeV: score without it", "heatmap", "saliency"):
         assert text in titles, text

@@ -9,15 +9,16 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom, HpxNDMap, WcsGeom, WcsNDMap
 from scipy.spatial import ConvexHull, Delaunay
-from tqdm import tqdm
 
 from fermiml.errors import InputError
 from fermiml.files import check_input
-from fermiml.fitsfile import open_fits
+from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import edges_axis
+from fermiml.progress import progress_bar
 from fermiml.response.irfs import type_names
 from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component, check_energies
+from fermiml.sky.pointings import PointedExposure, read_pointings
 from fermiml.sky.read.duplicates import first_of_each
 from fermiml.sky.selection import Selection, merge_gti
 from fermiml.sky.timed_counts import GoodTimeExposure, TimedCounts
@@ -30,6 +31,7 @@ WIDEST_IMAGE = 60.0  # deg; wider fields become HEALPix maps
 ALL_SKY_NSIDE = 512
 _IDENTITY = ("RUN_ID", "EVENT_ID")
 _COLUMNS = ("RA", "DEC", "ENERGY", "TIME", "ZENITH_ANGLE", "EVENT_TYPE")
+_LIMB = 100.0  # deg from the zenith, beyond which the Earth's limb outshines everything
 _CHUNK = 500_000  # events whose positions are converted at a time, to bound the memory
 
 
@@ -43,6 +45,7 @@ class Events:
     selection: Selection
     time: np.ndarray  # mission elapsed time in s
     numbers: np.ndarray | None  # (event, 2) of the run and in the run, where the file has them
+    limb: int  # how many of them may come from the limb of the Earth
 
 
 def read_list(path):
@@ -82,9 +85,8 @@ def read_events(paths, options):
     if options.time_bins is not None:
         _check_times(time, selection, paths)
         bins = time_bins(options.time_bins, selection.gti)
-        component.times = TimedCounts.of_events(
-            component, bins, GoodTimeExposure(bins), position, energy, time
-        )
+        exposure = _exposure(bins, selection, options.scfile)
+        component.times = TimedCounts.of_events(component, bins, exposure, position, energy, time)
     if not selection.circles and not component.is_healpix:
         component.mask = _hull(component.geom, position)
         notes.append("no circle in the header: the field is the convex hull of the events")
@@ -116,9 +118,19 @@ def _check_times(time, selection, paths):
         )
 
 
+def _exposure(bins, selection, scfile):
+    """How much of the exposure each interval has: by good time, or where the LAT pointed."""
+    if scfile is None:
+        return GoodTimeExposure(bins)
+    with reading(scfile, "a spacecraft file"):
+        pointings = read_pointings(scfile).within(selection.gti)
+    zmax = selection.zenith[1] if selection.zenith else 180.0
+    return PointedExposure(pointings, bins.edges, zmax)
+
+
 def _read_files(paths, options):
     """Read the files: (RA, Dec, energy, time) of their events, each once, selection and notes."""
-    parts = [_read_file(path, options) for path in tqdm(paths, "FT1", disable=_quiet(paths))]
+    parts = [_read_file(path, options) for path in progress_bar(paths, "FT1", show=len(paths) > 1)]
     selection, notes = _joint_selection([p.selection for p in parts], paths)
     columns, repeated = _joint_events(parts)
     if repeated:
@@ -126,6 +138,12 @@ def _read_files(paths, options):
         log.warning("%s: %s", paths[0], notes[-1])
     if not len(columns[0]):
         raise InputError(f"{paths[0]}: no events are left after the cuts")
+    if limb := sum(p.limb for p in parts):
+        notes.append(
+            f"{limb} events ({limb / len(columns[0]):.1%}) have zenith angles above {_LIMB:g} deg, "
+            "where the limb of the Earth shines: cut them with --zmax 90 (above 1 GeV: 100)"
+        )
+        log.warning("%s: %s", paths[0], notes[-1])
     return columns, selection, notes
 
 
@@ -141,11 +159,6 @@ def _joint_events(parts):
     return [column[keep] for column in columns], len(keep) - int(keep.sum())
 
 
-def _quiet(paths):
-    """No progress bar for one file; None lets tqdm ask whether this is a terminal."""
-    return True if len(paths) == 1 else None
-
-
 def _read_file(path, options):
     with open_fits(path) as hdus:
         if "EVENTS" not in hdus:
@@ -158,12 +171,13 @@ def _read_file(path, options):
         selection = Selection.from_hdus(hdus)
         keep, selection = _cut(table, selection, options)
         ra, dec, energy, time = (_native(table[name][keep]) for name in _COLUMNS[:4])
+        limb = int(np.sum(table["ZENITH_ANGLE"][keep] > _LIMB))
         numbers = None
         if set(_IDENTITY) <= set(columns):
             numbers = np.column_stack([table[name][keep] for name in _IDENTITY])
     if not np.all(np.isfinite(energy)) or np.any(energy <= 0):
         raise InputError(f"{path}: event energies are not all positive numbers")
-    return Events(ra, dec, energy, selection, time, numbers)
+    return Events(ra, dec, energy, selection, time, numbers, limb)
 
 
 def _native(column):
