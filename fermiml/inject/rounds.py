@@ -50,7 +50,7 @@ class Rounds:
         return tasks.run(run_round, waiting, executor, count=len(numbers), what="round", keep=files)
 
     def round(self, number):
-        """Inject once and detect; return a catalog of injected sources and what became of them."""
+        """Inject once and detect; return a catalog of the injected sources with the results."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, number])
         place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)

@@ -20,7 +20,7 @@ _FEW = 50_000  # pixels of a grid that is small: all are looked at sooner than a
 
 @dataclass(frozen=True)
 class Observation:
-    """What turns fluxes into expected counts on a pixel grid.
+    """An observation, which converts fluxes to expected counts on a pixel grid.
 
     `edges` are those of the counts bins, `true_edges` those of the true energies (MeV);
     `dispersion` (true bin, counts bin) is the probability to find an event of a true bin
