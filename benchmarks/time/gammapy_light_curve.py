@@ -2,10 +2,10 @@
 
     PYTHONPATH=tests python benchmarks/time/gammapy_light_curve.py [--intervals 4]
 
-A field of 4.5 deg (1-100 GeV, 14 years) with four sources, one of which flares; gammapy has two to
-measure.
-It gets one MapDataset an interval (the same counts, background, exposure, PSF and energy dispersion), the same
-spectra, and fits all norms in each interval (`reoptimize=True`), as fermiml does.
+A field of 4.5 deg (1-100 GeV, 14 years) with four sources, one of which flares; gammapy measures
+two. It gets one MapDataset an interval (the same counts, background, exposure, PSF and energy
+dispersion), the same spectra, and fits all norms in each interval (`reoptimize=True`), as fermiml
+does.
 """
 
 import argparse
