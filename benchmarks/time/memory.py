@@ -24,6 +24,7 @@ from machine import machine
 SEED = 3
 RADIUS = 15.0  # deg
 SOURCES = 30
+GAP = 1000.0  # s between the good time intervals of these files
 
 
 def spent():
@@ -41,6 +42,8 @@ def main():
         if not path.exists():
             listed = latfiles.cuts(circle=(*centre(), RADIUS), zmax=100)
             events = latfiles.random_events(arguments.events, RADIUS, SEED)
+            second = events["time"] > latfiles.gti_hdu().data["STOP"][0]
+            events["time"][second] += GAP
             latfiles.write_ft1(path, events, listed=listed)
             print(f"{path} is written; run this with --file {path} for memory without the writing")
             if arguments.file:

@@ -80,6 +80,8 @@ def read_events(paths, options):
             f"{outside:.0f} of {len(energy)} events are outside the binned field or energies"
         )
     component = Component(Path(paths[0]).name, counts, selection, notes=notes)
+    if options.scfile is not None and options.time_bins is None:
+        raise InputError("scfile: only intervals of time (time_bins) need a spacecraft file")
     if options.time_bins is not None:
         _check_times(time, selection, paths)
         bins = time_bins(options.time_bins, selection.gti)
