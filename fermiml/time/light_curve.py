@@ -59,7 +59,7 @@ class LightCurve:
     jobs : int, str or concurrent.futures.Executor, optional
         Processes that measure regions, or a cluster; by default FERMIML_JOBS, or one.
     parts : path or `fermiml.checkpoint.Pieces`, optional
-        Folder for the results of regions: a run that was interrupted resumes there.
+        Folder for the results of regions: an interrupted run resumes there.
 
     Examples
     --------
