@@ -1,0 +1,1 @@
+"""What changes with time: light curves, transients, the Sun and the Moon."""
