@@ -11,7 +11,15 @@ import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 from astropy.table import Table, vstack
 
-from fermiml.catalog import associate, crossmatch, fitsio, glance, sky_regions, spectral_models
+from fermiml.catalog import (
+    associate,
+    crossmatch,
+    fitsio,
+    glance,
+    histories,
+    sky_regions,
+    spectral_models,
+)
 from fermiml.catalog.conform import conform
 from fermiml.catalog.ellipses import R68, R95, with_systematics
 from fermiml.catalog.flags import MLFlag
@@ -261,7 +269,7 @@ class SourceCatalog:
             taken = crossmatch.pairs_within(result.positions, other.positions, _degrees(radius))
             new = np.ones(len(other), bool)
             new[taken.second] = False
-            rows = other.table[new]
+            rows = histories.fitted(other.table[new], result.table)
             rows.meta.clear()
             table = vstack([result.table, rows], join_type="outer", metadata_conflicts="silent")
             table.meta = dict(result.table.meta)

