@@ -42,6 +42,6 @@ def maximum(counts, ratio, seen):
 
 def error(counts, ratio, amplitude):
     """Compute the 1-sigma error of the amplitude, from the curvature of the likelihood."""
-    part = ratio / (1 + amplitude * ratio)
-    curvature = np.sum(counts * part**2)
-    return 1 / np.sqrt(curvature) if curvature > 0 else np.nan
+    part = ratio / (1 + amplitude[..., None] * ratio)
+    with np.errstate(divide="ignore"):
+        return 1 / np.sqrt((counts * part**2).sum(axis=-1))

@@ -1,75 +1,92 @@
-"""The photons around a flare, and what is expected where they are besides it."""
+"""The photons around a position, in windows of any edges: by classes, and one by one."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from fermiml.time import scan
+from fermiml.time import excess, scan
 
 
 @dataclass(frozen=True)
-class FlarePhotons:
-    """Photons that are looked at, around one position and some time."""
+class Look:
+    """One position with a source of some spectrum, and other flares whose photons are not its own.
 
-    x: np.ndarray  # pixel coordinates
-    y: np.ndarray
-    bin: np.ndarray  # of energy
-    time: np.ndarray  # mission elapsed time in s
-    rate: np.ndarray  # photons expected in the cell of each in the whole time
-    others: np.ndarray  # photons of other flares in the cell of each, per second
-
-    def __len__(self):
-        return len(self.time)
-
-    def between(self, start, stop):
-        """Return those between two times."""
-        some = (self.time >= start) & (self.time < stop)
-        return FlarePhotons(*(getattr(self, field.name)[some] for field in fields(self)))
-
-
-def photons_around(sky, view, peak, margin, others):
-    """Collect the photons at a position, from `margin` (s) before a window to as long after it.
-
-    Parameters
-    ----------
-    sky : fermiml.time.sky_in_time.SkyInTime
-    view : fermiml.time.scan.PositionView
-    peak : fermiml.time.peaks.Peak
-        The window.
-    margin : float
-    others : list of fermiml.time.flares.Flare
+    `sky` is a `SkyInTime`, `view` a `PositionView` of it, `others` a list of `Flare`.
     """
-    cells = sky.cells
-    start, stop = peak.times(sky.ladder)
-    slices = cells.within(view.rows, view.columns)
-    numbers = np.concatenate([np.arange(some.start, some.stop) for some in slices])
-    time = cells.time[numbers]
-    numbers = numbers[(time >= start - margin) & (time < stop + margin)]
-    row, column, energy_bin = np.unravel_index(cells.cell[numbers], (*cells.shape, cells.bins))
-    classes = view.number[row - view.rows.start, column - view.columns.start, energy_bin]
-    looked = classes < scan.CLASSES
-    row, column, energy_bin, numbers = (v[looked] for v in (row, column, energy_bin, numbers))
-    mean = sky.mean[row - cells.first_row, column, energy_bin]
-    rate = mean * _factors(sky, view, peak)[classes[looked]]
-    x, y, time = cells.x[numbers], cells.y[numbers], cells.time[numbers]
-    return FlarePhotons(x, y, energy_bin, time, rate, _of_others(sky, x, y, energy_bin, time, others))
 
+    sky: object
+    view: scan.PositionView
+    others: list
+    systematic: float  # fraction by which the expectation is raised
 
-def _factors(sky, view, peak):
-    """What the rest of the time says of the mean of each class, as a factor."""
-    length = sky.ladder.lengths[peak.length]
-    window = view.counts[peak.first + length] - view.counts[peak.first]
-    fraction = sky.ladder.fraction(peak.times(sky.ladder))
-    return view.background(window, fraction) / fraction / np.maximum(view.mean, 1e-30)
+    @classmethod
+    def at(cls, sky, row, column, index, others, systematic):
+        """Look at a pixel."""
+        return cls(sky, sky.look(row, column, index), others, systematic)
 
+    @cached_property
+    def photons(self):
+        """Numbers of the photons that are looked at, and their cells and classes."""
+        cells, view = self.sky.cells, self.view
+        slices = cells.within(view.rows, view.columns)
+        numbers = np.concatenate([np.arange(some.start, some.stop) for some in slices])
+        where = np.unravel_index(cells.cell[numbers], (*cells.shape, cells.bins))
+        row, column, energy_bin = where
+        classes = view.number[row - view.rows.start, column - view.columns.start, energy_bin]
+        looked = classes < scan.CLASSES
+        return numbers[looked], tuple(axis[looked] for axis in where), classes[looked]
 
-def _of_others(sky, x, y, energy_bin, time, others):
-    """Photons of other flares in the cell and at the time of each photon, per second."""
-    total = np.zeros(len(x))
-    for flare in others:
-        during = (time >= flare.start) & (time < flare.stop)
-        distance = np.hypot(x[during] - flare.x, y[during] - flare.y)
-        spectrum = sky.spectrum(flare.index)[energy_bin[during]]
-        rate = flare.photons / (flare.stop - flare.start)
-        total[during] += rate * spectrum * sky.profile(energy_bin[during], distance)
-    return total
+    def fit(self, start, stop):
+        """Fit the photons of the source in some windows: number, test statistic, error."""
+        start, stop = np.atleast_1d(start), np.atleast_1d(stop)
+        counts = self._counts(start, stop)
+        expected = self._expected(counts, start, stop)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.nan_to_num(self.view.signal / expected, nan=0.0, posinf=0.0)
+        amplitude, ts = excess.maximum(counts, ratio, self.view.seen)
+        return amplitude, ts, excess.error(counts, ratio, amplitude)
+
+    def _counts(self, start, stop):
+        """Photons of each class in each window."""
+        numbers, _, classes = self.photons
+        edges = np.unique(np.concatenate([start, stop]))
+        after = np.searchsorted(edges, self.sky.cells.time[numbers], side="right")
+        flat = np.bincount(after * scan.CLASSES + classes, minlength=(len(edges) + 1) * scan.CLASSES)
+        before = np.cumsum(flat.reshape(-1, scan.CLASSES), axis=0)  # each edge
+        return before[np.searchsorted(edges, stop)] - before[np.searchsorted(edges, start)]
+
+    def _expected(self, counts, start, stop):
+        """Photons of each class in each window besides those of the source."""
+        fraction = self.sky.ladder.fraction(start, stop)
+        expected = self.view.background(counts, fraction) * (1 + self.systematic)
+        for flare, signal in zip(self.others, self._signals, strict=True):
+            expected += flare.photons_between(start, stop)[:, None] * signal
+        return expected
+
+    @cached_property
+    def _signals(self):
+        """Fraction of the photons of each other flare in each class."""
+        y, x = (np.arange(axis.start, axis.stop) for axis in (self.view.rows, self.view.columns))
+        energy_bin = np.arange(self.sky.cells.bins)
+        signals = []
+        for flare in self.others:
+            distance = np.hypot(x - flare.x, y[:, None] - flare.y)[..., None]
+            psf = self.sky.profile(energy_bin, distance) * self.sky.spectrum(flare.index)
+            weights = np.bincount(self.view.number.ravel(), psf.ravel(), scan.CLASSES + 1)
+            signals.append(weights[: scan.CLASSES])
+        return signals
+
+    def one_by_one(self, start, stop):
+        """Return x, y, bin of the photons in a window, and what is expected in the cell of each."""
+        numbers, (row, column, energy_bin), classes = self.photons
+        cells = self.sky.cells
+        during = (cells.time[numbers] >= start) & (cells.time[numbers] < stop)
+        numbers, row, column, energy_bin, classes = (
+            v[during] for v in (numbers, row, column, energy_bin, classes)
+        )
+        counts = np.bincount(classes, minlength=scan.CLASSES)[None]
+        expected = self._expected(counts, np.array([start]), np.array([stop]))[0]
+        mean = self.sky.mean[row - cells.first_row, column, energy_bin]
+        factor = expected / np.maximum(self.view.mean, 1e-30)  # of each class
+        return cells.x[numbers], cells.y[numbers], energy_bin, mean * factor[classes]

@@ -25,7 +25,6 @@ class PositionView:
 
     rows: slice  # of the image
     columns: slice
-    part: tuple  # slices of the stamp that lie on them
     number: np.ndarray  # (row, column, bin); class of each cell, CLASSES if it is not looked at
     signal: np.ndarray  # (class,); fraction of a source's photons
     mean: np.ndarray  # (class,); photons expected in the whole time from the sky around
@@ -73,8 +72,7 @@ def look(cells, mean, stamp, row, column, steps):
                      for values in (source, expected))  # fmt: skip
     counts = np.zeros((steps + 1, CLASSES))
     counts[1:] = _counts(cells, rows, columns, number, steps).cumsum(axis=0)
-    part = middle, center
-    return PositionView(rows, columns, part, number, signal, total, counts)
+    return PositionView(rows, columns, number, signal, total, counts)
 
 
 def _counts(cells, rows, columns, number, steps):

@@ -49,7 +49,10 @@ class SkyInTime:
     @cached_property
     def _stamp(self):
         """Fraction of the photons in each cell of a source that is looked for."""
-        return (self.psf * self.spectrum(INDEX)).astype(np.float32)
+        return self._stamp_of(INDEX)
+
+    def _stamp_of(self, index):
+        return (self.psf * self.spectrum(index)).astype(np.float32)
 
     def rows(self, first, last):
         """Return some rows of the field, with those around that are looked at from there."""
@@ -65,9 +68,16 @@ class SkyInTime:
         rows, columns = np.nonzero(seen)
         return rows * step, columns * step
 
-    def look(self, row, column):
-        """Look at one position."""
-        return scan.look(self.cells, self.mean, self._stamp, row, column, self.ladder.steps)
+    def look(self, row, column, index=INDEX):
+        """Look at one position for a source of some photon index."""
+        stamp = self._stamp if index == INDEX else self._stamp_of(index)
+        return scan.look(self.cells, self.mean, stamp, row, column, self.ladder.steps)
+
+    def nearest(self, x, y, peak):
+        """Return row and column of the pixel at a position, or those of a peak if it is outside."""
+        row, column = int(np.rint(y)), int(np.rint(x))
+        inside = 0 <= row < self.mean.shape[0] and 0 <= column < self.mean.shape[1]
+        return (row, column) if inside and self.mean[row, column].any() else (peak.row, peak.column)
 
     def profile(self, energy_bin, distance):
         """Return the fraction of a source's photons in a pixel at some distance (pixels)."""

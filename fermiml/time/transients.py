@@ -18,16 +18,15 @@ from fermiml.files import replacing
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.read.dispatch import read_timed_events
 from fermiml.sky.times import DAY, YEAR, good_time
-from fermiml.time import peaks, scan, sky_in_time
+from fermiml.time import flares, peaks, scan, sky_in_time
 from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
-from fermiml.time.flares import FlareFit
 from fermiml.time.transient_table import table_of
 from fermiml.time.windows import PRECESSION, Ladder
 
 log = logging.getLogger(__name__)
 SYSTEMATIC = 0.05  # of the expectation, raised by that much, where the exposure is known
 SYSTEMATIC_SHORT = 0.25  # in windows shorter than the precession, without the pointing history
-_SEED = 0.7  # of the test statistic that is asked for: a fit finds more than a grid
+_SEED = 0.55  # of the test statistic that is asked for: a fit finds more than a grid
 _MOST_FITS = 300
 _BLOCK = 4  # rows of the grid that are a piece of work
 _EVENT_OPTIONS = ("evtype", "zmax", "tmin", "tmax")
@@ -122,12 +121,12 @@ class TransientSearch:
         if len(selected) > _MOST_FITS:
             log.warning("%d excesses: only the %d most significant are fitted", len(selected),
                         _MOST_FITS)  # fmt: skip
-        flares, ln_rate = [], self._ln_rate(sky)
+        kept, ln_rate = [], self._ln_rate(sky)
         for peak in selected[:_MOST_FITS]:
-            flare = FlareFit(sky, peak, flares).run()
+            flare = flares.fit(sky, peak, kept)
             if ln_rate(seconds[peak.length], flare.ts) <= np.log(self.false_alarms):
-                flares.append(flare)
-        return flares
+                kept.append(flare)
+        return kept
 
     def _ln_rate(self, sky):
         """ln(rate of chance excesses, of any length, that are at least as rare)."""

@@ -76,8 +76,8 @@ class Ladder:
         good = (fraction > _SEEN * usual) & (fraction <= _LARGEST)
         return np.where(good, fraction, np.nan)
 
-    def fraction(self, times):
-        """Return the fraction of the exposure between two times (s)."""
+    def fraction(self, start, stop):
+        """Return the fraction of the exposure between two times (s), or arrays of them."""
         edges = self.start + self.step * np.arange(self.steps + 1)
-        low, high = np.interp(times, edges, self.exposed)
+        low, high = (np.interp(times, edges, self.exposed) for times in (start, stop))
         return high - low

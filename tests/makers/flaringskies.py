@@ -1,87 +1,61 @@
 """Small fields whose events have times, with and without a flare."""
 
-from functools import cache
-
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsNDMap
 
 from fermiml import SkyCube
 from fermiml.model import point_sources
+from fermiml.simulate.event_list import Drawn, photons
 from fermiml.simulate.lat_files import START, survey_gti
+from fermiml.simulate.time_profiles import TimeProfile
 from fermiml.sky.cube import Component, EnergyDispersion
 from fermiml.sky.selection import Selection
-from fermiml.sky.times import DAY, TimedEvents
+from fermiml.sky.times import DAY, TimedEvents, good_time
 from makers import smallskies
 
 EDGES = tuple(np.geomspace(300.0, 1e5, 11))  # MeV
 YEARS = 1.0
 WIDTH = 6.0
-
-
-@cache
-def gti():
-    return survey_gti(YEARS * smallskies.YEAR)
-
-
-@cache
-def _observation():
-    return smallskies.observation(WIDTH, 3, EDGES, YEARS)
-
-
-def draw(expected, between, rng):
-    """Events of expected counts (bin, row, column): Galactic lon, lat, energy and time.
-
-    They come at any time of a survey that has no gaps but those between weeks.
-    """
-    seen, _ = _observation()
-    counts = rng.poisson(expected).ravel()
-    energy_bin, row, column = np.repeat(np.indices(expected.shape).reshape(3, -1), counts, axis=1)
-    number = len(row)
-    x, y = column + rng.uniform(-0.5, 0.5, number), row + rng.uniform(-0.5, 0.5, number)
-    lon, lat = seen.pixels.geom.pix_to_coord((x, y))
-    low, high = (np.log(seen.edges)[energy_bin + k] for k in (0, 1))
-    energy = np.exp(rng.uniform(low, high))
-    return lon.value, lat.value, energy, _times(between, number, rng)
-
-
-def _times(between, number, rng):
-    """Times within good time."""
-    starts, stops = gti().clip(*between).T
-    ends = np.cumsum(stops - starts)
-    at = rng.uniform(0, ends[-1], number)
-    interval = np.searchsorted(ends, at)
-    return stops[interval] - (ends[interval] - at)
+GTI = survey_gti(YEARS * smallskies.YEAR)
 
 
 def sky(seed, flare=None, days=(100, 107), constant=None):
-    """(SkyCube, TimedEvents) of a field; `flare` and `constant` are sources, whose fluxes are those
-    while they shine."""
+    """(SkyCube, TimedEvents) of a field; `flare` and `constant` are sources, with the fluxes that
+    they have while they shine."""
     rng = np.random.default_rng(seed)
-    seen, background = _observation()
-    whole = (gti()[0, 0], gti()[-1, 1])
+    seen, expected = smallskies.observation(WIDTH, 3, EDGES, YEARS)
     if constant is not None:
-        background = background + point_sources.total(seen, constant)
-    parts = [draw(background, whole, rng)]
+        expected = expected + point_sources.total(seen, constant)
+    counts, own, profiles = rng.poisson(expected), {}, {}
     if flare is not None:
-        between = START + np.array(days) * DAY
-        starts, stops = gti().clip(*between).T
-        fraction = np.sum(stops - starts) / np.sum(np.diff(gti()))
-        parts.append(draw(point_sources.total(seen, flare) * fraction, between, rng))
-    lon, lat, energy, time = np.concatenate(parts, axis=1)
+        profiles[0] = TimeProfile(START + np.array(days) * DAY, np.ones(1), "flare")
+        fraction = good_time(profiles[0].edges, GTI)[0] / np.sum(np.diff(GTI))
+        added = rng.poisson(point_sources.total(seen, flare) * fraction)
+        own[0] = np.repeat(np.arange(added.size), added.ravel())
+        counts += added
+    drawn = photons(Drawn(counts, own), seen, GTI, profiles, rng)
+    return _data(seen, counts, drawn)
+
+
+def _data(seen, counts, drawn):
     selection = Selection(evclass=128, evtype=3, release="P8R3", irf="P8R3_SOURCE_V3",
-                          energy=(EDGES[0], EDGES[-1]), gti=gti())  # fmt: skip
-    events = TimedEvents(lon, lat, energy, time, selection)
-    return SkyCube([_component(seen, events)], "simulated", "test"), events
-
-
-def _component(seen, events):
-    counts = WcsNDMap(seen.geom)
-    counts.fill_by_coord({"lon": events.lon * u.deg, "lat": events.lat * u.deg,
-                          "energy": events.energy * u.MeV})  # fmt: skip
+                          energy=(EDGES[0], EDGES[-1]), gti=GTI)  # fmt: skip
+    position = SkyCoord(drawn.ra * u.deg, drawn.dec * u.deg).galactic
+    events = TimedEvents(position.l.deg, position.b.deg, drawn.energy, drawn.time, selection)
     given = smallskies.GIVEN
-    return Component(
-        "all", counts, events.selection, mask=np.ones(seen.pixels.shape, bool), psf=seen.psf,
-        exposure=seen.exposure_map, edisp=EnergyDispersion(seen.true_edges, seen.dispersion),
+    component = Component(
+        "all", WcsNDMap(seen.geom, counts), selection, mask=np.ones(seen.pixels.shape, bool),
+        psf=seen.psf, exposure=seen.exposure_map,
+        edisp=EnergyDispersion(seen.true_edges, seen.dispersion),
         origins={"psf": given, "exposure": given, "edisp": given},
     )  # fmt: skip
+    return SkyCube([component], "simulated", "test"), events
+
+
+def both(cube, *lists):
+    """(SkyCube, TimedEvents) of several lists of events."""
+    columns = [np.concatenate([getattr(events, name) for events in lists])
+               for name in ("lon", "lat", "energy", "time")]  # fmt: skip
+    return cube, TimedEvents(*columns, lists[0].selection)

@@ -1,0 +1,171 @@
+"""Transients: false alarms on skies where nothing varies, and what is found of flares.
+
+    python benchmarks/time/transients.py alarms CACHE --fields 100
+    python benchmarks/time/transients.py fit CACHE -o data/transients.yaml
+    python benchmarks/time/transients.py flares CACHE --fields 10
+    python benchmarks/time/transients.py speed
+
+`alarms` searches fields of 10 x 10 deg with 10 years of survey from 100 MeV on, full of steady
+sources, and saves all excesses down to a rate that is a hundred times the default one; `fit` makes
+the rates of false alarms from them; `flares` puts flares into such fields and tells how many are
+found; `speed` measures CPU time and memory with 5 million events. Finished fields are saved in
+CACHE, so that an interrupted run resumes.
+"""
+
+import argparse
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from gammapy.maps import WcsNDMap
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from machine import machine
+
+from fermiml import SkyCube, TransientSearch
+from fermiml.catalog.spectra import MEV, row_flux
+from fermiml.model import point_sources
+from fermiml.model.sources import Shapes, Sources
+from fermiml.simulate import event_list, fields, sky_settings
+from fermiml.simulate.event_list import Drawn
+from fermiml.simulate.time_profiles import TimeProfile
+from fermiml.sky.cube import Component, EnergyDispersion
+from fermiml.sky.times import DAY, YEAR, TimedEvents, good_time
+from fermiml.time.false_alarms import FalseAlarms
+
+SEED = 71
+WIDTH, YEARS = 10.0, 10.0
+AREA_TIME = WIDTH**2 * YEARS  # deg2 yr of a field
+# Galactic [l, b] of the fields, by turns: two far from the plane, one near it, one in it.
+CENTERS = ([60, 50], [250, -60], [130, 15], [100, 1])
+DURATIONS = (0.5, 2.0, 7.0, 30.0, 120.0)  # d
+FLUENCES = -5.0, -3.0  # decimal logarithm of erg cm-2, 100 MeV to 100 GeV
+INDICES = (2.0, 2.3, 2.7)
+LOOSE = 1e-2  # false alarms per deg2 and year, down to which excesses are saved
+ROUGH = FalseAlarms(level=-6.0, shortness=0.5, slope=0.45)  # what decides which these are
+
+
+@cache
+def prepared(number):
+    """The field of a centre: what is expected in ten years."""
+    settings = sky_settings.check({
+        "seed": SEED + number,
+        "sky": {"centers": [list(CENTERS[number])], "width": WIDTH, "projection": "ZEA"},
+        "energy": {"min": 100, "max": 1e5, "bins_per_decade": 8},
+        "observation": {"years": YEARS},
+        "population": {"preset": "nominal"},
+    })  # fmt: skip
+    setup = fields.prepare(settings)
+    ((_, geom),) = fields.geometries(settings)
+    made, _ = fields.simulate_field(setup, geom, np.random.default_rng(SEED + number))
+    return made[0]
+
+
+def data_of(field, counts, own, profiles, rng):
+    """(SkyCube, TimedEvents) of drawn counts."""
+    observation, selection = field.observation, field.selection
+    photons = event_list.photons(Drawn(counts, own), observation, selection.gti, profiles, rng)
+    position = SkyCoord(photons.ra, photons.dec, unit="deg").galactic
+    events = TimedEvents(position.l.deg, position.b.deg, photons.energy, photons.time, selection)
+    component = Component(
+        "all", WcsNDMap(observation.geom, counts), selection,
+        mask=np.ones(observation.pixels.shape, bool), psf=observation.psf,
+        exposure=observation.exposure_map,
+        edisp=EnergyDispersion(observation.true_edges, observation.dispersion),
+    )  # fmt: skip
+    return SkyCube([component], "simulated"), events
+
+
+def alarms(cache_folder, number):
+    """Search constant fields; save length (s) and test statistic of what is found in each."""
+    for i in range(number):
+        path = cache_folder / f"alarms_{i:04d}.npy"
+        if not path.is_file():
+            field = prepared(i % len(CENTERS))
+            rng = np.random.default_rng([SEED, i])
+            data = data_of(field, rng.poisson(field.expected), {}, {}, rng)
+            start = time.process_time()
+            search = TransientSearch(false_alarms=LOOSE, alarms=ROUGH)
+            sky = search.sky(*data)
+            found = [(sky.ladder.seconds[f.peak.length], f.ts, f.index, f.peak.ts)
+                     for f in search.flares(sky)]
+            np.save(path, np.reshape(found, (-1, 4)))
+            print(f"field {i}: {len(data[1])} events, {len(found)} excesses, "
+                  f"{time.process_time() - start:.0f} s", flush=True)  # fmt: skip
+
+
+def flares(cache_folder, number):
+    """Put flares into fields, search them, and save for each fluence, duration and what is found.
+
+    A field has nine positions, 3 deg apart, at each of which one flare a year begins.
+    """
+    for i in range(number):
+        path = cache_folder / f"flares_{i:04d}.npy"
+        if not path.is_file():
+            rng = np.random.default_rng([SEED, 1, i])
+            np.save(path, _searched_flares(prepared(i % len(CENTERS)), rng))
+            print(f"field {i} done", flush=True)
+
+
+def _searched_flares(field, rng):
+    observation, gti = field.observation, field.selection.gti
+    positions, begin = _places(observation.geom, gti, rng)
+    number = len(begin)
+    duration = rng.choice(DURATIONS, number)
+    fluence = 10 ** rng.uniform(*FLUENCES, number)  # erg cm-2
+    index = rng.choice(INDICES, number)
+    profiles = {k: TimeProfile(np.array([b, b + d * DAY]), np.ones(1), "flare")
+                for k, (b, d) in enumerate(zip(begin, duration, strict=True))}  # fmt: skip
+    pars = np.full(number, 1e3), np.ones(number), index
+    density = fluence / (duration * DAY) / (row_flux("PowerLaw", pars, 100, 1e5, 1) * MEV)
+    flux = density * row_flux("PowerLaw", pars, 1e3, 1e5)
+    one = np.ones(number)
+    sources = Sources.points(positions.l.deg, positions.b.deg, flux,
+                             Shapes(1e3 * one, index, 0 * one, 0 * one), "bll")  # fmt: skip
+    counts, own = rng.poisson(field.expected), {}
+    flat = counts.reshape(len(counts), -1)
+    for k, pixels, expected in point_sources.windows(observation, sources):
+        fraction = good_time(profiles[k].edges, gti)[0] / np.sum(np.diff(gti))
+        added = rng.poisson(expected * fraction)
+        flat[:, pixels] += added
+        bins, columns = np.nonzero(added)
+        cells = bins * flat.shape[1] + pixels[columns]
+        own[k] = np.repeat(cells, added[bins, columns])
+    catalog = TransientSearch().run(data_of(field, counts, own, profiles, rng))
+    table, at = catalog.table, catalog.positions
+    rows = []
+    for k in range(number):
+        ellipse = np.asarray(table["Conf_95_SemiMajor"], float)
+        apart = at.separation(positions[k]).deg
+        stop = table["ML_Start"] + table["ML_Duration"]
+        near = (apart < np.maximum(2 * ellipse, 0.3)) & (stop > begin[k])
+        near &= table["ML_Start"] < begin[k] + duration[k] * DAY
+        best = int(np.argmin(np.where(near, apart, np.inf))) if near.any() else None
+        rows.append([fluence[k], duration[k], index[k], *_measured(table, best, apart)])
+    return np.array(rows)
+
+
+def _measured(table, row, apart):
+    """TS, fluence, duration (d), offset (deg) and that in units of the mean 95 % radius."""
+    if row is None:
+        return [0.0, *[np.nan] * 4]
+    radius = np.sqrt(table["Conf_95_SemiMajor"][row] * table["Conf_95_SemiMinor"][row])
+    return [table["ML_TS"][row], table["ML_Fluence"][row], table["ML_Duration"][row] / DAY,
+            apart[row], apart[row] / radius]  # fmt: skip
+
+
+def _places(geom, gti, rng):
+    """Positions of the flares, and when they begin."""
+    x, y = (v.ravel() for v in np.meshgrid(*[[20.0, 50.0, 80.0]] * 2))
+    years = np.arange(int(YEARS) - 1)
+    x, y = (np.repeat(v, len(years)) + rng.uniform(-6, 6, len(v) * len(years)) for v in (x, y))
+    lon, lat = geom.to_image().pix_to_coord((x, y))
+    begin = gti[0, 0] + (np.tile(years, 9) + rng.uniform(0.1, 0.6, len(x))) * YEAR
+    return SkyCoord(lon, lat, frame="galactic"), begin
+
+
+if __name__ == "__main__":
+    {"alarms": alarms, "flares": flares}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
