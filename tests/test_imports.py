@@ -13,8 +13,8 @@ ORDER = (
     "yamlfile", "fitsmaps", "prefetch", "registry", "moved", "cores",
     "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
-    "features", "networks", "localize", "photometry", "detect", "time",
-    "likelihood", "traditional", "compare",
+    "features", "networks", "localize", "photometry", "detect",
+    "likelihood", "time", "traditional", "compare",
     "simulate", "plot", "evaluate", "train", "inject", "report", "fermipy", "demo", "cli",
 )  # fmt: skip
 
@@ -23,6 +23,7 @@ ORDER = (
 FACADES = {
     "fermiml.sky.cube": {"fermiml.likelihood.datasets"},
     "fermiml.catalog.catalog": {"fermiml.plot.sky"},
+    "fermiml.time.light_curve": {"fermiml.plot.light_curves"},
 }
 
 

@@ -36,6 +36,8 @@ KEYWORDS = {
     "TSTOP": "[s] mission elapsed time at the end",
     "EMIN": "[MeV] lowest energy of the data",
     "EMAX": "[MeV] highest energy of the data",
+    "HISTEMIN": "[MeV] lowest energy of Flux_History",
+    "HISTEMAX": "[MeV] highest energy of Flux_History",
     "RSPFUNC": "instrument response function",
     "SIMULATE": "the data are simulated",
     "ERPOSFAC": "systematic factor in the position errors",

@@ -39,24 +39,34 @@ def counts_options(command):
 
 def read_counts(counts, **options):
     """Read a SkyCube with the values of the options, and say what was taken and assumed."""
-    from fermiml.sky.describe import response_lines
-
     cube = read_quietly(counts, **options)
-    for line in response_lines(cube):
-        log.info("%s", line)
+    say_response(cube)
     return cube
 
 
-def read_quietly(counts, *, center=None, exposure=(), psf=(), background=(), **options):
+def say_response(cube):
+    """Say what was taken for the response, and assumed."""
+    from fermiml.sky.describe import response_lines
+
+    for line in response_lines(cube):
+        log.info("%s", line)
+
+
+def read_quietly(counts, **options):
     """Read a SkyCube with the values of the options."""
     from fermiml.sky.cube import SkyCube
 
+    return SkyCube.read(counts, **read_options(**options))
+
+
+def read_options(*, center=None, exposure=(), psf=(), background=(), **options):
+    """Convert the values of the options to those of `SkyCube.read`."""
     for name, value in (("exposure", exposure), ("psf", psf), ("background", background)):
         if value:
             options[name] = value[0] if len(value) == 1 else list(value)
     if center is not None:
         options["center"] = position(center, "--center")
-    return SkyCube.read(counts, **options)
+    return options
 
 
 def position(text, option):

@@ -12,6 +12,7 @@ from fermiml.cli.fermipy import fermipy
 from fermiml.cli.fit import fit
 from fermiml.cli.info import info
 from fermiml.cli.inject import inject
+from fermiml.cli.lightcurve import lightcurve
 from fermiml.cli.models import models
 from fermiml.cli.plot import plot
 from fermiml.cli.report import report
@@ -60,6 +61,7 @@ main.add_command(fermipy)
 main.add_command(fit)
 main.add_command(info)
 main.add_command(inject)
+main.add_command(lightcurve)
 main.add_command(models)
 main.add_command(plot)
 main.add_command(report)

@@ -138,7 +138,7 @@ class GammapyEngine:
         alone = (
             task for sources in models
             for task in _tasks(cutters, model, sources,
-                               grouping.groups(sources, [0], _margin(cube)), settings, first=False)
+                               grouping.groups(sources, [0], margin(cube)), settings, first=False)
         )  # fmt: skip
         with open_executor(self._jobs, most=len(models)) as executor:
             measured = tasks.run(run_target, alone, executor, count=len(models), what="position")
@@ -163,7 +163,7 @@ def _groups(catalog, cube, sources):
             "%d of the %d sources are outside the data and not fitted",
             len(catalog) - len(wanted), len(catalog),
         )  # fmt: skip
-    return grouping.groups(sources, wanted, _margin(cube))
+    return grouping.groups(sources, wanted, margin(cube))
 
 
 def _start(sources, groups, found):
@@ -190,7 +190,7 @@ def in_data(cube, catalog):
     return np.flatnonzero(cube.observed(catalog.positions))
 
 
-def _margin(cube):
+def margin(cube):
     """Compute the margin of data needed around a source: the 95 % radius at the lowest energy."""
     radii = [c.psf.containment_radius(c.energy_edges[:1], 0.95)[0] for c in cube.components]
     return float(np.clip(max(radii), *_MARGIN))

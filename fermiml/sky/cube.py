@@ -54,6 +54,7 @@ class Component:
     exposure: object = None  # gammapy map with the axis `energy_true`
     edisp: EnergyDispersion | None = None
     background: object = None  # expected counts, same geometry as `counts`
+    times: object = None  # fermiml.sky.timed_counts.TimedCounts, where intervals were asked for
     origins: dict = field(default_factory=dict)  # "psf", "exposure", "edisp" -> Origin
     notes: list = field(default_factory=list)
 
@@ -106,7 +107,7 @@ class Component:
         return (
             self.counts.data, self.mask, self.energy_edges, position.ra.deg, position.dec.deg,
             background, exposure, self.psf, self.edisp,
-            self.selection.evtype, self.selection.irf_name,
+            self.selection.evtype, self.selection.irf_name, self.times,
         )  # fmt: skip
 
     def pixel_positions(self):
@@ -119,16 +120,24 @@ class Component:
         area = self.geom.solid_angle().to_value("deg2")
         return np.broadcast_to(np.nan_to_num(area, nan=self.pixel_size**2), self.mask.shape)
 
-    def observed(self, position):
-        """Which positions (an array SkyCoord) lie in an observed pixel."""
-        inside = np.zeros(len(position), bool)
+    def pixel_numbers(self, position):
+        """Numbers in the flattened mask of the pixels at positions (an array SkyCoord), -1 off the
+        map."""
+        numbers = np.full(len(position), -1)
         if not len(position):
-            return inside
+            return numbers
         on_map = np.ravel(self.geom.contains(position))
         index = self.geom.coord_to_idx(position[on_map])
-        pixel = self.geom.global_to_local(index)[:1] if self.is_healpix else index[::-1]
-        inside[on_map] = self.mask[pixel]
-        return inside
+        if self.is_healpix:
+            numbers[on_map] = self.geom.global_to_local(index)[0]
+        else:
+            numbers[on_map] = np.ravel_multi_index(index[::-1], self.geom.data_shape)
+        return numbers
+
+    def observed(self, position):
+        """Which positions (an array SkyCoord) lie in an observed pixel."""
+        numbers = self.pixel_numbers(position)
+        return (numbers >= 0) & self.mask.ravel()[numbers]
 
     def positions_of(self, pixels):
         """SkyCoord of some pixels, given by their numbers in the flattened mask."""
@@ -187,7 +196,7 @@ class SkyCube:
         ----------
         source : path, gammapy Map, MapDataset or Datasets
             A gtbin cube or map (WCS or HEALPix), a fermipy output folder or its YAML, a
-            gammapy file or YAML, FT1 events, or ``"@list.txt"`` with FT1 names.
+            gammapy file or YAML, FT1 events, a list of FT1 names, or ``"@list.txt"`` with them.
         exposure, psf, background : path, gammapy object, or a list with one per component
             gtexpcube2 or gtltcube output; gtpsf output or a PSFMap; expected counts.
         irf, evtype : str, int
@@ -195,6 +204,10 @@ class SkyCube:
         center, width, binsz, emin, emax, zmax, tmin, tmax
             For FT1 only: a SkyCoord; numbers in deg, deg, MeV, MeV, deg, or Quantities; times as
             `~astropy.time.Time`, as dates, or as mission elapsed time in s.
+        time_bins : int, str or list
+            For FT1 only: intervals of time in which the counts are kept apart, too, for light
+            curves: a number of equal ones, ``"yearly"``, ``"monthly"``, or edges (dates, MJD,
+            mission elapsed times in s; a list, a text, or the name of a text file).
 
         Returns
         -------

@@ -33,7 +33,12 @@ class Cutter:
             for name in ("counts", "background")
             if getattr(component, name) is not None
         }
-        return dataclasses.replace(component, mask=near[mask_window], **maps)
+        mask, times = near[mask_window], component.times
+        if times is not None:
+            numbers = np.full(component.mask.shape, -1, np.int32)
+            numbers[mask_window] = np.arange(mask.size).reshape(mask.shape)
+            times = times.cut(numbers.ravel())
+        return dataclasses.replace(component, mask=mask, times=times, **maps)
 
 
 def _cut_wcs(component, near):

@@ -46,19 +46,21 @@ class TimeBins:
 
     edges: np.ndarray  # (n + 1,), mission elapsed time in s
     good_time: np.ndarray  # (n,), s
+    total: float  # s of good time of the data, also outside the intervals
 
     @classmethod
     def of(cls, edges, gti):
         """Build the intervals with the good time that each has of `gti`."""
-        return cls(np.asarray(edges, float), good_time(edges, gti))
+        edges = np.asarray(edges, float)
+        return cls(edges, good_time(edges, gti), float(np.sum(gti[:, 1] - gti[:, 0])))
 
     def __len__(self):
         return len(self.good_time)
 
     @cached_property
     def fractions(self):
-        """What part of the good time of all intervals each has."""
-        return self.good_time / self.good_time.sum()
+        """What part of the good time of the data each interval has."""
+        return self.good_time / self.total
 
     @property
     def middle(self):

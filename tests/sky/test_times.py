@@ -7,8 +7,10 @@ from makers import latfiles as lat
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fermiml import InputError, SkyCube
+from fermiml.sky.cutout import Cutter
 from fermiml.sky.read.dispatch import read_timed_events
 from fermiml.sky.selection import mission_time
+from fermiml.sky.sphere import unit_vectors
 from fermiml.sky.times import DAY, YEAR, TimeBins, time_bins
 
 START = 239557417.0
@@ -87,3 +89,26 @@ def test_events_outside_the_good_time_are_refused(tmp_path):
     lat.write_ft1(tmp_path / "ft1.fits", start=START + 100 * DAY)
     with pytest.raises(InputError, match=r"ft1.fits: \d+ of 4000 events are outside the good time"):
         read_timed_events(tmp_path / "ft1.fits")
+
+
+def test_a_cube_keeps_the_counts_of_each_interval(tmp_path):
+    lat.write_ft1(tmp_path / "ft1.fits")
+    options = {"width": 6, "emin": 1000, "time_bins": 5}
+    component = SkyCube.read(tmp_path / "ft1.fits", **options).components[0]
+    times = component.times
+    counts = np.zeros((len(component.counts.data), component.mask.size))
+    np.add.at(counts, (times.energy_bin, times.pixel), times.counts)
+    assert_array_equal(counts.reshape(component.counts.data.shape), component.counts.data)
+    edges = times.bins.edges
+    second = SkyCube.read(tmp_path / "ft1.fits", width=6, emin=1000, tmin=edges[1], tmax=edges[2])
+    assert times.counts[times.interval == 1].sum() == second.total_counts
+
+
+def test_a_cut_out_piece_keeps_its_times(tmp_path):
+    lat.write_ft1(tmp_path / "ft1.fits")
+    component = SkyCube.read(tmp_path / "ft1.fits", time_bins=5).components[0]
+    center = unit_vectors(lat.CENTER.l.deg + 1, lat.CENTER.b.deg)
+    piece = Cutter(component).cut(center, 1.5)
+    counts = np.zeros((len(piece.counts.data), piece.mask.size))
+    np.add.at(counts, (piece.times.energy_bin, piece.times.pixel), piece.times.counts)
+    assert_array_equal(counts.reshape(piece.counts.data.shape), piece.counts.data)

@@ -63,8 +63,11 @@ class ReadOptions:
     zmax: float | None = None
     tmin: float | None = None
     tmax: float | None = None
+    time_bins: object = None
 
-    _for_events = ("center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax")
+    _for_events = (
+        "center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax", "time_bins",
+    )  # fmt: skip
 
     def __post_init__(self):
         for name, kind in _KINDS.items():
@@ -84,7 +87,8 @@ class ReadOptions:
 def read_cube(source, **options):
     """Do the work of `SkyCube.read`."""
     options = _checked(options)
-    name = str(source) if isinstance(source, str | Path) else type(source).__name__
+    first = source[0] if isinstance(source, list | tuple) and source else source
+    name = str(first) if isinstance(first, str | Path) else type(source).__name__
     with reading(name):
         kind, components = _read_components(source, options)
         evtype = _evtype_of_binned(kind, components, options.evtype)
@@ -169,6 +173,8 @@ def _part(given, number, count, what):
 
 def _read_components(source, options):
     """Find out what kind of data it is, and read its components without response."""
+    if isinstance(source, list | tuple) and all(isinstance(s, str | Path) for s in source):
+        return events.read_events([check_input(s, "FT1 events") for s in source], options)
     if not isinstance(source, str | Path):
         options.refuse_event_options(type(source).__name__)
         return gammapy_data.components_of(source)

@@ -20,7 +20,8 @@ from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component, check_energies
 from fermiml.sky.read.duplicates import first_of_each
 from fermiml.sky.selection import Selection, merge_gti
-from fermiml.sky.times import TimedEvents, outside_gti
+from fermiml.sky.timed_counts import GoodTimeExposure, TimedCounts
+from fermiml.sky.times import TimedEvents, outside_gti, time_bins
 
 log = logging.getLogger(__name__)
 BINS_PER_DECADE = 8
@@ -59,7 +60,7 @@ def read_list(path):
 
 def read_events(paths, options):
     """Bin the events of one or more FT1 files: (kind, [component])."""
-    (ra, dec, energy, _), selection, notes = _read_files(paths, options)
+    (ra, dec, energy, time), selection, notes = _read_files(paths, options)
     energy = energy.astype(float)
     position = SkyCoord(ra.astype(float) * u.deg, dec.astype(float) * u.deg).galactic
     center, width = _field(position, selection, options)
@@ -78,6 +79,12 @@ def read_events(paths, options):
             f"{outside:.0f} of {len(energy)} events are outside the binned field or energies"
         )
     component = Component(Path(paths[0]).name, counts, selection, notes=notes)
+    if options.time_bins is not None:
+        _check_times(time, selection, paths)
+        bins = time_bins(options.time_bins, selection.gti)
+        component.times = TimedCounts.of_events(
+            component, bins, GoodTimeExposure(bins), position, energy, time
+        )
     if not selection.circles and not component.is_healpix:
         component.mask = _hull(component.geom, position)
         notes.append("no circle in the header: the field is the convex hull of the events")
@@ -88,6 +95,17 @@ def read_events(paths, options):
 def timed_events(paths, options):
     """Read the events of one or more FT1 files as `TimedEvents`."""
     (ra, dec, energy, time), selection, _ = _read_files(paths, options)
+    _check_times(time, selection, paths)
+    lon, lat = np.empty((2, len(ra)), np.float32)
+    for start in range(0, len(ra), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        position = SkyCoord(ra[some] * u.deg, dec[some] * u.deg).galactic
+        lon[some], lat[some] = position.l.deg, position.b.deg
+    return TimedEvents(lon, lat, energy.astype(np.float32), time.astype(float), selection)
+
+
+def _check_times(time, selection, paths):
+    """Refuse events without good time."""
     if selection.gti is None:
         raise InputError(f"{paths[0]}: no GTI table: how long the LAT observed is not known")
     outside = outside_gti(time, selection.gti)
@@ -96,12 +114,6 @@ def timed_events(paths, options):
             f"{paths[0]}: {outside.sum()} of {len(time)} events are outside the good time "
             f"intervals (one at {time[outside][0]:.0f} s); run gtmktime on the file"
         )
-    lon, lat = np.empty((2, len(ra)), np.float32)
-    for start in range(0, len(ra), _CHUNK):
-        some = slice(start, start + _CHUNK)
-        position = SkyCoord(ra[some] * u.deg, dec[some] * u.deg).galactic
-        lon[some], lat[some] = position.l.deg, position.b.deg
-    return TimedEvents(lon, lat, energy.astype(np.float32), time.astype(float), selection)
 
 
 def _read_files(paths, options):
