@@ -72,6 +72,38 @@ def fit(sky, peak, others=()):
                  float(error), index, index_error)  # fmt: skip
 
 
+def curve(sky, flare, most=400):
+    """Fit the photons that come from where a flare is, in windows of its length at all times.
+
+    Parameters
+    ----------
+    sky : fermiml.time.sky_in_time.SkyInTime
+    flare : Flare
+    most : int
+        No more windows than this; longer ones then.
+
+    Returns
+    -------
+    edges : array, (n + 1,)
+        Mission elapsed time in s; the flare is one of the windows, if they are as long as it.
+    rate, error : array, (n,)
+        Photons of the source in what an even exposure would have of each window; NaN without
+        exposure.
+    """
+    first, last = sky.ladder.start, sky.ladder.start + sky.ladder.step * sky.ladder.steps
+    length = max(flare.stop - flare.start, (last - first) / most)
+    begin = flare.start - np.floor((flare.start - first) / length) * length
+    edges = np.arange(begin, last + 1, length)
+    row, column = sky.nearest(flare.x, flare.y, flare.peak)
+    look = Look.at(sky, row, column, flare.index, [], 0.0)
+    photons, _, error = look.fit(edges[:-1], edges[1:])
+    usual = length / (last - first)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = usual / sky.ladder.fraction(edges[:-1], edges[1:])
+        scale = np.where(scale < 10, scale, np.nan)
+        return edges, photons * scale, error * scale
+
+
 def _reaches(flare, sky, peak):
     """Whether photons of a flare can be among those that are looked at for a peak."""
     start, stop = peak.times(sky.ladder)

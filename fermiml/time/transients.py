@@ -8,8 +8,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
+from astropy import units as u
 
-from fermiml import tasks
+from fermiml import schema, tasks
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.checkpoint import Pieces
 from fermiml.errors import InputError
@@ -29,6 +30,7 @@ SYSTEMATIC_SHORT = 0.25  # in windows shorter than the precession, without the p
 _SEED = 0.55  # of the test statistic that is asked for: a fit finds more than a grid
 _MOST_FITS = 300
 _BLOCK = 4  # rows of the grid that are a piece of work
+_UNITS = {"h": 1 / 24, "": 1.0, "d": 1.0, "w": 7.0, "yr": 365.25}  # d
 _EVENT_OPTIONS = ("evtype", "zmax", "tmin", "tmax")
 
 
@@ -37,8 +39,9 @@ class TransientSearch:
 
     Parameters
     ----------
-    shortest, longest : float
-        Lengths of the windows (days); between them each is twice the one before.
+    shortest, longest : float, str or Quantity
+        Lengths of the windows: days, or a text such as ``12h``, ``1d``, ``1yr``; between them
+        each is twice the one before.
     false_alarms : float
         Rate of chance excesses that is accepted, per deg2 and year of the data. The default,
         1e-4, is 0.1 in 10 x 10 deg and ten years.
@@ -59,26 +62,22 @@ class TransientSearch:
     def __init__(
         self,
         *,
-        shortest: float = 1.0,
-        longest: float = 365.25,
+        shortest: float | str | u.Quantity = "1d",
+        longest: float | str | u.Quantity = "1yr",
         false_alarms: float = DEFAULT_RATE,
         jobs: int | str | Executor | None = None,
         parts: Pieces | str | os.PathLike | None = None,
         alarms: FalseAlarms | None = None,
     ):
-        if not 0.01 <= shortest <= longest <= 36525:
-            raise InputError(
-                f"windows from {shortest:g} to {longest:g} d: give a shortest and a longest length "
-                "(days), from 0.01 on"
-            )
-        if not 0 < false_alarms < np.inf:
-            raise InputError(f"false_alarms {false_alarms:g}: give a rate (deg-2 yr-1) above 0")
-        self.shortest, self.longest, self.false_alarms = shortest, longest, false_alarms
+        self.shortest, self.longest = _days("shortest", shortest), _days("longest", longest)
+        if self.shortest > self.longest:
+            raise InputError(f"shortest {shortest} is longer than longest {longest}")
+        self.false_alarms = schema.number(above=0, high=1)("false_alarms", false_alarms)
         self._jobs = check_jobs(jobs)
         self._parts = parts
         self._alarms = FalseAlarms.load() if alarms is None else alarms
 
-    def run(self, data: str | os.PathLike | tuple, **options) -> SourceCatalog:
+    def run(self, data: str | os.PathLike | tuple, **options) -> Transients:
         """Search FT1 events.
 
         Parameters
@@ -89,12 +88,14 @@ class TransientSearch:
 
         Returns
         -------
-        SourceCatalog
-            A row for each flare, the most significant first.
+        Transients
+            Its catalog has a row for each flare, the most significant first.
         """
         cube, events = data if isinstance(data, tuple) else read(data, **options)
         sky = self.sky(cube, events)
-        return SourceCatalog.from_table(table_of(self.flares(sky), sky, cube, self._ln_rate(sky)))
+        found = self.flares(sky)
+        table = table_of(found, sky, cube, self._ln_rate(sky))
+        return Transients(SourceCatalog.from_table(table), found, sky, cube)
 
     def sky(self, cube, events):
         """Prepare the field: photons, their mean, response, windows."""
@@ -141,7 +142,7 @@ class TransientSearch:
         blocks = np.array_split(np.unique(rows), max(1, len(np.unique(rows)) // _BLOCK))
         waiting = (SearchTask.of(sky, block, rows, columns, least) for block in blocks)
         with (
-            Pieces.held(self._parts, _write, _read, ".npy") as kept,
+            held(self._parts) as kept,
             open_executor(self._jobs, most=len(blocks)) as executor,
         ):
             found = tasks.run(
@@ -149,6 +150,65 @@ class TransientSearch:
             )  # fmt: skip
         tasks.require_all(found, "part")
         return np.concatenate(found)
+
+
+def _days(name, value):
+    """Read a length of windows, in days."""
+    if isinstance(value, str):
+        number = value.rstrip("hdwyr ")
+        unit = _UNITS.get(value[len(number) :].strip())
+        try:
+            value = float(number) * unit
+        except (ValueError, TypeError):
+            raise InputError(f"{name}: {schema.shown(value)} is no length of time such as 12h, 1d, "
+                             "2w or 1yr") from None  # fmt: skip
+    return schema.number(0.01, 36525, unit="d")(name, value)
+
+
+@dataclass(frozen=True)
+class Transients:
+    """What `TransientSearch` found.
+
+    Attributes
+    ----------
+    catalog : SourceCatalog
+        A row for each flare.
+    flares : list of `fermiml.time.flares.Flare`
+    sky : `fermiml.time.sky_in_time.SkyInTime`
+        What was searched.
+    cube : SkyCube
+    """
+
+    catalog: SourceCatalog
+    flares: list
+    sky: sky_in_time.SkyInTime
+    cube: SkyCube
+
+    def __len__(self):
+        return len(self.flares)
+
+    @property
+    def table(self):
+        """The table of the catalog."""
+        return self.catalog.table
+
+    @property
+    def area_time(self):
+        """Solid angle (deg2) times length of the data (yr), in which chance has its chances."""
+        component = self.cube.components[0]
+        first, last = component.selection.time
+        return component.pixel_areas()[component.mask].sum() * (last - first) / YEAR
+
+    def plot(self, figure=None):
+        """Draw the field with the flares, and photons with time at the position of each.
+
+        Returns
+        -------
+        matplotlib Figure
+        """
+        from fermiml.plot.flare_figure import plot_flares
+
+        return plot_flares(self, figure)
 
 
 def read(data, **options):
@@ -183,6 +243,11 @@ def search(task):
         position = np.full((len(windows), 2), (row, column))
         found.append(np.hstack([position, windows]))
     return np.concatenate(found)
+
+
+def held(folder):
+    """Hold a folder for the searched parts of a field; None keeps nothing."""
+    return Pieces.held(folder, _write, _read, ".npy")
 
 
 def _write(path, found):
