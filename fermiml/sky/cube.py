@@ -208,6 +208,9 @@ class SkyCube:
             For FT1 only: intervals of time in which the counts are kept apart, too, for light
             curves: a number of equal ones, ``"yearly"``, ``"monthly"``, or edges (dates, MJD,
             mission elapsed times in s; a list, a text, or the name of a text file).
+        scfile : path
+            For FT1 with ``time_bins`` only: the spacecraft file (FT2), from which the exposure of
+            each interval is known; by default it goes with good time.
 
         Returns
         -------

@@ -16,7 +16,7 @@ class GoodTimeExposure:
     bins: TimeBins
 
     def fractions(self, position, energy, _response):
-        """Compute what part of the whole exposure each interval has, (interval, energy, position).
+        """Compute the fraction of the exposure of each interval, (interval, energy, position).
 
         `position` is an array SkyCoord, `energy` in MeV.
         """
@@ -97,7 +97,7 @@ class TimedCounts:
         return dataclasses.replace(self, pixel=pixel[kept], **columns)
 
     def fractions(self, position, energy, response):
-        """Compute what part of the whole exposure each interval has, (interval, energy, position).
+        """Compute the fraction of the exposure of each interval, (interval, energy, position).
 
         `response` is the IRF, whose effective area counts where inclinations are known.
         """

@@ -64,9 +64,11 @@ class ReadOptions:
     tmin: float | None = None
     tmax: float | None = None
     time_bins: object = None
+    scfile: object = None
 
     _for_events = (
         "center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax", "time_bins",
+        "scfile",
     )  # fmt: skip
 
     def __post_init__(self):

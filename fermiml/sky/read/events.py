@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from fermiml.errors import InputError
 from fermiml.files import check_input
-from fermiml.fitsfile import open_fits
+from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import edges_axis
 from fermiml.response.irfs import type_names
 from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component, check_energies
+from fermiml.sky.pointings import PointedExposure, read_pointings
 from fermiml.sky.read.duplicates import first_of_each
 from fermiml.sky.selection import Selection, merge_gti
 from fermiml.sky.timed_counts import GoodTimeExposure, TimedCounts
@@ -82,9 +83,8 @@ def read_events(paths, options):
     if options.time_bins is not None:
         _check_times(time, selection, paths)
         bins = time_bins(options.time_bins, selection.gti)
-        component.times = TimedCounts.of_events(
-            component, bins, GoodTimeExposure(bins), position, energy, time
-        )
+        exposure = _exposure(bins, selection, options.scfile)
+        component.times = TimedCounts.of_events(component, bins, exposure, position, energy, time)
     if not selection.circles and not component.is_healpix:
         component.mask = _hull(component.geom, position)
         notes.append("no circle in the header: the field is the convex hull of the events")
@@ -114,6 +114,16 @@ def _check_times(time, selection, paths):
             f"{paths[0]}: {outside.sum()} of {len(time)} events are outside the good time "
             f"intervals (one at {time[outside][0]:.0f} s); run gtmktime on the file"
         )
+
+
+def _exposure(bins, selection, scfile):
+    """How much of the exposure each interval has: by good time, or where the LAT pointed."""
+    if scfile is None:
+        return GoodTimeExposure(bins)
+    with reading(scfile, "a spacecraft file"):
+        pointings = read_pointings(scfile).within(selection.gti)
+    zmax = selection.zenith[1] if selection.zenith else 180.0
+    return PointedExposure(pointings, bins.edges, zmax)
 
 
 def _read_files(paths, options):
