@@ -88,10 +88,12 @@ def alarms(cache_folder, number):
             rng = np.random.default_rng([SEED, i])
             data = data_of(field, rng.poisson(field.expected), {}, {}, rng)
             start = time.process_time()
-            search = TransientSearch(false_alarms=LOOSE, alarms=ROUGH)
+            search = TransientSearch(false_alarms=LOOSE, alarms=ROUGH, systematic=0.05)
             sky = search.sky(*data)
-            found = [(sky.ladder.seconds[f.peak.length], f.ts, f.index, f.peak.ts)
-                     for f in search.flares(sky)]
+            found = [
+                (sky.ladder.seconds[f.peak.length], f.ts, f.index, f.peak.ts)
+                for f in search.flares(sky)
+            ]
             np.save(path, np.reshape(found, (-1, 4)))
             print(f"field {i}: {len(data[1])} events, {len(found)} excesses, "
                   f"{time.process_time() - start:.0f} s", flush=True)  # fmt: skip
@@ -134,7 +136,9 @@ def _searched_flares(field, rng):
         bins, columns = np.nonzero(added)
         cells = bins * flat.shape[1] + pixels[columns]
         own[k] = np.repeat(cells, added[bins, columns])
-    catalog = TransientSearch().run(data_of(field, counts, own, profiles, rng))
+    catalog = (
+        TransientSearch(systematic=0.1).run(data_of(field, counts, own, profiles, rng)).catalog
+    )
     table, at = catalog.table, catalog.positions
     rows = []
     for k in range(number):

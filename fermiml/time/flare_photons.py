@@ -52,7 +52,9 @@ class Look:
         numbers, _, classes = self.photons
         edges = np.unique(np.concatenate([start, stop]))
         after = np.searchsorted(edges, self.sky.cells.time[numbers], side="right")
-        flat = np.bincount(after * scan.CLASSES + classes, minlength=(len(edges) + 1) * scan.CLASSES)
+        flat = np.bincount(
+            after * scan.CLASSES + classes, minlength=(len(edges) + 1) * scan.CLASSES
+        )
         before = np.cumsum(flat.reshape(-1, scan.CLASSES), axis=0)  # each edge
         return before[np.searchsorted(edges, stop)] - before[np.searchsorted(edges, start)]
 

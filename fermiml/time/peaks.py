@@ -49,7 +49,9 @@ def select(found, ladder, ln_rate, pixel):
     selected = []
     for i in order:
         if left[i]:
-            selected.append(Peak(int(row[i]), int(column[i]), int(number[i]), int(first[i]), float(ts[i])))
+            selected.append(
+                Peak(int(row[i]), int(column[i]), int(number[i]), int(first[i]), float(ts[i]))
+            )
             near = np.hypot(row - row[i], column - column[i]) * pixel < _APART
             left &= ~(near & (first < last[i]) & (last > first[i]))
     return selected

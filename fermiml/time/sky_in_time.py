@@ -59,7 +59,9 @@ class SkyInTime:
         reach = len(self.psf) // 2
         cells = self.cells.rows(first - reach, last + reach)
         start = cells.first_row - self.cells.first_row
-        return replace(self, cells=cells, mean=self.mean[start : start + cells.last_row - cells.first_row])
+        return replace(
+            self, cells=cells, mean=self.mean[start : start + cells.last_row - cells.first_row]
+        )
 
     def grid(self):
         """Rows and columns of the positions that are searched."""
@@ -103,7 +105,9 @@ def of_field(component, events, ladder, systematic):
     middle = np.sqrt(edges[:-1] * edges[1:])
     cells = _photons(component, events, edges, ladder)
     narrow = component.psf.normalized()
-    mean = mean_counts(cells.counts(), component.mask, narrow.containment_radius(middle, 0.68), pixel)
+    mean = mean_counts(
+        cells.counts(), component.mask, narrow.containment_radius(middle, 0.68), pixel
+    )
     profiles = np.array([narrow.profile(energy, np.arange(2 * REACH / pixel * _FINE) * pixel / _FINE)
                          for energy in middle]) * np.radians(pixel) ** 2  # fmt: skip
     return SkyInTime(cells, mean, _around(narrow, middle, pixel), profiles, spectra, yields, ladder,

@@ -18,15 +18,14 @@ from fermiml.executors import check_jobs, open_executor
 from fermiml.files import replacing
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.read.dispatch import read_timed_events
-from fermiml.sky.times import DAY, YEAR, good_time
+from fermiml.sky.times import DAY, YEAR
 from fermiml.time import flares, peaks, scan, sky_in_time
 from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
 from fermiml.time.transient_table import table_of
-from fermiml.time.windows import PRECESSION, Ladder
+from fermiml.time.window_exposure import PRECESSION, exposure_until, systematic_errors
+from fermiml.time.windows import Ladder
 
 log = logging.getLogger(__name__)
-SYSTEMATIC = 0.05  # of the expectation, raised by that much, where the exposure is known
-SYSTEMATIC_SHORT = 0.25  # in windows shorter than the precession, without the pointing history
 _SEED = 0.55  # of the test statistic that is asked for: a fit finds more than a grid
 _MOST_FITS = 300
 _BLOCK = 4  # rows of the grid that are a piece of work
@@ -42,6 +41,10 @@ class TransientSearch:
     shortest, longest : float, str or Quantity
         Lengths of the windows: days, or a text such as ``12h``, ``1d``, ``1yr``; between them
         each is twice the one before.
+    systematic : float, optional
+        Fraction by which the expected photons are raised, as the exposure of a window may be wrong
+        by that much. By default from 0.7 (half a day) to 0.05 (a year), the largest error of good
+        time as a measure of exposure; with the pointing history 0.1 below 60 days and 0.05 above.
     false_alarms : float
         Rate of chance excesses that is accepted, per deg2 and year of the data. The default,
         1e-4, is 0.1 in 10 x 10 deg and ten years.
@@ -64,6 +67,7 @@ class TransientSearch:
         *,
         shortest: float | str | u.Quantity = "1d",
         longest: float | str | u.Quantity = "1yr",
+        systematic: float | None = None,
         false_alarms: float = DEFAULT_RATE,
         jobs: int | str | Executor | None = None,
         parts: Pieces | str | os.PathLike | None = None,
@@ -73,16 +77,24 @@ class TransientSearch:
         if self.shortest > self.longest:
             raise InputError(f"shortest {shortest} is longer than longest {longest}")
         self.false_alarms = schema.number(above=0, high=1)("false_alarms", false_alarms)
+        if systematic is not None:
+            systematic = schema.number(0, 10)("systematic", systematic)
+        self.systematic = systematic
         self._jobs = check_jobs(jobs)
         self._parts = parts
         self._alarms = FalseAlarms.load() if alarms is None else alarms
 
-    def run(self, data: str | os.PathLike | tuple, **options) -> Transients:
+    def run(
+        self, data: str | os.PathLike | tuple, *, scfile: str | os.PathLike | None = None, **options
+    ) -> Transients:
         """Search FT1 events.
 
         Parameters
         ----------
         data : path, ``"@list.txt"``, or (SkyCube, TimedEvents)
+        scfile : path, optional
+            The spacecraft file (FT2), from which the exposure of each window comes; without it,
+            that goes with good time.
         **options
             Those of `SkyCube.read`.
 
@@ -92,27 +104,33 @@ class TransientSearch:
             Its catalog has a row for each flare, the most significant first.
         """
         cube, events = data if isinstance(data, tuple) else read(data, **options)
-        sky = self.sky(cube, events)
+        sky = self.sky(cube, events, scfile)
         found = self.flares(sky)
         table = table_of(found, sky, cube, self._ln_rate(sky))
         return Transients(SourceCatalog.from_table(table), found, sky, cube)
 
-    def sky(self, cube, events):
+    def sky(self, cube, events, scfile=None):
         """Prepare the field: photons, their mean, response, windows."""
-        gti = events.gti
-        times = gti[0, 0], gti[-1, 1]
-
-        def exposed(edges):
-            return np.concatenate([[0.0], np.cumsum(good_time(edges, gti))])
-
+        times = events.gti[0, 0], events.gti[-1, 1]
+        component = cube.components[0]
+        exposed = exposure_until(component, events.gti, scfile)
         ladder = Ladder.of(times, exposed, self.shortest * DAY, self.longest * DAY)
         if not ladder.lengths:
             raise InputError(
                 f"the data last {(times[1] - times[0]) / DAY:.3g} d, less than two windows of "
                 f"{self.shortest:g} d: give a smaller --shortest"
             )
-        systematic = np.where(ladder.seconds < PRECESSION, SYSTEMATIC_SHORT, SYSTEMATIC)
-        return sky_in_time.of_field(cube.components[0], events, ladder, systematic)
+        known = scfile is not None
+        systematic = systematic_errors(ladder.seconds, known)
+        if self.systematic is not None:
+            systematic = np.full_like(systematic, self.systematic)
+        elif not known and ladder.seconds[0] < PRECESSION:
+            log.warning(
+                "windows from %.3g d: without --scfile exposure is taken to go with good time, and "
+                "expectations are raised by up to %.0f %%", ladder.seconds[0] / DAY,
+                100 * systematic[0],
+            )  # fmt: skip
+        return sky_in_time.of_field(component, events, ladder, systematic)
 
     def flares(self, sky):
         """Find the flares in a field, the most significant first."""

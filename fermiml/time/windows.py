@@ -4,10 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml.sky.times import DAY
-
 OVERLAP = 2  # windows of a length begin this often within that length
-PRECESSION = 60 * DAY  # s; the orbit precesses in 53 days, and the exposure of a source with it
 _SEEN = 0.1  # a window has at least this fraction of the good time that is usual for its length
 _LARGEST = 0.5  # of the exposure: beyond, the rest of the time says too little of the mean
 
@@ -33,7 +30,7 @@ class Ladder:
         times : tuple
             First and last second of the data.
         exposed : callable
-            Exposure (in any unit) from the first to each of some times.
+            Exposure (in any unit) until each of some rising times.
         shortest, longest : float
             Lengths (s); the longest is at most half the data.
         """
@@ -44,6 +41,7 @@ class Ladder:
         lengths, most = [], min(longest, (times[1] - times[0]) * _LARGEST) / step
         while OVERLAP * 2 ** len(lengths) <= most * 1.05:
             lengths.append(OVERLAP * 2 ** len(lengths))
+        seen -= seen[0]
         return cls(float(times[0]), float(step), seen / seen[-1], tuple(lengths))
 
     @property

@@ -18,7 +18,7 @@ def nova():
     """A week's flare beside a bright steady source, and the catalog of it."""
     flare = smallskies.power_laws(*PLACE, 2e-8, 2.4)
     steady = smallskies.power_laws(98.8, 44.0, 3e-8, 2.2)
-    return TransientSearch().run(flaringskies.sky(3, flare, constant=steady))
+    return TransientSearch().run(flaringskies.sky(3, flare, constant=steady)).catalog
 
 
 def test_a_flare_is_found_and_nothing_else(nova):
@@ -48,7 +48,7 @@ def test_its_flux_and_spectrum_are_those_while_it_shone(nova):
 def test_a_steady_sky_has_none():
     """Not even with a source of a photon an hour, whose exposure is known to 25 %."""
     steady = smallskies.power_laws(100, 45, 1e-7, 2.2)
-    catalog = TransientSearch().run(flaringskies.sky(4, constant=steady))
+    catalog = TransientSearch().run(flaringskies.sky(4, constant=steady)).catalog
     assert len(catalog) == 0
     assert {"ML_Start", "ML_Duration", "ML_False_Rate"} <= set(catalog.table.colnames)
 
@@ -57,7 +57,7 @@ def test_two_flares_of_a_place_are_two_rows():
     one = smallskies.power_laws(*PLACE, 3e-8, 2.2)
     cube, first = flaringskies.sky(5, one, (50, 55))
     _, second = flaringskies.sky(5, one, (200, 203))
-    catalog = TransientSearch(longest=60).run(flaringskies.both(cube, first, second))
+    catalog = TransientSearch(longest=60).run(flaringskies.both(cube, first, second)).catalog
     assert len(catalog) == 2
     assert len(set(catalog.table["Source_Name"])) == 2
 
@@ -65,9 +65,10 @@ def test_two_flares_of_a_place_are_two_rows():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"shortest": 0}, "give a shortest and a longest"),
-        ({"shortest": 30, "longest": 10}, "give a shortest and a longest"),
-        ({"false_alarms": 0}, "false_alarms 0"),
+        ({"shortest": 0}, "shortest: 0 is no number from 0.01"),
+        ({"shortest": "1 month"}, "no length of time such as 12h"),
+        ({"shortest": 30, "longest": "1w"}, "shortest 30 is longer than longest 1w"),
+        ({"false_alarms": 0}, "false_alarms: 0 is no number above 0"),
         ({"shortest": 250, "longest": 300}, "less than two windows"),
     ],
 )
