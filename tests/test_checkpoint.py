@@ -108,6 +108,17 @@ def test_a_run_on_another_host_is_given_up_when_it_gives_no_sign_of_life(tmp_pat
         pass
 
 
+def test_a_run_that_was_killed_before_it_wrote_its_name_does_not_block_the_folder(tmp_path):
+    """Its lock is empty. One that was made just now may be about to get its name."""
+    (tmp_path / LOCK).touch()
+    with pytest.raises(InputError, match="unknown owner"):
+        checkpoint.claim(tmp_path, "a").__enter__()
+    os.utime(tmp_path / LOCK, (time.time() - 20,) * 2)
+    with checkpoint.claim(tmp_path, "a"):
+        assert owner.is_mine(owner.read(tmp_path / LOCK))
+    assert names(tmp_path) == ["input.json"]
+
+
 def test_a_run_gives_signs_of_life(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "_PULSE", 0.01)
     with checkpoint.claim(tmp_path, "a"):

@@ -1,6 +1,7 @@
 """The FITS file of a catalog, laid out as 4FGL-DR4 is, and reading of catalog files."""
 
 import textwrap
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
@@ -46,6 +47,7 @@ KEYWORDS = {
 HIST_START = "Hist_Start"  # in the meta of a table: edges of the intervals of the light curves
 HISTORY = "HISTORY"  # in the meta of a table: a list of cards, where the response came from
 _CARD = 72  # characters of a card of text
+_TEXT_ENDINGS = {".csv", ".ecsv", ".vot", ".votable", ".xml"}
 _MARKED = tuple(f"'{sign}" for sign in FORMULA)
 _NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
 
@@ -228,12 +230,10 @@ def _read_fits(path):
     with open_fits(path, strict=False) as hdus:  # 4FGL gll_psc_v20 was edited by its makers
         if "EVENTS" in hdus:
             raise InputError("is an event list, not a catalog")
-        tables = [h for h in hdus if isinstance(h, (fits.BinTableHDU, fits.TableHDU))]
-        main = [h for h in tables if h.name.upper() == EXTNAME.upper()]
-        main += [h for h in tables if _has_positions(h.columns.names)]
-        if not main:
+        tables, main = _tables(hdus), _main_table(hdus)
+        if main is None:
             raise InputError("has no table with positions (RAJ2000 and DEJ2000, in deg)")
-        table = _as_table(main[0])
+        table = _as_table(main)
         bounds = _named(tables, "EnergyBounds")
         _fit_bands(table, None if bounds is None else _as_table(bounds))
         extended, gti, history = (
@@ -255,6 +255,36 @@ def _read_fits(path):
     if not len(table):
         table.remove_columns(list(set(_USER_CATALOG) & set(table.colnames)))
     return table, extended, gti
+
+
+def is_catalog(path):
+    """Return whether a file is a catalog: FITS by what it holds, others by their names."""
+    path = Path(path).expanduser()
+    if not path.is_file():
+        return False
+    if not _is_fits(path):
+        return bool(_TEXT_ENDINGS & {suffix.lower() for suffix in path.suffixes[-2:]})
+    with open_fits(path, strict=False) as hdus:
+        return "EVENTS" not in hdus and _main_table(hdus) is not None
+
+
+def header_of(path):
+    """Return the header of a catalog's table; an empty one where the file is not FITS."""
+    if not _is_fits(path):
+        return fits.Header()
+    with open_fits(path, strict=False) as hdus:
+        return _main_table(hdus).header.copy()
+
+
+def _tables(hdus):
+    return [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
+
+
+def _main_table(hdus):
+    """Return the table with the name of 4FGL's, else the first one with positions, or None."""
+    tables = _tables(hdus)
+    named = [hdu for hdu in tables if hdu.name.upper() == EXTNAME.upper()]
+    return next(iter(named + [h for h in tables if _has_positions(h.columns.names)]), None)
 
 
 def _intervals(table):

@@ -38,6 +38,7 @@ class _VOTableCheck:
 
     def __init__(self):
         self._rows = self._width = self._numbers = 0
+        self._is_first = True
 
     def run(self, content):
         """Raise InputError where a file names others, or asks for more than it holds."""
@@ -54,6 +55,9 @@ class _VOTableCheck:
 
     def _start(self, name, attributes):
         name = name.rpartition(":")[2].upper()
+        if self._is_first and name != "VOTABLE":
+            raise InputError(f"is XML, but no VOTable (its first element is {name.lower()[:80]})")
+        self._is_first = False
         if name == "STREAM" and "href" in attributes:
             raise InputError(f"has its rows in another file ({attributes['href'][:80]}); "
                              "save the table with its rows in one file")  # fmt: skip

@@ -55,7 +55,7 @@ def detect(
 
     others = SourceCatalog.read(known) if known not in (None, "none") else None
     cube = read_counts(counts, **options)
-    if known is None and not any(c.selection.simulated for c in cube.components):
+    if known is None and not cube.simulated:
         known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
                 "photometry": not no_photometry}  # fmt: skip

@@ -55,7 +55,7 @@ def find(cube, finder, origin=None):
     with tqdm(total=len(views), desc="patches", disable=None, delay=2) as bar:
         for numbers, seen, features in ahead(views.batches(), _AHEAD):
             detections = checked(finder.find(features), features, label(finder))
-            for number, view, here in zip(numbers, seen, detections, strict=False):
+            for number, view, here in zip(numbers, seen, detections, strict=True):
                 own = here[_is_own(here, view.patch)]
                 found.append(_on_sky(own, view.patch.geom, views.pixel))
                 patch.append(np.full(len(own), number))

@@ -254,4 +254,6 @@ def _header(cube):
         header["TSTART"], header["TSTOP"] = selection.time
     if selection.irf_name:
         header["RSPFUNC"] = selection.irf_name
+    if cube.simulated:
+        header["SIMULATE"] = True
     return header

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from fermiml.detect.finder import heatmap_of
 from fermiml.features.patch_features import CHANNELS, SPECTRA, unstabilised
-from fermiml.features.views import BATCH, batch_of
+from fermiml.features.views import BATCH
 from fermiml.sky.bands import BANDS
 
 REACH = 25  # pixels around the source that are looked at
@@ -59,7 +59,7 @@ def explain(position, views, finder):
     """
     number, pixel = views.deepest(position)
     view = views[number]
-    heatmap = heatmap_of(finder, batch_of([view.features]))[0]
+    heatmap = heatmap_of(finder, view.features[None])[0]
     window, borders = _window(pixel, len(heatmap))
     bands, joint = _channels(view.features)
     present = bands[CHANNELS.index("covered")].any(axis=(1, 2))
@@ -120,8 +120,8 @@ def _scores_without(discs, pixel, view, views, finder):
         for first in range(0, len(discs), BATCH):
             some = discs[first : first + BATCH]
             features = [views.features(view, _emptied(view, *disc)) for disc in some]
-            maps = heatmap_of(finder, batch_of(features))
-            scores += [_score(heatmap, pixel) for heatmap in maps[: len(some)]]
+            maps = heatmap_of(finder, np.array(features))
+            scores += [_score(heatmap, pixel) for heatmap in maps]
             bar.update(len(some))
     return np.array(scores)
 

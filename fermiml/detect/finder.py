@@ -57,8 +57,8 @@ class Finder(Protocol):
         Parameters
         ----------
         features : numpy.ndarray
-            (patch, y, x, feature), as `fermiml.features.patch_features` makes them. The number
-            of patches is always the same; the last batch is filled up with copies.
+            (patch, y, x, feature), as `fermiml.features.patch_features` makes them; up to
+            `fermiml.features.views.BATCH` patches.
 
         Returns
         -------

@@ -42,9 +42,9 @@ def unstabilised(values):
 
 
 def unobserved(features):
-    """Return what unobserved pixels of patches with these features (patch, y, x, feature) show."""
+    """Return what unobserved pixels of a patch with these features (y, x, feature) show."""
     shown, bands = np.zeros(N_FEATURES, features.dtype), len(BANDS)
-    present = np.any(features[..., bands : 2 * bands] != 0, axis=(0, 1, 2))
+    present = np.any(features[..., bands : 2 * bands] != 0, axis=(0, 1))
     shown[: 2 * bands] = np.tile(np.where(present, stabilised(0), 0), 2)
     shown[-1] = np.max(features[..., -1])
     return shown

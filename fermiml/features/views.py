@@ -11,13 +11,7 @@ from fermiml.sky.bands import BANDS
 from fermiml.sky.energy_text import range_text
 from fermiml.sky.patches import Patches
 
-BATCH = 8  # patches that go through a network together
-
-
-def batch_of(features):
-    """Features of up to `BATCH` patches as one array, filled up with copies of the last one, so
-    that a network always sees the same shape and is built for it once."""
-    return np.array([*features, *[features[-1]] * (BATCH - len(features))])
+BATCH = 8  # patches that a finder gets together
 
 
 @dataclass(frozen=True)
@@ -65,11 +59,11 @@ class Views:
         return View(patch, model, self._features_of(patch, model, patch.counts))
 
     def batches(self):
-        """(numbers, views, features) of `BATCH` patches at a time; see `batch_of`."""
+        """Yield (numbers, views, features) of up to `BATCH` patches at a time."""
         for first in range(0, len(self), BATCH):
             numbers = range(first, min(first + BATCH, len(self)))
             views = [self[number] for number in numbers]
-            yield numbers, views, batch_of([view.features for view in views])
+            yield numbers, views, np.array([view.features for view in views])
 
     def features(self, view, counts):
         """Compute what a view would show if its counts (component, band, y, x) were others."""

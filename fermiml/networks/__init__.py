@@ -74,6 +74,9 @@ class Architecture(Protocol):
     def to_maps(self, outputs):
         """Convert outputs by name to maps (batch, [channel,] y, x) that localizers take."""
 
+    # Optional: `read(path, **options)` reads weights that `fermiml train` has written, and returns
+    # what answers like the Keras model, without Keras: an object with `predict_on_batch`.
+
 
 def canonical(name):
     """Return the present name of an architecture."""
@@ -82,13 +85,11 @@ def canonical(name):
 
 def get_architecture(name):
     """Load an architecture by name."""
-    architecture = ARCHITECTURES.load(canonical(name))
-    _start_backend()
-    return architecture
+    return ARCHITECTURES.load(canonical(name))
 
 
 @cache
-def _start_backend():
+def start_keras():
     """Take the first steps with Keras while standard error leads nowhere: TensorFlow writes there
     before anybody can tell it not to."""
     bound_tensorflow()

@@ -6,7 +6,6 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from fermiml import networks
@@ -22,7 +21,7 @@ class Pretrained:
 
     name: str
     architecture: object  # see fermiml.networks.Architecture
-    model: object  # keras.Model
+    model: object  # with `predict_on_batch`, as a keras.Model has it
     card: dict
     source: str = ""  # the name or the folder for `load`
 
@@ -48,19 +47,34 @@ def card(name):
 def load(name=DEFAULT):
     """Load a shipped network by name, or one that `fermiml train` made by its folder."""
     folder, content = locate(name), card(name)
+    weights = _checked_weights(folder, content)
+    architecture = networks.get_architecture(content["network"])
+    if hasattr(architecture, "read"):
+        model = architecture.read(weights, **description.options(content))
+    else:
+        model = keras_model(weights, content)
+    source = folder.name if folder.parent == _shipped() else str(folder.absolute())
+    return Pretrained(folder.name, architecture, model, content, source)
+
+
+def _checked_weights(folder, content):
+    """Path of the weights that belong to a description."""
     weights = folder / "weights.npz"
     if not weights.is_file():
         raise InputError(f"{weights}: is missing")
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != content["sha256"]:
         raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 is another)")
+    return weights
+
+
+def keras_model(weights, content):
+    """Build the network of a description as a Keras model, with weights from a file."""
+    networks.start_keras()
     architecture = networks.get_architecture(content["network"])
     model = architecture.build(**description.options(content))
     arrays.load(weights, model.variables)
-    if not all(np.all(np.isfinite(variable)) for variable in model.get_weights()):
-        raise InputError(f"{weights}: holds NaN or infinite weights; train the network again")
-    source = folder.name if folder.parent == _shipped() else str(folder.absolute())
-    return Pretrained(folder.name, architecture, model, content, source)
+    return model
 
 
 @lru_cache(maxsize=2)
@@ -102,7 +116,7 @@ def load_weights(model, recipe, name):
     heads of a network of the same kind, as far as both have them.
     """
     content = card(name)
-    other = load(name).model
+    other = keras_model(_checked_weights(locate(name), content), content)
     if [v.shape for v in _trunk(other)] != [v.shape for v in _trunk(model)]:
         raise InputError(f"{name}: has another architecture than the recipe")
     pairs = list(zip(_trunk(model), _trunk(other), strict=True))

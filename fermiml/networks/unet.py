@@ -4,6 +4,8 @@ import numpy as np
 
 from fermiml.errors import InputError
 from fermiml.features.patch_features import CHANNELS, N_FEATURES
+from fermiml.networks import arrays
+from fermiml.networks.forward import UNet
 from fermiml.schema import flag, list_of, whole
 from fermiml.sky.bands import BANDS
 
@@ -95,6 +97,37 @@ def build(heads, **options):
         for name, (channels, start) in heads.items()
     }
     return keras.Model(inputs, outputs)
+
+
+def read(path, heads, **options):
+    """Read weights for a network that answers without Keras."""
+    options = {**OPTIONS, **options}
+    planes = _raw_planes() if options.pop("raw") else None
+    values, _ = arrays.read_weights(path, [*_shapes(heads, **options)])
+    return UNet(values, heads, **options, planes=planes)
+
+
+def _shapes(heads, widths, encoder, decoder):
+    """Yield the shapes of the model's variables, in their order."""
+    yield from 2 * [(N_FEATURES,)]
+    before = N_FEATURES
+    for width, count in zip(widths, encoder, strict=True):
+        for _ in range(count):
+            yield from _block_shapes(before, width)
+            before = width
+    for width, count in zip(widths[-2::-1], decoder, strict=True):
+        yield from _block_shapes(before, width, size=1)
+        before = width
+        for _ in range(count):
+            yield from _block_shapes(width, width)
+    for _, (channels, _) in sorted(heads.items()):
+        yield 1, 1, before, channels
+        yield (channels,)
+
+
+def _block_shapes(before, width, size=3):
+    """Shapes of a kernel and of a batch normalisation."""
+    return [(size, size, before, width), *4 * [(width,)]]
 
 
 def _raw_planes():

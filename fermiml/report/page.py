@@ -16,6 +16,10 @@ from fermiml.catalog.flags import FLAG_MEANING
 from fermiml.report import sky_picture, source_table
 from fermiml.report.source_table import SHOWN, Shown
 
+# The script of the page, in this order; the last one begins when all others are defined.
+SCRIPTS = (
+    "objects", "map", "labels", "layers", "table", "downloads", "panel", "spectrum", "start",
+)  # fmt: skip
 # Of a known source.
 KNOWN = (
     Shown("Source_Name", "Name"),
@@ -86,7 +90,7 @@ def build(
     return Template(_part("page.html")).substitute(
         title=html.escape(title),
         style=_part("page.css"),
-        script=_part("page.js"),
+        script="\n".join(_part(f"js/{name}.js") for name in SCRIPTS),
         data=as_script(data),
         facts="\n".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in facts),
         figures="\n".join(_figure(*f) for f in figures),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml.sky.times import good_time
+from fermiml.sky.times import good_time, times_at
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,6 @@ class TimeProfile:
         bins = rng.choice(len(shares), number, p=shares / shares.sum())
         passed = np.cumsum(seconds) - seconds + good_time(np.array([gti[0, 0], self.edges[0]]), gti)
         return times_at(passed[bins] + rng.random(number) * seconds[bins], gti)
-
-
-def times_at(seconds, gti):
-    """Return the times at which so many seconds of good time have passed."""
-    lengths = gti[:, 1] - gti[:, 0]
-    before = np.cumsum(lengths) - lengths
-    number = np.searchsorted(before, seconds, side="right") - 1
-    return np.minimum(gti[number, 0] + seconds - before[number], gti[number, 1])
 
 
 def even_times(rng, number, gti):

@@ -231,6 +231,11 @@ class SkyCube:
         return sum(float(c.counts.data.sum(dtype=float)) for c in self.components)
 
     @property
+    def simulated(self) -> bool:
+        """Whether a header says that the data are simulated."""
+        return any(component.selection.simulated for component in self.components)
+
+    @property
     def energy_range(self) -> tuple[float, float]:
         """Lowest and highest energy of all components in MeV."""
         edges = np.concatenate([component.energy_edges for component in self.components])

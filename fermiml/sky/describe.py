@@ -1,14 +1,13 @@
 """A SkyCube in words and numbers: what is known, what is missing, what is assumed."""
 
 import numpy as np
-from astropy.time import TimeDelta
 
 from fermiml.response import exposure as exposures
 from fermiml.response.irfs import EVENT_CLASSES
 from fermiml.sky.bands import group_bands
 from fermiml.sky.energy_text import energy_text, range_text
 from fermiml.sky.patches import PIXEL
-from fermiml.sky.selection import EPOCH
+from fermiml.sky.selection import dates_text
 
 _COARSE = 1.0  # deg, of pixels: the 68 % radius of the PSF at 0.8 GeV
 _NOT_SAID = "not in the header"
@@ -144,14 +143,9 @@ def _event_type(component):
 def _time(selection):
     if selection.time is None:
         return {"text": "no GTI table", "good_time_s": None}
-    start, stop = (
-        (EPOCH + TimeDelta(t, format="sec")).utc.to_value("iso", subfmt="date")
-        for t in selection.time
-    )
     days = selection.good_time / 86400
     return {
-        "text": f"{start} to {stop} (MET {selection.time[0]:.0f} - {selection.time[1]:.0f}), "
-        f"{days:.4g} d of good time",
+        "text": f"{dates_text(*selection.time)}, {days:.4g} d of good time",
         "met": [float(t) for t in selection.time],
         "good_time_s": selection.good_time,
     }

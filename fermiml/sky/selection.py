@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.time import Time
+from astropy.time import Time, TimeDelta
 
 from fermiml.errors import InputError
 from fermiml.response import irfs
@@ -22,6 +22,13 @@ _IRF = re.compile(r"P\w+_\w+_V\d+")
 def mission_time(time):
     """Convert an astropy Time to mission elapsed time in s."""
     return (time - EPOCH).to_value("s")
+
+
+def dates_text(start, stop):
+    """Format two mission elapsed times (s) as dates, with the seconds."""
+    days = ((EPOCH + TimeDelta(t, format="sec")).utc.to_value("iso", subfmt="date")
+            for t in (start, stop))  # fmt: skip
+    return f"{' to '.join(days)} (MET {start:.0f} - {stop:.0f})"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class TimeBins:
     def of(cls, edges, gti):
         """Build the intervals with the good time that each has of `gti`."""
         edges = np.asarray(edges, float)
-        return cls(edges, np.diff(elapsed(edges, gti)), float(np.sum(gti[:, 1] - gti[:, 0])))
+        return cls(edges, good_time(edges, gti), float(np.sum(gti[:, 1] - gti[:, 0])))
 
     def __len__(self):
         return len(self.good_time)
@@ -80,12 +80,25 @@ class TimeBins:
         return found
 
 
+def good_time(edges, gti):
+    """Compute the seconds of good time between edges."""
+    return np.diff(elapsed(edges, gti))
+
+
 def elapsed(time, gti):
     """Compute the seconds of good time before each time."""
     starts, lengths = gti[:, 0], gti[:, 1] - gti[:, 0]
     before = np.concatenate([[0.0], np.cumsum(lengths)])
     number = np.maximum(np.searchsorted(starts, time, side="right") - 1, 0)
     return before[number] + np.clip(time - starts[number], 0, lengths[number])
+
+
+def times_at(seconds, gti):
+    """Return the times at which so many seconds of good time have passed."""
+    lengths = gti[:, 1] - gti[:, 0]
+    before = np.cumsum(lengths) - lengths
+    number = np.searchsorted(before, seconds, side="right") - 1
+    return np.minimum(gti[number, 0] + seconds - before[number], gti[number, 1])
 
 
 def outside_gti(time, gti, margin=1.0):

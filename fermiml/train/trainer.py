@@ -143,6 +143,7 @@ def _seen(output, start):
 
 
 def _compiled(recipe):
+    networks.start_keras()
     import keras
 
     keras.utils.set_random_seed(recipe["seed"])

@@ -1,5 +1,6 @@
 """From counts to candidates and a catalog, with a network that needs no training."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -222,6 +223,16 @@ def test_data_below_the_bands_are_refused(tmp_path):
     cube = SkyCube.read(tmp_path / "low.fits", exposure=tmp_path / "e.fits")
     with pytest.raises(InputError, match="no energy bin lies above 500 MeV"):
         detect(cube)
+
+
+def test_a_catalog_of_simulated_data_says_so(tmp_path):
+    write_ccube(tmp_path / "counts.fits")
+    cube = SkyCube.read(tmp_path / "counts.fits")
+    assert not detect(cube).simulated
+    (component,) = cube.components
+    component.selection = replace(component.selection, simulated=True)
+    detect(cube).write(tmp_path / "ml.fits")
+    assert cube.simulated and SourceCatalog.read(tmp_path / "ml.fits").simulated
 
 
 @pytest.mark.slow

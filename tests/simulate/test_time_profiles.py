@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fermiml.simulate.time_profiles import TimeProfile, even_times, times_at
+from fermiml.simulate.time_profiles import TimeProfile, even_times
+from fermiml.sky.times import times_at
 
 GTI = np.array([[100.0, 110.0], [200.0, 230.0]])
 
