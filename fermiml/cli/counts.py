@@ -69,6 +69,22 @@ def read_options(*, center=None, exposure=(), psf=(), background=(), **options):
     return options
 
 
+def without_bodies(catalog, counts, cube, **options):
+    """Flag the rows that are the Sun or the Moon, if COUNTS are events whose times are good."""
+    if not len(catalog) or "FT1" not in cube.kind:
+        return catalog
+    from fermiml.sky.read.dispatch import read_timed_events
+    from fermiml.time.sun_moon import flagged
+
+    cuts = {name: options[name] for name in ("evtype", "zmax", "tmin", "tmax")}
+    try:
+        events = read_timed_events(counts, **cuts)
+    except InputError as error:
+        log.warning("the Sun and the Moon are not looked for: %s", error)
+        return catalog
+    return flagged(catalog, events, cube.components[0].psf)
+
+
 def position(text, option):
     """Read RA,DEC or gal:L,B, the value of an option."""
     from astropy.coordinates import SkyCoord

@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import counts_options, read_counts, without_bodies
 from fermiml.files import FITS, check_new
 
 
@@ -65,7 +65,7 @@ def detect(
         detector = SourceDetector.from_pretrained(
             model or DEFAULT, **settings, jobs=jobs, parts=parts
         )
-        catalog = detector.run(cube)
+        catalog = without_bodies(detector.run(cube), counts, cube, **options)
         if others is not None:
             catalog = catalog.associate(others)
             new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())

@@ -4,9 +4,11 @@ import numpy as np
 from astropy import units as u
 
 from fermiml.catalog.ellipses import R95
+from fermiml.catalog.flags import MLFlag
 from fermiml.errors import InputError
 from fermiml.plot import labels, style
 from fermiml.plot.sky_images import SMOOTH, SkyImages
+from fermiml.plot.tracks import plot_tracks
 from fermiml.sky.display_geom import canvas
 
 KINDS = ("counts", "significance", "residuals")
@@ -20,6 +22,8 @@ def plot_counts(
     names=False, label=None, colorbar=True,
 ):  # fmt: skip
     """Draw the counts of a cube, and sources on them.
+
+    Where a source is the Sun or the Moon (bit 128 of ML_Flags), their paths are drawn, too.
 
     Parameters
     ----------
@@ -57,7 +61,16 @@ def plot_counts(
     draw(image, ax, colorbar)
     if catalog is not None:
         plot_sources(catalog, ax, names=names, label=label)
+        _explain_bodies(cube, catalog, ax)
     return ax
+
+
+def _explain_bodies(cube, catalog, ax):
+    """Draw the paths of the Sun and the Moon, if they are what a row of the catalog is."""
+    gti = cube.components[0].selection.gti
+    bits = np.ma.filled(catalog.table["ML_Flags"], 0).astype(int)
+    if gti is not None and np.any(bits & MLFlag.SUN_MOON):
+        plot_tracks(gti, ax)
 
 
 def draw(image, ax, colorbar=True):

@@ -31,6 +31,7 @@ WIDEST_IMAGE = 60.0  # deg; wider fields become HEALPix maps
 ALL_SKY_NSIDE = 512
 _IDENTITY = ("RUN_ID", "EVENT_ID")
 _COLUMNS = ("RA", "DEC", "ENERGY", "TIME", "ZENITH_ANGLE", "EVENT_TYPE")
+_LIMB = 100.0  # deg from the zenith, beyond which the Earth's limb outshines everything
 _CHUNK = 500_000  # events whose positions are converted at a time, to bound the memory
 
 
@@ -44,6 +45,7 @@ class Events:
     selection: Selection
     time: np.ndarray  # mission elapsed time in s
     numbers: np.ndarray | None  # (event, 2) of the run and in the run, where the file has them
+    limb: int  # how many of them may come from the limb of the Earth
 
 
 def read_list(path):
@@ -136,6 +138,12 @@ def _read_files(paths, options):
         log.warning("%s: %s", paths[0], notes[-1])
     if not len(columns[0]):
         raise InputError(f"{paths[0]}: no event is left by the cuts")
+    if limb := sum(p.limb for p in parts):
+        notes.append(
+            f"{limb} events ({limb / len(columns[0]):.1%}) have zenith angles above {_LIMB:g} deg, "
+            "where the limb of the Earth shines: cut them with --zmax 90 (above 1 GeV: 100)"
+        )
+        log.warning("%s: %s", paths[0], notes[-1])
     return columns, selection, notes
 
 
@@ -168,12 +176,13 @@ def _read_file(path, options):
         selection = Selection.from_hdus(hdus)
         keep, selection = _cut(table, selection, options)
         ra, dec, energy, time = (_native(table[name][keep]) for name in _COLUMNS[:4])
+        limb = int(np.sum(table["ZENITH_ANGLE"][keep] > _LIMB))
         numbers = None
         if set(_IDENTITY) <= set(columns):
             numbers = np.column_stack([table[name][keep] for name in _IDENTITY])
     if not np.all(np.isfinite(energy)) or np.any(energy <= 0):
         raise InputError(f"{path}: event energies are not all positive numbers")
-    return Events(ra, dec, energy, selection, time, numbers)
+    return Events(ra, dec, energy, selection, time, numbers, limb)
 
 
 def _native(column):

@@ -56,6 +56,17 @@ def test_ft1_is_not_binned_where_events_were_cut_away(tmp_path):
     assert any("nothing is binned outside" in note for note in component.notes)
 
 
+def test_the_limb_of_the_earth_is_told(tmp_path):
+    """How many events may come from it, where no cut keeps them out."""
+    events = lat.random_events()
+    events["zenith"][:400] = 105
+    lat.write_ft1(tmp_path / "ft1.fits", events, listed=lat.cuts(zmax=None))
+    (note,) = (n for n in SkyCube.read(tmp_path / "ft1.fits").components[0].notes if "limb" in n)
+    assert "400 events (10.0%)" in note
+    cut = SkyCube.read(tmp_path / "ft1.fits", zmax=90).components[0]
+    assert not any("limb" in note for note in cut.notes)
+
+
 def test_list_of_ft1_files(tmp_path):
     for number in range(2):
         events = lat.random_events(seed=number)
