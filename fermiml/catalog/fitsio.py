@@ -285,15 +285,12 @@ def _main_table(hdus):
     tables = _tables(hdus)
     named = [hdu for hdu in tables if hdu.name.upper() == EXTNAME.upper()]
     return next(iter(named + [h for h in tables if _has_positions(h.columns.names)]), None)
-<<<<<<< HEAD
 
 
 def _intervals(table):
     """Count the intervals of the light curves, 0 where there are none."""
     name = HISTORY_COLUMNS[0]
     return table[name].shape[1] if name in table.colnames and table[name].ndim > 1 else 0
-=======
->>>>>>> simtime
 
 
 def _as_table(hdu):
