@@ -3,6 +3,7 @@
     python benchmarks/time/transients.py alarms CACHE --fields 100
     python benchmarks/time/transients.py fit CACHE -o data/transients.yaml
     python benchmarks/time/transients.py flares CACHE --fields 10
+    python benchmarks/time/transients.py efficiency CACHE
     python benchmarks/time/transients.py speed
 
 `alarms` searches fields of 10 x 10 deg with 10 years of survey from 100 MeV on, full of steady
@@ -13,14 +14,17 @@ CACHE, so that an interrupted run resumes.
 """
 
 import argparse
+import resource
 import sys
 import time
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsNDMap
+from scipy.optimize import minimize
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from machine import machine
@@ -34,7 +38,7 @@ from fermiml.simulate.event_list import Drawn
 from fermiml.simulate.time_profiles import TimeProfile
 from fermiml.sky.cube import Component, EnergyDispersion
 from fermiml.sky.times import DAY, YEAR, TimedEvents, good_time
-from fermiml.time.false_alarms import FalseAlarms
+from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
 
 SEED = 71
 WIDTH, YEARS = 10.0, 10.0
@@ -44,6 +48,7 @@ CENTERS = ([60, 50], [250, -60], [130, 15], [100, 1])
 DURATIONS = (0.5, 2.0, 7.0, 30.0, 120.0)  # d
 FLUENCES = -5.0, -3.0  # decimal logarithm of erg cm-2, 100 MeV to 100 GeV
 INDICES = (2.0, 2.3, 2.7)
+LENGTHS = tuple(2.0**k for k in range(9))  # d
 LOOSE = 1e-2  # false alarms per deg2 and year, down to which excesses are saved
 ROUGH = FalseAlarms(level=-6.0, shortness=0.5, slope=0.45)  # what decides which these are
 
@@ -119,14 +124,9 @@ def _searched_flares(field, rng):
     duration = rng.choice(DURATIONS, number)
     fluence = 10 ** rng.uniform(*FLUENCES, number)  # erg cm-2
     index = rng.choice(INDICES, number)
+    sources = _sources(positions, fluence, duration, index)
     profiles = {k: TimeProfile(np.array([b, b + d * DAY]), np.ones(1), "flare")
                 for k, (b, d) in enumerate(zip(begin, duration, strict=True))}  # fmt: skip
-    pars = np.full(number, 1e3), np.ones(number), index
-    density = fluence / (duration * DAY) / (row_flux("PowerLaw", pars, 100, 1e5, 1) * MEV)
-    flux = density * row_flux("PowerLaw", pars, 1e3, 1e5)
-    one = np.ones(number)
-    sources = Sources.points(positions.l.deg, positions.b.deg, flux,
-                             Shapes(1e3 * one, index, 0 * one, 0 * one), "bll")  # fmt: skip
     counts, own = rng.poisson(field.expected), {}
     flat = counts.reshape(len(counts), -1)
     for k, pixels, expected in point_sources.windows(observation, sources):
@@ -141,7 +141,7 @@ def _searched_flares(field, rng):
     )
     table, at = catalog.table, catalog.positions
     rows = []
-    for k in range(number):
+    for k in range(len(begin)):
         ellipse = np.asarray(table["Conf_95_SemiMajor"], float)
         apart = at.separation(positions[k]).deg
         stop = table["ML_Start"] + table["ML_Duration"]
@@ -171,5 +171,103 @@ def _places(geom, gti, rng):
     return SkyCoord(lon, lat, frame="galactic"), begin
 
 
+def fit(cache_folder, output):
+    """Fit the rates of false alarms to the excesses of constant fields, and write the table."""
+    found, number = _saved(cache_folder, "alarms")
+    seconds, ts = found[:, 0], found[:, 1]
+    lengths = np.array(LENGTHS) * DAY
+    least = ROUGH.least(lengths, LOOSE / len(lengths))
+
+    def cost(pars):
+        rates = FalseAlarms(*pars)
+        expected = AREA_TIME * number * np.exp(rates.ln_rate(lengths, least))
+        return expected.sum() - np.sum(np.log(pars[2]) + rates.ln_rate(seconds, ts))
+
+    best = minimize(cost, [ROUGH.level, ROUGH.shortness, ROUGH.slope], method="Nelder-Mead",
+                    options={"maxiter": 5000}).x  # fmt: skip
+    rates = FalseAlarms(*best)
+    print("days  TS from  excesses  fitted  TS of the default rate")
+    for length, low in zip(lengths, least, strict=True):
+        fitted = AREA_TIME * number * np.exp(rates.ln_rate(length, low))
+        default = rates.least(length, DEFAULT_RATE / len(lengths))
+        print(f"{length / DAY:4g}  {low:7.1f}  {np.sum(seconds == length):8d}  {fitted:6.1f}  "
+              f"{default:.1f}")  # fmt: skip
+    rarest = rates.ln_rate(seconds, ts) + np.log(len(lengths))
+    for rate in (1e-2, 1e-3, 1e-4, 1e-5):
+        print(f"rate {rate:g}: {AREA_TIME * number * rate:.3g} promised, "
+              f"{np.sum(rarest <= np.log(rate))} found in {number * YEARS:g} field-years")  # fmt: skip
+    values = ", ".join(f"{k}: {v:.3f}" for k, v in zip(("level", "shortness", "slope"), best,
+                                                         strict=True))  # fmt: skip
+    Path(output).write_text(
+        "# Rates of false alarms; made by benchmarks/time/transients.py (docs/transients.md)\n"
+        f"seed: {SEED}\nfields: {number}\ndeg2_years: {AREA_TIME * number:g}\n"
+        f"excesses: {len(found)}\nfit: {{{values}}}\n"
+    )
+
+
+def _saved(cache_folder, name):
+    """All rows that were saved, and of how many fields."""
+    paths = sorted(cache_folder.glob(f"{name}_*.npy"))
+    return np.concatenate([np.load(path) for path in paths]), len(paths)
+
+
+def efficiency(cache_folder):
+    """Print what was found of the flares."""
+    found, number = _saved(cache_folder, "flares")
+    fluence, duration, index, ts, measured, days, _, offset = found.T
+    print(f"{len(found)} flares in {number} fields; found of each fluence (erg cm-2)")
+    edges = np.linspace(*FLUENCES, 6)
+    print("days   " + "  ".join(f"{10**low:.0e}-{10**high:.0e}" for low, high in pairwise(edges)))
+    for each in DURATIONS:
+        parts = []
+        for low, high in pairwise(edges):
+            some = (duration == each) & (np.log10(fluence) >= low) & (np.log10(fluence) < high)
+            parts.append(f"{np.sum(ts[some] > 0):6d} of {some.sum():2d}")
+        print(f"{each:5g}  " + "  ".join(parts))
+    for each in INDICES:
+        some = index == each
+        print(f"index {each}: {np.sum(ts[some] > 0)} of {some.sum()}")
+    ok = ts > 0
+    ratio = measured[ok] / fluence[ok]
+    print(f"fluence, measured over true: median {np.median(ratio):.2f}, 16 to 84 % "
+          f"{np.percentile(ratio, 16):.2f} to {np.percentile(ratio, 84):.2f}")  # fmt: skip
+    ratio = days[ok] / duration[ok]
+    print(f"duration, measured over true: median {np.median(ratio):.2f}, 16 to 84 % "
+          f"{np.percentile(ratio, 16):.2f} to {np.percentile(ratio, 84):.2f}")  # fmt: skip
+    print(f"within the 95 % ellipse: {np.sum(offset[ok] < 1)} of {ok.sum()}")
+
+
+def speed():
+    """Print CPU time and memory of a search in 5 million events."""
+    field, rng = prepared(len(CENTERS) - 1), np.random.default_rng(SEED)
+    expected = field.expected * (5e6 / field.expected.sum())
+    data = data_of(field, rng.poisson(expected), {}, {}, rng)
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    found = TransientSearch(systematic=0.1).run(data)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{len(data[1])} events: {time.process_time() - start:.0f} s of CPU time, at most "
+          f"{after / 1e6:.2f} GB ({before / 1e6:.2f} GB before), {len(found)} rows")  # fmt: skip
+
+
+def main():
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["alarms", "fit", "flares", "efficiency", "speed"])
+    parser.add_argument("cache", nargs="?", type=Path, default=Path("CACHE"))
+    parser.add_argument("--fields", type=int, default=10)
+    parser.add_argument("-o", "--output", default="data/transients.yaml")
+    given = parser.parse_args()
+    given.cache.mkdir(parents=True, exist_ok=True)
+    print(machine(SEED))
+    if given.what in ("alarms", "flares"):
+        {"alarms": alarms, "flares": flares}[given.what](given.cache, given.fields)
+    elif given.what == "fit":
+        fit(given.cache, given.output)
+    elif given.what == "efficiency":
+        efficiency(given.cache)
+    else:
+        speed()
+
+
 if __name__ == "__main__":
-    {"alarms": alarms, "flares": flares}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
+    main()

@@ -14,8 +14,11 @@ from fermiml.cli.counts import counts_options, read_options, say_response
               help="Shortest window, such as 12h or 1d.")  # fmt: skip
 @click.option("--longest", metavar="T", default="1yr", show_default=True,
               help="Longest window; between them each is twice the one before.")  # fmt: skip
-@click.option("--false-alarms", type=float, metavar="RATE", help="Chance excesses that are "
-              "accepted, per deg2 and year.  [default: 1e-4, 0.1 in 10 x 10 deg and ten years]")  # fmt: skip
+@click.option(
+    "--false-alarms", type=float, metavar="RATE",
+    help="Chance excesses that are accepted, per deg2 and year.  [default: 1e-4, 0.1 in 10 x 10 "
+    "deg and ten years]",
+)  # fmt: skip
 @click.option(
     "--catalog", metavar="CAT",
     help="Catalog of known sources, whose names rows get; by default 4FGL-DR4 for data that are "

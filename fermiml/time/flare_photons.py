@@ -1,6 +1,6 @@
 """The photons around a position, in windows of any edges: by classes, and one by one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,13 +17,18 @@ class Look:
 
     sky: object
     view: scan.PositionView
+    index: float  # photon index of the source
     others: list
     systematic: float  # fraction by which the expectation is raised
 
     @classmethod
     def at(cls, sky, row, column, index, others, systematic):
         """Look at a pixel."""
-        return cls(sky, sky.look(row, column, index), others, systematic)
+        return cls(sky, sky.look(row, column, index), index, others, systematic)
+
+    def unraised(self):
+        """Return the same with what is expected, not what may be."""
+        return replace(self, systematic=0.0)
 
     @cached_property
     def photons(self):
@@ -78,6 +83,12 @@ class Look:
             weights = np.bincount(self.view.number.ravel(), psf.ravel(), scan.CLASSES + 1)
             signals.append(weights[: scan.CLASSES])
         return signals
+
+    def seen(self, index):
+        """Compute the fraction of the photons that is looked at, of a source of another index."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            psf = np.nan_to_num(self.view.by_bin / self.sky.spectrum(self.index))
+        return psf @ self.sky.spectrum(index)
 
     def one_by_one(self, start, stop):
         """Return x, y, bin of the photons in a window, and what is expected in the cell of each."""

@@ -10,6 +10,7 @@ from fermiml.time.sky_in_time import INDEX, INDICES, REACH
 
 _STEPS = np.arange(-4, 5) / 8  # of a window's length, by which its edges move
 _SHORTEST = 1 / 4  # of a window's length, which is left of it
+_NEARLY = 0.3  # of the test statistic: windows of nearly the largest count as equally good
 _SIDE = 13  # positions along a side of the map on which a flare is localised
 _HALVES = 4.0, 0.4  # pixels, half of that side at most and at least
 _SIGMAS = 3.5  # half of that side in the end
@@ -26,7 +27,7 @@ class Flare:
     covariance: np.ndarray  # (2, 2) of x and y, pixels^2
     start: float  # mission elapsed time in s
     stop: float
-    peak: object  # fermiml.time.peaks.Peak: the window in which it was found
+    peak: object  # fermiml.time.peak_windows.Peak: the window in which it was found
     fraction: float  # of the exposure
     ts: float
     photons: float  # that the source sent in the time
@@ -50,7 +51,7 @@ def fit(sky, peak, others=()):
     Parameters
     ----------
     sky : fermiml.time.sky_in_time.SkyInTime
-    peak : fermiml.time.peaks.Peak
+    peak : fermiml.time.peak_windows.Peak
     others : list of Flare
         Whose photons are no part of this one.
     """
@@ -58,15 +59,15 @@ def fit(sky, peak, others=()):
     near = [flare for flare in others if _reaches(flare, sky, peak)]
     given = near, sky.systematic[peak.length]
     look = Look.at(sky, peak.row, peak.column, INDEX, *given)
-    (x, y), _ = locate(look, (peak.column, peak.row), start, stop, INDEX, rounds=2)
+    (x, y), _ = locate(look, (peak.column, peak.row), start, stop, rounds=2)
     row, column = sky.nearest(x, y, peak)
     look = Look.at(sky, row, column, INDEX, *given)
     start, stop = _best_times(look, start, stop)
-    looks = [Look.at(sky, row, column, index, *given) for index in INDICES]
-    index, index_error = _best_index([look.fit(start, stop)[1][0] for look in looks])
+    index, index_error = _best_index(look.unraised(), x, y, start, stop)
     look = Look.at(sky, row, column, index, *given)
-    (photons,), (ts,), (error,) = look.fit(start, stop)
-    (x, y), covariance = locate(look, (column, row), start, stop, index)
+    ts = look.fit(start, stop)[1][0]
+    (photons,), _, (error,) = look.unraised().fit(start, stop)
+    (x, y), covariance = locate(look.unraised(), (column, row), start, stop)
     fraction = float(sky.ladder.fraction(start, stop))
     return Flare(x, y, covariance, start, stop, peak, fraction, float(ts), float(photons),
                  float(error), index, index_error)  # fmt: skip
@@ -112,15 +113,14 @@ def _reaches(flare, sky, peak):
     return flare.start < stop + margin and flare.stop > start - margin and apart < 2 * REACH
 
 
-def locate(look, around, start, stop, index, rounds=4):
+def locate(look, around, start, stop, rounds=4):
     """Find the mean of where the source can be, and its covariance (pixels)."""
     x0, y0, energy_bin, expected = look.one_by_one(start, stop)
-    source = look.sky.spectrum(index)[energy_bin] / expected
+    source = look.sky.spectrum(look.index)[energy_bin] / expected
     center, half = np.array(around, float), np.full(2, _HALVES[0])
     for _ in range(rounds):
-        steps = np.linspace(-1, 1, _SIDE)
-        y, x = (g.ravel() for g in np.meshgrid(center[1] + half[1] * steps,
-                                               center[0] + half[0] * steps, indexing="ij"))  # fmt: skip
+        axes = center[:, None] + half[:, None] * np.linspace(-1, 1, _SIDE)
+        x, y = (grid.ravel() for grid in np.meshgrid(*axes))
         distance = np.hypot(x0 - x[:, None], y0 - y[:, None])
         ratios = source * look.sky.profile(energy_bin, distance)
         ts = _test_statistics(ratios, look.view.seen)
@@ -132,21 +132,27 @@ def locate(look, around, start, stop, index, rounds=4):
 
 
 def _best_times(look, start, stop):
-    """Move the edges of a window to where the excess is largest."""
+    """Move the edges of a window to where the excess is largest, in the shortest such time."""
     length = stop - start
     low, high = (v.ravel() for v in np.meshgrid(start + length * _STEPS, stop + length * _STEPS))
     some = (high - low >= _SHORTEST * length) & (look.sky.ladder.fraction(low, high) > 0)
     low, high = low[some], high[some]
-    best = int(np.argmax(look.fit(low, high)[1]))
+    ts = look.fit(low, high)[1]
+    best = int(np.argmin(np.where(ts > ts.max() - _NEARLY, high - low, np.inf)))
     return float(low[best]), float(high[best])
 
 
-def _best_index(ts):
-    """Find the photon index from the test statistics at `INDICES`, and its error."""
+def _best_index(look, x, y, start, stop):
+    """Find the photon index that the photons of a window like best, and its error."""
+    x0, y0, energy_bin, expected = look.one_by_one(start, stop)
+    psf = look.sky.profile(energy_bin, np.hypot(x0 - x, y0 - y)) / expected
+    one = np.ones(len(psf))
+    ts = [excess.maximum(one, psf * look.sky.spectrum(index)[energy_bin], look.seen(index))[1]
+          for index in INDICES]  # fmt: skip
     best = int(np.argmax(ts))
     middle = int(np.clip(best, 1, len(INDICES) - 2))
     some = slice(middle - 1, middle + 2)
-    bend, slope, _ = np.polyfit(INDICES[some] - INDICES[middle], ts[some], 2)
+    bend, slope, _ = np.polyfit(INDICES[some] - INDICES[middle], np.array(ts)[some], 2)
     if bend >= 0:
         return float(INDICES[best]), np.nan
     index = np.clip(INDICES[middle] - slope / (2 * bend), INDICES[0], INDICES[-1])

@@ -26,7 +26,8 @@ class PositionView:
     rows: slice  # of the image
     columns: slice
     number: np.ndarray  # (row, column, bin); class of each cell, CLASSES if it is not looked at
-    signal: np.ndarray  # (class,); fraction of a source's photons
+    by_bin: np.ndarray  # (bin,); fraction of a source's photons that is looked at
+    signal: np.ndarray  # (class,); the same by class
     mean: np.ndarray  # (class,); photons expected in the whole time from the sky around
     counts: np.ndarray  # (step + 1, class); photons until each edge of the steps
 
@@ -72,7 +73,8 @@ def look(cells, mean, stamp, row, column, steps):
                      for values in (source, expected))  # fmt: skip
     counts = np.zeros((steps + 1, CLASSES))
     counts[1:] = _counts(cells, rows, columns, number, steps).cumsum(axis=0)
-    return PositionView(rows, columns, number, signal, total, counts)
+    by_bin = np.where(number < CLASSES, source, 0).sum(axis=(0, 1))
+    return PositionView(rows, columns, number, by_bin, signal, total, counts)
 
 
 def _counts(cells, rows, columns, number, steps):
@@ -99,7 +101,7 @@ def _around(middle, radius, low, high):
 
 
 def _classes(source, expected):
-    """Number the class of each cell, from the clearest photons on; the least clear have none."""
+    """Find the class of each cell, from the clearest photons on; the least clear have none."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(source / expected)
     logs[~np.isfinite(logs)] = -np.inf

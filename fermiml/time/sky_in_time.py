@@ -108,8 +108,9 @@ def of_field(component, events, ladder, systematic):
     mean = mean_counts(
         cells.counts(), component.mask, narrow.containment_radius(middle, 0.68), pixel
     )
-    profiles = np.array([narrow.profile(energy, np.arange(2 * REACH / pixel * _FINE) * pixel / _FINE)
-                         for energy in middle]) * np.radians(pixel) ** 2  # fmt: skip
+    distance = np.arange(2 * REACH / pixel * _FINE) * pixel / _FINE
+    profiles = np.array([narrow.profile(energy, distance) for energy in middle])
+    profiles *= np.radians(pixel) ** 2
     return SkyInTime(cells, mean, _around(narrow, middle, pixel), profiles, spectra, yields, ladder,
                      systematic, pixel)  # fmt: skip
 

@@ -19,7 +19,7 @@ from fermiml.files import replacing
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.read.dispatch import read_timed_events
 from fermiml.sky.times import DAY, YEAR
-from fermiml.time import flares, peaks, scan, sky_in_time
+from fermiml.time import flares, peak_windows, scan, sky_in_time, sun_moon
 from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
 from fermiml.time.transient_table import table_of
 from fermiml.time.window_exposure import PRECESSION, exposure_until, systematic_errors
@@ -107,7 +107,9 @@ class TransientSearch:
         sky = self.sky(cube, events, scfile)
         found = self.flares(sky)
         table = table_of(found, sky, cube, self._ln_rate(sky))
-        return Transients(SourceCatalog.from_table(table), found, sky, cube)
+        catalog = SourceCatalog.from_table(table)
+        catalog = sun_moon.flagged(catalog, events, cube.components[0].psf)
+        return Transients(catalog, found, sky, cube)
 
     def sky(self, cube, events, scfile=None):
         """Prepare the field: photons, their mean, response, windows."""
@@ -136,7 +138,7 @@ class TransientSearch:
         """Find the flares in a field, the most significant first."""
         found = self._windows(sky)
         seconds = sky.ladder.seconds
-        selected = peaks.select(found, sky.ladder, self._alarms.ln_rate, sky.pixel)
+        selected = peak_windows.select(found, sky.ladder, self._alarms.ln_rate, sky.pixel)
         if len(selected) > _MOST_FITS:
             log.warning("%d excesses: only the %d most significant are fitted", len(selected),
                         _MOST_FITS)  # fmt: skip

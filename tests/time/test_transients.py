@@ -9,6 +9,7 @@ from fermiml import InputError, TransientSearch
 from fermiml.catalog.flags import MLFlag
 from fermiml.simulate.lat_files import START
 from fermiml.sky.times import DAY
+from fermiml.time import transients
 
 PLACE = 100.7, 45.6
 
@@ -60,6 +61,24 @@ def test_two_flares_of_a_place_are_two_rows():
     catalog = TransientSearch(longest=60).run(flaringskies.both(cube, first, second)).catalog
     assert len(catalog) == 2
     assert len(set(catalog.table["Source_Name"])) == 2
+
+
+def test_a_run_resumes_with_the_parts_that_were_searched(tmp_path, monkeypatch):
+    data = flaringskies.sky(6, smallskies.power_laws(*PLACE, 5e-8))
+    settings = {"shortest": "8d", "longest": "16d", "parts": tmp_path / "parts"}
+    before = TransientSearch(**settings).run(data).table
+    monkeypatch.setattr(transients, "search", None)
+    after = TransientSearch(**settings).run(data).table
+    assert len(after) == 1
+    assert list(after["ML_TS"]) == list(before["ML_TS"])
+
+
+@pytest.mark.slow
+def test_processes_find_the_same():
+    data = flaringskies.sky(6, smallskies.power_laws(*PLACE, 5e-8))
+    settings = {"shortest": "8d", "longest": "8d"}
+    one, two = (TransientSearch(**settings, jobs=jobs).run(data).table for jobs in (1, 2))
+    assert list(one["ML_TS"]) == list(two["ML_TS"])
 
 
 @pytest.mark.parametrize(
