@@ -136,9 +136,23 @@ def _searched_flares(field, rng):
         bins, columns = np.nonzero(added)
         cells = bins * flat.shape[1] + pixels[columns]
         own[k] = np.repeat(cells, added[bins, columns])
-    catalog = (
-        TransientSearch(systematic=0.1).run(data_of(field, counts, own, profiles, rng)).catalog
-    )
+    data = data_of(field, counts, own, profiles, rng)
+    catalog = TransientSearch(systematic=0.1).run(data).catalog
+    return _scored(catalog, positions, begin, duration, fluence, index)
+
+
+def _sources(positions, fluence, duration, index):
+    """Power laws with the fluxes that the flares have while they last."""
+    one = np.ones(len(index))
+    pars = 1e3 * one, one, index
+    density = fluence / (duration * DAY) / (row_flux("PowerLaw", pars, 100, 1e5, 1) * MEV)
+    flux = density * row_flux("PowerLaw", pars, 1e3, 1e5)
+    shapes = Shapes(1e3 * one, index, 0 * one, 0 * one)
+    return Sources.points(positions.l.deg, positions.b.deg, flux, shapes, "bll")
+
+
+def _scored(catalog, positions, begin, duration, fluence, index):
+    """What was found of each flare."""
     table, at = catalog.table, catalog.positions
     rows = []
     for k in range(len(begin)):
@@ -194,10 +208,10 @@ def fit(cache_folder, output):
               f"{default:.1f}")  # fmt: skip
     rarest = rates.ln_rate(seconds, ts) + np.log(len(lengths))
     for rate in (1e-2, 1e-3, 1e-4, 1e-5):
-        print(f"rate {rate:g}: {AREA_TIME * number * rate:.3g} promised, "
-              f"{np.sum(rarest <= np.log(rate))} found in {number * YEARS:g} field-years")  # fmt: skip
-    values = ", ".join(f"{k}: {v:.3f}" for k, v in zip(("level", "shortness", "slope"), best,
-                                                         strict=True))  # fmt: skip
+        seen = np.sum(rarest <= np.log(rate))
+        print(f"rate {rate:g}: {AREA_TIME * number * rate:.3g} promised, {seen} found")
+    names = ("level", "shortness", "slope")
+    values = ", ".join(f"{name}: {v:.3f}" for name, v in zip(names, best, strict=True))
     Path(output).write_text(
         "# Rates of false alarms; made by benchmarks/time/transients.py (docs/transients.md)\n"
         f"seed: {SEED}\nfields: {number}\ndeg2_years: {AREA_TIME * number:g}\n"
