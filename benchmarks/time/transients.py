@@ -4,6 +4,7 @@
     python benchmarks/time/transients.py fit CACHE -o data/transients.yaml
     python benchmarks/time/transients.py flares CACHE --fields 10
     python benchmarks/time/transients.py efficiency CACHE
+    python benchmarks/time/transients.py example FOLDER
     python benchmarks/time/transients.py speed
 
 `alarms` searches fields of 10 x 10 deg with 10 years of survey from 100 MeV on, full of steady
@@ -23,18 +24,21 @@ from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from gammapy.maps import WcsNDMap
 from scipy.optimize import minimize
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from machine import machine
 
-from fermiml import SkyCube, TransientSearch
+from fermiml import SkyCube, SkySimulator, TransientSearch
 from fermiml.catalog.spectra import MEV, row_flux
 from fermiml.model import point_sources
 from fermiml.model.sources import Shapes, Sources
+from fermiml.plot import style
 from fermiml.simulate import event_list, fields, sky_settings
 from fermiml.simulate.event_list import Drawn
+from fermiml.simulate.lat_files import START
 from fermiml.simulate.time_profiles import TimeProfile
 from fermiml.sky.cube import Component, EnergyDispersion
 from fermiml.sky.times import DAY, YEAR, TimedEvents, good_time
@@ -48,6 +52,14 @@ CENTERS = ([60, 50], [250, -60], [130, 15], [100, 1])
 DURATIONS = (0.5, 2.0, 7.0, 30.0, 120.0)  # d
 FLUENCES = -5.0, -3.0  # decimal logarithm of erg cm-2, 100 MeV to 100 GeV
 INDICES = (2.0, 2.3, 2.7)
+WHAT = ("alarms", "fit", "flares", "efficiency", "example", "speed")
+EXAMPLE = """\
+seed: 5
+sky: {centers: [[60, 50]], width: 10, projection: ZEA}
+energy: {min: 100, max: 1e5, bins_per_decade: 8}
+observation: {years: 3, events: true}
+population: {preset: nominal, flares: 6, novae: 2}
+"""
 LENGTHS = tuple(2.0**k for k in range(9))  # d
 LOOSE = 1e-2  # false alarms per deg2 and year, down to which excesses are saved
 ROUGH = FalseAlarms(level=-6.0, shortness=0.5, slope=0.45)  # what decides which these are
@@ -263,10 +275,40 @@ def speed():
           f"{after / 1e6:.2f} GB ({before / 1e6:.2f} GB before), {len(found)} rows")  # fmt: skip
 
 
+def example(folder):
+    """Make the example of docs/transients.md: a sky with flares and novae, what is found, and the
+    figure."""
+    folder.joinpath("flaring.yaml").write_text(EXAMPLE)
+    SkySimulator(folder / "flaring.yaml").run(folder / "sky")
+    field = folder / "sky"
+    start = time.process_time()
+    found = TransientSearch().run(field / "events.fits", exposure=field / "bexpmap.fits")
+    print(f"{time.process_time() - start:.0f} s of CPU time")
+    style.save(found.plot(), Path(__file__).parents[2] / "docs/figures/transients.png", True)
+    truth = Table.read(field / "truth.fits", hdu="TRANSIENTS")
+    at = SkyCoord(truth["RAJ2000"], truth["DEJ2000"], unit="deg", frame="fk5")
+    print("truth: kind, fluence (ph cm-2, 1-100 GeV), start and duration (d), TS found")
+    for row, position in zip(truth, at, strict=True):
+        table = found.table
+        near = found.catalog.positions.separation(position).deg < 0.5
+        near &= table["ML_Start"] < row["Start"] + row["Duration"]
+        near &= table["ML_Start"] + table["ML_Duration"] > row["Start"]
+        ts = np.asarray(table["ML_TS"][near]).round(1)
+        print(row["Kind"], f"{row['Fluence']:.3f}", *_days(row["Start"], row["Duration"]), ts)
+    print("found: start and duration (d), TS, rate of false alarms")
+    for row in found.table:
+        days = _days(row["ML_Start"], row["ML_Duration"])
+        print(row["Source_Name"], *days, f"{row['ML_TS']:.1f} {row['ML_False_Rate']:.1e}")
+
+
+def _days(start, duration):
+    return f"{(start - START) / DAY:.1f}", f"{duration / DAY:.1f}"
+
+
 def main():
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["alarms", "fit", "flares", "efficiency", "speed"])
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("cache", nargs="?", type=Path, default=Path("CACHE"))
     parser.add_argument("--fields", type=int, default=10)
     parser.add_argument("-o", "--output", default="data/transients.yaml")
@@ -277,10 +319,10 @@ def main():
         {"alarms": alarms, "flares": flares}[given.what](given.cache, given.fields)
     elif given.what == "fit":
         fit(given.cache, given.output)
-    elif given.what == "efficiency":
-        efficiency(given.cache)
-    else:
+    elif given.what == "speed":
         speed()
+    else:
+        {"efficiency": efficiency, "example": example}[given.what](given.cache)
 
 
 if __name__ == "__main__":

@@ -7,22 +7,25 @@ import numpy as np
 
 from fermiml.time import excess, scan
 
+_RAISED = 1.1  # the wings of a flare's PSF are known to 10 %
+
 
 @dataclass(frozen=True)
 class Look:
-    """One position with a source of some spectrum, and other flares whose photons are not its own.
+    """One position with a source of some spectrum, and flares whose photons are not its own.
 
-    `sky` is a `SkyInTime`, `view` a `PositionView` of it, `others` a list of `Flare`.
+    `sky` is a `SkyInTime`, `view` a `PositionView` of it, `others` are those flares with a `Look`
+    at each: in every window their photons are what they have in that.
     """
 
     sky: object
     view: scan.PositionView
     index: float  # photon index of the source
-    others: list
+    others: tuple
     systematic: float  # fraction by which the expectation is raised
 
     @classmethod
-    def at(cls, sky, row, column, index, others, systematic):
+    def at(cls, sky, row, column, index, others=(), systematic=0.0):
         """Look at a pixel."""
         return cls(sky, sky.look(row, column, index), index, others, systematic)
 
@@ -67,8 +70,8 @@ class Look:
         """Photons of each class in each window besides those of the source."""
         fraction = self.sky.ladder.fraction(start, stop)
         expected = self.view.background(counts, fraction) * (1 + self.systematic)
-        for flare, signal in zip(self.others, self._signals, strict=True):
-            expected += flare.photons_between(start, stop)[:, None] * signal
+        for (_, look), signal in zip(self.others, self._signals, strict=True):
+            expected += _RAISED * look.fit(start, stop)[0][:, None] * signal
         return expected
 
     @cached_property
@@ -77,7 +80,7 @@ class Look:
         y, x = (np.arange(axis.start, axis.stop) for axis in (self.view.rows, self.view.columns))
         energy_bin = np.arange(self.sky.cells.bins)
         signals = []
-        for flare in self.others:
+        for flare, _ in self.others:
             distance = np.hypot(x - flare.x, y[:, None] - flare.y)[..., None]
             psf = self.sky.profile(energy_bin, distance) * self.sky.spectrum(flare.index)
             weights = np.bincount(self.view.number.ravel(), psf.ravel(), scan.CLASSES + 1)

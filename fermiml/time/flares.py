@@ -35,10 +35,9 @@ class Flare:
     index: float  # photon index
     index_error: float
 
-    def photons_between(self, start, stop):
-        """Return how many of the photons came between two times (arrays)."""
-        common = np.minimum(self.stop, stop) - np.maximum(self.start, start)
-        return self.photons * np.maximum(common, 0.0) / (self.stop - self.start)
+    def look(self, sky):
+        """Look at the pixel where it is."""
+        return Look.at(sky, *sky.nearest(self.x, self.y, self.peak), self.index)
 
 
 def fit(sky, peak, others=()):
@@ -56,7 +55,7 @@ def fit(sky, peak, others=()):
         Whose photons are no part of this one.
     """
     start, stop = peak.times(sky.ladder)
-    near = [flare for flare in others if _reaches(flare, sky, peak)]
+    near = [(flare, flare.look(sky)) for flare in others if _reaches(flare, sky, peak)]
     given = near, sky.systematic[peak.length]
     look = Look.at(sky, peak.row, peak.column, INDEX, *given)
     (x, y), _ = locate(look, (peak.column, peak.row), start, stop, rounds=2)
@@ -95,9 +94,7 @@ def curve(sky, flare, most=400):
     length = max(flare.stop - flare.start, (last - first) / most)
     begin = flare.start - np.floor((flare.start - first) / length) * length
     edges = np.arange(begin, last + 1, length)
-    row, column = sky.nearest(flare.x, flare.y, flare.peak)
-    look = Look.at(sky, row, column, flare.index, [], 0.0)
-    photons, _, error = look.fit(edges[:-1], edges[1:])
+    photons, _, error = flare.look(sky).fit(edges[:-1], edges[1:])
     usual = length / (last - first)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = usual / sky.ladder.fraction(edges[:-1], edges[1:])
