@@ -14,11 +14,13 @@ import numpy as np
 
 from fermiml.catalog.flags import FLAG_MEANING
 from fermiml.report import sky_picture, source_table
+from fermiml.report.light_curve_points import light_curves
 from fermiml.report.source_table import SHOWN, Shown
 
 # The script of the page, in this order; the last one begins when all others are defined.
 SCRIPTS = (
-    "objects", "map", "labels", "layers", "table", "downloads", "panel", "spectrum", "start",
+    "objects", "map", "labels", "layers", "table", "downloads", "panel", "spectrum", "light_curve",
+    "start",
 )  # fmt: skip
 # Of a known source.
 KNOWN = (
@@ -81,6 +83,7 @@ def build(
         "sources": {
             "group": [list(colours).index(g) for g in groups.tolist()],
             "spectra": source_table.spectra(catalog),
+            "curves": light_curves(catalog),
             **_objects(catalog, geom, shown),
         },
         "known": None if known is None else _known(known, geom),

@@ -24,6 +24,11 @@ def mission_time(time):
     return (time - EPOCH).to_value("s")
 
 
+def modified_julian(times):
+    """Convert mission elapsed times (s) to MJD (UTC)."""
+    return (EPOCH + TimeDelta(np.asarray(times, float), format="sec")).utc.mjd
+
+
 def dates_text(start, stop):
     """Format two mission elapsed times (s) as dates, with the seconds."""
     days = ((EPOCH + TimeDelta(t, format="sec")).utc.to_value("iso", subfmt="date")
