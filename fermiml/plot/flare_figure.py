@@ -9,7 +9,7 @@ from fermiml.sky.selection import EPOCH
 from fermiml.sky.times import DAY
 from fermiml.time.flares import curve
 
-_MOST = 8  # flares that are drawn
+_MOST = 6  # flares that are drawn
 
 
 def plot_flares(found, figure=None):
@@ -29,20 +29,22 @@ def plot_flares(found, figure=None):
     grid = figure.add_gridspec(rows, 2, width_ratios=(1, 1.3))
     images = SkyImages(found.cube)
     ax = figure.add_subplot(grid[:, 0], projection=images.geom.wcs)
-    sky.draw(images.counts(), ax).set_title("Counts and transients")
+    sky.draw(images.counts(), ax, colorbar=False).set_title("Counts and transients")
     sky.plot_sources(found.catalog, ax, names=True, color=style.ORANGE, marker="o")
     for number, flare in enumerate(found.flares[:_MOST]):
         axes = figure.add_subplot(grid[number, 1])
-        draw_curve(found.sky, flare, axes)
+        others = [other for other in found.flares if other is not flare]
+        draw_curve(found.sky, flare, axes, others)
         axes.set_title(_title(found.table[number]), fontsize=9)
         if number == rows - 1:
             axes.set_xlabel("year")
     return figure
 
 
-def draw_curve(searched, flare, ax):
-    """Draw the photons with time at the position of a flare, whose time is marked."""
-    edges, photons, error = curve(searched, flare)
+def draw_curve(searched, flare, ax, others=()):
+    """Draw the photons with time at the position of a flare, whose time is marked, less those of
+    other flares."""
+    edges, photons, error = curve(searched, flare, others)
     years = _years(edges)
     middle = (years[1:] + years[:-1]) / 2
     ax.axvspan(*_years([flare.start, flare.stop]), color=style.ORANGE, alpha=0.4, lw=0)

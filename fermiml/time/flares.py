@@ -1,6 +1,6 @@
 """A flare, from the photons of its window: position, times, spectrum and test statistic."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,13 +72,15 @@ def fit(sky, peak, others=()):
                  float(error), index, index_error)  # fmt: skip
 
 
-def curve(sky, flare, most=400):
+def curve(sky, flare, others=(), most=400):
     """Fit the photons that come from where a flare is, in windows of its length at all times.
 
     Parameters
     ----------
     sky : fermiml.time.sky_in_time.SkyInTime
     flare : Flare
+    others : list of Flare
+        Whose photons are left out.
     most : int
         No more windows than this; longer ones then.
 
@@ -94,12 +96,17 @@ def curve(sky, flare, most=400):
     length = max(flare.stop - flare.start, (last - first) / most)
     begin = flare.start - np.floor((flare.start - first) / length) * length
     edges = np.arange(begin, last + 1, length)
-    photons, _, error = flare.look(sky).fit(edges[:-1], edges[1:])
+    near = [(other, other.look(sky)) for other in others if _apart(flare, other, sky) < 2 * REACH]
+    photons, _, error = replace(flare.look(sky), others=near).fit(edges[:-1], edges[1:])
     usual = length / (last - first)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = usual / sky.ladder.fraction(edges[:-1], edges[1:])
         scale = np.where(scale < 10, scale, np.nan)
         return edges, photons * scale, error * scale
+
+
+def _apart(flare, other, sky):
+    return np.hypot(flare.x - other.x, flare.y - other.y) * sky.pixel
 
 
 def _reaches(flare, sky, peak):
