@@ -58,7 +58,7 @@ def transients(
         found = searcher.run((cube, timed), scfile=scfile)
         if catalog is None and not cube.components[0].selection.simulated:
             catalog, known = names.RELEASE, names.known_names()
-        result = found.catalog if known is None else found.catalog.associate(known)
+        result = found.catalog if known is None else search.named(found.catalog, known)
         result.write(output, overwrite=overwrite)
         style.save(found.plot(), figure, overwrite)
         parts.forget()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy import units as u
+from astropy.table import vstack
 
 from fermiml import schema, tasks
 from fermiml.catalog.catalog import SourceCatalog
@@ -235,6 +236,15 @@ def read(data, **options):
     """Read FT1 events twice: as a cube with its response, and with their times."""
     events = read_timed_events(data, **{k: options[k] for k in _EVENT_OPTIONS if k in options})
     return SkyCube.read(data, **options), events
+
+
+def named(catalog, known):
+    """Name the known source of each row, of which several may be flares of one.
+
+    `SourceCatalog.associate` gives no name twice; here each row is a catalog of its own.
+    """
+    rows = [catalog[[number]].associate(known).table for number in range(len(catalog))]
+    return SourceCatalog.from_table(vstack(rows)) if rows else catalog
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from makers import flaringskies, smallskies
 
-from fermiml import InputError, TransientSearch
+from fermiml import InputError, SourceCatalog, TransientSearch
 from fermiml.catalog.flags import MLFlag
 from fermiml.simulate.lat_files import START
 from fermiml.sky.times import DAY
@@ -61,6 +61,11 @@ def test_two_flares_of_a_place_are_two_rows():
     catalog = TransientSearch(longest=60).run(flaringskies.both(cube, first, second)).catalog
     assert len(catalog) == 2
     assert len(set(catalog.table["Source_Name"])) == 2
+    known = SourceCatalog.from_table(
+        {"GLON": [100.7], "GLAT": [45.6], "Conf_95_SemiMajor": [0.02], "Conf_95_SemiMinor": [0.02],
+         "Conf_95_PosAng": [0.0], "Source_Name": ["4FGL J0000.0+0000"]}
+    )  # fmt: skip
+    assert list(transients.named(catalog, known).table["ASSOC_4FGL"]) == ["4FGL J0000.0+0000"] * 2
 
 
 def test_a_run_resumes_with_the_parts_that_were_searched(tmp_path, monkeypatch):
