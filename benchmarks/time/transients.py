@@ -219,7 +219,7 @@ def fit(cache_folder, output):
         print(f"{length / DAY:4g}  {low:7.1f}  {np.sum(seconds == length):8d}  {fitted:6.1f}  "
               f"{default:.1f}")  # fmt: skip
     rarest = rates.ln_rate(seconds, ts) + np.log(len(lengths))
-    for rate in (1e-2, 1e-3, 1e-4, 1e-5):
+    for rate in (3e-3, 1e-3, 1e-4):  # what is saved is complete from there on
         seen = np.sum(rarest <= np.log(rate))
         print(f"rate {rate:g}: {AREA_TIME * number * rate:.3g} promised, {seen} found")
     names = ("level", "shortness", "slope")
