@@ -25,7 +25,7 @@ def wanted_jobs():
     if not wanted:
         return None
     if not wanted.isdecimal() or int(wanted) < 1:
-        raise InputError(f"{_SETTING}={wanted}: give a number of cores, from 1 on")
+        raise InputError(f"{_SETTING}={wanted}: give a number of cores, 1 or more")
     return int(wanted)
 
 

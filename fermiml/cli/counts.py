@@ -10,14 +10,14 @@ log = logging.getLogger(__name__)
 
 _OPTIONS = [
     click.option("--exposure", multiple=True, metavar="F",
-                 help="gtexpcube2 or gtltcube output; repeat it, one for each component."),
+                 help="gtexpcube2 or gtltcube output; repeat for each component."),
     click.option("--psf", multiple=True, metavar="F",
-                 help="gtpsf output or a gammapy PSFMap; repeat it, one for each component."),
+                 help="gtpsf output or a gammapy PSFMap; repeat for each component."),
     click.option("--background", multiple=True, metavar="F",
-                 help="Expected counts on the same grid (gtmodel); repeat it likewise."),
-    click.option("--irf", metavar="NAME", help="IRF to take, whatever the header names."),
+                 help="Expected counts on the same grid (gtmodel); repeat likewise."),
+    click.option("--irf", metavar="NAME", help="IRF to use instead of the one in the header."),
     click.option("--evtype", type=int, metavar="N",
-                 help="Event type bits, whatever the header says; selects events of FT1."),
+                 help="Event type bits to use instead of those in the header; selects FT1 events."),
     click.option("--center", metavar="POS",
                  help="FT1 only: centre as RA,DEC in deg, or gal:L,B."),
     click.option("--width", type=float, metavar="DEG", help="FT1 only: width of the field."),
@@ -25,13 +25,13 @@ _OPTIONS = [
     click.option("--emin", type=float, metavar="MEV", help="FT1 only: lowest energy."),
     click.option("--emax", type=float, metavar="MEV", help="FT1 only: highest energy."),
     click.option("--zmax", type=float, metavar="DEG", help="FT1 only: largest zenith angle."),
-    click.option("--tmin", metavar="TIME", help="FT1 only: start, a date (UTC) or MET in s."),
-    click.option("--tmax", metavar="TIME", help="FT1 only: stop, likewise."),
+    click.option("--tmin", metavar="TIME", help="FT1 only: start time, a date (UTC) or MET in s."),
+    click.option("--tmax", metavar="TIME", help="FT1 only: stop time, likewise."),
 ]  # fmt: skip
 
 
 def counts_options(command):
-    """Add the options; the command gets them as keyword arguments of `read_counts`."""
+    """Add the options, which the command receives as the keyword arguments of `read_counts`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -96,12 +96,12 @@ def position(text, option):
             raise ValueError
     except ValueError:
         raise InputError(
-            f"{option} {text!r} is no position; write RA,DEC in deg, or gal:L,B"
+            f"{option} {text!r} is not a position; write RA,DEC in deg, or gal:L,B"
         ) from None
     return SkyCoord(lon, lat, unit="deg", frame="galactic" if frame else "icrs")
 
 
 def check_inside(catalog, path, cube):
-    """Raise InputError if a catalog has sources, but none where something was observed."""
+    """Raise InputError if a catalog has sources, but none in the observed area."""
     if len(catalog) and not cube.observed(catalog.positions).any():
         raise InputError(f"{path}: none of its {len(catalog)} sources is inside {cube.source}")

@@ -44,12 +44,12 @@ def _print_versions(ctx, _param, wanted):
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_versions,
-    help="Print the versions that matter and exit.",
+    help="Print the versions of fermiml and the packages it uses, and exit.",
 )  # fmt: skip
 def main():
     """Find gamma-ray sources in Fermi-LAT data with neural networks.
 
-    Every command explains itself: fermiml COMMAND --help.
+    fermiml COMMAND --help describes a command.
     """
 
 

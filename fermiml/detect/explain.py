@@ -7,11 +7,11 @@ anew, and the score of the source falls by more or less.
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from fermiml.detect.finder import heatmap_of
 from fermiml.features.patch_features import CHANNELS, SPECTRA, unstabilised
 from fermiml.features.views import BATCH
+from fermiml.progress import progress_bar
 from fermiml.sky.bands import BANDS
 
 REACH = 25  # pixels around the source that are looked at
@@ -44,7 +44,7 @@ class Explanation:
 
 
 def explain(position, views, finder):
-    """Explain what a network saw around a position, and why it thought so.
+    """Compute the network input around a position, and the features that determine its score.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _places(pixel):
 def _scores_without(discs, pixel, view, views, finder):
     """Score the source when bands in a disc (position, radius, bands) show only background."""
     scores = []
-    with tqdm(total=len(discs), desc="occlusion", disable=None, delay=2) as bar:
+    with progress_bar(what="occlusion", total=len(discs), delay=2) as bar:
         for first in range(0, len(discs), BATCH):
             some = discs[first : first + BATCH]
             features = [views.features(view, _emptied(view, *disc)) for disc in some]

@@ -107,8 +107,8 @@ def in_words(before, after, factor):
     if not number:
         return ""
     return (
-        f"the sky is more structured than the simulated ones: around {number} of {len(before)} "
-        f"candidates false ones are up to {factor.max():.1f} times as frequent, and ML_Prob is "
-        f"lower there (bit 512 of ML_Flags); {before.sum():.1f} were expected to be real, now "
+        f"the sky is more structured than the simulated ones: near {number} of {len(before)} "
+        f"candidates false ones are up to {factor.max():.1f} times as frequent, so ML_Prob was "
+        f"lowered (bit 512 of ML_Flags); {before.sum():.1f} were expected to be real, now "
         f"{after.sum():.1f}"
     )

@@ -36,7 +36,7 @@ def assert_near(table, maxima, farthest):
 def _complain(*checks):
     wrong = [text for check in checks for text in check]
     if wrong:
-        raise FermimlError(f"an error of fermiml itself, please report it: {'; '.join(wrong)}")
+        raise FermimlError(f"internal error of fermiml, please report it: {'; '.join(wrong)}")
 
 
 def _moved(table, maxima, farthest):

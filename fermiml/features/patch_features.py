@@ -56,7 +56,7 @@ class PatchFeatures:
     Parameters
     ----------
     psf : list of lists of `fermiml.response.psf.PSF` or None
-        For each component and band a PSF with one energy; None for a band that is not there.
+        For each component and band a PSF with one energy; None for an absent band.
     size : int
         Pixels along a side of a patch, a multiple of 4.
     exposure : array (component, band), optional

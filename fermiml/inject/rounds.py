@@ -55,7 +55,7 @@ class Rounds:
         rng = np.random.default_rng([settings.seed, number])
         place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)
         if not len(place):
-            raise InputError("there is no place for an injected source: take a smaller --away")
+            raise InputError("there is no room for an injected source: use a smaller --away")
         sources, expected, unit = draw(place, settings, self.depth, rng)
         catalog = self.detector.run(with_sources(self.cube, sources, rng))
         order = np.argsort(-expected)  # as in any truth table

@@ -16,8 +16,8 @@ def check(cube):
         for what in ("psf", "exposure"):
             if getattr(component, what) is None:
                 raise InputError(
-                    f"{cube.source}, component {component.name}: no {what} is known, and without "
-                    f"it nothing can be fitted; give one with --{what}"
+                    f"{cube.source}, component {component.name}: no {what} is known, and the "
+                    f"fit needs it; give one with --{what}"
                 )
 
 

@@ -46,24 +46,23 @@ class GammapyEngine:
     Parameters
     ----------
     known : SourceCatalog, optional
-        More sources for the model (4FGL, say), extended ones and bright ones outside the data
-        among them; what is closer than 0.2 deg to a seed is that seed.
+        More sources for the model (such as 4FGL), including extended ones and bright ones outside
+        the data; a source closer than 0.2 deg to a seed is taken to be that seed.
     galdiff, iso : path, optional
         Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text), for data without
-        expected counts of a background. Without these, too, the embedded model is taken, and a
-        warning says so.
+        expected background counts. By default the embedded model is used, with a warning.
     diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
-        In the place of these: a background that was chosen before.
+        A background chosen before, instead of these.
     jobs : int, str or concurrent.futures.Executor, optional
         Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
     parts : path or `fermiml.checkpoint.Pieces`, optional
-        Folder for the results of regions: a run that was interrupted resumes there.
+        Folder for the results of regions: an interrupted run resumes there.
     positions, spectra, background : bool
         Whether positions, spectral shapes and backgrounds are free.
     bands : bool
-        Whether fluxes in the bands of 4FGL are wanted.
+        Whether to compute fluxes in the bands of 4FGL.
     neighbours : float or Quantity
-        Sources within this angle (deg) are fitted again when one is taken out for its TS.
+        Sources within this angle (deg) are refitted when a source is removed for its TS.
 
     Examples
     --------
@@ -98,9 +97,9 @@ class GammapyEngine:
     def fit(self, catalog: SourceCatalog, data: Any) -> SourceCatalog:
         """Fit the sources of a catalog to a SkyCube, or to anything that `SkyCube.read` takes.
 
-        Its background is that of the data (expected counts), or what the settings say. All rows
-        come back in their order; those that are in the data have TS, position, spectrum, flux
-        in bands and flags.
+        The background is that of the data (expected counts), or the one in the settings. All rows
+        are returned in their order; those inside the data have TS, position, spectrum, flux in
+        bands and flags.
         """
         cube = SkyCube.of(data)
         cut.check(cube)
@@ -123,7 +122,7 @@ class GammapyEngine:
         self, positions: SkyCoord, data: Any, catalog: SourceCatalog | None = None,
         index: float = limits.INDEX,
     ) -> Table:  # fmt: skip
-        """Measure TS, flux and 95 % upper limit at positions; `LikelihoodFit.limits` says more."""
+        """Measure TS, flux and 95 % upper limit at positions; see `LikelihoodFit.limits`."""
         index = schema.number(0, 5)("index", index)
         cube = SkyCube.of(data)
         cut.check(cube)

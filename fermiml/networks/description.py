@@ -94,7 +94,7 @@ def _checked(content):
     architecture.check(options(content))
     if content.get(_HASH) not in (None, _hash(content)):
         raise InputError(
-            f"was changed since it was written ({_HASH} is another); take the original, or train "
+            f"has changed since it was written ({_HASH} differs); use the original, or train "
             "or calibrate the network again"
         )
     return content

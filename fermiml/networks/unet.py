@@ -36,7 +36,7 @@ def check(options):
     if number > _MOST_PARAMETERS:
         raise InputError(
             f"architecture: a network of {number:.2g} parameters is larger than "
-            f"{_MOST_PARAMETERS:.2g}; take smaller widths"
+            f"{_MOST_PARAMETERS:.2g}; use smaller widths"
         )
 
 

@@ -34,8 +34,8 @@ def plot_counts(
         One with a projection of the sky: ``figure.add_subplot(projection=projection(cube))``.
     kind : str
         "counts" (smoothed, square-root scale), "significance" (within 0.35 deg, over the cube's
-        background model or, without one, the smooth local background) or "residuals" (the same
-        over the catalog's sources and a background that is fitted beside them).
+        background model or, without one, the smooth local background) or "residuals" (the same over
+        the catalog's sources and a background fitted together with them).
     smooth : float
         Sigma in deg of the smoothing of counts.
     emin, emax : float, optional
@@ -51,7 +51,7 @@ def plot_counts(
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: known are {', '.join(KINDS)}")
     if kind == "residuals" and catalog is None:
-        raise InputError("residuals are what a catalog leaves: give one")
+        raise InputError("residuals need a catalog: give one")
     ax = style.new_axes(projection=projection(cube)) if ax is None else _with_sky(ax)
     images = SkyImages(cube, emin, emax)
     if kind == "counts":
@@ -138,7 +138,8 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
     if names:
         texts = [str(name) for name in catalog.table["Source_Name"]]
         radius = np.sqrt(size["s"]) / 2
-        labels.Names(ax, places, texts, radius, fontsize=_FONT, color=color)
+        errors = R95 * catalog.ellipses()[0] / ax.wcs.proj_plane_pixel_scales()[0].to_value("deg")
+        labels.Names(ax, places, texts, radius, errors, fontsize=_FONT, color=color)
     return ax
 
 

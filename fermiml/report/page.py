@@ -52,18 +52,18 @@ def build(
     geom : gammapy WcsGeom
         Of the pictures.
     layers : dict
-        Name -> `fermiml.plot.sky_images.SkyImage`; the first is seen at first.
+        Name -> `fermiml.plot.sky_images.SkyImage`; the first is shown initially.
     catalog : SourceCatalog
         The rows of the table and the marks on the map.
     title : str
     shown : sequence of Shown
         Columns of the table; those that the catalog lacks or that are empty are left out.
     groups : sequence of str, optional
-        What kind each row is: its colour, and a switch in the page.
+        The kind of each row, which sets its colour and has a switch on the page.
     colours : dict, optional
         The colour of each kind, in the order of the switches.
     facts : sequence of (str, str)
-        What stands at the top.
+        Shown at the top.
     figures : sequence of (str, matplotlib Figure)
         With captions, at the bottom.
     known : SourceCatalog, optional

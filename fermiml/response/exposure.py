@@ -107,11 +107,11 @@ def from_livetime_cube(path, response):
 def read_livetime(hdus):
     """Header, rising edges of costheta and livetime (pixel, bin) of an open livetime cube."""
     if "EXPOSURE" not in hdus or "CTHETABOUNDS" not in hdus:
-        raise InputError("is no livetime cube (HDUs EXPOSURE and CTHETABOUNDS)")
+        raise InputError("is not a livetime cube (HDUs EXPOSURE and CTHETABOUNDS)")
     header, bounds = hdus["EXPOSURE"].header, hdus["CTHETABOUNDS"].data
     livetime = np.array(hdus["EXPOSURE"].data["COSBINS"], float)
     if len(livetime) != 12 * header["NSIDE"] ** 2:
-        raise InputError("the livetime cube does not hold the whole sky")
+        raise InputError("the livetime cube does not cover the whole sky")
     edges = np.append(bounds["CTHETA_MAX"], bounds["CTHETA_MIN"][-1]).astype(float)
     return header, edges[::-1], livetime[:, ::-1]
 

@@ -27,7 +27,7 @@ def fields_of(folder):
     folder = Path(folder).expanduser()
     fields = sorted(p.parent for pattern in _TRUTH for p in folder.glob(pattern))
     if not fields:
-        raise InputError(f"{folder}: no simulated fields (truth.fits) in there")
+        raise InputError(f"{folder}: contains no simulated fields (truth.fits)")
     return fields
 
 
@@ -40,7 +40,7 @@ def read_sky(folder, background="background", lowest=None):
     folder = Path(folder)
     counts = sorted(folder.glob("counts*.fits"))
     if not counts:
-        raise InputError(f"{folder}: holds no counts of fermiml simulate")
+        raise InputError(f"{folder}: contains no counts made by fermiml simulate")
     given = {
         option: found
         for option, stem in (("exposure", "bexpmap"), ("psf", "psf"), ("background", background))

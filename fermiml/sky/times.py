@@ -181,5 +181,5 @@ def _mission_time(word):
             return mission_time(Time(word, scale="utc"))
         number = schema.number(0)("time bins", word)
     except (ValueError, InputError):
-        raise InputError(f"time bins: {schema.shown(word)} is no time; write {_HOW}") from None
+        raise InputError(f"time bins: {schema.shown(word)} is not a time; write {_HOW}") from None
     return mission_time(Time(number, format="mjd", scale="utc")) if number < _LATEST_MJD else number

@@ -26,7 +26,7 @@ from fermiml.sky.describe import response_lines
 from fermiml.sky.read.intervals import read_with_times
 from fermiml.sky.timed_counts import GoodTimeExposure
 from fermiml.sky.times import DAY
-from fermiml.time import curve_regions, variability
+from fermiml.time import class_odds, curve_regions, variability
 
 log = logging.getLogger(__name__)
 ENERGIES = (100.0, 1e5)  # MeV, those of 4FGL's Flux_History
@@ -59,7 +59,7 @@ class LightCurve:
     jobs : int, str or concurrent.futures.Executor, optional
         Processes that measure regions, or a cluster; by default FERMIML_JOBS, or one.
     parts : path or `fermiml.checkpoint.Pieces`, optional
-        Folder for the results of regions: a run that was interrupted resumes there.
+        Folder for the results of regions: an interrupted run resumes there.
 
     Examples
     --------
@@ -180,6 +180,8 @@ def _filled(catalog, cube, curves, unit, systematic, background):
     for row, curve in curves.items():
         for name, values in _row(curve, unit[row], edges, systematic).items():
             table[name][row] = values.astype(COLUMNS[name].dtype)
+    if "HISTEMIN" not in catalog.table.meta:  # otherwise the classes know of a light curve already
+        class_odds.update(table, np.array(sorted(curves), int))
     return SourceCatalog(table, extended=catalog.extended, gti=catalog.gti)
 
 

@@ -119,3 +119,16 @@ def test_a_catalog_without_spectra_is_warned_about(cube, caplog):
     with caplog.at_level(logging.WARNING):
         LightCurve().run(smallskies.seeds(smallskies.four()), cube)
     assert "4 of 4 sources have no fitted spectrum" in caplog.text
+
+
+def test_classes_get_to_know_the_light_curve_once(cube):
+    """Who flares is no pulsar; a second light curve of the same catalog changes nothing."""
+    catalog = smallskies.seeds(smallskies.four(), shapes=True)
+    for name, value in (("ML_Prob", 0.9), ("ML_Prob_AGN", 0.4), ("ML_Prob_PSR", 0.5)):
+        catalog.table[name] = value
+    first = LightCurve().run(catalog, cube).catalog
+    pulsar = first.table["ML_Prob_PSR"]
+    assert pulsar[FLARE] < 0.1
+    assert (pulsar[[0, 2]] > 0.4).all()
+    second = LightCurve().run(first, cube).catalog
+    assert_array_equal(second.table["ML_Prob_AGN"], first.table["ML_Prob_AGN"])

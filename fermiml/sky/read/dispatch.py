@@ -32,7 +32,9 @@ def _date(name, value):
     try:
         return Time(value, scale="utc")
     except ValueError:
-        raise InputError(f"{name}: {schema.shown(value)} is no date such as 2012-03-07") from None
+        raise InputError(
+            f"{name}: {schema.shown(value)} is not a date such as 2012-03-07"
+        ) from None
 
 
 _KINDS = {
@@ -82,7 +84,7 @@ class ReadOptions:
         if given:
             raise InputError(
                 f"{source}: {', '.join(given)} can only be chosen for FT1 events; "
-                "these data are binned already"
+                "these data are already binned"
             )
 
 
@@ -127,8 +129,8 @@ def _evtype_of_binned(kind, components, evtype):
     types = {component.selection.evtype for component in components}
     if len(types) > 1:
         raise InputError(
-            f"evtype {evtype} cannot be that of all components: their headers say "
-            f"{', '.join(map(str, types))}; leave it out"
+            f"evtype {evtype} cannot apply to all components: their headers say "
+            f"{', '.join(map(str, types))}; omit it"
         )
     return evtype
 
@@ -229,11 +231,11 @@ def _read_background(background, component):
         name = "the given background"
     if background.data.shape != component.counts.data.shape or not _same_sky(background, component):
         raise InputError(
-            f"{name}: the background is on another grid than the counts "
+            f"{name}: the background is on a different grid from the counts "
             f"({background.data.shape} against {component.counts.data.shape})"
         )
     if not np.all(np.isfinite(background.data)) or background.data.min() < 0:
-        raise InputError(f"{name}: the background holds NaN or negative values")
+        raise InputError(f"{name}: the background contains NaN or negative values")
     return background
 
 

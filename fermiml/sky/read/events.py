@@ -9,12 +9,12 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom, HpxNDMap, WcsGeom, WcsNDMap
 from scipy.spatial import ConvexHull, Delaunay
-from tqdm import tqdm
 
 from fermiml.errors import InputError
 from fermiml.files import check_input
 from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import edges_axis
+from fermiml.progress import progress_bar
 from fermiml.response.irfs import type_names
 from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component, check_energies
@@ -54,10 +54,10 @@ def read_list(path):
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text file with one FT1 name a line") from error
+        raise InputError(f"{path}: is not a text file with one FT1 name per line") from error
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not names:
-        raise InputError(f"{path}: the list names no file")
+        raise InputError(f"{path}: the list is empty")
     return [path.parent / name for name in names]
 
 
@@ -72,8 +72,8 @@ def read_events(paths, options):
     cut = selection.energy or (0, np.inf)
     if (options.emin or cut[0]) < cut[0] or (options.emax or 0) > cut[1]:
         notes.append(
-            f"the events were cut to {cut[0]:g}-{cut[1]:g} MeV: nothing is binned outside, where "
-            "empty bins would speak against every source"
+            f"the events were cut to {cut[0]:g}-{cut[1]:g} MeV: nothing is binned outside, because "
+            "empty bins would count against every source"
         )
     counts = _bin(position, energy, center, width, edges, options)
     outside = len(energy) - counts.data.sum()
@@ -109,7 +109,7 @@ def timed_events(paths, options):
 def _check_times(time, selection, paths):
     """Refuse events without good time."""
     if selection.gti is None:
-        raise InputError(f"{paths[0]}: no GTI table: how long the LAT observed is not known")
+        raise InputError(f"{paths[0]}: no GTI table: the observing time is unknown")
     outside = outside_gti(time, selection.gti)
     if outside.any():
         raise InputError(
@@ -130,14 +130,14 @@ def _exposure(bins, selection, scfile):
 
 def _read_files(paths, options):
     """Read the files: (RA, Dec, energy, time) of their events, each once, selection and notes."""
-    parts = [_read_file(path, options) for path in tqdm(paths, "FT1", disable=_quiet(paths))]
+    parts = [_read_file(path, options) for path in progress_bar(paths, "FT1", show=len(paths) > 1)]
     selection, notes = _joint_selection([p.selection for p in parts], paths)
     columns, repeated = _joint_events(parts)
     if repeated:
-        notes.append(f"{repeated} events were in the data before: each is counted once")
+        notes.append(f"{repeated} events are duplicates and count once")
         log.warning("%s: %s", paths[0], notes[-1])
     if not len(columns[0]):
-        raise InputError(f"{paths[0]}: no event is left by the cuts")
+        raise InputError(f"{paths[0]}: no events are left after the cuts")
     if limb := sum(p.limb for p in parts):
         notes.append(
             f"{limb} events ({limb / len(columns[0]):.1%}) have zenith angles above {_LIMB:g} deg, "
@@ -159,15 +159,10 @@ def _joint_events(parts):
     return [column[keep] for column in columns], len(keep) - int(keep.sum())
 
 
-def _quiet(paths):
-    """No progress bar for one file; None lets tqdm ask whether this is a terminal."""
-    return True if len(paths) == 1 else None
-
-
 def _read_file(path, options):
     with open_fits(path) as hdus:
         if "EVENTS" not in hdus:
-            raise InputError("is no FT1 file (no HDU EVENTS)")
+            raise InputError("is not an FT1 file (no HDU EVENTS)")
         columns = hdus["EVENTS"].columns.names
         missing = set(_COLUMNS) - set(columns)
         if missing:
@@ -229,7 +224,7 @@ def _joint_selection(selections, paths):
             if getattr(selection, key) != getattr(first, key):
                 raise InputError(
                     f"{path}: {key} is {getattr(selection, key)}, that of {paths[0]} is "
-                    f"{getattr(first, key)}; read them apart"
+                    f"{getattr(first, key)}; read them separately"
                 )
         if str(selection.circles) != str(first.circles):
             raise InputError(f"{path}: its selection circle differs from that of {paths[0]}")
@@ -238,7 +233,7 @@ def _joint_selection(selections, paths):
     gtis = [s.gti for s in selections if s.gti is not None]
     gti = merge_gti(np.concatenate(gtis)) if len(gtis) == len(selections) else None
     if gti is None:
-        notes.append("not every file has a GTI table: no good time is known")
+        notes.append("not every file has a GTI table: the good time is unknown")
     joint = dataclasses.replace(first, energy=energy, gti=gti)
     if gti is not None:
         apart = sum(s.good_time + s.overlap for s in selections)

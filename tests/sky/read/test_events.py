@@ -92,7 +92,7 @@ def test_times_are_seconds_dates_or_astropys(tmp_path, start):
     by_seconds = SkyCube.read(tmp_path / "ft1.fits", tmin=252460802.0)
     (component,) = SkyCube.read(tmp_path / "ft1.fits", tmin=start).components
     assert_allclose(component.selection.gti, by_seconds.components[0].selection.gti)
-    with pytest.raises(InputError, match="tmin: '2009-13-01' is no date"):
+    with pytest.raises(InputError, match="tmin: '2009-13-01' is not a date"):
         SkyCube.read(tmp_path / "ft1.fits", tmin="2009-13-01")
 
 
@@ -135,7 +135,7 @@ def test_events_that_are_there_twice_count_once(tmp_path, caplog, numbered):
     both = SkyCube.read(f"@{tmp_path / 'list.txt'}")
     assert once.total_counts == 300 and both.total_counts == 400
     for cube, number in ((once, 20), (both, 70)):
-        text = f"{number} events were in the data before: each is counted once"
+        text = f"{number} events are duplicates and count once"
         assert text in cube.components[0].notes and text in caplog.text
 
 
