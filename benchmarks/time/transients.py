@@ -147,7 +147,8 @@ def _searched_flares(field, rng):
         flat[:, pixels] += added
         bins, columns = np.nonzero(added)
         cells = bins * flat.shape[1] + pixels[columns]
-        own[k] = np.repeat(cells, added[bins, columns])
+        if len(cells):  # it may be in a gap
+            own[k] = np.repeat(cells, added[bins, columns])
     data = data_of(field, counts, own, profiles, rng)
     catalog = TransientSearch(systematic=0.1).run(data).catalog
     return _scored(catalog, positions, begin, duration, fluence, index)

@@ -54,7 +54,7 @@ def test_a_spacecraft_file_that_ends_too_early(events, tmp_path):
     ("options", "words"),
     [
         (("--shortest", "soon"), "no length of time such as 12h"),
-        (("--false-alarms", "-1"), "false_alarms: -1.0 is no number above 0"),
+        (("--false-alarms", "-1"), "false_alarms: -1.0 is not a number above 0"),
         (("--width", "80"), "too wide"),
         (("--binsz", "0.5"), "too large"),
     ],
@@ -72,4 +72,4 @@ def test_counts_have_no_times(tmp_path):
     latfiles.write_ccube(tmp_path / "ccube.fits")
     result = _run(tmp_path / "ccube.fits", "-o", tmp_path / "found.fits")
     assert result.exit_code == 2
-    assert "is no FT1 file" in result.output
+    assert "is not an FT1 file" in result.output

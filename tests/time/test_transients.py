@@ -89,10 +89,10 @@ def test_processes_find_the_same():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"shortest": 0}, "shortest: 0 is no number from 0.01"),
+        ({"shortest": 0}, "shortest: 0 is not a number from 0.01"),
         ({"shortest": "1 month"}, "no length of time such as 12h"),
         ({"shortest": 30, "longest": "1w"}, "shortest 30 is longer than longest 1w"),
-        ({"false_alarms": 0}, "false_alarms: 0 is no number above 0"),
+        ({"false_alarms": 0}, "false_alarms: 0 is not a number above 0"),
         ({"shortest": 250, "longest": 300}, "less than two windows"),
     ],
 )
