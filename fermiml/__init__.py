@@ -18,6 +18,7 @@ __all__ = [
     "SourceDetector",
     "TraditionalDetector",
     "Trainer",
+    "TransientSearch",
     "__version__",
 ]
 
@@ -36,6 +37,7 @@ _WHERE = {
     "SourceDetector": "fermiml.detect.detector",
     "TraditionalDetector": "fermiml.traditional.search",
     "Trainer": "fermiml.train.trainer",
+    "TransientSearch": "fermiml.time.transients",
 }
 
 moved.install()

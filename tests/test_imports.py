@@ -24,6 +24,7 @@ FACADES = {
     "fermiml.sky.cube": {"fermiml.likelihood.datasets"},
     "fermiml.catalog.catalog": {"fermiml.plot.sky"},
     "fermiml.time.light_curve": {"fermiml.plot.light_curves"},
+    "fermiml.time.transients": {"fermiml.plot.flare_figure"},
 }
 
 

@@ -24,7 +24,7 @@ class MLFlag(enum.IntFlag):
     EXPOSURE_ESTIMATED = 32
     SECOND_DIFFUSE = 64
     SUN_MOON = 128
-    # 256 is kept for transients.
+    TRANSIENT = 256
     STRUCTURED = 512
     AT_BOUND = 1024
     NOT_CONVERGED = 2048
@@ -39,6 +39,7 @@ FLAG_MEANING = {
     MLFlag.EXPOSURE_ESTIMATED: "the exposure was estimated",
     MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
     MLFlag.SUN_MOON: "the Sun or Moon was near when its photons came",
+    MLFlag.TRANSIENT: "a transient: the values are those of the time of its flare",
     MLFlag.STRUCTURED: "ML_Prob was lowered: the sky is more structured than simulated",
     MLFlag.AT_BOUND: "a parameter of the spectrum is at its bound",
     MLFlag.NOT_CONVERGED: "the fit did not converge, or failed",

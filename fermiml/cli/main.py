@@ -19,6 +19,7 @@ from fermiml.cli.report import report
 from fermiml.cli.send import send
 from fermiml.cli.simulate import simulate
 from fermiml.cli.train import train
+from fermiml.cli.transients import transients
 
 # What a bug report needs; the first ones are always installed.
 _VERSIONS = ("fermiml", "numpy", "astropy", "gammapy", "healpy", "regions", "scipy")
@@ -68,3 +69,4 @@ main.add_command(report)
 main.add_command(send)
 main.add_command(simulate)
 main.add_command(train)
+main.add_command(transients)
