@@ -217,6 +217,8 @@ def _search(cube, diffuse, settings):
         CPU_SECS=time.process_time() - start[1],
         ROUNDS=rounds,
     )
+    if cube.simulated:
+        catalog.table.meta["SIMULATE"] = True
     return catalog
 
 
