@@ -135,6 +135,10 @@ class Pixels:
         self._on_sky = on_sky
         self._points = {}
 
+    def __reduce__(self):
+        """Another process computes them again: there are 60 times the bytes of a mask."""
+        return Pixels, (self.geom,)
+
     @cached_property
     def _tree(self):
         return cKDTree(self._vectors)
