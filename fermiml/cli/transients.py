@@ -29,7 +29,7 @@ from fermiml.cli.counts import counts_options, read_options, say_response
 def transients(
     events, scfile, shortest, longest, false_alarms, catalog, jobs, output, overwrite, **options
 ):
-    """Find sources in EVENTS that shine for a part of the time only: novae, flares.
+    """Find sources in EVENTS that shine only for a part of the time, such as novae and flares.
 
     EVENTS: an FT1 file, or an @list of them. An interrupted run resumes when the command is
     repeated.
