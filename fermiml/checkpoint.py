@@ -1,5 +1,5 @@
-"""Work in pieces that can be interrupted: keys of their content, finished ones kept in files, and
-folders that belong to one run at a time."""
+"""Work in pieces that can be interrupted: content keys, files of finished pieces, and folders that
+only one run can use at a time."""
 
 import dataclasses
 import hashlib
@@ -258,7 +258,7 @@ class Pieces:
 
 @dataclasses.dataclass(frozen=True)
 class NamedFiles:
-    """Results of tasks in files whose names tell what they are; for `fermiml.tasks.run`."""
+    """Results of tasks in files with descriptive names; for `fermiml.tasks.run`."""
 
     path: Callable  # of a task
     write: Callable

@@ -90,7 +90,7 @@ def connect(cluster):
 
 
 class ClusterExecutor(Executor):
-    """The executor of a dask client, which knows how many workers there are at present."""
+    """The executor of a dask client, with the current number of workers."""
 
     def __init__(self, client, patience):
         self._client, self._executor = client, client.get_executor(pure=False)
@@ -112,7 +112,7 @@ class ClusterExecutor(Executor):
             self._seen = self._counted
 
     def check(self):
-        """Raise an error where all workers have gone, and none came back for a while."""
+        """Raise an error if all workers have gone and none has come back for a while."""
         self._count()
         if time.monotonic() > self._seen + self._patience:
             raise FermimlError(

@@ -1,4 +1,4 @@
-"""What runs tasks: this process, threads, processes, a dask cluster, or any open executor."""
+"""Executors of tasks: this process, threads, processes, a dask cluster, or any open executor."""
 
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager

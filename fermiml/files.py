@@ -186,7 +186,7 @@ def write_text(path, text, overwrite=False):
 
 
 def write_json(path, value, overwrite=False):
-    """Write numbers and texts as JSON, atomically; NaN, which JSON does not know, as null."""
+    """Write numbers and text as JSON, atomically; NaN, which JSON lacks, becomes null."""
     write_text(path, json.dumps(_finite(value), indent=1), overwrite)
 
 

@@ -1,4 +1,4 @@
-"""Parts by name: fermiml's own, and those that other packages offer through entry points."""
+"""Parts by name: fermiml's own, and those that other packages provide through entry points."""
 
 import logging
 from functools import cache, cached_property

@@ -1,4 +1,4 @@
-"""What settings may hold: keys, defaults, and of each value its kind and limits.
+"""The schema of settings: keys, defaults, and the type and limits of each value.
 
 A schema is a dictionary: key -> `Key`, or section -> such a dictionary. A kind is a function
 ``kind(name, value)`` that gives the value as it is used, or raises `InputError`. Where settings say

@@ -77,7 +77,7 @@ def _judge(failures, count, what):
 
 
 def require_all(results, what):
-    """Raise an error where tasks failed whose results are needed, each and every one."""
+    """Raise an error if any task failed, where all results are needed."""
     failed = [result for result in results if isinstance(result, Failure)]
     if failed:
         raise FermimlError(

@@ -24,6 +24,7 @@ from machine import machine
 SEED = 3
 RADIUS = 15.0  # deg
 SOURCES = 30
+GAP = 1000.0  # s between the good time intervals of these files
 
 
 def spent():
@@ -41,6 +42,8 @@ def main():
         if not path.exists():
             listed = latfiles.cuts(circle=(*centre(), RADIUS), zmax=100)
             events = latfiles.random_events(arguments.events, RADIUS, SEED)
+            second = events["time"] > latfiles.gti_hdu().data["STOP"][0]
+            events["time"][second] += GAP
             latfiles.write_ft1(path, events, listed=listed)
             print(f"{path} is written; run this with --file {path} for memory without the writing")
             if arguments.file:
@@ -63,7 +66,8 @@ def measure(path):
     random = np.random.default_rng(SEED)
     angle, away = random.uniform(0, 2 * np.pi, SOURCES), 10 * np.sqrt(random.uniform(size=SOURCES))
     lon = latfiles.CENTER.l.deg + away * np.cos(angle) / np.cos(latfiles.CENTER.b.rad)
-    sources = smallskies.power_laws(lon, latfiles.CENTER.b.deg + away * np.sin(angle), 1e-9)
+    flux = np.full(SOURCES, 1e-9)
+    sources = smallskies.power_laws(lon, latfiles.CENTER.b.deg + away * np.sin(angle), flux)
     LightCurve().run(smallskies.seeds(sources, shapes=True), cube)
     after, memory = spent()
     print(f"{SOURCES} light curves: {after - cpu:.0f} s of CPU, {memory:.2f} GB at most")

@@ -1,4 +1,4 @@
-"""SourceCatalog: a table of sources in 4FGL's columns, and what analysts do with it."""
+"""SourceCatalog: a table of sources in 4FGL columns, with the methods that analysts need."""
 
 from __future__ import annotations
 

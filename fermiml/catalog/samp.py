@@ -20,7 +20,7 @@ _WAYS = ("ds9.set", "table.load.fits", "table.load.votable")
 
 
 def send(catalog, title="fermiml", timeout=60):
-    """Give the catalog to every program on the hub that takes one; return their names."""
+    """Send the catalog to every program on the hub that accepts one; return their names."""
     from astropy.samp import SAMPHubError, SAMPIntegratedClient
     from astropy.samp.errors import SAMPWarning
 

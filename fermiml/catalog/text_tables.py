@@ -41,7 +41,7 @@ class _VOTableCheck:
         self._is_first = True
 
     def run(self, content):
-        """Raise InputError where a file names others, or asks for more than it holds."""
+        """Raise InputError if a file refers to other files, or announces more than it contains."""
         parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end

@@ -1,4 +1,4 @@
-"""What all commands share: -v, -q, --debug, and errors in one line with exit code 2."""
+"""The options of all commands (-v, -q, --debug), and one-line errors with exit code 2."""
 
 import functools
 import io

@@ -38,14 +38,14 @@ def counts_options(command):
 
 
 def read_counts(counts, **options):
-    """Read a SkyCube with the values of the options, and say what was taken and assumed."""
+    """Read a SkyCube with the values of the options, and print what was used and assumed."""
     cube = read_quietly(counts, **options)
     say_response(cube)
     return cube
 
 
 def say_response(cube):
-    """Say what was taken for the response, and assumed."""
+    """Print where the response came from, and what was assumed."""
     from fermiml.sky.describe import response_lines
 
     for line in response_lines(cube):

@@ -1,4 +1,4 @@
-"""`fermiml lightcurve`: fluxes with time of the sources of a catalog."""
+"""`fermiml lightcurve`: light curves of the sources of a catalog."""
 
 import click
 
@@ -11,34 +11,38 @@ from fermiml.cli.counts import counts_options, read_options, say_response
 @click.argument("events", nargs=-1, required=True)
 @click.option(
     "--source", "names", multiple=True, metavar="NAME",
-    help="Measure this source alone; repeat it for more.",
+    help="Measure only this source; repeatable.",
 )  # fmt: skip
 @click.option(
     "--time-bins", metavar="BINS",
     help="For FT1: a number of intervals, yearly (default), monthly, or edges (dates, MJD or MET, "
-    "with commas, or the name of a text file).",
+    "separated by commas, or the name of a text file).",
 )  # fmt: skip
-@click.option("--scfile", metavar="F", help="Spacecraft file (FT2), for intervals below 60 days.")
+@click.option(
+    "--scfile", metavar="F", help="Spacecraft file (FT2), for intervals shorter than 60 days."
+)
 @counts_options
 @click.option("--galdiff", metavar="F", help="Model of the Galaxy (gll_iem, a MapCube).")
 @click.option("--iso", metavar="F", help="Isotropic spectrum (iso_*.txt).")
-@click.option("--known", metavar="CAT", help="More sources for the model, e.g. 4FGL.")
+@click.option("--known", metavar="CAT", help="Catalog of more sources for the model, such as 4FGL.")
 @click.option(
     "--systematic", type=click.FloatRange(0, 1), default=0.0, show_default=True, metavar="F",
     help="Systematic error of an interval, as a fraction of the flux, for the variability index.",
 )  # fmt: skip
-@jobs_options("Regions that are measured")
-@catalog_output("lightcurve.fits", "The catalog; beside it a figure (.png) and a table (.csv).")
+@jobs_options("Regions to measure")
+@catalog_output(
+    "lightcurve.fits", "The catalog; a figure (.png) and a table (.csv) are written beside it."
+)
 def lightcurve(
     catalog, events, names, time_bins, scfile, galdiff, iso, known, systematic, jobs, output,
     overwrite, **options,
 ):  # fmt: skip
-    """Measure the fluxes of the sources of CATALOG in intervals of time, and whether they vary.
+    """Measure the fluxes of the sources of CATALOG in intervals of time, and their variability.
 
-    EVENTS: FT1 files or an @list of them, or one counts cube for each interval (several files, an
-    @list, a folder with fermipy's lightcurve_* folders). CATALOG is best the result of a fit
-    to the whole time: positions and spectral shapes are held, only norms change. An interrupted
-    run resumes when the command is repeated.
+    EVENTS are FT1 files or an @list of them, or one counts cube for each interval (several files,
+    an @list, a folder with fermipy's lightcurve_* folders). CATALOG is preferably the result of a
+    fit to the whole time: positions and spectral shapes are fixed, and only norms are free. An
+    interrupted run resumes when the command is repeated.
     """
     from pathlib import Path
 

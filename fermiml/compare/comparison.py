@@ -1,4 +1,4 @@
-"""What a network and traditional detection find in the same data, judged by one likelihood."""
+"""Comparison of a network and traditional detection on the same data, with one likelihood."""
 
 import dataclasses
 import logging

@@ -21,7 +21,7 @@ _MARGIN = 3  # pixels beyond the sky that a patch owns, from which candidates ar
 
 @dataclass(frozen=True)
 class Candidates:
-    """Where sources may be; NaN stands for what the finder does not tell."""
+    """Candidate positions; NaN for values that the finder does not provide."""
 
     position: SkyCoord
     score: np.ndarray  # of the finder, between 0 and 1

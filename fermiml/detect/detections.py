@@ -1,4 +1,4 @@
-"""What a finder gives for one patch, and whether it is fit for use."""
+"""The detections of a finder in one patch, and their checks."""
 
 from dataclasses import dataclass, fields
 
@@ -9,7 +9,7 @@ from fermiml.errors import InputError
 
 @dataclass(frozen=True)
 class Detections:
-    """What was found in one patch: arrays with one row for each detection.
+    """The detections in one patch: arrays with one row for each detection.
 
     Positions count from the centre of pixel (0, 0), x along the last axis. What a finder does not
     know is None; of single detections it is NaN.

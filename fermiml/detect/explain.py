@@ -1,4 +1,4 @@
-"""What a network saw around a source, and which photons made up its mind.
+"""The network input around a source, and the photons on which its score depends.
 
 Saliency is by occlusion: photons are replaced by the smooth background, the features are made
 anew, and the score of the source falls by more or less.
@@ -22,7 +22,7 @@ _BAND_DISC = 10.0  # pixels: where a band is emptied
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was seen around a source; maps are (y, x) with offsets in deg from the source."""
+    """The network input around a source; maps are (y, x) with offsets in deg from the source."""
 
     extent: tuple  # deg: left, right, bottom, top of the maps
     counts: np.ndarray  # (band, y, x), all components together

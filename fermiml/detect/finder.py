@@ -1,4 +1,4 @@
-"""Finders: what turns the features of patches into detections, and how one is had by name.
+"""Finders, which turn the features of patches into detections, and how to load one by name.
 
 A finder is anything with the attributes and the method of `Finder`. Networks that answer with maps
 become one together with a localizer (`HeatmapFinder`); a network that answers with instances or
@@ -138,7 +138,7 @@ def load_finder(name=DEFAULT, localizer=None):
 
 
 def finder_of(catalog, default=None):
-    """Load the network that a catalog names as its own; else `default`, if that is not None."""
+    """Load the network named in a catalog; else `default`, if that is not None."""
     known = set(catalog.table["ML_Model"]) & {*pretrained.names(), *FINDERS.names()}
     name = min(known, default=default)
     return None if name is None else load_finder(name)

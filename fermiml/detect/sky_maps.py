@@ -1,4 +1,4 @@
-"""What a network is shown and what it answers, as maps of the sky."""
+"""Input and output of a network as maps of the sky."""
 
 import numpy as np
 from gammapy.maps import Maps, WcsNDMap

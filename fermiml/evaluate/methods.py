@@ -1,4 +1,4 @@
-"""What can be judged: networks, traditional detection, catalogs from anywhere.
+"""The methods that can be scored: networks, traditional detection, any catalogs.
 
 Each method has a `background` (what it is shown of the diffuse emission: a file's name without
 its ending, or "none"), a `default` threshold, `has(sky, name)` and `find(sky, name)`.

@@ -1,4 +1,4 @@
-"""The features of a patch: what a network is shown, whatever the exposure, event type and binning.
+"""The features of a patch: the network input, for any exposure, event type and binning.
 
 For every band: the variance-stabilised counts, the stabilised local background, the
 significance of a PSF matched filter, and the observed fraction. Then the square root of the

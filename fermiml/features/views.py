@@ -1,4 +1,4 @@
-"""What a network is shown of a cube: the features, patch by patch."""
+"""The network input for a cube: the features, patch by patch."""
 
 from dataclasses import dataclass, replace
 

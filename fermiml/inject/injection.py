@@ -1,4 +1,4 @@
-"""Artificial sources in the user's own data, detected again: what can be found there?"""
+"""Artificial sources injected into the user's data and detected, to measure the sensitivity."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TOLD_TS = (9, 16, 25, 50, 100)  # at which the completeness is printed
 
 @dataclass(frozen=True)
 class FalseSources:
-    """How many of the detections in the data as they are should be false."""
+    """Expected number of false detections in the original data."""
 
     by_probability: float  # the sum of 1 - ML_Prob
     in_background: float | None  # detections in the background model alone, if there is one
@@ -129,7 +129,7 @@ _SCHEMA = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What is injected, and where; see `Injection`."""
+    """Spectra and positions of the injected sources; see `Injection`."""
 
     kind: str = "AGN"
     index: float | None = None

@@ -1,4 +1,4 @@
-"""The diffuse emission of a fit: what the user gave, files that were named, or the embedded model.
+"""The diffuse emission of a fit: expected counts, model files, or the embedded model.
 
 A background is a list of planes (expected counts in every pixel and bin), each with a free norm;
 the first has a free tilt, too.

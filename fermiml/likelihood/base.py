@@ -1,4 +1,4 @@
-"""Engines: what fits the sources of a catalog to data, and how one is had by name."""
+"""Engines, which fit the sources of a catalog to data, and how to load one by name."""
 
 import inspect
 from typing import Any, Protocol

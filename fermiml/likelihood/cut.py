@@ -1,4 +1,4 @@
-"""What a fit needs of a component that was cut out of a SkyCube."""
+"""The data that a fit needs from a component, cut out of a SkyCube."""
 
 import dataclasses
 

@@ -34,9 +34,11 @@ from fermiml.model.sources import concatenate
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
 from fermiml.sky.describe import response_lines
+from fermiml.sky.sphere import separation, unit_vectors
 
 log = logging.getLogger(__name__)
 _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
+_AROUND = 8.0  # deg beyond a region, where diffuse emission still has photons in it
 _LEAST_NORM = 0.03  # that a source keeps from the first round, of what it started with
 
 
@@ -212,14 +214,22 @@ class Task:
 def _tasks(cutters, background, sources, groups, settings, first):
     """Yield the task of each region."""
     for group in groups:
-        cuts = [cutter.cut(group.center, group.radius) for cutter in cutters]
         members = np.concatenate([group.inner, group.frozen])
+        reach = _reach(group, sources[members])
+        cuts = [cutter.cut(group.center, group.radius, reach) for cutter in cutters]
         core, near, inner = (np.searchsorted(group.inner, numbers)
                              for numbers in (group.core, group.near, group.inner))  # fmt: skip
         yield Task(
             [c for c in cuts if c is not None], background, sources[members], core, near, inner,
             settings, first,
         )  # fmt: skip
+
+
+def _reach(group, sources):
+    """How far (deg) the exposure matters: at all sources, and for diffuse emission around the
+    corners of the rectangle of pixels."""
+    farthest = separation(unit_vectors(sources.lon, sources.lat), group.center).max()
+    return max(np.sqrt(2) * group.radius + _AROUND, float(farthest) + 1)
 
 
 def run_task(task):

@@ -20,7 +20,7 @@ _FEW = 50_000  # pixels of a grid that is small: all are looked at sooner than a
 
 @dataclass(frozen=True)
 class Observation:
-    """What turns fluxes into expected counts on a pixel grid.
+    """An observation, which converts fluxes to expected counts on a pixel grid.
 
     `edges` are those of the counts bins, `true_edges` those of the true energies (MeV);
     `dispersion` (true bin, counts bin) is the probability to find an event of a true bin
@@ -134,6 +134,10 @@ class Pixels:
         self._vectors = np.where(on_sky[:, None], unit_vectors(self.lon, self.lat), 10.0)
         self._on_sky = on_sky
         self._points = {}
+
+    def __reduce__(self):
+        """Another process computes them again: there are 60 times the bytes of a mask."""
+        return Pixels, (self.geom,)
 
     @cached_property
     def _tree(self):

@@ -1,4 +1,4 @@
-"""The description of a network, model.yaml: what it may hold, and the hash that covers it.
+"""The description of a network, model.yaml: its schema, and the hash that protects it.
 
 `sha256` is the hash of the weights; `description_sha256` covers it and all else that results depend
 on. Folders of fermiml 0.1 have only the first.

@@ -1,4 +1,4 @@
-"""Networks in folders: weights in half precision, how they were made and what they achieve."""
+"""Networks in folders: weights in half precision, training recipe and measured performance."""
 
 import hashlib
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def _loaded(source, sha256):
 
 
 def save(model, recipe, folder):
-    """Write weights and description; what was measured of older weights is no longer true."""
+    """Write weights and description, without results measured with older weights."""
     folder = Path(folder)
     weights = folder / "weights.npz"
     arrays.save(weights, model.variables, "float16")

@@ -1,4 +1,4 @@
-"""What a network saw around a source, as one figure."""
+"""The network input around a source, as one figure."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter

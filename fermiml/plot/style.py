@@ -1,4 +1,4 @@
-"""Colours that the colour-blind can tell apart, and figures that need no screen."""
+"""Colours for colour-blind readers, and figures without a display."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The responses at hand: the compact tables that come with fermiml, or any other of a CALDB."""
+"""The available responses: the compact tables shipped with fermiml, or any other from a CALDB."""
 
 import os
 from contextlib import contextmanager

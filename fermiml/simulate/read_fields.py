@@ -14,7 +14,7 @@ _TRUTH = ("truth.fits", "*/truth.fits")  # of a single field, of several
 
 @dataclass(frozen=True)
 class Sky:
-    """A simulated field and what is truly there."""
+    """A simulated field and its truth."""
 
     name: str
     cube: SkyCube

@@ -327,7 +327,7 @@ class SkyCube:
 
 
 def check_counts(component):
-    """Refuse counts that are none, and mark what the selection left unobserved."""
+    """Reject invalid counts, and mask the pixels outside the selection."""
     data = component.counts.data
     if data.dtype.kind not in "iuf":
         raise InputError(f"the counts are not numbers (type {data.dtype})")

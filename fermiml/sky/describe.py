@@ -14,7 +14,7 @@ _NOT_SAID = "not in the header"
 
 
 def response_lines(cube):
-    """Say in two lines what of the response was taken from where, and what was assumed."""
+    """Describe in two lines where the response came from, and what was assumed."""
     taken = []
     for part, what in (("psf", "PSF"), ("exposure", "exposure"), ("edisp", "energy dispersion")):
         texts = [c.origins[part].text for c in cube.components if part in c.origins]
@@ -26,7 +26,7 @@ def response_lines(cube):
 
 
 def obstacles(cube):
-    """Say why nothing can be found in a cube; empty if nothing speaks against it."""
+    """List the reasons why nothing can be found in a cube; empty if there is none."""
     if not any(component.mask.any() for component in cube.components):
         return ["every pixel is masked"]
     found, banded = [], [group_bands(component) for component in cube.components]

@@ -71,17 +71,17 @@ def read_pointings(path):
     """Read a spacecraft file, FT2."""
     with open_fits(path) as hdus:
         if "SC_DATA" not in hdus:
-            raise InputError("is no spacecraft file (no HDU SC_DATA)")
+            raise InputError("is not a spacecraft file (no HDU SC_DATA)")
         table = hdus["SC_DATA"].data
         missing = sorted(set(_COLUMNS) - set(table.names))
         if missing or not len(table):
             raise InputError(f"the table SC_DATA has no {', '.join(missing) or 'rows'}")
         columns = {name: np.array(table[name], float) for name in _COLUMNS}
     if not all(np.all(np.isfinite(values)) for values in columns.values()):
-        raise InputError(f"{path}: the table SC_DATA holds values that are no numbers")
+        raise InputError(f"{path}: the table SC_DATA contains values that are not numbers")
     start, stop = columns["START"], columns["STOP"]
     if np.any(stop <= start) or np.any(np.diff(start) < 0):
-        raise InputError(f"{path}: the rows of SC_DATA are not in the order of time")
+        raise InputError(f"{path}: the rows of SC_DATA are not in order of time")
     axis, zenith = (
         unit_vectors(columns[f"RA_{of}"], columns[f"DEC_{of}"]).astype(np.float32)
         for of in ("SCZ", "ZENITH")

@@ -1,4 +1,4 @@
-"""What the header says: the cuts that made a file (DSTYPn/DSVALn keywords and the GTI)."""
+"""The cuts recorded in a header (DSTYPn/DSVALn keywords and the GTI)."""
 
 import re
 from dataclasses import dataclass

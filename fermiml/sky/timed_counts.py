@@ -58,12 +58,12 @@ class TimedCounts:
     counts: np.ndarray
 
     @classmethod
-    def of_events(cls, component, bins, exposure, position, energy, time):
-        """Sort events into the bins of a component and the intervals."""
-        edges = component.energy_edges
+    def of_events(cls, bins, exposure, edges, pixel, energy, time):
+        """Sort events of known pixels (-1 for none) into bins of energy, with `edges` in MeV, and
+        the intervals."""
         energy_bin = np.searchsorted(edges, energy, side="right") - 1
         energy_bin[energy == edges[-1]] -= 1
-        interval, pixel = bins.numbers(time), component.pixel_numbers(position)
+        interval = bins.numbers(time)
         inside = (interval >= 0) & (pixel >= 0)
         inside &= (energy_bin >= 0) & (energy_bin < len(edges) - 1)
         return cls(

@@ -168,7 +168,9 @@ def _given_edges(words):
     edges = np.array([_mission_time(word) for word in words])
     if not np.all(np.diff(edges) > 0):
         where = int(np.flatnonzero(np.diff(edges) <= 0)[0])
-        raise InputError(f"time bins: the edges do not rise: {words[where]}, {words[where + 1]}")
+        raise InputError(
+            f"time bins: the edges do not increase: {words[where]}, {words[where + 1]}"
+        )
     return edges
 
 

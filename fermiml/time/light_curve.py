@@ -21,6 +21,7 @@ from fermiml.executors import check_jobs, open_executor
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, grouping, seeds
 from fermiml.likelihood.gammapy_engine import in_data, margin
+from fermiml.model.from_catalog import sources_of
 from fermiml.sky.cutout import Cutter
 from fermiml.sky.describe import response_lines
 from fermiml.sky.read.intervals import read_with_times
@@ -132,9 +133,7 @@ class LightCurve:
 
 def _warn(catalog, cube):
     """Warn of what makes light curves less than they could be."""
-    unknown = ~np.isfinite(np.asarray(catalog.table["PL_Flux_Density"], float)) & ~np.isfinite(
-        np.asarray(catalog.table["LP_Flux_Density"], float)
-    )
+    unknown = ~np.isfinite(sources_of(catalog).amplitude)
     if unknown.any():
         log.warning("%d of %d sources have no fitted spectrum: a power law is taken; run "
                     "`fermiml fit` first", unknown.sum(), len(catalog))  # fmt: skip

@@ -158,7 +158,7 @@ def detect_traditional(cube, background=None, **options):
 
 
 def check_pixels(cube):
-    """Refuse a cube of which no TS map can be made."""
+    """Reject a cube for which no TS map can be made."""
     first = cube.components[0]
     for component in cube.components:
         if component.is_healpix or component.geom != first.geom:
@@ -217,6 +217,8 @@ def _search(cube, diffuse, settings):
         CPU_SECS=time.process_time() - start[1],
         ROUNDS=rounds,
     )
+    if cube.simulated:
+        catalog.table.meta["SIMULATE"] = True
     return catalog
 
 

@@ -18,7 +18,7 @@ from fermiml.simulate.read_fields import fields_of, read_sky
 
 @dataclass(frozen=True)
 class Sample:
-    """All candidates of one simulated field, and what is truly there."""
+    """All candidates in one simulated field, and the truth."""
 
     position: SkyCoord
     counts: np.ndarray  # far enough from the edge

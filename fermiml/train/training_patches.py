@@ -1,4 +1,4 @@
-"""Training patches, made anew every time: no epoch sees the same patch twice.
+"""Training patches, generated on the fly: no patch is used twice.
 
 From a stored field are drawn: a place, one of eight orientations, an exposure, a mix of
 the diffuse models with other norms and colours, absent and partly covered bands, coarse

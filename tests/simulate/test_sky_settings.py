@@ -56,7 +56,7 @@ def test_angles_and_energies_may_have_units():
         ({"sky": {"nside": 100}}, "power of two"),
         ({"sky": 3}, "sky: expected settings"),
         ({**FIELD, "energy": {"min": 10, "edges": [1, 2]}}, "energy.edges contradicts"),
-        ({**FIELD, "energy": {"edges": [1000, 500]}}, "rising"),
+        ({**FIELD, "energy": {"edges": [1000, 500]}}, "increasing"),
         ({**FIELD, "energy": {"min": 5000, "max": 1000}}, "energy.min is not below"),
         ({**FIELD, "energy": {"bins_per_decade": -1}}, "energy.bins_per_decade"),
         (

@@ -111,5 +111,5 @@ def test_a_spacecraft_file_that_ends_too_early_is_refused(ft2, tmp_path):
 
 def test_another_file_is_no_spacecraft_file(tmp_path):
     lat.write_ft1(tmp_path / "ft1.fits")
-    with pytest.raises(InputError, match="is no spacecraft file"):
+    with pytest.raises(InputError, match="is not a spacecraft file"):
         SkyCube.read(tmp_path / "ft1.fits", time_bins=5, scfile=tmp_path / "ft1.fits")

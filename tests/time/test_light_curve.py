@@ -100,7 +100,7 @@ def test_the_file_keeps_light_curves(result, tmp_path):
 
 def test_data_without_times_are_refused(tmp_path):
     cube = smallskies.cube(smallskies.four())
-    with pytest.raises(InputError, match="one map of the whole time"):
+    with pytest.raises(InputError, match="data are a single map"):
         LightCurve().run(smallskies.seeds(smallskies.four()), cube)
     lat.write_ccube(tmp_path / "ccube.fits")
     with pytest.raises(InputError, match=r"ccube\.fits"):

@@ -1,6 +1,7 @@
 """Traditional detection: it finds what is there, where it is, and nothing else."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -204,8 +205,10 @@ def test_nothing_found_is_an_empty_catalog():
     component = make_cube(4, width=3).components[0]
     counts = np.random.default_rng(5).poisson(component.background.data)
     component.counts = WcsNDMap(component.counts.geom, counts)
+    component.selection = replace(component.selection, simulated=True)
     catalog = TraditionalDetector(final=5.0).run(SkyCube([component], "map"))
     assert len(catalog) == 0 and "Signif_Avg" in catalog.table.colnames
+    assert catalog.simulated
 
 
 def test_bad_input_is_named(cube):

@@ -1,4 +1,4 @@
-"""From whatever an analyst has to a SkyCube: find out what it is, read it, complete it."""
+"""From any input to a SkyCube: recognise it, read it, complete it."""
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -50,7 +50,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What `SkyCube.read` takes besides the source."""
+    """The options of `SkyCube.read`."""
 
     exposure: object = None
     psf: object = None

@@ -65,7 +65,7 @@ def read_events(paths, options):
     """Bin the events of one or more FT1 files: (kind, [component])."""
     (ra, dec, energy, time), selection, notes = _read_files(paths, options)
     energy = energy.astype(float)
-    position = SkyCoord(ra.astype(float) * u.deg, dec.astype(float) * u.deg).galactic
+    position = _galactic(ra, dec)
     center, width = _field(position, selection, options)
     edges = _energy_edges(energy, selection, options)
     check_energies(edges)  # before there are as many bins as they ask for
@@ -82,11 +82,16 @@ def read_events(paths, options):
             f"{outside:.0f} of {len(energy)} events are outside the binned field or energies"
         )
     component = Component(Path(paths[0]).name, counts, selection, notes=notes)
+    if options.scfile is not None and options.time_bins is None:
+        raise InputError("scfile: only intervals of time (time_bins) need a spacecraft file")
     if options.time_bins is not None:
         _check_times(time, selection, paths)
         bins = time_bins(options.time_bins, selection.gti)
         exposure = _exposure(bins, selection, options.scfile)
-        component.times = TimedCounts.of_events(component, bins, exposure, position, energy, time)
+        pixel = [component.pixel_numbers(position[some]) for some in _chunks(len(time))]
+        component.times = TimedCounts.of_events(
+            bins, exposure, edges, np.concatenate(pixel), energy, time
+        )
     if not selection.circles and not component.is_healpix:
         component.mask = _hull(component.geom, position)
         notes.append("no circle in the header: the field is the convex hull of the events")
@@ -98,12 +103,25 @@ def timed_events(paths, options):
     """Read the events of one or more FT1 files as `TimedEvents`."""
     (ra, dec, energy, time), selection, _ = _read_files(paths, options)
     _check_times(time, selection, paths)
-    lon, lat = np.empty((2, len(ra)), np.float32)
-    for start in range(0, len(ra), _CHUNK):
-        some = slice(start, start + _CHUNK)
-        position = SkyCoord(ra[some] * u.deg, dec[some] * u.deg).galactic
+    position = _galactic(ra, dec)
+    lon, lat, energy = (v.astype(np.float32) for v in (position.l.deg, position.b.deg, energy))
+    return TimedEvents(lon, lat, energy, time.astype(float), selection)
+
+
+def _galactic(ra, dec):
+    """Convert to a Galactic SkyCoord, some events at a time, as this takes many times their
+    memory."""
+    lon, lat = np.empty((2, len(ra)))
+    for some in _chunks(len(ra)):
+        position = SkyCoord(ra[some].astype(float), dec[some].astype(float), unit="deg").galactic
         lon[some], lat[some] = position.l.deg, position.b.deg
-    return TimedEvents(lon, lat, energy.astype(np.float32), time.astype(float), selection)
+    return SkyCoord(lon, lat, unit="deg", frame="galactic", copy=False)
+
+
+def _chunks(count):
+    """Yield slices of some events."""
+    for start in range(0, count, _CHUNK):
+        yield slice(start, start + _CHUNK)
 
 
 def _check_times(time, selection, paths):
@@ -305,7 +323,9 @@ def _bin(position, energy, center, width, edges, options):
     inside = (energy >= edges[0]) & (energy <= edges[-1])
     # The uppermost edge belongs to the last bin.
     energy = np.minimum(energy[inside], np.nextafter(edges[-1], 0)) * u.MeV
-    counts.fill_by_coord({"skycoord": position[inside], "energy": energy})
+    position = position[inside]
+    for some in _chunks(len(energy)):
+        counts.fill_by_coord({"skycoord": position[some], "energy": energy[some]})
     return counts
 
 

@@ -1,4 +1,4 @@
-"""Data with times: events sorted into intervals, or one cube an interval put together."""
+"""Data with times: events sorted into intervals, or one cube per interval put together."""
 
 import dataclasses
 import itertools
@@ -43,8 +43,8 @@ def read_with_times(data, time_bins=None, **options):
     for component in cube.components:
         if component.times is None:
             raise InputError(
-                f"{cube.source}: these data are one map of the whole time; a light curve needs "
-                "events (FT1), or one cube an interval"
+                f"{cube.source}: these data are a single map; a light curve needs "
+                "events (FT1), or one cube per interval"
             )
     _check_intervals(cube, time_bins)
     return cube
@@ -99,7 +99,7 @@ def _by_gti(datasets):
     groups = {}
     for dataset in datasets:
         if dataset.gti is None or not len(dataset.gti.table):
-            raise InputError(f"dataset {dataset.name!r} has no GTI: its interval is not known")
+            raise InputError(f"dataset {dataset.name!r} has no GTI: its interval is unknown")
         groups.setdefault(str(dataset.gti.time_start.mjd), []).append(dataset)
     for group in groups.values():
         yield SkyCube.read(Datasets(group))
@@ -121,7 +121,7 @@ def join(cubes, source):
 def _start(cube):
     selection = cube.components[0].selection
     if selection.gti is None:
-        raise InputError(f"{cube.source}: no GTI: the interval of this cube is not known")
+        raise InputError(f"{cube.source}: no GTI: the interval of this cube is unknown")
     return selection.time[0]
 
 

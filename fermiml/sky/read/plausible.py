@@ -1,4 +1,4 @@
-"""What no LAT observation can be, whatever a file says: errors, and doubts in words.
+"""Checks that data are possible for a LAT observation: errors and warnings.
 
 Data that do not call themselves the LAT's (by event class or IRF) are not judged.
 """
@@ -19,7 +19,8 @@ _BACKGROUND = 0.1, 3.0  # of the counts
 
 
 def doubts(component):
-    """List what is odd in a complete component, in words; what is impossible is an InputError."""
+    """List warnings about implausible values in a component; impossible ones raise an
+    InputError."""
     selection = component.selection
     if selection.evclass is None and selection.irf_name is None:
         return []
