@@ -105,6 +105,8 @@ def refresh(gta, names):
         for par, yes in zip(pars, free, strict=True):
             par.setFree(yes)
         like.syncSrcParams()
+    for name in names:  # for which fermipy scales what is free
+        gta.roi[name].data["ts"] = ts(gta, name)
     gta._update_roi()
 
 

@@ -220,7 +220,7 @@ class Like:
         pass
 
     def Ts2(self, name, reoptimize=False):
-        return self.gta.ts[name]
+        return self.gta.ts.get(name, 99.0)
 
     def scaleSource(self, name, factor):
         """Leave a source out of one of two components; a fit without it makes up for a fifth."""
