@@ -3,4 +3,4 @@
 
 def counted(number, noun):
     """Write 1 source, but 2 sources."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number} {noun}{'' if number == 1 else 's'}"
