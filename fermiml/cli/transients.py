@@ -69,7 +69,9 @@ def _count(catalog, found, rate):
     """Count the rows, those that chance would make, and the known sources among them."""
     import numpy as np
 
+    from fermiml.wording import counted
+
     known = int(np.isfinite(catalog.table["ASSOC_PROB_BAY"]).sum())
-    text = f"{len(catalog)} transient{'s' * (len(catalog) != 1)}"
+    text = counted(len(catalog), "transient")
     text += f" ({rate * found.area_time:.2g} expected by chance)"
     return f"{text}; {known} of known sources" if known else text
