@@ -10,6 +10,7 @@ __all__ = [
     "FermimlError",
     "Injection",
     "InputError",
+    "LightCurve",
     "LikelihoodFit",
     "SkyCube",
     "SkySimulator",
@@ -17,6 +18,7 @@ __all__ = [
     "SourceDetector",
     "TraditionalDetector",
     "Trainer",
+    "TransientSearch",
     "__version__",
 ]
 
@@ -27,6 +29,7 @@ _WHERE = {
     "FermimlError": "fermiml.errors",
     "Injection": "fermiml.inject.injection",
     "InputError": "fermiml.errors",
+    "LightCurve": "fermiml.time.light_curve",
     "LikelihoodFit": "fermiml.likelihood.likelihood_fit",
     "SkyCube": "fermiml.sky.cube",
     "SkySimulator": "fermiml.simulate.simulator",
@@ -34,6 +37,7 @@ _WHERE = {
     "SourceDetector": "fermiml.detect.detector",
     "TraditionalDetector": "fermiml.traditional.search",
     "Trainer": "fermiml.train.trainer",
+    "TransientSearch": "fermiml.time.transients",
 }
 
 moved.install()

@@ -53,12 +53,12 @@ class Rounds:
         return tasks.run(run_round, waiting, executor, count=len(numbers), what="round", keep=files)
 
     def round(self, number):
-        """Inject once and detect; return a catalog of injected sources and what became of them."""
+        """Inject once and detect; return a catalog of the injected sources with the results."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, number])
         place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)
         if not len(place):
-            raise InputError("there is no place for an injected source: take a smaller --away")
+            raise InputError("there is no room for an injected source: use a smaller --away")
         sources, expected, unit = draw(place, settings, self.depth, rng)
         catalog = self.detector.run(with_sources(self.cube, sources, rng))
         order = np.argsort(-expected)  # as in any truth table

@@ -20,7 +20,7 @@ _FEW = 50_000  # pixels of a grid that is small: all are looked at sooner than a
 
 @dataclass(frozen=True)
 class Observation:
-    """What turns fluxes into expected counts on a pixel grid.
+    """An observation, which converts fluxes to expected counts on a pixel grid.
 
     `edges` are those of the counts bins, `true_edges` those of the true energies (MeV);
     `dispersion` (true bin, counts bin) is the probability to find an event of a true bin
@@ -52,13 +52,10 @@ class Observation:
     @classmethod
     def like(cls, component, dispersion=True, irf=None):
         """Build the observation of a SkyCube's component (`irf` where no header names one)."""
-        name = irf or component.selection.irf_name
-        name = name if name in installed_irfs() else irfs.DEFAULT_IRF
-        response = load_response(name, component.selection.evtype or irfs.ALL_EVENTS)
         return cls.of(
             component.counts.geom,
             component.exposure,
-            response,
+            response_of(component, irf),
             psf=component.psf,
             dispersion=dispersion,
             mask=component.mask,
@@ -111,6 +108,13 @@ class Observation:
     def photons(self, sources):
         """Compute the expected photons by source and true bin, wherever their events fall."""
         return sources.flux(self.true_edges) * self.exposure(sources.lon, sources.lat).T
+
+
+def response_of(component, irf=None):
+    """Load the response of a component's events (`irf` where no header names one)."""
+    name = irf or component.selection.irf_name
+    name = name if name in installed_irfs() else irfs.DEFAULT_IRF
+    return load_response(name, component.selection.evtype or irfs.ALL_EVENTS)
 
 
 class Pixels:

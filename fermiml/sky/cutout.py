@@ -39,7 +39,12 @@ class Cutter:
             if getattr(component, name) is not None
         }
         exposure = self.exposure(center, reach)
-        return dataclasses.replace(component, mask=near[part.window], exposure=exposure, **maps)
+        mask, times = near[part.window], component.times
+        if times is not None:
+            numbers = np.full(component.mask.shape, -1, np.int32)
+            numbers[part.window] = np.arange(mask.size).reshape(mask.shape)
+            times = times.cut(numbers.ravel())
+        return dataclasses.replace(component, mask=mask, exposure=exposure, times=times, **maps)
 
     def exposure(self, center, reach):
         """Cut the map of the exposure to what is needed within `reach` (deg) of a unit vector."""

@@ -79,14 +79,14 @@ def _in_mev(counts):
         raise InputError(f"the map has the axes {names or 'none'}: one axis `energy` was expected")
     axis = counts.geom.axes["energy"]
     if axis.node_type != "edges":
-        raise InputError("the energy axis has nodes, not bins: this is no counts map")
+        raise InputError("the energy axis has nodes, not bins: not a counts map")
     edges = MapAxis.from_energy_edges(axis.edges.to("MeV"), name="energy")
     return type(counts)(with_axes(counts.geom, [edges]), counts.data)
 
 
 def _from_map(counts, name="map"):
     if not counts.geom.is_regular:
-        raise InputError("the map has another geometry in each energy bin; re-bin it first")
+        raise InputError("the geometry of the map differs between energy bins; re-bin it first")
     return Component(name, _in_mev(counts))
 
 
