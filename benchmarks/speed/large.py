@@ -12,6 +12,7 @@ import resource
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import healpy
@@ -44,7 +45,7 @@ def planes(edges, nside, number):
     fluxes = PER_SOURCE * (1 + random.pareto(1.2, number))
     area = 0.01 if nside is None else healpy.nside2pixarea(nside, degrees=True)
     shape = GEOM.data_shape if nside is None else (12 * nside**2,)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         photons = (low / 500) ** -1.2 - (high / 500) ** -1.2
         counts = random.poisson(LEVEL * area * photons, shape).astype(float)
         each = random.poisson(fluxes * photons).clip(max=20_000)
