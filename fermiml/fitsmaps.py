@@ -186,9 +186,30 @@ def with_axes(geom, axes):
     if not geom.is_hpx or geom.is_allsky:
         image = geom.to_image()
         return image.to_cube(axes) if axes else image
+    region = (_listed_pixels(geom),)
+    return HpxGeom(geom.nside, geom.nest, geom.frame, region=region, axes=axes or None)
+
+
+def _listed_pixels(geom):
+    """Numbers of the pixels of a partial HEALPix sky."""
     first_plane = (0,) * len(geom.axes) or None
-    pixels = geom.get_idx(idx=first_plane, flat=True)[0]
-    return HpxGeom(geom.nside, geom.nest, geom.frame, region=(pixels,), axes=axes or None)
+    return geom.get_idx(idx=first_plane, flat=True)[0]
+
+
+def pixel_content(geom):
+    """Return all that tells the pixels of two maps apart, for `fermiml.checkpoint.content_key`.
+
+    gammapy's text of a geometry rounds its centre, and does not exist for a partial HEALPix sky
+    with numpy 2.5.
+    """
+    if not geom.is_hpx:
+        return geom.wcs.to_header_string(), geom.data_shape[-2:]
+    return (
+        int(geom.nside[0]),
+        geom.nest,
+        geom.frame,
+        None if geom.is_allsky else _listed_pixels(geom),
+    )
 
 
 def read_nodes_map(path, unit, frame=None):

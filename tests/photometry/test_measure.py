@@ -10,6 +10,7 @@ from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 from fermiml import SourceCatalog
 from fermiml.catalog.ellipses import R68, R95
 from fermiml.catalog.flags import MLFlag
+from fermiml.checkpoint import content_key
 from fermiml.errors import InputError
 from fermiml.executors import open_executor
 from fermiml.model import point_sources
@@ -361,3 +362,4 @@ def test_a_region_takes_only_its_own_pixels(geom, small_regions):
     assert np.array_equal(part.counts[:, 0],
                           component.counts.get_by_coord((there[:1], EDGES[:-1, None] * 1.1 * u.MeV))
                           .ravel().astype(part.counts.dtype))  # fmt: skip
+    assert content_key(part) == content_key(SkyPixels(component).cut(region, 1.0))

@@ -1,5 +1,6 @@
 """Parts of a cube are what the cube is there."""
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -10,6 +11,7 @@ from gammapy.maps import HpxGeom, HpxNDMap, MapAxis, WcsGeom, WcsNDMap
 from makers import latfiles as lat
 
 from fermiml import SkyCube
+from fermiml.checkpoint import content_key
 from fermiml.response import exposure as exposures
 from fermiml.sky.cutout import Cutter
 from fermiml.sky.sphere import vectors_of
@@ -62,6 +64,20 @@ def test_what_travels_with_a_part_is_small(component):
     there = part.positions_of(np.flatnonzero(part.mask))
     pixels = component.geom.coord_to_idx(there)[::-1]
     np.testing.assert_array_equal(part.counts.data[:, part.mask], component.counts.data[:, *pixels])
+
+
+@pytest.mark.parametrize("kind", ["CAR", "hpx"])
+def test_parts_have_names_by_their_content(component, kind):
+    """Those of other pixels with the same numbers in them have another, and numpy plays no part."""
+    component.exposure = whole_sky(kind)
+    component.exposure.data[:] = 1e11
+    cutter, center = Cutter(component), component.center.galactic
+    north = center.directional_offset_by(0 * u.deg, 3 * u.deg)
+    keys = []
+    for middle in (center, center, north):
+        exposure = cutter.exposure(vectors_of(middle), 5)
+        keys.append(content_key(dataclasses.replace(component, exposure=exposure)))
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_the_map_of_a_part_of_the_sky_stays_whole(component):
