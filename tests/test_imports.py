@@ -14,7 +14,7 @@ ORDER = (
     "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",
-    "likelihood", "traditional", "compare",
+    "likelihood", "time", "traditional", "compare",
     "simulate", "plot", "evaluate", "train", "inject", "report", "fermipy", "demo", "cli",
 )  # fmt: skip
 
@@ -23,6 +23,8 @@ ORDER = (
 FACADES = {
     "fermiml.sky.cube": {"fermiml.likelihood.datasets"},
     "fermiml.catalog.catalog": {"fermiml.plot.sky"},
+    "fermiml.time.light_curve": {"fermiml.plot.light_curves"},
+    "fermiml.time.transients": {"fermiml.plot.flare_figure"},
 }
 
 

@@ -17,6 +17,8 @@ from fermiml.catalog.columns import (
     BLANK,
     COLUMNS,
     EXTNAME,
+    HISTORY_COLUMNS,
+    sized_columns,
 )
 from fermiml.catalog.conform import FORMULA
 from fermiml.catalog.ellipses import ERPOSABS, ERPOSFAC
@@ -35,11 +37,14 @@ KEYWORDS = {
     "TSTOP": "[s] mission elapsed time at the end",
     "EMIN": "[MeV] lowest energy of the data",
     "EMAX": "[MeV] highest energy of the data",
+    "HISTEMIN": "[MeV] lowest energy of Flux_History",
+    "HISTEMAX": "[MeV] highest energy of Flux_History",
     "RSPFUNC": "instrument response function",
     "SIMULATE": "the data are simulated",
     "ERPOSFAC": "systematic factor in the position errors",
     "ERPOSABS": "[deg] systematic error added to Conf_95",
 }
+HIST_START = "Hist_Start"  # in the meta of a table: edges of the intervals of the light curves
 HISTORY = "HISTORY"  # in the meta of a table: a list of cards, where the response came from
 _CARD = 72  # characters of a card of text
 _TEXT_ENDINGS = {".csv", ".ecsv", ".vot", ".votable", ".xml"}
@@ -73,6 +78,8 @@ def to_hdus(table, extended=None, gti=None):
         "ExtendedSources": _extended_hdu(extended),
         "EnergyBounds": _bounds_hdu(),
     }
+    if HIST_START in table.meta:
+        hdus[HIST_START] = _history_hdu(table.meta[HIST_START])
     if gti is not None:
         hdus["GTI"] = _gti_hdu(gti)
     for name, hdu in hdus.items():
@@ -93,7 +100,7 @@ def add_history(meta, who, lines):
 
 
 def _catalog_hdu(table):
-    columns = [_fits_column(c, table[c.name]) for c in COLUMNS.values()]
+    columns = [_fits_column(c, table[c.name]) for c in sized_columns(table)]
     extras = Table(table, copy=False)
     extras.meta.clear()
     extras.remove_columns(list(COLUMNS))
@@ -154,6 +161,12 @@ def _bounds_hdu():
     hdu = fits.BinTableHDU.from_columns(columns)
     hdu.header["TUCD1"] = hdu.header["TUCD2"] = "em.energy"
     return hdu
+
+
+def _history_hdu(edges):
+    """As 4FGL has it: where each interval of the light curves starts, and where the last ends."""
+    column = fits.Column(HIST_START, "D", unit="s", array=np.asarray(edges, float))
+    return fits.BinTableHDU.from_columns([column])
 
 
 def _gti_hdu(gti):
@@ -223,24 +236,30 @@ def _read_fits(path):
         table = _as_table(main)
         bounds = _named(tables, "EnergyBounds")
         _fit_bands(table, None if bounds is None else _as_table(bounds))
-        extended, gti = (_named(tables, name) for name in ("ExtendedSources", "GTI"))
+        extended, gti, history = (
+            _named(tables, name) for name in ("ExtendedSources", "GTI", HIST_START)
+        )
         gti = None if gti is None else _as_table(gti)["START", "STOP"]
         if extended is not None:
             extended = _as_table(extended)
             extended["Source_Name"] = np.char.strip(extended["Source_Name"])
             extended = extended[extended["Source_Name"] != _NOBODY]
             extended.meta.clear()
+        edges = None if history is None else np.array(history.data[HIST_START], float)
     kept = (
         [*KEYWORDS, HISTORY] if str(table.meta.get("CREATOR")).startswith("fermiml") else KEYWORDS
     )
     table.meta = {name: table.meta[name] for name in kept if name in table.meta}
+    if edges is not None and _intervals(table) == len(edges) - 1:
+        table.meta[HIST_START] = edges.tolist()
     if not len(table):
         table.remove_columns(list(set(_USER_CATALOG) & set(table.colnames)))
     return table, extended, gti
 
 
 def is_catalog(path):
-    """Return whether a file is a catalog: FITS by what it holds, others by their names."""
+    """Return whether a file is a catalog, judged by the content of FITS files and the names of
+    others."""
     path = Path(path).expanduser()
     if not path.is_file():
         return False
@@ -269,6 +288,12 @@ def _main_table(hdus):
     return next(iter(named + [h for h in tables if _has_positions(h.columns.names)]), None)
 
 
+def _intervals(table):
+    """Count the intervals of the light curves, 0 where there are none."""
+    name = HISTORY_COLUMNS[0]
+    return table[name].shape[1] if name in table.colnames and table[name].ndim > 1 else 0
+
+
 def _as_table(hdu):
     table = Table.read(hdu, mask_invalid=False)
     table.convert_bytestring_to_unicode()
@@ -285,7 +310,7 @@ def _has_positions(names):
 
 
 def _fit_bands(table, bounds):
-    """Give band columns of other releases the eight bands of DR4; drop years, which do not fit.
+    """Give band columns of other releases the eight bands of DR4.
 
     4FGL-DR1 and DR2 have seven bands of which six are the same. A band that a catalog does not
     have is not known.
@@ -303,6 +328,8 @@ def _fit_bands(table, bounds):
             continue
         if table[name].shape[1:] == column.shape:
             continue
+        if name in HISTORY_COLUMNS and table[name].shape[2:] == column.shape[1:]:
+            continue  # of other intervals
         values, unit = table[name].data, table[name].unit
         table.remove_column(name)
         if name not in BAND_COLUMNS or values.shape[1] != len(own):

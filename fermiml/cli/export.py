@@ -12,11 +12,11 @@ FORMATS = ("ds9", "votable", "csv", "xml", "gammapy")
 @click.argument("catalog", type=click.Path())
 @click.option("--to", "form", required=True, type=click.Choice(FORMATS), help="The format.")
 @click.option(
-    "-o", "--output", type=click.Path(), help="The file; CATALOG with another ending by default."
+    "-o", "--output", type=click.Path(), help="The file; by default CATALOG with another extension."
 )
 @click.option(
     "--colour", type=click.Choice(["class", "match"]), default="class", show_default=True,
-    help="Colour of ds9 regions: by ML_Class, or by whether the source is a known one.",
+    help="Colour of ds9 regions: by ML_Class, or by whether the source is known.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(catalog, form, output, colour, overwrite):
@@ -25,7 +25,7 @@ def export(catalog, form, output, colour, overwrite):
     \b
     ds9      regions: 95 % error ellipses with name and significance
     votable  for Virtual Observatory programs, with units and UCDs
-    csv      plain text, a line for each source
+    csv      plain text, one line per source
     xml      source library for gtlike and fermipy
     gammapy  models in YAML
     """

@@ -11,8 +11,8 @@ from fermiml.wording import counted
 @click.argument("catalog", type=click.Path())
 @click.argument("counts", type=click.Path())
 @counts_options
-@click.option("--known", metavar="CAT", help="Known sources, as crosses on the map.")
-@click.option("--title", help="Heading; the name of CATALOG by default.")
+@click.option("--known", metavar="CAT", help="Catalog of known sources, shown as crosses.")
+@click.option("--title", help="Heading; by default the name of CATALOG.")
 @click.option(
     "-o", "--output", default="report.html", show_default=True, type=click.Path(), help="The page."
 )
@@ -20,9 +20,9 @@ from fermiml.wording import counted
 def report(catalog, counts, known, title, output, overwrite, **options):
     """Make one self-contained HTML page of the sources of CATALOG in COUNTS.
 
-    Map and table are interactive; the page loads nothing from anywhere and can be sent as a file.
-    Its map shows the counts, their significance, the residuals of the sources' spectra, and the
-    heatmap of the network that CATALOG names.
+    Map and table are interactive; the page loads nothing from the internet and can be sent as a
+    file. The map shows the counts, their significance, the residuals of the fitted sources, and
+    the heatmap of the network named in CATALOG.
     """
     from pathlib import Path
 

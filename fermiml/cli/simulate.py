@@ -9,12 +9,12 @@ from fermiml.wording import counted
 @click.command(cls=Command)
 @click.argument("config", type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="The folder for the data.")
-@jobs_options("Fields that are simulated")
+@jobs_options("Fields to simulate")
 @click.option("--overwrite", is_flag=True, help="Replace another simulation in that folder.")
 def simulate(config, output, jobs, overwrite):
-    """Simulate the skies that CONFIG (YAML) describes, in the formats of the LAT tools.
+    """Simulate the skies described by CONFIG (YAML), in the file formats of the LAT tools.
 
-    Each field gets a folder with counts.fits, bexpmap.fits, psf.fits, background.fits,
+    Each field has a folder with counts.fits, bexpmap.fits, psf.fits, background.fits,
     background_wrong.fits, truth.fits and sources.xml; a single one is written to -o itself.
     An interrupted run resumes when the command is repeated.
     """

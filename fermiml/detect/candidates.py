@@ -21,7 +21,7 @@ _MARGIN = 3  # pixels beyond the sky that a patch owns, from which candidates ar
 
 @dataclass(frozen=True)
 class Candidates:
-    """Where sources may be; NaN stands for what the finder does not tell."""
+    """Candidate positions; NaN for values that the finder does not provide."""
 
     position: SkyCoord
     score: np.ndarray  # of the finder, between 0 and 1
@@ -55,7 +55,7 @@ def find(cube, finder, origin=None):
     with progress_bar(what="patches", total=len(views), delay=2) as bar:
         for numbers, seen, features in ahead(views.batches(), _AHEAD):
             detections = checked(finder.find(features), features, label(finder))
-            for number, view, here in zip(numbers, seen, detections, strict=False):
+            for number, view, here in zip(numbers, seen, detections, strict=True):
                 own = here[_is_own(here, view.patch)]
                 found.append(_on_sky(own, view.patch.geom, views.pixel))
                 patch.append(np.full(len(own), number))

@@ -1,4 +1,4 @@
-"""What a network is shown and what it answers, as maps of the sky."""
+"""Input and output of a network as maps of the sky."""
 
 import numpy as np
 from gammapy.maps import Maps, WcsNDMap
@@ -34,7 +34,7 @@ def _maps(cube, origin, number, planes_of):
     vectors, values = vectors_of(position), np.full((number, on_sky.sum()), np.nan)
     with progress_bar(what="patches", total=len(views), unit="patch", delay=2) as bar:
         for numbers, seen, batch in views.batches():
-            for view, planes in zip(seen, planes_of(batch), strict=False):
+            for view, planes in zip(seen, planes_of(batch), strict=True):
                 _put(view.patch, planes, position, vectors, values)
             bar.update(len(numbers))
     images = np.full((number, *geom.data_shape), np.nan)

@@ -77,7 +77,7 @@ def read_config(path):
         raise InputError(f"{path}: no such file (the YAML of a fermipy analysis)")
     config = read_yaml(path)
     if not is_config(config):
-        raise InputError(f"{path}: is no fermipy configuration (no sections binning, selection)")
+        raise InputError(f"{path}: is not a fermipy configuration (no sections binning, selection)")
     try:
         check_section(config.get("ml_seed", {}))
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Expected counts of single sources, at their exact places, and what they are worth."""
+"""Expected counts of single sources, at their exact positions, and their Asimov TS."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a network saw around a source, as one figure."""
+"""The network input around a source, as one figure."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -12,7 +12,7 @@ _SIGMA = {"vmin": -8, "vmax": 8, "cmap": "RdBu_r"}
 
 
 def plot_explanation(explanation, catalog, number, figure=None):
-    """Draw a figure from which a doubtful source can be judged by eye.
+    """Draw the network input for one source, to judge doubtful detections by eye.
 
     Parameters
     ----------

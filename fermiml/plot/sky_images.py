@@ -66,7 +66,7 @@ class SkyImages:
 
     def significance(self):
         """Compute the excess within 0.35 deg, in sigma, over the cube's background model or,
-        without one, the smooth local background that a network is shown."""
+        without one, the smooth local background of the network input."""
         background = self._background
         if background is None:
             background = local_background(self._counts, self._seen, self.pixel)
@@ -74,7 +74,7 @@ class SkyImages:
 
     def residuals(self, catalog):
         """Compute the excess within 0.35 deg, in sigma, over the sources of a catalog and a
-        background that is fitted beside them: the cube's model or, without one, the embedded
+        background fitted together with them: the cube's model or, without one, the embedded
         diffuse emission, times a smooth factor."""
         sources = self._expected(catalog)
         background = local_background(self._counts - sources, self._diffuse, self.pixel)

@@ -50,7 +50,7 @@ class Options:
 
 
 class TraditionalDetector:
-    """Finds point sources with iterated TS maps, given a model of the diffuse emission.
+    """Detects point sources with iterated TS maps, given a model of the diffuse emission.
 
     The defaults are those of the benchmarks.
 
@@ -59,17 +59,17 @@ class TraditionalDetector:
     index : float
         Photon index of all sources.
     threshold : float
-        Significance (sigma) of peaks of a TS map that join the model.
+        Minimum significance (sigma) of peaks in a TS map that are added to the model.
     final : float
-        Significance (sigma) of the sources in the catalog.
+        Minimum significance (sigma) of the sources in the catalog.
     separation : float or Quantity
-        Least angle (deg) between peaks of one map.
+        Minimum angle (deg) between peaks in one map.
     rounds : int
-        TS maps whose peaks join the model, at most.
+        Maximum number of TS maps whose peaks are added to the model.
     everywhere : bool
         Fit the TS maps in every pixel, as gammapy does: slow.
     cache : path, optional
-        A folder in which results are kept: the same input is not searched twice.
+        A folder for results, so that the same input is not searched twice.
 
     Raises
     ------
@@ -158,13 +158,13 @@ def detect_traditional(cube, background=None, **options):
 
 
 def check_pixels(cube):
-    """Refuse a cube of which no TS map can be made."""
+    """Reject a cube for which no TS map can be made."""
     first = cube.components[0]
     for component in cube.components:
         if component.is_healpix or component.geom != first.geom:
             raise InputError(
                 f"component {component.name}: a TS map needs WCS pixels, the same in all "
-                "components; bin the events again for it"
+                "components; bin the events again"
             )
 
 
@@ -183,7 +183,7 @@ def _diffuse(cube, background):
                 "of the diffuse emission (expected counts on the same pixels)"
             )
         if any(a.shape != component.counts.data.shape for a in arrays):
-            raise InputError(f"component {component.name}: the background is on another grid")
+            raise InputError(f"component {component.name}: the background is on a different grid")
         result.append(arrays)
     if len({len(parts) for parts in result}) > 1:
         raise InputError("the components' backgrounds differ in their number of parts")

@@ -18,7 +18,7 @@ from fermiml.simulate.read_fields import fields_of, read_sky
 
 @dataclass(frozen=True)
 class Sample:
-    """All candidates of one simulated field, and what is truly there."""
+    """All candidates in one simulated field, and the truth."""
 
     position: SkyCoord
     counts: np.ndarray  # far enough from the edge
@@ -50,14 +50,14 @@ class Sample:
 
 
 def calibrate(folder, skies, localizer=None):
-    """Fix the operating point of the network in a folder, and note it in its model.yaml.
+    """Determine the operating point of the network in a folder, and write it to its model.yaml.
 
     Parameters
     ----------
     folder : path
-        What `fermiml train` made.
+        A folder made by `fermiml train`.
     skies : path
-        Fields with truth that `fermiml simulate` made; neither trained on nor tested on.
+        Fields with truth made by `fermiml simulate`, used neither for training nor for testing.
     localizer : str, optional
     """
     finder = load_finder(str(folder), localizer)
@@ -97,7 +97,7 @@ def _point(samples, mode):
         for name in ("score", "ts", "real", "matched")
     )
     if not (0 < real.sum() < len(real) and 0 < matched.sum() < len(matched)):
-        raise InputError("the selection skies hold no real or no false candidates: take more")
+        raise InputError("the selection skies contain no real or no false candidates: use more")
     with_ts = mode == "photometry"
     point = calibration.fit(score, ts if with_ts else None, matched, real)
     probabilities = [

@@ -39,17 +39,17 @@ class Trainer:
     Parameters
     ----------
     recipe : path or dict, optional
-        A YAML file as for `fermiml train`, or what such a file holds: ``network``, ``turns``,
+        A YAML file as for `fermiml train`, or the contents of one: ``network``, ``turns``,
         ``architecture``, ``seed``, and sections ``loss``, ``training``, ``selection``.
     start : str or path, optional
-        A shipped network, or the folder of one, whose weights are trained on.
+        A shipped network, or the folder of one, from whose weights the training starts.
     **sections
         The same as keywords, instead of a file.
 
     Raises
     ------
     InputError
-        Where the recipe makes no sense, or `start` is no network that can be trusted.
+        If the recipe is invalid, or `start` is not a valid network.
 
     Examples
     --------
@@ -143,6 +143,7 @@ def _seen(output, start):
 
 
 def _compiled(recipe):
+    networks.start_keras()
     import keras
 
     keras.utils.set_random_seed(recipe["seed"])

@@ -56,7 +56,7 @@ def test_the_command_writes_a_catalog(files):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--background", "other_grid.fits"), "the background is on another grid"),
+        (("--background", "other_grid.fits"), "the background is on a different grid"),
         (("--galdiff", "nothing.fits"), "nothing.fits: no such file"),
         (("--engine", "fermipy"), "fermipy"),
         (("--known", "nothing.fits"), "nothing.fits: no such file"),
@@ -76,7 +76,7 @@ def test_a_folder_that_happens_to_have_the_name_of_the_parts_is_left_alone(files
     (files / "mine.parts" / "thesis.tex").write_text("precious")
     result = run(files / "seeds.fits", files / "counts.fits", "--background",
                  files / "background.fits", "-o", files / "mine.fits")  # fmt: skip
-    assert result.exit_code == 2 and "mine.parts: holds something else" in result.output
+    assert result.exit_code == 2 and "mine.parts: contains something other" in result.output
     assert (files / "mine.parts" / "thesis.tex").read_text() == "precious"
 
 
@@ -127,9 +127,9 @@ def test_what_a_limit_lacks_is_no_nan(capsys):
     ("arguments", "message"),
     [
         (("counts.fits",), "Missing argument 'COUNTS'"),
-        (("counts.fits", "--at", "here"), "--at 'here' is no position"),
+        (("counts.fits", "--at", "here"), "--at 'here' is not a position"),
         (("counts.fits", "--at", "10,20"), "nothing was observed at 10.0000,20.0000"),
-        (("counts.fits", "--at", "10,20", "--engine", "fermipy"), "measures no upper limits"),
+        (("counts.fits", "--at", "10,20", "--engine", "fermipy"), "does not measure upper limits"),
     ],
 )
 def test_bad_use_of_at_is_an_error(files, arguments, message, monkeypatch):

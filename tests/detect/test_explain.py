@@ -100,7 +100,7 @@ def test_a_finder_without_a_heatmap_has_no_panel_and_no_explanation(cube, catalo
     blind = SimpleNamespace(name="blind")
     shown = [len(projections(overview.plot_overview(cube, catalog, f))) for f in (finder(), blind)]
     assert shown == [4, 3]
-    with pytest.raises(InputError, match="network 'blind' gives detections only"):
+    with pytest.raises(InputError, match="network 'blind' returns detections only"):
         explain(catalog.positions[0], Views(cube), blind)
 
 
@@ -110,7 +110,7 @@ def projections(figure):
 
 
 def test_a_source_outside_of_the_data_is_refused(cube):
-    with pytest.raises(InputError, match="outside of the data"):
+    with pytest.raises(InputError, match="outside the data"):
         Views(cube).deepest(SkyCoord(200, 0, unit="deg", frame="galactic"))
 
 

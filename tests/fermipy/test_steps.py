@@ -196,7 +196,7 @@ def test_engine_fermipy_needs_an_analysis(tmp_path, without):
     write(tmp_path / "a.yaml")
     assert catalog_fit.configuration(tmp_path) == tmp_path / "a.yaml"
     result = run("fit", tmp_path / "c.fits", tmp_path, "--engine", "fermipy", "--iso", "iso.txt")
-    assert "--iso: --engine fermipy has that from COUNTS" in result.output
+    assert "--iso: --engine fermipy reads these from COUNTS" in result.output
     result = run("fit", tmp_path / "c.fits", tmp_path, "--engine", "fermipy")
     assert "Fermitools are not installed" in result.output
 

@@ -141,6 +141,6 @@ def test_figures_are_written_whole_or_not_at_all(tmp_path):
     style.save(figure, tmp_path / "a.png")
     with pytest.raises(InputError, match="exists already"):
         style.save(figure, tmp_path / "a.png")
-    with pytest.raises(InputError, match="not a format"):
+    with pytest.raises(InputError, match="not a figure format"):
         style.save(figure, tmp_path / "a.xyz")
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]

@@ -212,7 +212,7 @@ def test_nothing_found_is_an_empty_catalog():
 
 
 def test_bad_input_is_named(cube):
-    with pytest.raises(InputError, match="background is on another grid"):
+    with pytest.raises(InputError, match="background is on a different grid"):
         TraditionalDetector().run(cube, [np.ones((2, 3, 4))])
     with pytest.raises(InputError, match="2 backgrounds for 1 components"):
         TraditionalDetector().run(cube, [None, None])
@@ -223,10 +223,10 @@ def test_bad_input_is_named(cube):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"index": -1}, "index: -1 is no number from 0 to 5"),
-        ({"threshold": "high"}, "threshold: 'high' is no number"),
+        ({"index": -1}, "index: -1 is not a number from 0 to 5"),
+        ({"threshold": "high"}, "threshold: 'high' is not a number"),
         ({"separation": 1 * u.m}, "separation: 1.0 m is not in units of deg"),
-        ({"rounds": 2.5}, "rounds: 2.5 is no whole number from 0"),
+        ({"rounds": 2.5}, "rounds: 2.5 is not a whole number from 0"),
         ({"everywhere": 1}, "everywhere: 1 is neither true nor false"),
     ],
 )

@@ -25,8 +25,8 @@ def read_folder(folder, config=None):
     cubes = _counts_files(folder)
     if not cubes:
         raise InputError(
-            f"{folder}: holds no ccube_NN.fits, which fermipy's gta.setup() writes; if it is no "
-            "folder of fermipy, name one of its files"
+            f"{folder}: contains no ccube_NN.fits, which fermipy's gta.setup() writes; if this is "
+            "no fermipy folder, name one of its files"
         )
     config = _find_config(folder) if config is None else config
     components = [_read_component(folder, *item, config) for item in cubes.items()]
@@ -106,7 +106,7 @@ def _fill_from_config(selection, config, number):
     components = config.get("components") or []
     own = components[number] if number < len(components) else {}
     if not isinstance(own, dict):
-        raise InputError("the fermipy configuration has a component that is no mapping")
+        raise InputError("the fermipy configuration has a component that is not a mapping")
 
     def setting(section, key):
         for part in (own, config):
