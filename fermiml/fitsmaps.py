@@ -204,3 +204,15 @@ def read_nodes_map(path, unit, frame=None):
         if image is None:
             raise InputError("contains neither a cube nor a HEALPix table")
         return wcs_map(image, axis, unit)
+
+
+def geom_content(geom):
+    """Return what distinguishes the geometries of maps, for `fermiml.checkpoint.content_key`.
+
+    gammapy 2.1 cannot write a HEALPix geometry of chosen pixels as text.
+    """
+    if not geom.is_hpx:
+        return repr(geom)
+    pixels = None if geom.is_allsky else np.asarray(geom.get_idx(flat=True)[0])
+    nside = np.atleast_1d(geom.nside).tolist()
+    return ["HEALPix", nside, bool(geom.nest), geom.frame, list(geom.data_shape), pixels]
