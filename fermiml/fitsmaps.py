@@ -196,7 +196,7 @@ def _listed_pixels(geom):
     return geom.get_idx(idx=first_plane, flat=True)[0]
 
 
-def pixel_content(geom):
+def geom_content(geom):
     """Return all that tells the pixels of two maps apart, for `fermiml.checkpoint.content_key`.
 
     gammapy's text of a geometry rounds its centre, and does not exist for a partial HEALPix sky

@@ -22,7 +22,7 @@ def test_texts_of_files_are_no_html():
 def test_a_cube_shows_what_it_is(tmp_path):
     write_ccube(tmp_path / "ccube.fits")
     shown = SkyCube.read(tmp_path / "ccube.fits")._repr_html_()
-    for fact in ("counts", "centre", "deg a pixel", "event class", "exposure"):
+    for fact in ("counts", "centre", "deg per pixel", "event class", "exposure"):
         assert fact in shown
 
 

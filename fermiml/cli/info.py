@@ -58,7 +58,8 @@ def _print_catalog(facts):
     brightest = facts["brightest"]
     if not brightest["rows"]:
         return
-    click.echo(f"\n  the brightest by {brightest['by']}:\n")
+    best = "brightest" if "Flux" in brightest["by"] else "most significant"
+    click.echo(f"\n  the {best}, by {brightest['by']}:\n")
     columns = zip(brightest["head"], *brightest["rows"], strict=True)
     columns = [cells for cells in columns if any(cells[1:])]
     widths = [max(map(len, cells)) for cells in columns]

@@ -10,7 +10,8 @@ from fermiml.progress import progress_bar
 from fermiml.sky.display_geom import canvas
 from fermiml.sky.sphere import vectors_of
 
-_HALF = 9.5  # deg from its centre, within which a patch has its own sky
+_CORNER = 0.74  # of the side of a patch, from its centre: its own sky is nearer than that
+_FARTHEST = 80.0  # deg, where a tangent plane still has pixels
 
 
 def heatmap(cube, finder, origin=None):
@@ -44,12 +45,12 @@ def _maps(cube, origin, number, planes_of):
 
 def _put(patch, planes, position, vectors, values):
     """Fill in the values of a patch at those positions that are its own."""
-    near = np.flatnonzero(
-        vectors @ vectors_of(patch.geom.center_skydir) > np.cos(np.radians(_HALF))
-    )
+    size = planes.shape[-1]
+    side = size * float(patch.geom.pixel_scales[0].to_value("deg"))  # more in coarse data
+    reach = np.cos(np.radians(min(_CORNER * side, _FARTHEST)))
+    near = np.flatnonzero(vectors @ vectors_of(patch.geom.center_skydir) > reach)
     x, y = patch.geom.coord_to_pix(position[near])
     column, row = np.round(x).astype(int), np.round(y).astype(int)
-    size = planes.shape[-1]
     inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
     near, row, column = near[inside], row[inside], column[inside]
     seen = patch.coverage[:, row, column].max(axis=0) > 0

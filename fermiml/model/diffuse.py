@@ -56,7 +56,10 @@ class Cube(Term):
 
     def base(self, lon, lat, energy):
         """Return intensities as the file has them; constant slope beyond the last energies."""
-        planes = _sample(self.map, lon, lat) * self.map.unit.to(_UNIT)
+        try:
+            planes = _sample(self.map, lon, lat) * self.map.unit.to(_UNIT)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from None
         return _power_laws(_nodes(self.map), planes, energy)
 
 
@@ -254,7 +257,10 @@ def _sample(cube, lon, lat):
     else:
         data = cube.data
         if np.any(~geom.contains(position)):
-            raise InputError("the diffuse model does not cover the field and its surroundings")
+            raise InputError(
+                "the diffuse model does not cover the field and the sky around it, from where its "
+                "photons reach the field: take one of the whole sky"
+            )
     pixels = np.array([y, x])
     return np.array([map_coordinates(p, pixels, order=1, mode="nearest") for p in data], float)
 

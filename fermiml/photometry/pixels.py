@@ -7,7 +7,7 @@ import numpy as np
 from gammapy.maps import HpxGeom
 from scipy.sparse import csr_matrix
 
-from fermiml.fitsmaps import pixel_content
+from fermiml.fitsmaps import geom_content
 from fermiml.photometry.energy_groups import merge_factor
 from fermiml.photometry.splines import splines
 from fermiml.sky.resample import points_in_pixels
@@ -138,7 +138,7 @@ class RegionPixels:
 
     def content(self):
         """Return all that results depend on, for `fermiml.checkpoint.content_key`."""
-        return pixel_content(self.geom), self.vectors, self.area, self.counts, self.background
+        return geom_content(self.geom), self.vectors, self.area, self.counts, self.background
 
     def near(self, region, margin):
         """Places (in `numbers`) of the pixels in the circle around a region, and their

@@ -59,7 +59,9 @@ class Walk:
         whole = np.maximum(np.linalg.norm(newton, axis=1), 1e-12)
         self._taken = np.linalg.norm(self.step, axis=1) / whole
         information = np.linalg.inv(blocks(inverse))
-        self._size = np.sqrt(np.einsum("si,sij,sj->s", self.step, information, self.step))
+        # NaN where the information is none, by rounding: such a step never counts as the last.
+        with np.errstate(invalid="ignore"):
+            self._size = np.sqrt(np.einsum("si,sij,sj->s", self.step, information, self.step))
 
     def _adapt(self, gradient):
         """Find the lengths of the next steps from what the last ones left of the gradient."""

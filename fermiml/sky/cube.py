@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 
 from fermiml import notebook
 from fermiml.errors import InputError
-from fermiml.fitsmaps import image_geom, pixel_content
+from fermiml.fitsmaps import geom_content, image_geom
 from fermiml.response.irfs import ALL_EVENTS, type_names
 from fermiml.sky.energy_text import range_text
 from fermiml.sky.pixel_area import pixel_areas
@@ -104,7 +104,7 @@ class Component:
         if self.exposure is not None:
             geom = self.exposure.geom
             energy = geom.axes["energy_true"].center.to_value("MeV")
-            exposure = [pixel_content(geom), energy, self.exposure.data]
+            exposure = [geom_content(geom), energy, self.exposure.data]
         background = None if self.background is None else self.background.data
         return (
             self.counts.data, self.mask, self.energy_edges, position.ra.deg, position.dec.deg,

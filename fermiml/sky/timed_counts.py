@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml.fitsmaps import pixel_content
+from fermiml.fitsmaps import geom_content
 from fermiml.response import exposure as exposures
 from fermiml.sky.times import TimeBins
 
@@ -33,7 +33,7 @@ class MapsExposure:
 
     def content(self):
         """Return what distinguishes two of them, for `fermiml.checkpoint.content_key`."""
-        return [m and (pixel_content(m.geom), m.data) for m in self.maps]
+        return [m and (geom_content(m.geom), m.data) for m in self.maps]
 
     def fractions(self, position, energy, _response):
         """Compute the same from the maps; where one does not reach, there is no exposure."""

@@ -95,7 +95,7 @@ def test_info_tells_of_a_catalog_what_is_in_it(tmp_path):
         "source catalog of simulated data", "6, of which 4.9 are expected to be real",
         "spread over the sky", "0.5 GeV - 1 TeV", "2008-08-04 to 2010-07-05",
         "fermiml", "found by lat-unek", "95 % ellipses 5", "PSR 3",
-        "near the edge of the data (1)", "the brightest by ", "Crab Nebula",
+        "near the edge of the data (1)", ", by Energy_Flux100:", "Crab Nebula",
     ):  # fmt: skip
         assert part in text, part
     facts = json.loads(run("info", tmp_path / "ml.fits", "--json").output)

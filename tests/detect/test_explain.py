@@ -7,9 +7,10 @@ import pytest
 from astropy.coordinates import SkyCoord
 from click.testing import CliRunner
 from makers import smallskies as small
+from makers.latfiles import write_ccube
 from makers.matchedfilter import finder
 
-from fermiml import SourceDetector
+from fermiml import SkyCube, SourceDetector
 from fermiml.cli.main import main
 from fermiml.detect.explain import explain
 from fermiml.errors import InputError
@@ -79,6 +80,14 @@ def test_the_heatmap_is_brightest_where_the_sources_are(cube, catalog):
     values = image.get_by_coord(catalog.positions.galactic)
     assert np.all(values > 0.5)
     assert np.nanmedian(image.data) < 0.05
+    assert np.isfinite(image.data).all()
+
+
+@pytest.mark.parametrize("binsz", [0.1, 0.5])
+def test_the_heatmap_has_no_holes(binsz, tmp_path):
+    """Patches of coarse data have larger pixels, and more sky of their own."""
+    write_ccube(tmp_path / "counts.fits", binsz=binsz)
+    image = SourceDetector(finder(), threshold=0.5).heatmap(SkyCube.read(tmp_path / "counts.fits"))
     assert np.isfinite(image.data).all()
 
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from gammapy.maps import MapAxis, WcsGeom, WcsNDMap
 
+from fermiml.errors import InputError
 from fermiml.model import diffuse
-from fermiml.model.diffuse import Isotropic
+from fermiml.model.diffuse import Cube, Isotropic
 
 
 def test_embedded_model_is_a_galaxy():
@@ -27,3 +29,11 @@ def test_lowered_spectrum_loses_the_faint_sources_and_stays_positive():
     half = term.lowered(nodes, 0.5 * term.spectrum)
     assert half.spectrum == pytest.approx(0.5 * term.spectrum)
     assert term.lowered(nodes, 2 * term.spectrum).spectrum == pytest.approx(0.1 * term.spectrum)
+
+
+def test_a_model_that_is_too_small_is_named():
+    axis = MapAxis.from_nodes([1e3, 1e4], unit="MeV", name="energy_true", interp="log")
+    geom = WcsGeom.create(npix=10, binsz=1.0, frame="galactic", axes=[axis])
+    planes = WcsNDMap(geom, np.ones(geom.data_shape), unit="cm-2 s-1 sr-1 MeV-1")
+    with pytest.raises(InputError, match=r"iem\.fits: the diffuse model does not cover"):
+        Cube("iem.fits", map=planes).base(np.array([50.0]), np.array([0.0]), [2e3])
