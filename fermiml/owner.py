@@ -34,7 +34,7 @@ def read(path):
 
 
 def tag():
-    """Return a text for a name that tells which process made it, before anything is in it."""
+    """Return text for a file name that identifies the process that made the file."""
     mine = _this_process()
     return f"{_host_number():08x}-{mine['pid']}-{mine['started']}"
 
@@ -50,7 +50,7 @@ def from_tag(name):
 
 
 def is_gone(owner, path):
-    """Return whether the process that wrote `path` has ended, or long given no sign of life."""
+    """Return whether the process that wrote `path` has ended, or has been silent for long."""
     if not owner and Path(path).is_file():
         return silence(path) > _WRITTEN
     if owner.get("host") != platform.node() or not isinstance(owner.get("pid"), int):

@@ -5,7 +5,8 @@
 Needs fermipy (its catalogs). Median and width of Frac_Variability are those of the sources above 20
 sigma; the slope of the power spectrum is the one with which simulated yearly fluxes have the
 correlation from one year to the next that the catalog's have. Prints the numbers that
-fermiml/simulate/blazar_noise.py holds, and beside them what simulated sources give.
+fermiml/time/class_odds.py and fermiml/simulate/blazar_noise.py hold, and beside them what simulated
+sources give.
 """
 
 import argparse

@@ -110,7 +110,7 @@ _LINES = (
     ("PLEC_SigCurv", "E", "", "F8.3", "stat.snr", "Significance in sigma of cutoff over power law"),
     ("PLEC_EPeak", "E", "MeV", "F10.2", "em.energy", "Exponential cutoff: energy of the peak of nuFnu"),
     ("Unc_PLEC_EPeak", "E", "MeV", "F10.2", "em.energy" + _ERR, "1-sigma error of PLEC_EPeak"),
-    ("Npred", "E", "", "F10.2", "phot.count", "Counts that the model predicts"),
+    ("Npred", "E", "", "F10.2", "phot.count", "Counts predicted by the model"),
     ("Flux_Band", "8E", _FLUX, "", _FLUX_UCD, "Photon flux in the bands of the HDU EnergyBounds", (8,)),
     ("Unc_Flux_Band", "16E", _FLUX, "", _FLUX_UCD + _ERR, "Lower (NaN: an upper limit) and upper 1-sigma error of Flux_Band", (8, 2)),
     ("nuFnu_Band", "8E", _EFLUX, "", _DENSITY_UCD, "Spectral energy distribution in the bands", (8,)),
@@ -153,11 +153,11 @@ _LINES = (
     ("ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD, "Photon flux in 0.5-1, 1-2, 2-7, 7-20 and >20 GeV", (N_ML_BANDS,)),
     ("Unc_ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of ML_Flux_Band", (N_ML_BANDS,)),
     ("ML_Model", "24A", "", "", "meta.id", "The network that found the source"),
-    ("ML_Localizer", "12A", "", "", "meta.id", "What turned the network's map into a position"),
+    ("ML_Localizer", "12A", "", "", "meta.id", "The localizer that gave the position"),
     ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 1024 end 2048 fit"),
     ("ML_Ext_Size", "E", "deg", "F8.4", "phys.angSize", "Radius, where the network or photometry has one; 0: a point"),
     ("TS", "E", "", "F10.3", "stat.likelihood", "Test statistic of the likelihood fit"),
-    ("TS_Engine", "8A", "", "", "meta.software", "What fitted TS: gammapy or fermipy"),
+    ("TS_Engine", "8A", "", "", "meta.software", "The engine that gave TS: gammapy or fermipy"),
 )  # fmt: skip
 
 COLUMNS = {line[0]: Column(*line) for line in _LINES}

@@ -152,8 +152,8 @@ def _fill_positions(table, ra, dec):
     name, count = np.unique(table["Source_Name"], return_counts=True)
     if np.any(count > 1):
         raise InputError(
-            f"column Source_Name: {str(name[count > 1][0])!r} stands in {count.max()} rows, "
-            "expected a name of its own for each"
+            f"column Source_Name: {str(name[count > 1][0])!r} occurs in {count.max()} rows, "
+            "expected unique names"
         )
 
 
@@ -196,7 +196,7 @@ def _cast(column, values):
     numbers = _numbers(column.name, column.unit, values)
     if numbers.shape[1:] != column.shape:
         got, expected = (" x ".join(map(str, s)) or "1" for s in (numbers.shape[1:], column.shape))
-        raise InputError(f"column {column.name} has {got} values a row, expected {expected}")
+        raise InputError(f"column {column.name} has {got} values per row, expected {expected}")
     if column.code != "I":
         return np.where(np.isinf(numbers), np.nan, numbers).astype(column.dtype)  # 3FGL: -inf
     known = np.isfinite(numbers)

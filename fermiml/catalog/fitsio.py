@@ -258,7 +258,8 @@ def _read_fits(path):
 
 
 def is_catalog(path):
-    """Return whether a file is a catalog: FITS by what it holds, others by their names."""
+    """Return whether a file is a catalog, judged by the content of FITS files and the names of
+    others."""
     path = Path(path).expanduser()
     if not path.is_file():
         return False

@@ -1,4 +1,4 @@
-"""ML_Flags: what the bits mean, and the rules for those that more than one step decides.
+"""ML_Flags: the meaning of the bits, and the rules for those that several steps set.
 
 Detection sets them; a fit decides those of `FITTED` again for the rows that it fits.
 """
@@ -24,7 +24,7 @@ class MLFlag(enum.IntFlag):
     EXPOSURE_ESTIMATED = 32
     SECOND_DIFFUSE = 64
     SUN_MOON = 128
-    # 256 is kept for transients.
+    TRANSIENT = 256
     STRUCTURED = 512
     AT_BOUND = 1024
     NOT_CONVERGED = 2048
@@ -38,7 +38,8 @@ FLAG_MEANING = {
     MLFlag.RESPONSE_ASSUMED: "the instrument response was assumed",
     MLFlag.EXPOSURE_ESTIMATED: "the exposure was estimated",
     MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
-    MLFlag.SUN_MOON: "the Sun or Moon was there when its photons came",
+    MLFlag.SUN_MOON: "the Sun or Moon was near when its photons came",
+    MLFlag.TRANSIENT: "a transient: the values are those of the time of its flare",
     MLFlag.STRUCTURED: "ML_Prob was lowered: the sky is more structured than simulated",
     MLFlag.AT_BOUND: "a parameter of the spectrum is at its bound",
     MLFlag.NOT_CONVERGED: "the fit did not converge, or failed",

@@ -4,6 +4,7 @@ import numpy as np
 
 from fermiml import notebook
 from fermiml.catalog.flags import FLAG_MEANING
+from fermiml.wording import counted
 
 HEAD = ("name", "RA", "Dec", "r95 (deg)", "ML_Prob", "ML_Class", "TS", "1-100 GeV (1e-10 cm-2 s-1)",
         "flags", "association")  # fmt: skip
@@ -15,7 +16,7 @@ def to_html(catalog):
     """Render the first rows as an HTML table."""
     table = catalog.table[:_MOST_ROWS]
     number = len(catalog)
-    caption = f"SourceCatalog: {number} source{'s' * (number != 1)}"
+    caption = f"SourceCatalog: {counted(number, 'source')}"
     if number > _MOST_ROWS:
         caption += f", of which the first {_MOST_ROWS}"
     return notebook.table(HEAD, list(rows(table)), caption)

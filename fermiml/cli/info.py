@@ -12,11 +12,11 @@ from fermiml.errors import InputError
 @click.command(cls=Command)
 @click.argument("file")
 @counts_options
-@click.option("--json", "as_json", is_flag=True, help="Print the same for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 def info(file, as_json, **options):
-    """Say what FILE is, what is known about it and what will be assumed.
+    """Show what FILE is, what is known about it and what will be assumed.
 
-    FILE: a gtbin cube or map (WCS or HEALPix), a fermipy folder or its YAML, a gammapy
+    FILE is a gtbin cube or map (WCS or HEALPix), a fermipy folder or its YAML, a gammapy
     map, dataset or YAML, FT1 events, or @list.txt with the names of FT1 files; or a catalog
     of sources (FITS, VOTable, ECSV or CSV).
     """

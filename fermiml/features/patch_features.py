@@ -1,4 +1,4 @@
-"""The features of a patch: what a network is shown, whatever the exposure, event type and binning.
+"""The features of a patch: the network input, for any exposure, event type and binning.
 
 For every band: the variance-stabilised counts, the stabilised local background, the
 significance of a PSF matched filter, and the observed fraction. Then the square root of the
@@ -56,7 +56,7 @@ class PatchFeatures:
     Parameters
     ----------
     psf : list of lists of `fermiml.response.psf.PSF` or None
-        For each component and band a PSF with one energy; None for a band that is not there.
+        For each component and band a PSF with one energy; None for an absent band.
     size : int
         Pixels along a side of a patch, a multiple of 4.
     exposure : array (component, band), optional

@@ -1,4 +1,4 @@
-"""What a network is shown of a cube: the features, patch by patch."""
+"""The network input for a cube: the features, patch by patch."""
 
 from dataclasses import dataclass, replace
 
@@ -40,7 +40,7 @@ class Views:
             edges = cube.components[0].energy_edges
             raise InputError(
                 f"{cube.source or 'the counts'}: no energy bin lies above {BANDS[0][0]:.0f} MeV, "
-                f"where the networks look ({range_text(edges[0], edges[-1])})"
+                f"which the networks need ({range_text(edges[0], edges[-1])})"
             )
         self._patches = Patches(banded, origin=origin)
         self.geoms, self.pixel = self._patches.geoms, self._patches.pixel
@@ -66,7 +66,7 @@ class Views:
             yield numbers, views, np.array([view.features for view in views])
 
     def features(self, view, counts):
-        """Compute what a view would show if its counts (component, band, y, x) were others."""
+        """Compute the features of a view with other counts (component, band, y, x)."""
         return self._features_of(view.patch, view.model, counts)
 
     def _features_of(self, patch, model, counts):
@@ -88,7 +88,7 @@ class Views:
         )
         number = int(np.argmax(np.nan_to_num(depth, nan=-np.inf)))
         if not depth[number] > 0:
-            raise InputError("the source lies outside of the data")
+            raise InputError("the source is outside the data")
         return number, tuple(map(float, pixels[number]))
 
 

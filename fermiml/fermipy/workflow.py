@@ -1,12 +1,9 @@
 """What `ml_seed` does, step by step: detect, add, localize, refit, write."""
 
-import logging
 import time
 
 from fermiml.errors import InputError
 from fermiml.fermipy import decisions, engine, outputs, seeding
-
-log = logging.getLogger(__name__)
 
 
 def run(gta, prefix, config, say):
@@ -86,15 +83,15 @@ def detect(gta, config, model=False):
     from fermiml.networks.pretrained import DEFAULT
     from fermiml.sky.describe import response_lines
 
+    cube = cube_of(gta, model)
+    if not model:
+        for line in response_lines(cube):
+            gta.logger.info(line)
     detector = SourceDetector.from_pretrained(
         config["network"] or DEFAULT,
         localizer=config["localizer"],
         threshold=config["threshold"],
     )
-    cube = cube_of(gta, model)
-    if not model:  # as `fermiml detect` does
-        for line in response_lines(cube):
-            log.info("%s", line)
     return detector.run(cube)
 
 

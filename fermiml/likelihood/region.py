@@ -272,7 +272,7 @@ class RegionModel:
         self._forget()
 
     def move(self, source, sources, template, sums):
-        """Give a source another place (and with `sources` the new list of all)."""
+        """Move a source (and with `sources` set the new list of all)."""
         self.sources = sources
         self.templates[self.planes + source], self.sums[self.planes + source] = template, sums
         moved = self.folding.exposures(sources[[source]])

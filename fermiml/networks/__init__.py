@@ -30,7 +30,7 @@ ARCHITECTURES = Registry(
 
 
 class Architecture(Protocol):
-    """A kind of network that `fermiml train` can build and train, and what its answers mean.
+    """A kind of network that `fermiml train` can build and train, and the meaning of its outputs.
 
     A module with these names is one. Another package offers its own as an entry point of the group
     ``fermiml.architectures``.
@@ -56,7 +56,8 @@ class Architecture(Protocol):
     VECTORS: tuple
 
     def check(self, options):
-        """Raise InputError where the values of options (all keys are there) make no network."""
+        """Raise InputError if the values of options (with all keys) do not define a valid
+        network."""
 
     def build(self, **options):
         """Build a keras.Model from features (batch, y, x, plane) to outputs (batch, y, x, channel).

@@ -35,9 +35,9 @@ def read_weights(path, shapes):
     found = [values.pop(f"{number:04d}", None) for number in range(len(shapes))]
     for value, shape in zip(found, shapes, strict=True):
         if value is None or value.shape != tuple(shape):
-            raise InputError(f"{path}: the weights do not fit the network that model.yaml names")
+            raise InputError(f"{path}: the weights do not match the network in model.yaml")
         if not np.all(np.isfinite(value)):
-            raise InputError(f"{path}: holds NaN or infinite weights; train the network again")
+            raise InputError(f"{path}: contains NaN or infinite weights; train the network again")
     return [v.astype(np.float32) if v.dtype.kind == "f" else v for v in found], values
 
 
@@ -46,7 +46,7 @@ def read(path, otherwise):
     try:
         with np.load(path, allow_pickle=False) as stored:
             if not isinstance(stored, np.lib.npyio.NpzFile):
-                raise ValueError("no .npz file")
+                raise ValueError("not an .npz file")
             size = sum(entry.file_size for entry in stored.zip.infolist())
             if size > _LARGEST:
                 raise ValueError(f"{size / 2**30:.1f} GB when unpacked")

@@ -1,5 +1,5 @@
-"""The U-Net's answer in numpy: to find sources takes no framework, whose import and tracing take
-longer than the search of a field.
+"""The U-Net evaluated in numpy, because importing and tracing a framework takes longer than the
+search of a field.
 
 Convolutions are products of matrices, (channel, pixel) in memory; batch normalisations that follow
 them are part of their weights. `tests/networks/test_forward.py` compares the answers with those of

@@ -1,4 +1,4 @@
-"""Networks in folders: weights in half precision, how they were made and what they achieve."""
+"""Networks in folders: weights in half precision, training recipe and measured performance."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ DEFAULT = "lat-best"
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A network ready for use, and what is known about it."""
+    """A network ready for use, with its description."""
 
     name: str
     architecture: object  # see fermiml.networks.Architecture
@@ -40,12 +40,12 @@ def names():
 
 
 def card(name):
-    """Read what is known about a network: its architecture, operating point and performance."""
+    """Read the description of a network: its architecture, operating point and performance."""
     return description.read(locate(name))
 
 
 def load(name=DEFAULT):
-    """Load a shipped network by name, or one that `fermiml train` made by its folder."""
+    """Load a shipped network by name, or one made by `fermiml train` from its folder."""
     folder, content = locate(name), card(name)
     weights = _checked_weights(folder, content)
     architecture = networks.get_architecture(content["network"])
@@ -64,7 +64,7 @@ def _checked_weights(folder, content):
         raise InputError(f"{weights}: is missing")
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != content["sha256"]:
-        raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 is another)")
+        raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 differs)")
     return weights
 
 
@@ -82,12 +82,12 @@ def _loaded(source, sha256):
     """Load the network of another process, once for all tasks that use it."""
     network = load(source)
     if network.card["sha256"] != sha256:
-        raise InputError(f"{source}: holds other weights than where the work was begun")
+        raise InputError(f"{source}: contains other weights than at the start of the work")
     return network
 
 
 def save(model, recipe, folder):
-    """Write weights and description; what was measured of older weights is no longer true."""
+    """Write weights and description, without results measured with older weights."""
     folder = Path(folder)
     weights = folder / "weights.npz"
     arrays.save(weights, model.variables, "float16")
@@ -118,7 +118,7 @@ def load_weights(model, recipe, name):
     content = card(name)
     other = keras_model(_checked_weights(locate(name), content), content)
     if [v.shape for v in _trunk(other)] != [v.shape for v in _trunk(model)]:
-        raise InputError(f"{name}: has another architecture than the recipe")
+        raise InputError(f"{name}: has a different architecture from the recipe")
     pairs = list(zip(_trunk(model), _trunk(other), strict=True))
     if networks.canonical(content["network"]) == networks.canonical(recipe["network"]):
         for head in set(model.output_names) & set(other.output_names):
@@ -169,8 +169,8 @@ def locate(name):
     folder = _folder(name)
     if folder is None:
         raise InputError(
-            f"network '{name}' is not known: known are {', '.join(names())}, "
-            "or the folder of one that `fermiml train` made"
+            f"unknown network '{name}': known are {', '.join(names())}, or a folder "
+            "made by `fermiml train`"
         )
     return folder
 

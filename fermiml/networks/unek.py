@@ -13,13 +13,13 @@ RADIUS = targets.DISC
 
 
 def check(options):
-    """Raise InputError where options make no network."""
+    """Raise InputError if the options do not define a valid network."""
     unet.check(options)
     flag("architecture.classes", options["classes"])
 
 
 def build(classes=False, **options):
-    """Build the network; with `classes` it also tells AGN from PSR."""
+    """Build the network; with `classes` it also separates AGN from PSR."""
     return unet.build(_heads(classes), **options)
 
 

@@ -21,7 +21,7 @@ OPTIONS = {
 
 
 def check(options):
-    """Raise InputError where options make no U-Net, or one that no memory holds."""
+    """Raise InputError if the options do not define a valid U-Net, or one too large for memory."""
     for key in ("widths", "encoder", "decoder"):
         _POSITIVE(f"architecture.{key}", options[key])
     flag("architecture.raw", options["raw"])
@@ -36,7 +36,7 @@ def check(options):
     if number > _MOST_PARAMETERS:
         raise InputError(
             f"architecture: a network of {number:.2g} parameters is larger than "
-            f"{_MOST_PARAMETERS:.2g}; take smaller widths"
+            f"{_MOST_PARAMETERS:.2g}; use smaller widths"
         )
 
 

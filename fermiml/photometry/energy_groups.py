@@ -17,7 +17,9 @@ _EDGES = np.array([30, 50, 75, 100, 170, 300, 500, 700, 1e3, 1.4e3, 2e3, 3e3, 4.
 INDICES = np.array([1.4, 1.8, 2.2, 2.6, 3.0, 3.6])  # spectra for which PSF profiles are made
 DISKS = (0.2, 0.4, 0.8)  # deg, radii with which extension is tested
 _NODES = 1500  # of a profile
-_HELD = 0.95  # fraction of the PSF within the reach of a template
+_CORE = 2.0  # of r68
+_HELD = 0.95  # fraction of the PSF within a template
+_FADING = 0.9, 1.1  # of the radius that holds it: where a template fades to nothing
 _LONGEST = 8.0  # deg, that a template reaches at most
 _MERGED = 0.3  # of r68: the size up to which pixels may be merged
 _SAMPLED = 0.85  # of r68: the size from which a pixel is sampled at several points
@@ -30,18 +32,17 @@ class EnergyGroup:
     component: int
     bins: slice
     edges: tuple  # MeV
-    reach: float  # deg, of the templates
+    reach: float  # deg, where the templates end
     r68: float  # deg
     fraction: np.ndarray  # (true bin,): probability to find a photon of a true bin here
     profiles: object  # RadialTable with a row for each of INDICES, sr^-1
-    slopes: object  # the same of the derivative, sr^-1 deg^-1
     shapes: object  # RadialTable of a point and of DISKS, for the index 2.2
     samples: int  # points along a pixel's side at which the PSF is sampled
 
     @property
-    def shape_reach(self):
-        """deg, of the templates of disks."""
-        return self.reach + DISKS[-1]
+    def core(self):
+        """deg, within which most of what the PSF has in common with residuals and disks lies."""
+        return min(self.reach, _CORE * self.r68)
 
     @property
     def catalog_band(self):
@@ -147,7 +148,7 @@ def _group(number, component, bins, response, fraction, exposure):
     while size / samples > _SAMPLED * r68 and samples < 8:
         samples *= 2
     reach = float(np.clip(reach, 2 * size, max(_LONGEST, 2 * size)))
-    side = max(size / samples, merge_factor(size, r68) * size)
+    side = size / samples if samples > 1 else merge_factor(size, r68) * size
     means, point = means.smeared(_window(side)), typical.smeared(_window(side))
     disks = [point.smeared(radius * np.sqrt((np.arange(8) + 0.5) / 8)) for radius in DISKS]
     values = np.concatenate([p.values for p in (point, *disks)])
@@ -156,12 +157,11 @@ def _group(number, component, bins, response, fraction, exposure):
         component=number,
         bins=bins,
         edges=(float(edges[bins.start]), float(edges[bins.stop])),
-        reach=reach,
+        reach=_FADING[1] * reach,
         r68=r68,
         fraction=fraction,
-        profiles=RadialTable.of(means, 1.1 * reach),
-        slopes=RadialTable.slopes_of(means, 1.1 * reach),
-        shapes=RadialTable.of(type(psf)(rows, psf.rad, values), reach + 1.1 * DISKS[-1]),
+        profiles=RadialTable.of(means, _FADING[1] * reach),
+        shapes=RadialTable.of(type(psf)(rows, psf.rad, values), 2 * (reach + DISKS[-1])),
         samples=samples,
     )
 
@@ -178,25 +178,24 @@ def _window(side):
 
 
 class RadialTable:
-    """Rows of a radial function at nodes uniform in sqrt(separation), for quick look-up."""
+    """Rows of a radial function at nodes uniform in sqrt(separation), zero beyond the last; in
+    single precision, for quick look-up."""
 
     def __init__(self, values, reach):
-        self._values = np.hstack([values, np.zeros((len(values), 1))])  # a node above the last
-        self._last = values.shape[1] - 1
-        self._per_root = self._last / np.sqrt(reach)
+        self._values, self._last = values.astype(np.float32), np.float32(values.shape[1] - 2)
+        self._reach, self._per_root = reach, np.float32(self._last / np.sqrt(reach))
 
     @classmethod
     def of(cls, psf, reach):
-        """Profiles of a PSF."""
-        return cls(_profiles(psf, _nodes(reach)), reach)
+        """Profiles of a PSF, which fade to nothing towards `reach` (deg)."""
+        rad = np.linspace(0, np.sqrt(reach), _NODES) ** 2
+        logs = np.log(np.maximum(psf.values, 1e-30))
+        values = np.exp([np.interp(rad, psf.rad, row) for row in logs]) * _fading(rad / reach)
+        return cls(np.hstack([values, np.zeros((len(values), 1))]), reach)  # a node above the last
 
-    @classmethod
-    def slopes_of(cls, psf, reach):
-        """Their derivatives (deg^-1)."""
-        rad = _nodes(reach)
-        slopes = np.gradient(_profiles(psf, rad), rad, axis=1)
-        slopes[:, 0] = 0.0
-        return cls(slopes, reach)
+    def mixed(self, weights):
+        """Rows that are sums of these: `weights` are (new row, row)."""
+        return RadialTable(weights.astype(np.float32) @ self._values, self._reach)
 
     def __len__(self):
         return len(self._values)
@@ -205,25 +204,39 @@ class RadialTable:
         """Return all that results depend on, for `fermiml.checkpoint.content_key`."""
         return self._values, self._per_root
 
-    def place(self, separation):
-        """Where separations (deg) lie between the nodes; for `at`."""
-        place = np.minimum(np.sqrt(separation) * self._per_root, self._last)
-        node = place.astype(int)
-        return node, place - node
+    def at(self, row, square):
+        """Values of rows at squares of separations (deg2)."""
+        place = self._place(square)
+        node = place.astype(np.int32)
+        value, step = self._look_up(row, node)
+        return value + (place - node) * step
 
-    def at(self, row, node, weight):
-        """Values of rows at places."""
+    def with_slope(self, row, square):
+        """Return values and their derivatives with respect to the square (deg^-2)."""
+        place = self._place(square)
+        node = place.astype(np.int32)
+        value, step = self._look_up(row, node)
+        return value + (place - node) * step, step * place / (4 * square)
+
+    def _place(self, square):
+        return np.minimum(np.sqrt(np.sqrt(square)) * self._per_root, self._last)
+
+    def _look_up(self, row, node):
+        """Values at nodes, and by how much those of the next are more."""
         flat, start = self._values.ravel(), row * self._values.shape[1] + node
-        return (1 - weight) * flat[start] + weight * flat[start + 1]
+        return flat[start], flat[start + 1] - flat[start]
 
 
-def _nodes(reach):
-    return np.linspace(0, np.sqrt(reach), _NODES) ** 2
+def _fading(fraction):
+    """Let a template fade to nothing near its end: a step would be one of the likelihood."""
+    start = _FADING[0] / _FADING[1]
+    x = np.clip((1 - fraction) / (1 - start), 0, 1)
+    return x**2 * (3 - 2 * x)
 
 
-def _profiles(psf, rad):
-    logs = np.log(np.maximum(psf.values, 1e-30))
-    return np.exp([np.interp(rad, psf.rad, row) for row in logs])
+def index_weights(index):
+    """Weights (source, INDICES) that interpolate between the spectra of `INDICES`."""
+    return np.stack([np.interp(index, INDICES, hat) for hat in np.eye(len(INDICES))], axis=1)
 
 
 def _held(values):

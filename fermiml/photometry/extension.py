@@ -1,67 +1,60 @@
 """Is a source extended? Its likelihood as a disk of a few sizes against that as a point."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fermiml.photometry.energy_groups import DISKS
 
-_STEPS = 8  # Newton steps of the norm
+_STEPS, _CLOSE = 8, 1e-3  # Newton steps of the norm; relative change after which there is none
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Pixels near each source, in one group."""
-
-    source: np.ndarray
-    weight: np.ndarray  # of the group
-    counts: np.ndarray
-    rest: np.ndarray  # model of all else
-    shapes: np.ndarray  # (point and disks, pair): counts of the source
-
-
-def extension(fields, fits, vectors, rows, expected, weights):
+def extension(weighted, vectors, index, rows):
     """TS of the best disk over the point, and the disk's radius (deg), of the sources `rows`.
 
-    The norm is free; the spectrum's shape and all else stay as they are. `expected` counts and
-    `weights` of the groups are (source, group).
+    The norm is free; the spectrum's shape and all else stay as they are. `weighted` are the groups
+    as `JointFit` has them.
     """
-    groups = zip(fields, fits, expected.T, weights.T, strict=True)
-    pairs = [_pairs(*group, vectors, rows) for group in groups]
-    value = np.array([_best(pairs, shape, len(rows)) for shape in range(len(DISKS) + 1)])
+    parts = [_pixels(*group, vectors, index, rows) for group in weighted]
+    total = sum(part[0] for part in parts)
+    source, worth, rest, shapes = (
+        np.concatenate(x, axis=-1) for x in list(zip(*parts, strict=True))[1:]
+    )
+    value = np.array(
+        [_best(source, worth, s / rest, t) for s, t in zip(shapes, total, strict=True)]
+    )
     gain = 2 * (value[1:] - value[0])
     best = np.argmax(gain, axis=0)
     ts = np.maximum(gain[best, np.arange(len(rows))], 0)
     return ts, np.where(ts > 0, np.array(DISKS)[best], 0.0)
 
 
-def _pairs(field, fit, expected, weight, vectors, rows):
-    source, pixel, shapes = field.shapes(vectors[rows])
-    shapes = shapes * expected[rows][source]
+def _pixels(fit, expected, weight, vectors, index, rows):
+    """Weighted counts of each source as each shape; and of all pixels with photons near sources:
+    the number of the source, the weighted counts, the model of all else and of the shapes."""
+    group, pairs = fit.field.group, fit.field.pairs_around(vectors[rows])
+    source, pixel = pairs.source, pairs.pixel
+    shapes = pairs.shapes(group) * expected[rows][source]
+    weight = weight[rows][source]
+    total = np.array([np.bincount(source, weight * s, len(rows)) for s in shapes])
+    seen = np.flatnonzero(fit.counts[pixel])
     # What the fit has as this source there is what its own template says.
     model = fit.model_with(expected)[pixel]
-    own = np.asarray(fit.templates.values[pixel, rows[source]])[0] * expected[rows][source]
-    rest = np.maximum(model - own, 1e-3 * model)
-    return _Pairs(source, weight[rows][source], fit.counts[pixel], rest, shapes)
+    own = pairs.fractions(group, np.zeros((len(rows), 2)), index[rows])
+    rest = np.maximum(model - own * expected[rows][source], 1e-3 * model)
+    worth = weight * fit.counts[pixel]
+    return total, source[seen], worth[seen], rest[seen], shapes[:, seen]
 
 
-def _best(pairs, shape, number):
-    """Largest log-likelihood of each source over its norm."""
-    source, weight, counts, rest, fraction = (
-        np.concatenate(x)
-        for x in zip(*[(p.source, p.weight, p.counts, p.rest, p.shapes[shape]) for p in pairs],
-                     strict=True)
-    )  # fmt: skip
-    total = np.bincount(source, weight * fraction, number)
-    seen = counts > 0
-    source, fraction, rest = source[seen], fraction[seen], rest[seen]
-    worth = weight[seen] * counts[seen]
-    norm = np.ones(number)
+def _best(source, worth, ratio, total):
+    """Largest log-likelihood of each source over its norm; `ratio` is that of the source to all
+    else in the pixels."""
+    norm = np.ones(len(total))
     for _ in range(_STEPS):
-        ratio = fraction / (rest + norm[source] * fraction)
-        slope = np.bincount(source, worth * ratio, number) - total
-        bend = np.bincount(source, worth * ratio**2, number)
-        norm = np.clip(norm + slope / np.maximum(bend, 1e-12), 0.3 * norm, 3 * norm + 0.1)
-    return (
-        np.bincount(source, worth * np.log1p(norm[source] * fraction / rest), number) - norm * total
-    )
+        relative = ratio / (1 + norm[source] * ratio)
+        slope = np.bincount(source, worth * relative, len(norm)) - total
+        bend = np.bincount(source, worth * relative**2, len(norm))
+        step = slope / np.maximum(bend, 1e-12)
+        old, norm = norm, np.clip(norm + step, 0.3 * norm, 3 * norm + 0.1)
+        if np.all(np.abs(norm - old) < _CLOSE * norm):
+            break
+    gain = np.bincount(source, worth * np.log1p(norm[source] * ratio), len(norm))
+    return gain - norm * total

@@ -1,65 +1,80 @@
 """Positions from the likelihood that also gives the fluxes."""
 
 import numpy as np
-from scipy.sparse import diags, hstack
 
 from fermiml.catalog.ellipses import error_columns, semi_axes
-from fermiml.photometry.group_fit import scaled
+from fermiml.photometry.templates import shared
 
-_STEP = 0.15  # deg, largest of one iteration
 _LOOSE = 0.5  # deg, prior of the shift, which only matters where nothing is known
-
 _FAR = 1.8  # sigma from the best place, where the likelihood is looked at
 _SYSTEMATIC = 1.1, 0.003  # factor and deg (1 sigma): for confusion, as found on selection skies
 _WIDENED = (0.7, 4.0)  # the least and the most that a variance may grow by
 
 
-def score(fits, expected, weights):
-    """Gradient (source, 2) and information (2 n, 2 n; all easts first) of the positions, and
-    the information (source, 2, 2) while all else stays as it is.
+def gradient(weighted):
+    """Gradient (source, 2) of the log-likelihood in the positions.
 
-    `expected` are the counts (source, group) that weigh the groups: those of the spectra;
-    `weights` (source, group) are 1 where only Poisson noise matters, below where more does.
+    `weighted` are the groups as `JointFit` has them: the counts that the spectra predict are those
+    that weigh a group, not its noisy amplitudes; and it counts for less where there is more than
+    Poisson noise.
+    """
+    total = 0.0
+    for fit, counts, trust in weighted:
+        templates = fit.templates
+        ratio = (fit.counts / fit.model_with(counts) - 1)[templates.pixel]
+        change = templates.east, templates.north
+        total = total + np.stack([trust * counts * templates.total(ratio * c) for c in change], 1)
+    return total
+
+
+def information(weighted):
+    """Inverse of the information on all positions (2 n, 2 n; all easts first), and the information
+    while all else stays as it is.
+
     Amplitudes and background are free: what they can explain is no information.
     """
-    number = len(expected)
-    gradient, fixed = np.zeros(2 * number), np.zeros((2 * number, 2 * number))
-    explained = np.zeros_like(fixed)
-    for fit, counts, trust in zip(fits, expected.T, weights.T, strict=True):
-        scale = diags(counts * np.sqrt(trust))
-        change = hstack([fit.templates.east @ scale, fit.templates.north @ scale]).tocsc()
-        mu = fit.model_with(counts)
-        gradient += np.tile(np.sqrt(trust), 2) * (change.T @ (fit.counts / mu - 1))
-        fixed += (change.T @ scaled(change, 1 / mu)).toarray()
-        cross = fit.cross_information(change, mu)
-        explained += cross.T @ fit.solve(cross)
-    return gradient.reshape(2, -1).T, fixed - explained, _blocks(fixed)
+    number = len(weighted[0][1])
+    fixed, explained = np.zeros((2, 2 * number, 2 * number))
+    for fit, counts, trust in weighted:
+        scale, mu = np.tile(counts * np.sqrt(trust), 2), fit.model_with(counts)
+        templates = fit.templates
+        changes = templates.east, templates.north
+        cross = np.hstack([fit.cross_information(templates, c, mu) for c in changes])
+        part = fit.explained(cross * scale)
+        fixed += scale[:, None] * _of_one_count(templates, mu) * scale
+        explained += part.T @ part
+    # A source without counts has no position: a wide prior keeps it where it is.
+    return np.linalg.inv(fixed - explained + np.eye(2 * number) / _LOOSE**2), fixed
 
 
-def _blocks(matrix):
+def _of_one_count(templates, mu):
+    """Information on the positions of sources of one count each, while all else stays."""
+    east, north = templates.east, templates.north
+    weight = 1 / mu[templates.pixel]
+    east_east, east_north, north_north = (
+        shared(templates, a, templates, b * weight)
+        for a, b in ((east, east), (east, north), (north, north))
+    )
+    return np.block([[east_east, east_north], [east_north.T, north_north]])
+
+
+def blocks(matrix):
     """Extract the (source, 2, 2) blocks of a matrix in which all easts come first."""
     pairs = np.arange(len(matrix) // 2)[:, None] + np.array([0, len(matrix) // 2])
     return matrix[pairs[:, :, None], pairs[:, None, :]]
 
 
-def newton_step(gradient, matrix, walked, farthest):
-    """Compute steps (deg; east, north), limited in length, and covariances (source, 2, 2).
+def covariances(weighted, walk, index):
+    """Covariances (source, 2, 2; deg2) of the positions at the end of a walk.
 
-    A source stays within `farthest` of its candidate, from which it is at `walked`.
+    Where it did not come to rest, its last step is an error, too.
     """
-    number = len(gradient)
-    # A source without counts has no position: a wide prior keeps it where it is.
-    inverse = np.linalg.inv(matrix + np.eye(2 * number) / _LOOSE**2)
-    step = (inverse @ gradient.T.ravel()).reshape(2, -1).T
-    length = np.linalg.norm(step, axis=1, keepdims=True)
-    step = step * np.minimum(1, _STEP / np.maximum(length, 1e-9))
-    goal = walked + step
-    length = np.linalg.norm(goal, axis=1, keepdims=True)
-    goal = goal * np.minimum(1, farthest / np.maximum(length, 1e-9))
-    return goal - walked, _blocks(inverse)
+    inverse, fixed = (blocks(matrix) for matrix in information(weighted))
+    covariance = _widened(inverse, fixed, _drops(weighted, walk.shift, index))
+    return covariance + walk.step[:, :, None] * walk.step[:, None]
 
 
-def widened(covariance, fixed, drop_at):
+def _widened(covariance, fixed, drop_at):
     """Covariances made true to the likelihood at about the distance that matters.
 
     With few photons it is no paraboloid: along each axis of an ellipse it is compared with the
@@ -75,6 +90,26 @@ def widened(covariance, fixed, drop_at):
         scales.append(expected / np.maximum(drop, 1e-3 * expected + 1e-12))
     scales = np.clip(np.stack(scales, axis=1), *_WIDENED)
     return (vectors * (values * scales)[:, None]) @ vectors.transpose(0, 2, 1)
+
+
+def _drops(weighted, shift, index):
+    """Return a function that gives the loss of log-likelihood when one source moves from its
+    `shift` by more (deg), and all else stays as it is."""
+    fields = [fit.field for fit, *_ in weighted]
+    before = [f.pairs.fractions(f.group, shift, index) for f in fields]
+    models = [fit.model_with(counts)[fit.field.pairs.pixel] for fit, counts, _ in weighted]
+
+    def drop(by):
+        loss = 0.0
+        for (fit, counts, trust), old, mu in zip(weighted, before, models, strict=True):
+            pairs = fit.field.pairs
+            new = pairs.fractions(fit.field.group, shift + by, index)
+            step = counts[pairs.source] * (new - old)
+            gain = fit.counts[pairs.pixel] * np.log1p(np.maximum(step / mu, -0.999)) - step
+            loss = loss - trust * np.bincount(pairs.source, gain, len(shift))
+        return loss
+
+    return drop
 
 
 def turned(covariance, old, new):

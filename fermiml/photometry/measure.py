@@ -13,8 +13,8 @@ from fermiml.errors import InputError
 from fermiml.executors import check_jobs, open_executor
 from fermiml.files import replacing
 from fermiml.photometry.energy_groups import make_groups
-from fermiml.photometry.pixels import SkyPixels
-from fermiml.photometry.region_fit import MARGIN, fit_region
+from fermiml.photometry.pixels import MARGIN, SkyPixels
+from fermiml.photometry.region_fit import fit_region
 from fermiml.photometry.regions import SkyRegion, make_regions
 from fermiml.photometry.table import empty_table, fill
 from fermiml.sky.sphere import axes, sky_coord, vectors_of
@@ -40,7 +40,7 @@ def measure(cube, positions, progress=False, jobs=None, parts=None):
         Threads that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores.
     parts : path or `fermiml.checkpoint.Pieces`, optional
-        Folder for the results of regions: a run that was interrupted resumes there.
+        Folder for the results of regions: an interrupted run resumes there.
 
     Returns
     -------

@@ -1,28 +1,93 @@
-"""Pixels of a cube as points on the sphere, and the grids of a region cut from them."""
+"""Pixels of a cube as points on the sphere, and the meshes of a region cut from them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-import healpy
 import numpy as np
 from gammapy.maps import HpxGeom
+from scipy.sparse import csr_matrix
 
 from fermiml.photometry.energy_groups import merge_factor
+from fermiml.photometry.splines import splines
 from fermiml.sky.resample import points_in_pixels
 from fermiml.sky.sphere import to_frame, vectors_of
 
+_BLOCK = 0.45  # deg, side of the blocks of pixels on which the background is smooth
+MARGIN = 4.0  # deg of pixels around a region, at most
 _CHUNK = 500_000  # pixels whose positions are computed at once
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Pixels of a region as one group sees them."""
+class Mesh:
+    """Pixels of a region, merged or not, from south to north; several groups may share them.
 
-    vectors: np.ndarray  # (pixel, 3)
-    xy: np.ndarray  # (pixel, 2): tangent-plane coordinates (deg)
-    area: np.ndarray  # sr
-    counts: np.ndarray
-    background: np.ndarray | None  # a given model's expected counts
-    points: np.ndarray  # (pixel, point, 3): where templates are sampled
+    Attributes
+    ----------
+    vectors : numpy.ndarray
+        (pixel, 3).
+    points : numpy.ndarray
+        (pixel, point, 3): where templates are sampled.
+    xy : numpy.ndarray
+        (pixel, 2): tangent-plane coordinates (deg).
+    area : numpy.ndarray
+        sr.
+    """
+
+    def __init__(self, sky, region, chosen, factor, samples):
+        self._chosen = chosen
+        vectors, label = _merged(sky, chosen, factor)
+        points = vectors[:, None]
+        if samples > 1:
+            points = points_in_pixels(sky.geom, sky.numbers[chosen], samples)
+            points = to_frame(points, sky.geom.frame, "icrs")
+        order = np.argsort(vectors[:, 2])
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        self._label = rank[label]
+        self.vectors, self.points = vectors[order], points[order]
+        self.xy = np.stack(region.plane(self.vectors), axis=1)
+        self.area = np.bincount(self._label, sky.area[chosen])
+        self._splines = {}
+
+    def __len__(self):
+        return len(self.area)
+
+    def sum(self, data, bins):
+        """Sum `data` (native bin, pixel) over bins and over the pixels that are merged here."""
+        values = sum(data[i, self._chosen].astype(float) for i in range(bins.start, bins.stop))
+        return np.bincount(self._label, values, len(self))
+
+    def within(self, reach, vectors):
+        """List the pixels within `reach` (deg) of each unit vector."""
+        limit = np.cos(np.radians(reach))
+        height = np.degrees(np.arcsin(np.clip(vectors[:, 2], -1, 1)))
+        ends = np.sin(np.radians(np.clip(height + np.array([[-reach], [reach]]), -90, 90)))
+        slices = zip(*np.searchsorted(self._columns[2], ends), strict=True)
+        return [
+            low + np.flatnonzero(vector @ self._columns[:, low:high] > limit)
+            for vector, (low, high) in zip(vectors, slices, strict=True)
+        ]
+
+    @cached_property
+    def _columns(self):
+        return np.ascontiguousarray(self.vectors.T)
+
+    @cached_property
+    def blocks(self):
+        """Number of the square block that each pixel lies in."""
+        cell = np.floor((self.xy - self.xy.min(axis=0)) / _BLOCK).astype(int)
+        return np.unique(cell[:, 0] * 100_000 + cell[:, 1], return_inverse=True)[1]
+
+    def splines(self, spacing):
+        """`Splines` with knots so many deg apart, and the means over blocks of their values."""
+        if spacing not in self._splines:
+            smooth = splines(*self.xy.T, self.area * np.degrees(1) ** 2, spacing)
+            self._splines[spacing] = smooth, self.block_means(smooth.values)
+        return self._splines[spacing]
+
+    def block_means(self, values):
+        """Means over the blocks of the columns of a sparse matrix (pixel, any)."""
+        mean = (1 / np.bincount(self.blocks))[self.blocks]
+        return csr_matrix((mean, (self.blocks, np.arange(len(mean))))) @ values
 
 
 class SkyPixels:
@@ -85,40 +150,36 @@ def _is_near(vectors, region, margin):
     return vectors @ region.center.astype(np.float32) > region.cosine(margin)
 
 
-def grids(sky, region, groups, margins):
-    """Build the grid of each group of a component."""
-    out, cuts = [], {}
+def meshes(sky, region, groups):
+    """Build the mesh of each group of a component."""
+    margins = [min(MARGIN, 1.1 * group.reach + 0.8) for group in groups]
     near, (x, y) = sky.near(region, max(margins))
+    out = {}
     for group, margin in zip(groups, margins, strict=True):
+        chosen = near[region.holds(x, y, margin)]
         factor = merge_factor(sky.pixel_size, group.r68)
-        key = factor, group.samples, margin
-        if key not in cuts:
-            cuts[key] = _merged(sky, near[region.holds(x, y, margin)], factor, group.samples)
-        out.append(_grid(sky, region, group, *cuts[key]))
-    return out
+        key = factor, group.samples, len(chosen)  # one square holds the other: as many, the same
+        if key not in out:
+            out[key] = Mesh(sky, region, chosen, factor, group.samples)
+        yield out[key]
 
 
-def _merged(sky, chosen, factor, samples):
-    """Chosen pixels, the number of the merged pixel of each, and where the merged ones are."""
-    area = sky.area[chosen]
-    label = np.arange(len(chosen))
-    vectors = sky.vectors[chosen].astype(float)
-    if factor > 1 and len(chosen):
-        _, label = np.unique(_labels(sky, chosen, factor), return_inverse=True)
-        sums = [np.bincount(label, area * v) for v in vectors.T]
-        vectors = np.stack(sums, axis=1)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    points = vectors[:, None]
-    if samples > 1:
-        geom = sky.geom
-        points = to_frame(points_in_pixels(geom, sky.numbers[chosen], samples), geom.frame, "icrs")
-    return chosen, label, vectors, points
+def _merged(sky, chosen, factor):
+    """Merge pixels: their unit vectors, and the number of the one that each pixel is part of."""
+    vectors, area = sky.vectors[chosen].astype(float), sky.area[chosen]
+    if factor == 1 or not len(chosen):
+        return vectors, np.arange(len(chosen))
+    _, label = np.unique(_labels(sky, chosen, factor), return_inverse=True)
+    vectors = np.stack([np.bincount(label, area * v) for v in vectors.T], axis=1)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), label
 
 
 def _labels(sky, chosen, factor):
     """Return a number for each pixel, the same for those to be merged."""
     geom, numbers = sky.geom, sky.numbers[chosen]
     if geom.is_hpx:
+        import healpy
+
         pixel = geom.local_to_global((numbers,))[0]
         nested = pixel if geom.nest else healpy.ring2nest(int(geom.nside[0]), pixel)
         return nested // factor**2
@@ -131,21 +192,6 @@ def _narrowing(sky, chosen):
     """How many pixels along x make one of the usual area; more than one near a CAR map's poles."""
     usual = np.radians(sky.pixel_size) ** 2
     return int(np.clip(np.round(usual / np.median(sky.area[chosen])), 1, 100))
-
-
-def _grid(sky, region, group, chosen, label, vectors, points):
-    total = len(vectors)
-
-    def summed(data):
-        values = sum(data[i, chosen].astype(float)
-                     for i in range(group.bins.start, group.bins.stop))  # fmt: skip
-        return np.bincount(label, values, total)
-
-    background = None if sky.background is None else summed(sky.background)
-    x, y = region.plane(vectors)
-    area = np.bincount(label, sky.area[chosen], total)
-    counts = summed(sky.counts)
-    return Grid(vectors, np.stack([x, y], axis=1), area, counts, background, points)
 
 
 def _parts(numbers):

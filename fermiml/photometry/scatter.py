@@ -7,8 +7,6 @@ noise allows, and as such they sit below the sources, too.
 
 import numpy as np
 
-from fermiml.photometry.group_fit import scaled
-
 _SPACING = 1.0  # deg, at least, between the places that are looked at
 _NEAR = 3.0  # deg, sigma of the surroundings that count for a source
 _SHARP = 0.15  # deg: groups of smaller r68 have too few counts for it to matter
@@ -22,7 +20,7 @@ def probes(field, region):
     if field.group.r68 < _SHARP:
         return None
     places = _places(field, region, max(_SPACING, field.group.r68))
-    return places, field.templates_at(places)
+    return (places, field.templates_at(places)) if len(places) else None
 
 
 def scatter(fit, probes, vectors):
@@ -30,10 +28,10 @@ def scatter(fit, probes, vectors):
     if probes is None:
         return np.zeros(len(vectors))
     places, templates = probes
-    residual = templates.T @ (fit.counts / fit.mu - 1)
+    residual = templates.values.T @ (fit.counts / fit.mu - 1)
     total, leak = _information(fit, templates)
-    cross = fit.cross_information(templates)
-    free = total - np.einsum("ij,ij->j", cross, fit.solve(cross))
+    cross = fit.cross_information(templates, templates.fraction)
+    free = total - np.square(fit.explained(cross)).sum(axis=0)
     used = free > _SEEN * np.maximum(total, 0.1 * total.max(initial=0.0))
     residual, free, leak, places = residual[used], free[used], leak[used], places[used]
     excess = np.minimum(residual**2, _CLIP * free) - free
@@ -41,12 +39,12 @@ def scatter(fit, probes, vectors):
     near = np.exp((vectors @ places.T - 1) / np.radians(_NEAR) ** 2)
     typical = np.median(scale) if len(scale) else 1.0
     relative = (near @ excess + _WORTH * _PRIOR**2 * typical) / (near @ scale + _WORTH * typical)
-    return np.maximum(relative, 0) * _information(fit, fit.templates.values)[1] ** 2
+    return np.maximum(relative, 0) * _information(fit, fit.templates)[1] ** 2
 
 
 def _places(field, region, spacing):
     """Build a square grid of unit vectors over the pixels of a group."""
-    low, high = field.grid.xy.min(axis=0), field.grid.xy.max(axis=0)
+    low, high = field.mesh.xy.min(axis=0), field.mesh.xy.max(axis=0)
     x, y = (np.arange(a + spacing / 2, b, spacing) for a, b in zip(low, high, strict=True))
     x, y = (np.radians(v).reshape(-1, 1) for v in np.meshgrid(x, y))
     vectors = region.center + x * region.east + y * region.north
@@ -56,6 +54,7 @@ def _places(field, region, spacing):
 def _information(fit, templates):
     """Information on amplitudes while all else stays, and the amplitude that a background
     higher by its own size imitates."""
-    weighted = scaled(templates, 1 / fit.mu)
-    total = np.asarray(templates.multiply(weighted).sum(axis=0))[0]
-    return total, weighted.T @ fit.background / np.maximum(total, 1e-300)
+    weighted = templates.fraction / fit.mu[templates.pixel]
+    total = templates.total(templates.fraction * weighted)
+    leak = templates.total(fit.background[templates.pixel] * weighted)
+    return total, leak / np.maximum(total, 1e-300)

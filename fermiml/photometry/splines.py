@@ -40,12 +40,13 @@ def splines(x, y, area, spacing):
     steps = np.arange(3)
     column = (first_y[:, None] + steps)[:, :, None] * count_x + (first_x[:, None] + steps)[:, None]
     value = weight_y[:, :, None] * weight_x[:, None] * area[:, None, None]
-    rows = np.arange(0, 9 * len(x) + 1, 9)
-    full = csr_matrix((value.ravel(), column.ravel(), rows), (len(x), count_x * count_y))
-    kept = np.flatnonzero(
-        np.asarray(full.sum(axis=0))[0] > 1e-3 * np.sum(area) / (count_x * count_y)
-    )
-    return Splines(full[:, kept].tocsr(), *_roughness(kept, count_x))
+    column, value, number = column.ravel(), value.ravel(), count_x * count_y
+    kept = np.bincount(column, value, number) > 1e-3 * np.sum(area) / number
+    value[~kept[column]] = 0.0
+    column = np.maximum(np.cumsum(kept) - 1, 0)[column]
+    pointers = np.arange(0, 9 * len(x) + 1, 9)
+    values = csr_matrix((value, column, pointers), (len(x), kept.sum()))
+    return Splines(values, *_roughness(np.flatnonzero(kept), count_x))
 
 
 def _axis(x, spacing):

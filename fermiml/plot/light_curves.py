@@ -1,11 +1,10 @@
 """Light curves of catalog rows: one, or small multiples of all."""
 
 import numpy as np
-from astropy import units as u
 
 from fermiml.catalog.fitsio import HIST_START
 from fermiml.plot import style
-from fermiml.sky.selection import EPOCH
+from fermiml.sky.selection import modified_julian
 
 _ACROSS = 4  # panels of small multiples side by side
 _MOST = 200  # panels, the most variable sources first
@@ -35,7 +34,7 @@ def plot_light_curve(catalog, row, ax=None):
 
 def draw(table, row, ax):
     """Draw fluxes, errors, limits and the mean of a row."""
-    edges = _mjd(table.meta[HIST_START])
+    edges = modified_julian(table.meta[HIST_START])
     flux = np.asarray(table["Flux_History"][row], float)
     low, high = np.asarray(table["Unc_Flux_History"][row], float).T
     limited = np.isnan(low) & np.isfinite(high)
@@ -79,8 +78,3 @@ def plot_all(catalog, rows=None):
     figure.supxlabel("MJD", fontsize=9)
     figure.supylabel("photon flux (cm$^{-2}$ s$^{-1}$)", fontsize=9)
     return figure
-
-
-def _mjd(met):
-    """MJD (UTC) of mission elapsed times."""
-    return (EPOCH + np.asarray(met, float) * u.s).utc.mjd

@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 
 from fermiml.simulate.time_profiles import TimeProfile
 from fermiml.sky.times import DAY, YEAR
+from fermiml.time.class_odds import FRAC_VARIABILITY
 
 STEP = 3 * DAY  # in which the flux is constant
 YEARS = 14  # that Frac_Variability of 4FGL-DR4 is about
@@ -38,13 +39,10 @@ class Variability:
         return TimeProfile.of(gti[0, 0] + STEP * np.arange(number + 1), flux[:number], gti)
 
 
-# Of the sources above 20 sigma, by benchmarks/simulation/variability.py; the few bcu among them do
-# not tell their slope.
-NOMINAL = {
-    "bll": Variability(0.35, 0.56, 1.0),
-    "fsrq": Variability(0.79, 0.37, 1.1),
-    "bcu": Variability(0.67, 0.89, 1.1),
-}
+# The slopes, too, are those of 4FGL-DR4 (benchmarks/simulation/variability.py); the few bcu above
+# 20 sigma do not tell theirs.
+_SLOPES = {"bll": 1.0, "fsrq": 1.1, "bcu": 1.1}
+NOMINAL = {name: Variability(*FRAC_VARIABILITY[name], slope) for name, slope in _SLOPES.items()}
 
 
 def draw_profiles(sources, gti, rng):

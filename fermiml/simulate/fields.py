@@ -308,7 +308,8 @@ def wrong_background(setup, fields, counts, rng):
         parts.append((galactic, isotropic))
         fixed.append(f.sources)
     norms = _fit_norms(counts, parts, fixed)
-    log.info("wrong model %s: norms %.3f (Galaxy), %.3f (isotropic)", diffuse.name, *norms)
+    log.info("the wrong diffuse model (%s) is scaled to the field: Galaxy x %.3f, isotropic x %.3f",
+             diffuse.name, *norms)  # fmt: skip
     return [np.tensordot(norms, pair, 1) for pair in parts], diffuse.name
 
 

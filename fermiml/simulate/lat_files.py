@@ -109,7 +109,7 @@ def _draw_types(evtype, number, rng):
 
 def _as_bits(numbers):
     """Convert integers to rows of 32 bits, the lowest of which stands last."""
-    return (numbers[:, None] >> np.arange(31, -1, -1)) & 1 > 0
+    return np.unpackbits(numbers.astype(">u4").view(np.uint8).reshape(-1, 4), axis=1).astype(bool)
 
 
 def psf(path, table, exposures):

@@ -117,7 +117,7 @@ def claim(config, output, overwrite):
 def _give_up(output, found):
     """Remove another simulation, if it is one, and nothing but its files."""
     if not found.startswith(_SIGNATURE):
-        raise InputError(f"{output}: holds no simulation; it will not be replaced")
+        raise InputError(f"{output}: does not contain a simulation and will not be replaced")
     for folder in (path for pattern in _FIELDS for path in output.glob(pattern)):
         if is_folder(folder):
             remove_own(folder, _FILES)

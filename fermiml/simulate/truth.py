@@ -1,4 +1,4 @@
-"""The truth table of a simulation: 4FGL columns and what only a simulation knows."""
+"""The truth table of a simulation: 4FGL columns, and columns of true values."""
 
 import astropy.units as u
 import numpy as np

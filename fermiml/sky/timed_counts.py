@@ -16,7 +16,7 @@ class GoodTimeExposure:
     bins: TimeBins
 
     def fractions(self, position, energy, _response):
-        """Compute what part of the whole exposure each interval has, (interval, energy, position).
+        """Compute the fraction of the exposure of each interval, (interval, energy, position).
 
         `position` is an array SkyCoord, `energy` in MeV.
         """
@@ -28,15 +28,18 @@ class GoodTimeExposure:
 class MapsExposure:
     """Exposure in intervals is known from a map of each."""
 
-    maps: tuple  # gammapy maps with the axis `energy_true`
+    maps: tuple  # gammapy maps with the axis `energy_true`, None without good time
 
     def content(self):
         """Return what distinguishes two of them, for `fermiml.checkpoint.content_key`."""
-        return [(repr(m.geom), m.data) for m in self.maps]
+        return [m and (repr(m.geom), m.data) for m in self.maps]
 
     def fractions(self, position, energy, _response):
         """Compute the same from the maps; where one does not reach, there is no exposure."""
-        each = np.array([np.nan_to_num(exposures.sample(m, position, energy)) for m in self.maps])
+        each = np.zeros((len(self.maps), len(energy), len(position)))
+        for values, exposure in zip(each, self.maps, strict=True):
+            if exposure is not None:
+                values[:] = np.nan_to_num(exposures.sample(exposure, position, energy))
         return each / np.maximum(each.sum(axis=0), 1e-30)
 
 
@@ -55,12 +58,12 @@ class TimedCounts:
     counts: np.ndarray
 
     @classmethod
-    def of_events(cls, component, bins, exposure, position, energy, time):
-        """Sort events into the bins of a component and the intervals."""
-        edges = component.energy_edges
+    def of_events(cls, bins, exposure, edges, pixel, energy, time):
+        """Sort events of known pixels (-1 for none) into bins of energy, with `edges` in MeV, and
+        the intervals."""
         energy_bin = np.searchsorted(edges, energy, side="right") - 1
         energy_bin[energy == edges[-1]] -= 1
-        interval, pixel = bins.numbers(time), component.pixel_numbers(position)
+        interval = bins.numbers(time)
         inside = (interval >= 0) & (pixel >= 0)
         inside &= (energy_bin >= 0) & (energy_bin < len(edges) - 1)
         return cls(
@@ -94,7 +97,7 @@ class TimedCounts:
         return dataclasses.replace(self, pixel=pixel[kept], **columns)
 
     def fractions(self, position, energy, response):
-        """Compute what part of the whole exposure each interval has, (interval, energy, position).
+        """Compute the fraction of the exposure of each interval, (interval, energy, position).
 
         `response` is the IRF, whose effective area counts where inclinations are known.
         """

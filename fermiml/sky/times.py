@@ -82,11 +82,15 @@ class TimeBins:
 
 def good_time(edges, gti):
     """Compute the seconds of good time between edges."""
+    return np.diff(elapsed(edges, gti))
+
+
+def elapsed(time, gti):
+    """Compute the seconds of good time before each time."""
     starts, lengths = gti[:, 0], gti[:, 1] - gti[:, 0]
     before = np.concatenate([[0.0], np.cumsum(lengths)])
-    number = np.maximum(np.searchsorted(starts, edges, side="right") - 1, 0)
-    elapsed = before[number] + np.clip(edges - starts[number], 0, lengths[number])
-    return np.diff(elapsed)
+    number = np.maximum(np.searchsorted(starts, time, side="right") - 1, 0)
+    return before[number] + np.clip(time - starts[number], 0, lengths[number])
 
 
 def times_at(seconds, gti):
@@ -164,7 +168,9 @@ def _given_edges(words):
     edges = np.array([_mission_time(word) for word in words])
     if not np.all(np.diff(edges) > 0):
         where = int(np.flatnonzero(np.diff(edges) <= 0)[0])
-        raise InputError(f"time bins: the edges do not rise: {words[where]}, {words[where + 1]}")
+        raise InputError(
+            f"time bins: the edges do not increase: {words[where]}, {words[where + 1]}"
+        )
     return edges
 
 
@@ -177,5 +183,5 @@ def _mission_time(word):
             return mission_time(Time(word, scale="utc"))
         number = schema.number(0)("time bins", word)
     except (ValueError, InputError):
-        raise InputError(f"time bins: {schema.shown(word)} is no time; write {_HOW}") from None
+        raise InputError(f"time bins: {schema.shown(word)} is not a time; write {_HOW}") from None
     return mission_time(Time(number, format="mjd", scale="utc")) if number < _LATEST_MJD else number

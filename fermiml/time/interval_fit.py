@@ -34,7 +34,7 @@ _ROUNDS = 4  # in which sources become free because their mean does not fit
 
 
 @dataclass(frozen=True)
-class NormFit:
+class IntervalFit:
     """Norms of all columns that fit the counts of an interval best."""
 
     norms: np.ndarray
@@ -80,7 +80,7 @@ class Interval:
         minimum = minimise(function, start[free], low, np.full(len(own), _HIGHEST))
         norms = start.copy()
         norms[free] = minimum.values
-        return NormFit(norms, free, minimum.loss, minimum.covariance())
+        return IntervalFit(norms, free, minimum.loss, minimum.covariance())
 
     @cached_property
     def joint(self):

@@ -21,16 +21,19 @@ from fermiml.executors import check_jobs, open_executor
 from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, grouping, seeds
 from fermiml.likelihood.gammapy_engine import in_data, margin
-from fermiml.sky.cube import SkyCube
+from fermiml.model.from_catalog import sources_of
 from fermiml.sky.cutout import Cutter
 from fermiml.sky.describe import response_lines
+from fermiml.sky.read.intervals import read_with_times
 from fermiml.sky.timed_counts import GoodTimeExposure
 from fermiml.sky.times import DAY
-from fermiml.time import regions, variability
+from fermiml.time import class_odds, curve_regions, variability
 
 log = logging.getLogger(__name__)
 ENERGIES = (100.0, 1e5)  # MeV, those of 4FGL's Flux_History
 PRECESSION = 60.0  # days, below which exposure does not go with good time
+# By how much it does not, rms: benchmarks/time/exposure_by_good_time.py.
+_WIDTHS, _ERRORS = (1.0, 7.0, 14.0, 30.0, 45.0, 60.0), (0.14, 0.13, 0.12, 0.07, 0.02, 0.01)
 _COLUMNS = (
     "Variability_Index", "Frac_Variability", "Unc_Frac_Variability", "Signif_Peak", "Flux_Peak",
     "Unc_Flux_Peak", "Time_Peak", "Peak_Interval",
@@ -46,8 +49,8 @@ class LightCurve:
 
     Parameters
     ----------
-    time_bins : int, str or list
-        Intervals, for event lists that are given by name; as of `SkyCube.read`.
+    time_bins : int, str or list, optional
+        Intervals, for events that are given by name, as of `SkyCube.read`; a year each by default.
     known : SourceCatalog, optional
         More sources for the model, as in a fit.
     galdiff, iso : path, optional
@@ -57,7 +60,7 @@ class LightCurve:
     jobs : int, str or concurrent.futures.Executor, optional
         Processes that measure regions, or a cluster; by default FERMIML_JOBS, or one.
     parts : path or `fermiml.checkpoint.Pieces`, optional
-        Folder for the results of regions: a run that was interrupted resumes there.
+        Folder for the results of regions: an interrupted run resumes there.
 
     Examples
     --------
@@ -68,7 +71,7 @@ class LightCurve:
     """
 
     def __init__(
-        self, time_bins: int | str | list = "yearly", *, known: SourceCatalog | None = None,
+        self, time_bins: int | str | list | None = None, *, known: SourceCatalog | None = None,
         galdiff: str | PathLike | None = None, iso: str | PathLike | None = None,
         systematic: float = 0.0, jobs: int | str | Executor | None = None,
         parts: Pieces | str | PathLike | None = None,
@@ -89,10 +92,10 @@ class LightCurve:
         ----------
         catalog : SourceCatalog or path
             The sources; their spectra are those of the whole time.
-        data : SkyCube with times, or path
-            A cube that was read with ``time_bins``, or anything that
-            `fermiml.sky.read.intervals.read_with_times` takes: FT1, an ``@list``, cubes of one
-            interval each, a fermipy light-curve folder, gammapy Datasets.
+        data : SkyCube, path, list of paths, or gammapy Datasets
+            A cube that was read with ``time_bins``; FT1 events (a file, several, an ``@list``);
+            cubes of one interval each (several, an ``@list``); a folder with fermipy's
+            ``lightcurve_*`` folders; Datasets whose GTIs are the intervals.
         names : list of str, optional
             The sources whose light curves are wanted, by default all that are in the data; the
             others are part of the model in any case.
@@ -102,7 +105,7 @@ class LightCurve:
         LightCurveResult
         """
         catalog = SourceCatalog.of(catalog)
-        cube = _with_times(data, self.time_bins)
+        cube = read_with_times(data, self.time_bins)
         cut.check(cube)
         _warn(catalog, cube)
         model = backgrounds.choose(cube, self._galdiff, self._iso)
@@ -110,7 +113,7 @@ class LightCurve:
         wanted = _wanted(catalog, cube, names)
         groups = grouping.groups(sources, wanted, margin(cube))
         cutters = [Cutter(component) for component in cube.components]
-        found = self._measured(regions.tasks_of(cutters, model, sources, groups), len(groups))
+        found = self._measured(curve_regions.tasks_of(cutters, model, sources, groups), len(groups))
         curves = {}
         for group, result in zip(groups, found, strict=True):
             if not isinstance(result, tasks.Failure):
@@ -121,28 +124,16 @@ class LightCurve:
 
     def _measured(self, work, count):
         with (
-            regions.held(self._parts) as kept,
+            curve_regions.held(self._parts) as kept,
             open_executor(self._jobs, most=count) as executor,
         ):
-            run = partial(tasks.run, regions.run_task, executor=executor, keep=kept)
+            run = partial(tasks.run, curve_regions.run_task, executor=executor, keep=kept)
             return run(work, count=count, what="region")
 
 
-def _with_times(data, time_bins):
-    cube = data if isinstance(data, SkyCube) else SkyCube.read(data, time_bins=time_bins)
-    if any(component.times is None for component in cube.components):
-        raise InputError(
-            f"{cube.source}: these data are one map of the whole time; a light curve needs events "
-            "(FT1), or one cube an interval"
-        )
-    return cube
-
-
 def _warn(catalog, cube):
-    """Say what makes light curves less than they could be."""
-    unknown = ~np.isfinite(np.asarray(catalog.table["PL_Flux_Density"], float)) & ~np.isfinite(
-        np.asarray(catalog.table["LP_Flux_Density"], float)
-    )
+    """Warn of what makes light curves less than they could be."""
+    unknown = ~np.isfinite(sources_of(catalog).amplitude)
     if unknown.any():
         log.warning("%d of %d sources have no fitted spectrum: a power law is taken; run "
                     "`fermiml fit` first", unknown.sum(), len(catalog))  # fmt: skip
@@ -150,8 +141,16 @@ def _warn(catalog, cube):
     shortest = times.bins.width[times.bins.good_time > 0].min() / DAY
     if isinstance(times.exposure, GoodTimeExposure) and shortest < PRECESSION:
         log.warning(
-            "intervals of %.3g d: without --scfile exposure is taken to go with good time", shortest
-        )
+            "intervals of %.3g d: without --scfile exposure is taken to go with good time, which "
+            "is wrong by %.0f %% rms, as the orbit precesses in 53 d; --systematic %.2f allows for "
+            "it",
+            shortest, 100 * exposure_error(shortest), exposure_error(shortest),
+        )  # fmt: skip
+
+
+def exposure_error(days):
+    """Return the rms error (fraction) of exposure that is taken to go with good time."""
+    return float(np.interp(np.log(days), np.log(_WIDTHS), _ERRORS))
 
 
 def _wanted(catalog, cube, names):
@@ -180,6 +179,8 @@ def _filled(catalog, cube, curves, unit, systematic, background):
     for row, curve in curves.items():
         for name, values in _row(curve, unit[row], edges, systematic).items():
             table[name][row] = values.astype(COLUMNS[name].dtype)
+    if "HISTEMIN" not in catalog.table.meta:  # otherwise the classes know of a light curve already
+        class_odds.update(table, np.array(sorted(curves), int))
     return SourceCatalog(table, extended=catalog.extended, gti=catalog.gti)
 
 

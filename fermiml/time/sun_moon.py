@@ -53,13 +53,17 @@ def body_positions(name, time):
     time = np.asarray(time, float)
     if not time.size:
         return SkyCoord([], [], unit="deg")
-    first, last = int(time.min() // DAY) - 2, int(time.max() // DAY) + 4
-    x, y, z = np.moveaxis(_track(name, first, last)(time), -1, 0)
+    x, y, z = np.moveaxis(_track(name, time.min(), time.max())(time), -1, 0)
     return SkyCoord(np.arctan2(y, x), np.arctan2(z, np.hypot(x, y)), unit="rad")
 
 
+def _track(name, start, stop):
+    """Return a function from times (s) to unit vectors (ICRS), for a span of time."""
+    return _interpolated(name, int(start // DAY) - 2, int(stop // DAY) + 4)
+
+
 @lru_cache(maxsize=8)
-def _track(name, first, last):
+def _interpolated(name, first, last):
     """Interpolate directions between days of the mission; wrong by less than 0.001 deg."""
     days = np.arange(first, last + 1)
     # Built-in ephemerides and no tables of the Earth's rotation: nothing is looked up elsewhere.
@@ -67,11 +71,6 @@ def _track(name, first, last):
         body = get_body(name, EPOCH + days * DAY * u.s)
     xyz = body.cartesian.xyz
     return CubicSpline(days * DAY, (xyz / np.linalg.norm(xyz, axis=0)).value.T)
-
-
-def _directions(name, time):
-    """Compute unit vectors (Galactic) to a body."""
-    return vectors_of(body_positions(name, time).galactic)
 
 
 @dataclass(frozen=True)
@@ -138,22 +137,23 @@ def _mark(table, left):
 
 def visits(catalog, events, psf):
     """List the rows, as `Visit`, whose excess photons came while the Sun or Moon was there."""
-    positions = vectors_of(catalog.positions.galactic)
-    seconds = np.sum(events.gti[:, 1] - events.gti[:, 0])
-    clock = times_at((np.arange(_TIMES) + 0.5) / _TIMES * seconds, events.gti)
-    bodies = {name: _directions(name, clock) for name in BODIES}
+    gti, positions = events.gti, vectors_of(catalog.positions.icrs)
+    seconds = np.sum(gti[:, 1] - gti[:, 0])
+    clock = times_at((np.arange(_TIMES) + 0.5) / _TIMES * seconds, gti)
+    tracks = {name: _track(name, gti[0, 0], gti[-1, 1]) for name in BODIES}
+    bodies = {name: track(clock) for name, track in tracks.items()}
     found = []
-    for row, (times, background) in enumerate(_photons_of(positions, events, psf)):
+    for row, (times, background) in enumerate(_photons_of(catalog.positions, events, psf)):
         for name, directions in bodies.items():
             chance = np.mean(separation(directions, positions[row]) < _NEAR)
             if chance and len(times):
-                found.append(_visit(row, name, positions[row], times, background, chance))
+                there = separation(tracks[name](times), positions[row]) < _NEAR
+                found.append(_visit(row, name, times, there, background, chance))
     return [visit for visit in found if visit]
 
 
-def _visit(row, name, position, times, background, chance):
-    """Judge one row and one body: a `Visit`, or None."""
-    there = separation(_directions(name, times), position) < _NEAR
+def _visit(row, name, times, there, background, chance):
+    """Judge one row and one body, that was `there` when some photons came: a `Visit`, or None."""
     near, expected = int(there.sum()), chance * len(times)
     excess = max(len(times) - background, 1.0)
     part = (near - expected) / excess
@@ -166,7 +166,7 @@ def _visit(row, name, position, times, background, chance):
 
 
 def _photons_of(positions, events, psf):
-    """Yield for each direction the times of the photons within r68 of it, and how many of them
+    """Yield for each position the times of the photons within r68 of it, and how many of them
     the ring around it lets expect without a source."""
     used = events.energy >= min(_LEAST_ENERGY, events.energy.max(initial=0))
     energy, time = events.energy[used].astype(float), events.time[used]
@@ -176,7 +176,7 @@ def _photons_of(positions, events, psf):
     tree = cKDTree(vectors, balanced_tree=False, compact_nodes=False)
     inner, outer = _RING
     reach = 2 * np.sin(np.radians(min(outer * r68.max(initial=0), 90.0)) / 2)
-    for position in positions:
+    for position in vectors_of(positions.galactic):
         around = np.array(tree.query_ball_point(position, reach), int)
         distance = separation(vectors[around], position) / r68[around]
         ring = np.sum((distance > inner) & (distance < outer))

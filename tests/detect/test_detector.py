@@ -252,7 +252,7 @@ def test_a_network_that_tells_classes_gives_them_without_photometry(sky, read):
 
 def test_a_network_without_an_operating_point_says_so(read, caplog):
     detector = SourceDetector(stub(operating=None), photometry=False)
-    assert "never calibrated" in caplog.text
+    assert "not calibrated" in caplog.text
     assert detector.threshold == 0.5
 
 

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from click.testing import CliRunner
 
 from fermiml import SkySimulator
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.flags import MLFlag
+from fermiml.cli.main import main
 from fermiml.errors import InputError
 from fermiml.model.sources import Shapes, Sources
 from fermiml.simulate import blazar_noise, outbursts, sky_settings
@@ -120,6 +123,28 @@ def test_a_flare_of_the_sun_is_where_the_sun_is():
     with pytest.raises(InputError, match="the Sun is not in the field"):
         outbursts.draw({"flares": 0, "novae": 0, "sun_flares": 1}, _field([[347.6, 40]], "icrs"),
                        gti, np.random.default_rng(1))  # fmt: skip
+
+
+@pytest.mark.slow
+def test_detect_flags_a_flare_of_the_sun(tmp_path, caplog):
+    """It stands out in the mean of a year, with a TS of 200, and is no active galaxy."""
+    settings = {
+        "seed": 7,
+        "sky": {"centers": [[229.1, 49.8]], "width": 10},  # where the Sun is in late August
+        "energy": {"min": 500, "max": 1e5, "bins_per_decade": 6},
+        "observation": {"years": 1, "events": True},
+        "population": {"preset": "none", "sun_flares": 1},
+        "wrong": {"model": "none"},
+    }
+    (folder,) = SkySimulator(settings).run(tmp_path / "run")
+    found = tmp_path / "ml.fits"
+    result = CliRunner().invoke(main, ["detect", str(folder / "events.fits"), "-o", str(found)])
+    assert result.exit_code == 0, result.output
+    assert "the Sun was within 2 deg" in caplog.text
+    table = SourceCatalog.read(found).table
+    (row,) = np.flatnonzero(table["ML_Flags"] & MLFlag.SUN_MOON)
+    assert table["ML_TS"][row] > 50
+    assert table["ML_Class"][row] == "FAKE"
 
 
 def _field(centers, frame):

@@ -48,9 +48,9 @@ def test_edges_in_three_ways_and_from_a_file(tmp_path):
     "wanted, complaint",
     [
         ("weekly", "at least two edges"),
-        ("0", "no whole number"),
-        ("2009-01-01,2008-12-01", "do not rise"),
-        ("2009-01-01,2009-13-01", "is no time"),
+        ("0", "not a whole number"),
+        ("2009-01-01,2008-12-01", "do not increase"),
+        ("2009-01-01,2009-13-01", "is not a time"),
         ("2003-01-01,2004-01-01", "no good time"),
         ({"every": 3}, "a number, yearly, monthly"),
     ],

@@ -69,7 +69,7 @@ def test_one_source_alone_has_the_same_light_curve(result, cube):
 def test_a_run_resumes_with_the_regions_that_were_finished(cube, tmp_path, monkeypatch):
     seeds = smallskies.seeds(smallskies.four(), shapes=True)
     first = LightCurve(parts=tmp_path / "parts").run(seeds, cube)
-    monkeypatch.setattr("fermiml.time.regions.RegionModel", None)
+    monkeypatch.setattr("fermiml.time.curve_regions.RegionModel", None)
     again = LightCurve(parts=tmp_path / "parts").run(seeds, cube)
     assert_array_equal(again.catalog.table["Flux_History"], first.catalog.table["Flux_History"])
 
@@ -100,7 +100,7 @@ def test_the_file_keeps_light_curves(result, tmp_path):
 
 def test_data_without_times_are_refused(tmp_path):
     cube = smallskies.cube(smallskies.four())
-    with pytest.raises(InputError, match="one map of the whole time"):
+    with pytest.raises(InputError, match="data are a single map"):
         LightCurve().run(smallskies.seeds(smallskies.four()), cube)
     lat.write_ccube(tmp_path / "ccube.fits")
     with pytest.raises(InputError, match=r"ccube\.fits"):
@@ -119,3 +119,16 @@ def test_a_catalog_without_spectra_is_warned_about(cube, caplog):
     with caplog.at_level(logging.WARNING):
         LightCurve().run(smallskies.seeds(smallskies.four()), cube)
     assert "4 of 4 sources have no fitted spectrum" in caplog.text
+
+
+def test_classes_get_to_know_the_light_curve_once(cube):
+    """Who flares is no pulsar; a second light curve of the same catalog changes nothing."""
+    catalog = smallskies.seeds(smallskies.four(), shapes=True)
+    for name, value in (("ML_Prob", 0.9), ("ML_Prob_AGN", 0.4), ("ML_Prob_PSR", 0.5)):
+        catalog.table[name] = value
+    first = LightCurve().run(catalog, cube).catalog
+    pulsar = first.table["ML_Prob_PSR"]
+    assert pulsar[FLARE] < 0.1
+    assert (pulsar[[0, 2]] > 0.4).all()
+    second = LightCurve().run(first, cube).catalog
+    assert_array_equal(second.table["ML_Prob_AGN"], first.table["ML_Prob_AGN"])

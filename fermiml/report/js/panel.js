@@ -22,7 +22,7 @@ function choose(object, { scroll = false, center = false } = {}) {
     const [x, y] = pointOf(object);
     show({ ...view, x: x - view.w / 2, y: y - view.h / 2 });
   }
-  for (const id of ["links", "spectrum", "details", "back"]) find(id).classList.toggle("hidden", !object);
+  for (const id of ["links", "spectrum", "curve", "details", "back"]) find(id).classList.toggle("hidden", !object);
   for (const id of ["brightest", "begin"]) find(id).classList.toggle("hidden", Boolean(object));
   if (object) describe(object); else summarize();
   if (object && center && matchMedia("(max-width: 900px)").matches) { // the panel is out of sight
@@ -41,7 +41,7 @@ function chooseRow(i, scroll) {
 }
 
 function describe(object) {
-  const { columns: all, rows: values, regions, spectra } = kinds[object.kind];
+  const { columns: all, rows: values, regions, spectra, curves } = kinds[object.kind];
   find("name").textContent = (object.kind === "known" ? "Known: " : "") + nameOf(object);
   const details = find("details");
   details.replaceChildren();
@@ -55,6 +55,9 @@ function describe(object) {
   const spectrum = spectra ? spectra[object.i] : [];
   find("spectrum").classList.toggle("hidden", !spectrum.length);
   if (spectrum.length) drawSpectrum(spectrum);
+  const curve = curves ? curves[object.i] : [];
+  find("curve").classList.toggle("hidden", !curve.length);
+  if (curve.length) drawCurve(curve);
 }
 
 function drawLinks([ra, dec, major = 0.1]) {

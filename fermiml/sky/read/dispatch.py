@@ -1,4 +1,4 @@
-"""From whatever an analyst has to a SkyCube: find out what it is, read it, complete it."""
+"""From any input to a SkyCube: recognise it, read it, complete it."""
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -32,7 +32,9 @@ def _date(name, value):
     try:
         return Time(value, scale="utc")
     except ValueError:
-        raise InputError(f"{name}: {schema.shown(value)} is no date such as 2012-03-07") from None
+        raise InputError(
+            f"{name}: {schema.shown(value)} is not a date such as 2012-03-07"
+        ) from None
 
 
 _KINDS = {
@@ -48,7 +50,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What `SkyCube.read` takes besides the source."""
+    """The options of `SkyCube.read`."""
 
     exposure: object = None
     psf: object = None
@@ -64,9 +66,11 @@ class ReadOptions:
     tmin: float | None = None
     tmax: float | None = None
     time_bins: object = None
+    scfile: object = None
 
     _for_events = (
         "center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax", "time_bins",
+        "scfile",
     )  # fmt: skip
 
     def __post_init__(self):
@@ -80,14 +84,15 @@ class ReadOptions:
         if given:
             raise InputError(
                 f"{source}: {', '.join(given)} can only be chosen for FT1 events; "
-                "these data are binned already"
+                "these data are already binned"
             )
 
 
 def read_cube(source, **options):
     """Do the work of `SkyCube.read`."""
     options = _checked(options)
-    name = str(source) if isinstance(source, str | Path) else type(source).__name__
+    first = source[0] if isinstance(source, list | tuple) and source else source
+    name = str(first) if isinstance(first, str | Path) else type(source).__name__
     with reading(name):
         kind, components = _read_components(source, options)
         evtype = _evtype_of_binned(kind, components, options.evtype)
@@ -124,8 +129,8 @@ def _evtype_of_binned(kind, components, evtype):
     types = {component.selection.evtype for component in components}
     if len(types) > 1:
         raise InputError(
-            f"evtype {evtype} cannot be that of all components: their headers say "
-            f"{', '.join(map(str, types))}; leave it out"
+            f"evtype {evtype} cannot apply to all components: their headers say "
+            f"{', '.join(map(str, types))}; omit it"
         )
     return evtype
 
@@ -172,6 +177,8 @@ def _part(given, number, count, what):
 
 def _read_components(source, options):
     """Find out what kind of data it is, and read its components without response."""
+    if isinstance(source, list | tuple) and all(isinstance(s, str | Path) for s in source):
+        return events.read_events([check_input(s, "FT1 events") for s in source], options)
     if not isinstance(source, str | Path):
         options.refuse_event_options(type(source).__name__)
         return gammapy_data.components_of(source)
@@ -224,11 +231,11 @@ def _read_background(background, component):
         name = "the given background"
     if background.data.shape != component.counts.data.shape or not _same_sky(background, component):
         raise InputError(
-            f"{name}: the background is on another grid than the counts "
+            f"{name}: the background is on a different grid from the counts "
             f"({background.data.shape} against {component.counts.data.shape})"
         )
     if not np.all(np.isfinite(background.data)) or background.data.min() < 0:
-        raise InputError(f"{name}: the background holds NaN or negative values")
+        raise InputError(f"{name}: the background contains NaN or negative values")
     return background
 
 

@@ -1,7 +1,7 @@
 """Regions of sky as tasks: everything that a process needs to measure light curves of a region."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -11,6 +11,7 @@ from fermiml.files import write_text
 from fermiml.likelihood import cut, measurement
 from fermiml.likelihood.measurement import FitSettings
 from fermiml.likelihood.region import NORM, RegionModel
+from fermiml.model.observation import response_of
 from fermiml.sky.sphere import angles
 from fermiml.time.interval_fit import Interval, constant_norm
 
@@ -19,26 +20,49 @@ _MEAN = FitSettings(positions=False, spectra=False, background=True, bands=False
 
 
 @dataclass(frozen=True)
-class RegionTask:
+class CurveTask:
     """A region of a cube with times, and the sources in it."""
 
     components: list  # cut out of the cube
+    fractions: np.ndarray  # of the exposure, (interval, column, bin), background first
     background: object
     sources: object  # those that are fitted, then the frozen ones
     fitted: int  # how many of them
     core: np.ndarray  # numbers of those whose light curves are wanted
-    center: np.ndarray  # unit vector, Galactic
 
 
 def tasks_of(cutters, background, sources, groups):
     """Yield the task of each group of sources."""
     for group in groups:
         cuts = [cutter.cut(group.center, group.radius) for cutter in cutters]
+        cuts = [c for c in cuts if c is not None]
         members = np.concatenate([group.inner, group.frozen])
-        yield RegionTask(
-            [c for c in cuts if c is not None], background, sources[members], len(group.inner),
-            np.searchsorted(group.inner, group.core), group.center,
+        yield CurveTask(
+            [_without_exposure(c) for c in cuts],
+            _fractions(cuts, group.center, sources[group.inner]),
+            background, sources[members], len(group.inner),
+            np.searchsorted(group.inner, group.core),
         )  # fmt: skip
+
+
+def _fractions(cuts, center, sources):
+    """Compute what part of the exposure each interval has, (interval, column, bin): of the
+    background at the middle of the region, of sources where they are."""
+    lon, lat = angles(center)
+    position = SkyCoord(
+        np.append(lon, sources.lon), np.append(lat, sources.lat), unit="deg", frame="galactic"
+    )
+    parts = []
+    for component in cuts:
+        edges = component.energy_edges
+        energy = np.sqrt(edges[:-1] * edges[1:])
+        parts.append(component.times.fractions(position, energy, response_of(component)))
+    return np.concatenate(parts, axis=1).swapaxes(1, 2)
+
+
+def _without_exposure(component):
+    """Leave out what `_fractions` has used: of a spacecraft file it is large."""
+    return replace(component, times=replace(component.times, exposure=None))
 
 
 def run_task(task):
@@ -49,7 +73,7 @@ def run_task(task):
         cuts, task.sources[numbers < task.fitted], task.sources[numbers >= task.fitted]
     )
     measurement.fit_all(region, range(task.fitted), _MEAN)
-    intervals = _intervals(region, task, cuts)
+    intervals = _intervals(region, task)
     return [_light_curve(intervals, region, source) for source in task.core]
 
 
@@ -68,14 +92,13 @@ def _light_curve(intervals, region, source):
     return {**curve, "mean": mean, "constant": constant}
 
 
-def _intervals(region, task, cuts):
+def _intervals(region, task):
     """Build the likelihood of every interval, None for those without exposure."""
     unit, totals, mean = _columns(region)
     rows, interval, counts = _entries(region, task.components)
-    fractions = _fractions(region, task, cuts)
     number_of_bin = np.repeat(np.arange(region.folding.bins), np.diff(region.starts))
     found = []
-    for number, fraction in enumerate(fractions):  # (column, bin)
+    for number, fraction in enumerate(task.fractions):  # (column, bin)
         if not fraction.any():
             found.append(None)
             continue
@@ -117,21 +140,6 @@ def _entries(region, components):
         used = rows >= 0
         parts.append((rows[used], times.interval[used], times.counts[used]))
     return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
-
-
-def _fractions(region, task, cuts):
-    """Compute what part of the exposure each interval has, (interval, column, bin): of the
-    background at the middle of the region, of sources where they are."""
-    center = angles(task.center)
-    lon = np.append(center[0], region.sources.lon)
-    lat = np.append(center[1], region.sources.lat)
-    position = SkyCoord(lon, lat, unit="deg", frame="galactic")
-    parts = []
-    for component, part in zip(task.components, cuts, strict=True):
-        edges = component.energy_edges
-        energy = np.sqrt(edges[:-1] * edges[1:])
-        parts.append(component.times.fractions(position, energy, part.observation.response))
-    return np.concatenate(parts, axis=1).swapaxes(1, 2)
 
 
 def held(folder):
