@@ -86,7 +86,7 @@ def searches(gta, thresholds, sqrt_ts):
 
     options = {"sqrt_ts_threshold": sqrt_ts, "write_fits": False, "write_npy": False}
     start = engine.loglike(gta)
-    gta.ml_seed(threshold=0.9, **options)  # starts TensorFlow, which is not to be timed
+    gta.ml_seed(threshold=0.9, **options)  # loads the network, which is not to be timed
     for name, value, looks in thresholds:
         gta.load_roi("begin")
         began = time.process_time()

@@ -63,12 +63,17 @@ def parameters(gta):
 
 def restore(gta, state):
     """Restore parameters, values and freedom; sources added since then are left unchanged."""
+    _set(gta, state)
+    for name in gta.like.sourceNames():
+        _sync(gta, name)
+
+
+def _set(gta, state):
+    """Restore parameters in the Fermitools alone, with their errors, which fixing them erases."""
     for key, par in zip(_keys(gta), gta.like.params(), strict=True):
         if key in state:
             state[key].setDataMembers(par)
     gta.like.syncSrcParams()
-    for name in gta.like.sourceNames():
-        _sync(gta, name)
 
 
 def _sync(gta, name):
@@ -89,22 +94,22 @@ def refresh(gta, names):
     The parameters of all others are fixed meanwhile: the likelihood profiles, which do not vary
     them, take a fifth of the time. Errors come from the covariance of the fit before.
     """
-    like, pars = gta.like, gta.like.params()
-    free, covariance = [par.isFree() for par in pars], like.covariance
-    varied = [key for key, yes in zip(_keys(gta), free, strict=True) if yes]
-    current = covariance is not None and len(covariance) == len(varied)
+    like, state, keys = gta.like, parameters(gta), _keys(gta)
+    free = [key for key, par in zip(keys, like.params(), strict=True) if par.isFree()]
+    covariance = like.covariance
+    current = covariance is not None and len(covariance) == len(free)
     try:
         for name in names:
-            for par, yes in zip(pars, free, strict=True):
-                par.setFree(yes and par.srcName == name)
-            own = [row for row, (source, _) in enumerate(varied) if source == name]
+            _set(gta, state)
+            for (source, _), par in zip(keys, like.params(), strict=True):
+                if source != name:
+                    par.setFree(False)
+            own = [row for row, (source, _) in enumerate(free) if source == name]
             like.covariance = np.asarray(covariance)[np.ix_(own, own)] if current else None
             gta.update_source(name)
     finally:
         like.covariance = covariance
-        for par, yes in zip(pars, free, strict=True):
-            par.setFree(yes)
-        like.syncSrcParams()
+        _set(gta, state)
     for name in names:  # for which fermipy scales what is free
         gta.roi[name].data["ts"] = ts(gta, name)
     gta._update_roi()

@@ -95,6 +95,7 @@ def test_the_quick_ways_give_what_fermipy_gives(gta, found):
         numbers.append([gta.roi[name][key] for key in keys])
     assert np.all(np.isfinite(numbers[0]))
     assert numbers[1] == pytest.approx(numbers[0], rel=1e-3)
+    assert all(p["error"] > 0 for p in gta.get_params(True))
     engine.restore(gta, before)
 
 
