@@ -38,13 +38,27 @@ def information(weighted):
     for fit, counts, trust in weighted:
         scale, mu = np.tile(counts * np.sqrt(trust), 2), fit.model_with(counts)
         templates = fit.templates
-        changes = templates.east, templates.north
-        cross = np.hstack([fit.cross_information(templates, c, mu) for c in changes])
-        part = fit.explained(cross * scale)
+        part = fit.explained(templates, templates.east, templates.north, mu=mu) * scale
         fixed += scale[:, None] * _of_one_count(templates, mu) * scale
         explained += part.T @ part
     # A source without counts has no position: a wide prior keeps it where it is.
     return np.linalg.inv(fixed - explained + np.eye(2 * number) / _LOOSE**2), fixed
+
+
+def rough_inverse(weighted):
+    """Inverse of the information on each position while all else stays, (2 n, 2 n)."""
+    number = len(weighted[0][1])
+    total = np.tile(np.eye(2) / _LOOSE**2, (number, 1, 1))
+    for fit, counts, trust in weighted:
+        templates, mu = fit.templates, fit.model_with(counts)
+        east, north = templates.east, templates.north
+        weight = 1 / mu[templates.pixel]
+        parts = [templates.total(weight * c) for c in (east**2, east * north, north**2)]
+        scale = (counts**2 * trust)[:, None, None]
+        total += scale * np.stack(parts, axis=1)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+    inverse = np.zeros((2, number, 2, number))
+    inverse[:, np.arange(number), :, np.arange(number)] = np.linalg.inv(total)
+    return inverse.reshape(2 * number, 2 * number)
 
 
 def _of_one_count(templates, mu):
