@@ -109,6 +109,12 @@ class GroupFit:
         """Model counts with other amplitudes of the sources and the fitted background."""
         return np.maximum(self.background + self.templates.values @ amplitudes, FLOOR)
 
+    def models_with(self, amplitudes, source, pixel, fraction):
+        """Model counts in pixels near sources, of each pair with another amplitude of that source
+        and all others as fitted: what their spectra miss is not the source's."""
+        change = (amplitudes - self.amplitudes)[source] * fraction
+        return np.maximum(self.mu[pixel] + change, FLOOR)
+
     def _model(self, parameters):
         smooth, amplitudes = self._split(parameters)
         mu = self.field.base @ smooth + self.templates.values @ amplitudes

@@ -21,7 +21,8 @@ def gradient(weighted):
     total = 0.0
     for fit, counts, trust in weighted:
         templates = fit.templates
-        ratio = (fit.counts / fit.model_with(counts) - 1)[templates.pixel]
+        source, pixel = templates.source, templates.pixel
+        ratio = fit.counts[pixel] / fit.models_with(counts, source, pixel, templates.fraction) - 1
         change = templates.east, templates.north
         total = total + np.stack([trust * counts * templates.total(ratio * c) for c in change], 1)
     return total
@@ -111,7 +112,10 @@ def _drops(weighted, shift, index):
     `shift` by more (deg), and all else stays as it is."""
     fields = [fit.field for fit, *_ in weighted]
     before = [f.pairs.fractions(f.group, shift, index) for f in fields]
-    models = [fit.model_with(counts)[fit.field.pairs.pixel] for fit, counts, _ in weighted]
+    models = [
+        fit.models_with(counts, fit.field.pairs.source, fit.field.pairs.pixel, fraction)
+        for (fit, counts, _), fraction in zip(weighted, before, strict=True)
+    ]
 
     def drop(by):
         loss = 0.0
