@@ -36,10 +36,10 @@ def _pixels(fit, expected, weight, vectors, index, rows):
     weight = weight[rows][source]
     total = np.array([np.bincount(source, weight * s, len(rows)) for s in shapes])
     seen = np.flatnonzero(fit.counts[pixel])
-    # What the fit has as this source there is what its own template says.
-    model = fit.model_with(expected)[pixel]
     own = pairs.fractions(group, np.zeros((len(rows), 2)), index[rows])
-    rest = np.maximum(model - own * expected[rows][source], 1e-3 * model)
+    # All else is as fitted, with what the spectra of neighbours miss.
+    model = fit.mu[pixel]
+    rest = np.maximum(model - own * fit.amplitudes[rows][source], 1e-3 * model)
     worth = weight * fit.counts[pixel]
     return total, source[seen], worth[seen], rest[seen], shapes[:, seen]
 

@@ -109,6 +109,12 @@ class GroupFit:
         """Model counts with other amplitudes of the sources and the fitted background."""
         return np.maximum(self.background + self.templates.values @ amplitudes, FLOOR)
 
+    def models_with(self, amplitudes, source, pixel, fraction):
+        """Model counts in pixels near sources, of each pair with another amplitude of that source
+        and all others as fitted: what their spectra miss is not the source's."""
+        change = (amplitudes - self.amplitudes)[source] * fraction
+        return np.maximum(self.mu[pixel] + change, FLOOR)
+
     def _model(self, parameters):
         smooth, amplitudes = self._split(parameters)
         mu = self.field.base @ smooth + self.templates.values @ amplitudes
@@ -146,14 +152,18 @@ class GroupFit:
         of `templates` by `data`."""
         weighted = data / (self.mu if mu is None else mu)[templates.pixel]
         smooth = (self.field.coarse.T @ templates.in_blocks(weighted)).toarray()
-        return np.vstack(
-            [smooth, shared(self.templates, self.templates.fraction, templates, weighted)]
-        )
+        amplitudes = shared(self.templates, self.templates.fraction, templates, weighted)
+        return np.vstack([smooth, amplitudes])
 
-    def explained(self, cross):
-        """E such that E.T E is what the free parameters explain of the information on others
-        whose `cross_information` is given."""
-        return solve_triangular(self._known.factor, cross, lower=True, check_finite=False)
+    def explained(self, templates, *changes, mu=None):
+        """E such that E.T E is what the parameters can explain of the information on others, which
+        change the counts in the pixels of `templates`; `mu` are the counts, if not the fit's.
+
+        All is computed from the same counts: otherwise more might be explained than there is.
+        """
+        known = self._known if mu is None else self._information(mu)
+        cross = [self.cross_information(templates, change, mu) for change in changes]
+        return solve_triangular(known.factor, np.hstack(cross), lower=True, check_finite=False)
 
     @property
     def profile_information(self):

@@ -12,7 +12,8 @@ from fermiml.photometry.scatter import probes, scatter
 REFERENCE = 2000.0  # MeV
 _MOVES = 8  # times that the positions are improved, at most
 _LOOK = 1  # moves after which the sky between the sources is looked at
-_ENOUGH = 1.0, 0.3, 0.05  # gain of log-likelihood after which the fits after each move are done
+_INFORMED = 1, 4  # moves after which the information on positions is computed
+_ENOUGH = 1.0, 0.3, 0.02  # gain of log-likelihood after which the fits after each move are done
 _SETTLED = 2  # moves after which the information of the groups changes little
 _INDEX = 2.2  # of sources of which nothing is known yet
 
@@ -54,9 +55,10 @@ def fit_jointly(fields, region, folding, walk):
         fit.maximise(_ENOUGH[0])
         fit.renew_information()
     now = JointFit.of(fits, [nothing] * len(fits), folding)
-    inverse, _ = localization.information(now.weighted)
-    move = 0
+    inverse, move = localization.rough_inverse(now.weighted), 0
     while move < _MOVES and not (move > _LOOK and walk.arrived):
+        if move in _INFORMED:
+            inverse, _ = localization.information(now.weighted)
         move += 1
         walk.go_on(localization.gradient(now.weighted), inverse)
         now = _moved(now, walk, move, folding, region)

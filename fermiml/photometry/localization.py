@@ -21,7 +21,8 @@ def gradient(weighted):
     total = 0.0
     for fit, counts, trust in weighted:
         templates = fit.templates
-        ratio = (fit.counts / fit.model_with(counts) - 1)[templates.pixel]
+        source, pixel = templates.source, templates.pixel
+        ratio = fit.counts[pixel] / fit.models_with(counts, source, pixel, templates.fraction) - 1
         change = templates.east, templates.north
         total = total + np.stack([trust * counts * templates.total(ratio * c) for c in change], 1)
     return total
@@ -38,13 +39,27 @@ def information(weighted):
     for fit, counts, trust in weighted:
         scale, mu = np.tile(counts * np.sqrt(trust), 2), fit.model_with(counts)
         templates = fit.templates
-        changes = templates.east, templates.north
-        cross = np.hstack([fit.cross_information(templates, c, mu) for c in changes])
-        part = fit.explained(cross * scale)
+        part = fit.explained(templates, templates.east, templates.north, mu=mu) * scale
         fixed += scale[:, None] * _of_one_count(templates, mu) * scale
         explained += part.T @ part
     # A source without counts has no position: a wide prior keeps it where it is.
     return np.linalg.inv(fixed - explained + np.eye(2 * number) / _LOOSE**2), fixed
+
+
+def rough_inverse(weighted):
+    """Inverse of the information on each position while all else stays, (2 n, 2 n)."""
+    number = len(weighted[0][1])
+    total = np.tile(np.eye(2) / _LOOSE**2, (number, 1, 1))
+    for fit, counts, trust in weighted:
+        templates, mu = fit.templates, fit.model_with(counts)
+        east, north = templates.east, templates.north
+        weight = 1 / mu[templates.pixel]
+        parts = [templates.total(weight * c) for c in (east**2, east * north, north**2)]
+        scale = (counts**2 * trust)[:, None, None]
+        total += scale * np.stack(parts, axis=1)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+    inverse = np.zeros((2, number, 2, number))
+    inverse[:, np.arange(number), :, np.arange(number)] = np.linalg.inv(total)
+    return inverse.reshape(2 * number, 2 * number)
 
 
 def _of_one_count(templates, mu):
@@ -97,7 +112,10 @@ def _drops(weighted, shift, index):
     `shift` by more (deg), and all else stays as it is."""
     fields = [fit.field for fit, *_ in weighted]
     before = [f.pairs.fractions(f.group, shift, index) for f in fields]
-    models = [fit.model_with(counts)[fit.field.pairs.pixel] for fit, counts, _ in weighted]
+    models = [
+        fit.models_with(counts, fit.field.pairs.source, fit.field.pairs.pixel, fraction)
+        for (fit, counts, _), fraction in zip(weighted, before, strict=True)
+    ]
 
     def drop(by):
         loss = 0.0

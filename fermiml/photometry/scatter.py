@@ -30,8 +30,7 @@ def scatter(fit, probes, vectors):
     places, templates = probes
     residual = templates.values.T @ (fit.counts / fit.mu - 1)
     total, leak = _information(fit, templates)
-    cross = fit.cross_information(templates, templates.fraction)
-    free = total - np.square(fit.explained(cross)).sum(axis=0)
+    free = total - np.square(fit.explained(templates, templates.fraction)).sum(axis=0)
     used = free > _SEEN * np.maximum(total, 0.1 * total.max(initial=0.0))
     residual, free, leak, places = residual[used], free[used], leak[used], places[used]
     excess = np.minimum(residual**2, _CLIP * free) - free

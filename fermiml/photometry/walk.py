@@ -10,9 +10,9 @@ _STEP = 0.15  # deg, longest
 _APART = 0.45  # of the distance to the nearest candidate, that a source may move
 _LENGTHS = 0.1, 1.4  # of a step, in units of Newton's
 _BACK = 0.7  # by which the longest shrinks where a source turns back
-_STILL = 0.05  # of its error, below which a step tells nothing of the next
+_STILL = 0.02  # of its error, below which a step tells nothing of the next
 _CUT = 0.05  # of Newton's step: one that was cut to less tells nothing, either
-_ARRIVED = 0.1  # of its error, below which a step is the last
+_ARRIVED = 0.05  # of its error, below which a step is the last
 
 
 class Walk:
