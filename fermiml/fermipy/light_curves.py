@@ -10,6 +10,7 @@ from fermiml.errors import InputError
 from fermiml.files import FITS
 from fermiml.sky.read.dispatch import read_timed_events
 from fermiml.sky.read.events import exposure_by_time
+from fermiml.sky.read.intervals import read_with_times
 from fermiml.sky.timed_counts import TimedCounts
 from fermiml.sky.times import TimeBins, time_bins
 
@@ -45,7 +46,7 @@ def read(gta, wanted):
     scfile = spacecraft_file(gta.config["data"]["scfile"])
     parts = zip(cube.components, events, strict=True)
     components = [_with_times(part, seen, edges, scfile) for part, seen in parts]
-    return dataclasses.replace(cube, components=components)
+    return read_with_times(dataclasses.replace(cube, components=components), wanted)
 
 
 def spacecraft_file(name):

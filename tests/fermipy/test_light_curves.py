@@ -65,6 +65,11 @@ def test_counts_get_the_times_of_the_events(selected):
     assert cube.components[0].times is None
 
 
+def test_a_single_interval_is_refused_before_the_search(selected):
+    with pytest.raises(InputError, match="a light curve needs two"):
+        light_curves.read(selected[0], "1")
+
+
 def test_other_counts_than_those_of_the_events_are_refused(selected):
     gta, cube = selected
     cube.components[0].counts.data *= 2
