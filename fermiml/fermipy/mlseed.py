@@ -3,7 +3,7 @@
 import logging
 
 from fermiml.errors import InputError
-from fermiml.fermipy import find_sources_comparison, light_curves, workflow
+from fermiml.fermipy import find_sources_comparison, seed_light_curves, workflow
 from fermiml.fermipy.options import ML_SEED, check_arguments, check_spectrum
 
 
@@ -41,7 +41,7 @@ class MLSeed:
         config = self._ml_seed_config(kwargs)
         check_spectrum(config)
         if config["time"]:
-            light_curves.check(self)
+            seed_light_curves.check(self)
         say = _speaker(self.logger, config.pop("loglevel"))
         say("Starting.")
         if config["compare"]:

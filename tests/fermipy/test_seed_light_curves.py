@@ -8,7 +8,7 @@ from makers import fakefermipy, smallskies, timedskies
 from makers import latfiles as lat
 
 from fermiml import InputError, SkyCube, SourceCatalog
-from fermiml.fermipy import data, light_curves, options, workflow
+from fermiml.fermipy import data, options, seed_light_curves, workflow
 
 FACTORS = np.ones((4, 4))
 FACTORS[1, 2] = 4.0  # the second source flares
@@ -37,13 +37,13 @@ def component(tmp_path, *, evfile="events.txt", cacheft1=True, projtype="WCS"):
 def test_an_analysis_without_events_is_refused(tmp_path, wrong, message):
     good, bad = component(tmp_path), component(tmp_path, **wrong)
     with pytest.raises(InputError, match=rf"^ml_seed\.time: .*{message}"):
-        light_curves.check(SimpleNamespace(components=[good, bad]))
+        seed_light_curves.check(SimpleNamespace(components=[good, bad]))
 
 
 def test_events_are_those_of_the_input_or_selected_before(tmp_path):
-    light_curves.check(SimpleNamespace(components=[component(tmp_path)]))
+    seed_light_curves.check(SimpleNamespace(components=[component(tmp_path)]))
     (tmp_path / "ft1_00.fits").touch()
-    light_curves.check(SimpleNamespace(components=[component(tmp_path, evfile=None)]))
+    seed_light_curves.check(SimpleNamespace(components=[component(tmp_path, evfile=None)]))
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def selected(tmp_path, monkeypatch):
 
 def test_counts_get_the_times_of_the_events(selected):
     gta, cube = selected
-    times = light_curves.read(gta, "4").components[0].times
+    times = seed_light_curves.read(gta, "4").components[0].times
     assert len(times.bins) == 4 and times.counts.sum() == cube.total_counts
     assert np.ptp(np.bincount(times.interval)) < 0.2 * cube.total_counts  # spread evenly
     assert cube.components[0].times is None
@@ -67,19 +67,19 @@ def test_counts_get_the_times_of_the_events(selected):
 
 def test_a_single_interval_is_refused_before_the_search(selected):
     with pytest.raises(InputError, match="a light curve needs two"):
-        light_curves.read(selected[0], "1")
+        seed_light_curves.read(selected[0], "1")
 
 
 def test_other_counts_than_those_of_the_events_are_refused(selected):
     gta, cube = selected
     cube.components[0].counts.data *= 2
     with pytest.raises(InputError, match=r"component .* counts, but \d+ events: .*simulated"):
-        light_curves.read(gta, "yearly")
+        seed_light_curves.read(gta, "yearly")
 
 
 def test_a_spacecraft_file_is_taken_but_a_list_of_them_is_not():
     names = ("ft2.fits", "ft2.txt", None)
-    assert [light_curves.spacecraft_file(name) for name in names] == ["ft2.fits", None, None]
+    assert [seed_light_curves.spacecraft_file(name) for name in names] == ["ft2.fits", None, None]
 
 
 def test_the_catalog_gets_the_columns_before_the_rest_of_the_model():
@@ -91,7 +91,7 @@ def test_the_catalog_gets_the_columns_before_the_rest_of_the_model():
     rest = smallskies.component(sources[[2, 3]]).counts
     asked = []
     fitted = SimpleNamespace(model_counts_map=lambda exclude: asked.append(exclude) or rest)
-    filled = light_curves.measure(SimpleNamespace(components=[fitted]), catalog, cube)
+    filled = seed_light_curves.measure(SimpleNamespace(components=[fitted]), catalog, cube)
     assert asked == [["A", "B"]]
     flux = filled.table["Flux_History"] / (FACTORS * sources.flux((100, 1e5)))[:2]
     assert np.all(np.abs(flux - 1) < 0.5)
@@ -109,8 +109,8 @@ def test_the_files_have_the_columns_and_a_failure_keeps_the_fit(monkeypatch, tmp
 
     fakefermipy.install(monkeypatch)
     monkeypatch.setattr(workflow, "detect", lambda *_, **__: fakefermipy.catalog())
-    monkeypatch.setattr(light_curves, "read", lambda gta, wanted: {"yearly": 7.0}[wanted])
-    monkeypatch.setattr(light_curves, "measure", measure)
+    monkeypatch.setattr(seed_light_curves, "read", lambda gta, wanted: {"yearly": 7.0}[wanted])
+    monkeypatch.setattr(seed_light_curves, "measure", measure)
     gta = fakefermipy.Analysis(fakefermipy.TS, [fakefermipy.known()])
     gta.workdir = tmp_path
     config = {key: value[0] for key, value in options.ML_SEED.items()} | {
