@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from fermiml.errors import InputError
-from fermiml.fermipy import engine
+from fermiml.fermipy import engine, seed_light_curves
 from fermiml.fermipy.mlseed import MLSeed
 from fermiml.fermipy.options import ML_SEED, check_section
 from fermiml.yamlfile import read_yaml
@@ -27,6 +27,8 @@ class GTAnalysis(MLSeed, gtanalysis.GTAnalysis):
         for given in (_settings(config), kwargs):
             check_section(given.get("ml_seed", {}))
         super().__init__(config, roi, **kwargs)
+        if self.config["ml_seed"]["time"]:
+            seed_light_curves.check(self)
 
     def clone(self, config, **kwargs):
         """Clone the analysis (as a plain GTAnalysis, which has no `ml_seed`)."""

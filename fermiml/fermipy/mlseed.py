@@ -3,7 +3,7 @@
 import logging
 
 from fermiml.errors import InputError
-from fermiml.fermipy import find_sources_comparison, workflow
+from fermiml.fermipy import find_sources_comparison, seed_light_curves, workflow
 from fermiml.fermipy.options import ML_SEED, check_arguments, check_spectrum
 
 
@@ -40,6 +40,8 @@ class MLSeed:
         check_arguments(kwargs)
         config = self._ml_seed_config(kwargs)
         check_spectrum(config)
+        if config["time"]:
+            seed_light_curves.check(self)
         say = _speaker(self.logger, config.pop("loglevel"))
         say("Starting.")
         if config["compare"]:

@@ -43,6 +43,10 @@ ML_SEED = {
     "localize": (True, "Localize the sources that stay.", bool),
     "compare": (None, "find_sources: run this, too, from the same starting model, and write a "
                 "table of both.", str),
+    "time": (False, "Measure light curves of the sources of the catalog, from the selected events; "
+             "its files have their columns.", bool),
+    "time_bins": ("yearly", "Intervals of the light curves: a number, yearly, monthly, or edges "
+                  "with commas between them.", str),
     "make_plots": (False, "Generate diagnostic plots.", bool),
     "write_fits": (True, "Write the output to a FITS file.", bool),
     "write_npy": (True, "Write the output dictionary to a numpy file.", bool),
@@ -64,6 +68,14 @@ def _names(name, value):
     list_of(text, single=True)(name, value)
 
 
+def _intervals(name, value):
+    """Check that a value is a number of intervals, or text."""
+    if isinstance(value, str):
+        text(name, value)
+    else:
+        whole(1)(name, value)
+
+
 _KINDS = {
     "network": _network,
     "localizer": _localizer,
@@ -80,6 +92,8 @@ _KINDS = {
     "free_params": _names,
     "localize": flag,
     "compare": one_of("find_sources"),
+    "time": flag,
+    "time_bins": _intervals,
     "make_plots": flag,
     "write_fits": flag,
     "write_npy": flag,

@@ -3,7 +3,7 @@
 import time
 
 from fermiml.errors import InputError
-from fermiml.fermipy import decisions, engine, outputs, seeding
+from fermiml.fermipy import decisions, engine, outputs, seed_light_curves, seeding
 
 
 def run(gta, prefix, config, say):
@@ -13,6 +13,7 @@ def run(gta, prefix, config, say):
     """
     if any(c.config["binning"]["projtype"] == "HPX" for c in gta.components):
         config = _with_healpix(gta, config, say)
+    timed = seed_light_curves.read(gta, config["time_bins"]) if config["time"] else None
     start = engine.parameters(gta)
     try:
         result = _run(gta, config, say, start)
@@ -20,7 +21,18 @@ def run(gta, prefix, config, say):
         engine.roll_back(gta, start)
         raise
     outputs.write(gta, result, prefix, config)
+    if timed is not None and len(result["catalog"]):
+        _add_light_curves(gta, result, timed)
+        outputs.write(gta, result, prefix, config)
     return result
+
+
+def _add_light_curves(gta, result, timed):
+    """Measure light curves; the catalog without them is written before, in case they fail."""
+    watch = Stopwatch()
+    result["catalog"] = seed_light_curves.measure(gta, result["catalog"], timed)
+    watch.lap("light curves")
+    result["time"] |= watch.times
 
 
 def _with_healpix(gta, config, say):

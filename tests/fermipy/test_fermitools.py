@@ -1,15 +1,21 @@
 """`ml_seed` in a real GTAnalysis on a simulated sky; needs the Fermitools."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from astropy import units as u
+from makers import latfiles
+from makers.timedskies import START
 
 from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog
 from fermiml.fermipy import engine, position_fit
+from fermiml.fermipy.data import cube_of
 from fermiml.fermipy.scene import Scene
+from fermiml.model.from_catalog import sources_of
+from fermiml.time.variability import threshold
 
 pytestmark = pytest.mark.fermitools
 
@@ -212,8 +218,6 @@ def test_a_seed_that_cannot_be_added_leaves_nothing(gta, monkeypatch):
 
 
 def test_counts_are_those_of_the_analysis(gta, config):
-    from fermiml.fermipy.data import cube_of
-
     cube = cube_of(gta)
     assert cube.total_counts == SkyCube.read(config).total_counts
     gta.simulate_roi(randomize=False)
@@ -239,3 +243,36 @@ def test_fit_of_a_catalog(gta, truth):
     table = LikelihoodFit("fermipy").run(inside, gta).table
     assert len(table) == len(inside) and set(table["TS_Engine"]) == {"fermipy"}
     assert np.allclose(table["TS"] / table["TS_Asimov"], 1, atol=0.4)
+
+
+def test_light_curves_agree_with_the_fit(gta):
+    """Of constant sources: the mean of the fluxes is that of gtlike, and so is the sum of TS."""
+    gta.load_roi("start")
+    for component, counts in zip(gta.components, cube_of(gta).components, strict=True):
+        write_events(component.files["ft1"], counts)
+    result = gta.ml_seed(time=True, time_bins=5, localize=False, prefix="time")
+    catalog = SourceCatalog.read(f"{gta.workdir}/{result['file']}")
+    table = catalog.table
+    assert len(table) >= 3 and {"new", "known"} == set(table["ROI_Status"])
+    fitted = sources_of(catalog).flux((100, 1e5))[:, 0]
+    assert np.allclose(np.mean(table["Flux_History"], axis=1) / fitted, 1, atol=0.2)
+    assert np.allclose(np.sum(table["Sqrt_TS_History"] ** 2, axis=1) / table["TS"], 1, atol=0.25)
+    assert np.mean(table["Variability_Index"] < threshold(5)) > 0.7
+
+
+def write_events(path, component, good_time=3e8):
+    """Write the events of a component's counts, at any time, where fermipy has selected ones."""
+    random = np.random.default_rng(1)
+    counts = component.counts.data.reshape(len(component.counts.data), -1).astype(int)
+    energy, pixel = np.repeat(np.nonzero(counts), counts[np.nonzero(counts)], axis=1)
+    time = random.uniform(0, good_time, len(pixel))
+    time[time > good_time / 2] += 1000  # of the gap between the good times
+    edges = component.energy_edges
+    evtype = component.selection.evtype
+    events = {
+        "position": component.positions_of(pixel), "time": START + time,
+        "energy": np.sqrt(edges[energy] * edges[energy + 1]),
+        "zenith": np.full(len(pixel), 50.0), "evtype": np.full(len(pixel), evtype),
+    }  # fmt: skip
+    Path(path).unlink(missing_ok=True)
+    latfiles.write_ft1(path, events, good_time=good_time, listed=latfiles.cuts(evtype=evtype))

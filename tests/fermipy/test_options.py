@@ -23,6 +23,9 @@ def test_a_misspelt_option_is_named_with_the_allowed_ones():
         {"free_radius": "wide"},
         {"localize": 1},
         {"compare": "pgwave"},
+        {"time": 1},
+        {"time_bins": 0},
+        {"time_bins": [54683, 55048]},
         {"model": "PowerLaw"},
     ],
 )
@@ -52,6 +55,11 @@ def test_spectra_that_exist():
     options.check_section({"model": {"SpectrumType": "LogParabola", "alpha": 2.2, "Eb": "1e3"},
                            "free_params": ["norm", "alpha"]})  # fmt: skip
     options.check_section({"model": {"SpatialModel": "RadialDisk", "SpatialWidth": 0.3}})
+
+
+def test_intervals_of_light_curves():
+    for bins in ("monthly", 12, "54683, 55048, 55413"):
+        options.check_section({"time": True, "time_bins": bins})
 
 
 def test_parameters_are_those_of_the_fermitools():

@@ -87,7 +87,7 @@ def read_events(paths, options):
     if options.time_bins is not None:
         _check_times(time, selection, paths)
         bins = time_bins(options.time_bins, selection.gti)
-        exposure = _exposure(bins, selection, options.scfile)
+        exposure = exposure_by_time(bins, selection, options.scfile)
         pixel = [component.pixel_numbers(position[some]) for some in _chunks(len(time))]
         component.times = TimedCounts.of_events(
             bins, exposure, edges, np.concatenate(pixel), energy, time
@@ -136,8 +136,8 @@ def _check_times(time, selection, paths):
         )
 
 
-def _exposure(bins, selection, scfile):
-    """How much of the exposure each interval has: by good time, or where the LAT pointed."""
+def exposure_by_time(bins, selection, scfile):
+    """Return how much of the exposure each interval has: by good time, or where the LAT pointed."""
     if scfile is None:
         return GoodTimeExposure(bins)
     with reading(scfile, "a spacecraft file"):
