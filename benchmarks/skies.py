@@ -201,7 +201,7 @@ def make_structured(split, folder, names=None):
                 with (skies.claim(level.config, output, overwrite=False),
                       skies.building(output / field_name, output) as temporary):  # fmt: skip
                     changed = _with_diffuse(made, level.config["diffuse"], seed)
-                    skies.write_field(level, changed, bright, geom, rngs[name], temporary)
+                    skies.write_field(level, changed, bright, {}, geom, rngs[name], temporary)
 
 
 def _with_diffuse(made, settings, seed):

@@ -1,16 +1,16 @@
 """fermiml: neural point-source detection for Fermi-LAT data."""
 
-from importlib import import_module, metadata
+from importlib import import_module
 
 from fermiml import moved
 
-__version__ = metadata.version("fermiml")
 __all__ = [
     "Comparison",
     "Evaluation",
     "FermimlError",
     "Injection",
     "InputError",
+    "LightCurve",
     "LikelihoodFit",
     "SkyCube",
     "SkySimulator",
@@ -18,6 +18,7 @@ __all__ = [
     "SourceDetector",
     "TraditionalDetector",
     "Trainer",
+    "TransientSearch",
     "__version__",
 ]
 
@@ -28,6 +29,7 @@ _WHERE = {
     "FermimlError": "fermiml.errors",
     "Injection": "fermiml.inject.injection",
     "InputError": "fermiml.errors",
+    "LightCurve": "fermiml.time.light_curve",
     "LikelihoodFit": "fermiml.likelihood.likelihood_fit",
     "SkyCube": "fermiml.sky.cube",
     "SkySimulator": "fermiml.simulate.simulator",
@@ -35,12 +37,17 @@ _WHERE = {
     "SourceDetector": "fermiml.detect.detector",
     "TraditionalDetector": "fermiml.traditional.search",
     "Trainer": "fermiml.train.trainer",
+    "TransientSearch": "fermiml.time.transients",
 }
 
 moved.install()
 
 
 def __getattr__(name):
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("fermiml")
     if name not in _WHERE:
         raise AttributeError(f"module 'fermiml' has no attribute {name!r}")
     return getattr(import_module(_WHERE[name]), name)

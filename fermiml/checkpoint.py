@@ -1,5 +1,5 @@
-"""Work in pieces that can be interrupted: keys of their content, finished ones kept in files, and
-folders that belong to one run at a time."""
+"""Work in pieces that can be interrupted: content keys, files of finished pieces, and folders that
+only one run can use at a time."""
 
 import dataclasses
 import hashlib
@@ -62,7 +62,7 @@ def _content(item):
         plain = item.item() if isinstance(item, np.generic) else item
         yield f"{type(plain).__name__} {plain!r};".encode()
     else:
-        raise TypeError(f"{type(item).__name__}: no content of this kind is known")
+        raise TypeError(f"{type(item).__name__}: content of this type cannot be hashed")
 
 
 def _array_content(values):
@@ -86,7 +86,7 @@ def load(path, read):
     except _DAMAGE as error:
         aside = path.with_name(f"{path.name}{_DAMAGED}")
         os.replace(path, aside)
-        log.warning("%s: is damaged (%s); kept as %s, and made anew", path, error, aside.name)
+        log.warning("%s: is damaged (%s); kept as %s, and recomputed", path, error, aside.name)
         return None
 
 
@@ -141,11 +141,11 @@ def _take(folder, text, record, replace, results, remedy):
     if found is not None or _others(folder, results):
         if replace is None:
             raise InputError(
-                f"{folder}: holds something else than the beginning of this run; take another "
+                f"{folder}: contains something other than the start of this run; use another "
                 f"folder, or {remedy}"
             )
         if found is None:
-            raise InputError(f"{folder}: was not made by this command; it will not be replaced")
+            raise InputError(f"{folder}: was not made by this command and will not be replaced")
         replace(folder, found)
     write_text(record, text, overwrite=True)
 
@@ -187,8 +187,8 @@ def _take_over(folder, path):
         other = owner.read(path)
         if not owner.is_gone(other, path):
             raise InputError(
-                f"{folder}: another run is at work there ({owner.describe(other)}); wait for it, "
-                f"or take another folder; if there is no such run any more, remove {path}"
+                f"{folder}: another run is using this folder ({owner.describe(other)}); wait for "
+                f"it, or use another folder; if that run no longer exists, remove {path}"
             )
         aside = path.with_name(f"{_LOCK}.{owner.tag()}.aside")
         os.rename(path, aside)  # of two runs that want it, one succeeds
@@ -229,7 +229,7 @@ class Pieces:
     def held(cls, folder, write, read, ending=".json"):
         """Hold a folder for pieces: ``write(path, result)`` saves one, ``read(path)`` returns it.
 
-        Pieces that are held already stay so, and None keeps nothing: the block gets None.
+        Pieces that are already held stay held. For None nothing is saved, and the block gets None.
         """
         if folder is None or isinstance(folder, cls):
             yield folder
@@ -258,7 +258,7 @@ class Pieces:
 
 @dataclasses.dataclass(frozen=True)
 class NamedFiles:
-    """Results of tasks in files whose names tell what they are; for `fermiml.tasks.run`."""
+    """Results of tasks in files with descriptive names; for `fermiml.tasks.run`."""
 
     path: Callable  # of a task
     write: Callable

@@ -1,4 +1,4 @@
-"""DATASUM and CHECKSUM of FITS files: whether the bytes are those that were written."""
+"""Verification of DATASUM and CHECKSUM in FITS files."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ _ALL_ONES = 2**32 - 1
 
 
 def change(file, place):
-    """Tell what changed in an HDU since its sums were written: "data", "header", "both" or None.
+    """Return what changed in an HDU since its sums were written: "data", "header", "both" or None.
 
     CHECKSUM makes all words add up to all ones, so together with the DATASUM in the header it
     tells whether the header is unchanged. Editing a file changes both; if only the data have

@@ -90,7 +90,7 @@ def connect(cluster):
 
 
 class ClusterExecutor(Executor):
-    """The executor of a dask client, which knows how many workers there are at present."""
+    """The executor of a dask client, with the current number of workers."""
 
     def __init__(self, client, patience):
         self._client, self._executor = client, client.get_executor(pure=False)
@@ -112,12 +112,12 @@ class ClusterExecutor(Executor):
             self._seen = self._counted
 
     def check(self):
-        """Raise an error where all workers have gone, and none came back for a while."""
+        """Raise an error if all workers have gone and none has come back for a while."""
         self._count()
         if time.monotonic() > self._seen + self._patience:
             raise FermimlError(
-                f"the cluster has had no worker for {self._patience:g} s (their time may be over): "
-                "run the same again, which resumes with what was finished and kept"
+                f"the cluster has had no workers for {self._patience:g} s (their time may have run "
+                "out): run the same again, which resumes from the finished pieces"
             )
 
     def submit(self, function, /, *args, **kwargs):
@@ -176,7 +176,7 @@ def _wait(client, cluster, patience):
     try:
         client.wait_for_workers(1, timeout=patience)
     except TimeoutError:
-        raise InputError(f"cluster {cluster}: no worker was there within {patience:g} s") from None
+        raise InputError(f"cluster {cluster}: no worker started within {patience:g} s") from None
 
 
 def _version():
@@ -194,8 +194,8 @@ def _check_versions(client, cluster):
         ) from error
     if found != {__version__}:
         raise InputError(
-            f"cluster {cluster}: the workers have fermiml {', '.join(sorted(found))}, and this is "
-            f"{__version__}; install the same everywhere"
+            f"cluster {cluster}: the workers have fermiml {', '.join(sorted(found))}, this is "
+            f"{__version__}; install the same version everywhere"
         )
 
 
@@ -252,7 +252,7 @@ def _batch(settings):
     kind = getattr(_module("dask_jobqueue"), _BATCH[settings["kind"]])
     submit = kind.job_cls.submit_command.split()[0]
     if shutil.which(submit) is None:
-        raise InputError(f"{submit} is not here: start it on a machine that submits jobs")
+        raise InputError(f"{submit} was not found: start this on a machine that submits jobs")
     given = {name: settings[name] for name in _PASSED if settings[name] is not None}
     if settings["kind"] == "lsf" and "account" in given:
         given["project"] = given.pop("account")

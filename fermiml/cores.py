@@ -11,10 +11,10 @@ _SETTING = "FERMIML_JOBS"
 
 
 def usable_cores():
-    """Cores that the system lets this process have, or as many as FERMIML_JOBS says.
+    """Return the number of cores that this process may use, or the value of FERMIML_JOBS.
 
-    Those of the machine count less than its scheduler's mask and the limit of a container, as
-    batch systems set them for a job.
+    The scheduler's mask and the limit of a container, which batch systems set for a job, take
+    precedence over the cores of the machine.
     """
     return wanted_jobs() or min(len(_mask()), _limit_of_container())
 
@@ -25,7 +25,7 @@ def wanted_jobs():
     if not wanted:
         return None
     if not wanted.isdecimal() or int(wanted) < 1:
-        raise InputError(f"{_SETTING}={wanted}: give a number of cores, from 1 on")
+        raise InputError(f"{_SETTING}={wanted}: give a number of cores, 1 or more")
     return int(wanted)
 
 

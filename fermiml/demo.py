@@ -27,10 +27,10 @@ from fermiml.sky.energy_text import range_text
 
 CONFIG = "simulate-demo.yaml"
 WRITTEN = {
-    "found.png": "the picture to begin with: true sources, and what each search found",
+    "found.png": "start here: the true sources, and the detections of each search",
     "compare.html": "the report: open it in a browser",
     "overview.png": "counts, significance, residuals and heatmap with the network's sources",
-    "ml.fits": "what the network found, in the columns of 4FGL",
+    "ml.fits": "the detections of the network, in 4FGL columns",
     "compare.fits": "all sources with their TS in one likelihood fit",
     "sources.reg": "the same as ds9 regions",
     "sky": "the simulated field: counts, response, diffuse emission, truth, as LAT files",
@@ -70,13 +70,13 @@ def _settings():
 
 
 def story(comparison):
-    """Tell what was searched for, and what was found."""
+    """Describe the field and the results of both searches as text."""
     bright = np.asarray(comparison.known["TS_Expected"]) > _BRIGHT
     lines = [
         *_wrapped(f"{_field(comparison)}, with {len(bright)} true sources of TS > 9, "
                   f"{bright.sum()} of them of TS > {_BRIGHT:g}. Its diffuse emission has structure "
-                  "that the model given to the analysis lacks, as any model of the real sky does. "
-                  "The same counts, searched in two ways:"),
+                  "that the model given to the analysis lacks, as is the case for real data. "
+                  "The same counts were searched in two ways:"),
         "",
         f"{'':<12}{'sources':>9}{'real':>7}{'spurious':>10}{f'of the {bright.sum()} bright':>20}",
     ]  # fmt: skip
@@ -88,10 +88,10 @@ def story(comparison):
     return "\n".join([
         *lines,
         "",
-        *_wrapped("TS maps turn what their model lacks into sources; the network compares every "
-                  "position with its surroundings. In a likelihood fit with that model, "
-                  f"{_spurious(comparison, 'TS')} spurious sources have TS > {_BRIGHT:g}; with "
-                  f"the true diffuse model, {_spurious(comparison, 'TS_Alt')}."),
+        *_wrapped("TS maps turn structure that their model lacks into sources; the network "
+                  "compares every position with its surroundings. In a likelihood fit with that "
+                  f"model, {_spurious(comparison, 'TS')} spurious sources have TS > {_BRIGHT:g}; "
+                  f"with the true diffuse model, {_spurious(comparison, 'TS_Alt')}."),
     ])  # fmt: skip
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 
 class FermimlError(Exception):
-    """Any error that fermiml explains itself."""
+    """An error that fermiml raises deliberately; its message is one line."""
 
 
 class InputError(FermimlError):
-    """What the user gave cannot be used; the message names it, what is wrong and what to do."""
+    """Invalid input; the message names it and says what is wrong and what to do."""
 
 
 def is_of_installation(error):

@@ -1,4 +1,4 @@
-"""What runs tasks: this process, threads, processes, a dask cluster, or any open executor."""
+"""Executors of tasks: this process, threads, processes, a dask cluster, or any open executor."""
 
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -38,16 +38,16 @@ def check_jobs(jobs, default=1):
 
 @contextmanager
 def open_executor(jobs, *, most=None, threads=False):
-    """Open what runs tasks for the length of a block; an executor that is open already stays so.
+    """Open an executor for the length of a block; one that is already open stays open.
 
     Parameters
     ----------
     jobs : int, str or Executor
         As `check_jobs` returns it.
     most : int, optional
-        No more processes or threads than this: there are no more tasks.
+        Maximum number of processes or threads, as there are no more tasks.
     threads : bool
-        Whether a number is one of threads, not of processes.
+        Whether a number refers to threads, not processes.
     """
     if isinstance(jobs, Executor):
         yield jobs

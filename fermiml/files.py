@@ -41,15 +41,15 @@ def read_content(path, most):
         raw.seek(0)
         packed = next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
         if packed is not None:
-            raise InputError(f"is compressed with {packed}; unpack it, or take gzip")
+            raise InputError(f"is compressed with {packed}; unpack it, or use gzip")
         if not head.startswith(_GZIP):
             return raw.read()
         with gzip.GzipFile(fileobj=raw) as file:
             content = file.read(most + 1)
     if len(content) > most:
         raise InputError(
-            f"would be more than {most / 2**20:.0f} MB when unpacked; unpack it with gunzip if it "
-            "is to be that large"
+            f"would be more than {most / 2**20:.0f} MB when unpacked; unpack it with gunzip "
+            "if this is correct"
         )
     return content
 
@@ -68,11 +68,11 @@ def check_new(path, overwrite=False, inputs=(), endings=()):
         raise InputError(f"{path}: the name must end in {' or '.join(endings)}")
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
-        raise InputError(f"{path}: {above} is no folder")
+        raise InputError(f"{path}: {above} is not a folder")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
     if any(_is_same(path, other) for other in inputs):
-        raise InputError(f"{path}: is the input, which would be lost; give another name")
+        raise InputError(f"{path}: is an input of this command; give another name")
     return path
 
 
@@ -186,7 +186,7 @@ def write_text(path, text, overwrite=False):
 
 
 def write_json(path, value, overwrite=False):
-    """Write numbers and texts as JSON, atomically; NaN, which JSON does not know, as null."""
+    """Write numbers and text as JSON, atomically; NaN, which JSON lacks, becomes null."""
     write_text(path, json.dumps(_finite(value), indent=1), overwrite)
 
 
@@ -210,5 +210,5 @@ def make_folder(folder):
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: this folder cannot be made ({error.strerror})") from error
+        raise InputError(f"{folder}: this folder cannot be created ({error.strerror})") from error
     return folder

@@ -88,7 +88,7 @@ def _check_sums(path, file, hdus, strict):
         text = text.format(hdu.name or f"number {number}")
         if text.startswith("the data") and strict and not os.environ.get(NO_CHECKSUM):
             raise InputError(f"{text}; copy the file again, or set {NO_CHECKSUM}=1 if the change "
-                             "was meant")  # fmt: skip
+                             "was intended")  # fmt: skip
         log.warning("%s: %s", path, text)
 
 
@@ -146,14 +146,14 @@ def _unpacked(raw):
             if content.tell() + size > _LARGEST:
                 raise InputError(
                     f"would be {(content.tell() + size) / 2**30:.1f} GB when unpacked; "
-                    "unpack it with gunzip if it is to be that large"
+                    "unpack it with gunzip if this is correct"
                 )
             while size and (piece := packed.read(min(size, _TAIL))):
                 content.write(piece)
                 size -= len(piece)
         content.write(packed.read(_TAIL))
         if packed.read(1):
-            raise InputError("holds more than its FITS headers promise")
+            raise InputError("contains more than its FITS headers indicate")
     return content
 
 
@@ -222,7 +222,7 @@ def _check_table(header):
     row = header.get("NAXIS1")
     if number < 0 or width != row:
         raise InputError(f"the table {name} is damaged: its {header.get('TFIELDS')!r} columns "
-                         f"take {width} bytes a row, the header says {row}")  # fmt: skip
+                         f"take {width} bytes per row, the header says {row}")  # fmt: skip
 
 
 def _count(header, keyword, default, limit=2**62):

@@ -39,7 +39,7 @@ def ebounds_axis(hdus):
 def edges_axis(edges):
     """Build a counts axis from edges in MeV."""
     if not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0) or edges[0] <= 0:
-        raise InputError("the energies of the bins do not rise")
+        raise InputError("the energies of the bins do not increase")
     return MapAxis.from_energy_edges(edges * u.MeV, name="energy")
 
 
@@ -51,7 +51,7 @@ def nodes_axis(hdus):
         raise InputError("ENERGIES has no column Energy")
     values = np.array(hdus["ENERGIES"].data[column.name], float)
     if not len(values) or np.any(np.diff(values) <= 0) or not values[0] > 0:
-        raise InputError("the energies in ENERGIES do not rise")
+        raise InputError("the energies in ENERGIES do not increase")
     values = values * u.Unit(column.unit or "MeV").to("MeV")
     return MapAxis.from_nodes(values, unit="MeV", name="energy_true", interp="log")
 
@@ -76,7 +76,7 @@ def wcs_map(hdu, axis, unit=""):
     """Convert an image or cube HDU to a WcsNDMap; the data keep their type."""
     data = hdu.data
     if data is None:
-        raise InputError(f"HDU {hdu.name} holds no image")
+        raise InputError(f"HDU {hdu.name} contains no image")
     if data.ndim == 2:
         data = data[None]
     if data.shape[0] != axis.nbin:
@@ -102,7 +102,8 @@ def _sky_wcs(header):
     wcs = WCS(header, naxis=2)
     if not wcs.has_celestial:
         raise InputError("the header has no sky coordinates (CTYPE1, CTYPE2)")
-    scales = wcs.proj_plane_pixel_scales()
+    with np.errstate(over="ignore"):  # of absurd sizes, which are refused here
+        scales = wcs.proj_plane_pixel_scales()
     for name, scale in zip(("CDELT1", "CDELT2"), scales, strict=True):
         if not _FINEST < scale.to_value("deg") < _COARSEST:
             raise InputError(
@@ -153,11 +154,11 @@ def _hpx_geom(header, table, axis, frame):
         if len(table) != 12 * nside**2:
             raise InputError(
                 f"{len(table)} HEALPix pixels, but NSIDE {nside} has {12 * nside**2} "
-                "(and no column PIX tells which these are)"
+                "(and no column PIX identifies them)"
             )
     else:
         if len(np.unique(pixels)) != len(pixels) or pixels.min() < 0:
-            raise InputError("HEALPix pixel numbers occur twice or are negative")
+            raise InputError("HEALPix pixel numbers are repeated or negative")
         if pixels.max() >= 12 * nside**2:
             raise InputError(f"HEALPix pixel {pixels.max()} does not exist for NSIDE {nside}")
         region = (np.sort(pixels),)
@@ -201,5 +202,5 @@ def read_nodes_map(path, unit, frame=None):
             return hpx_map(table, axis, unit, frame)
         image = image_hdu(hdus, (3,))
         if image is None:
-            raise InputError("holds neither a cube nor a HEALPix table")
+            raise InputError("contains neither a cube nor a HEALPix table")
         return wcs_map(image, axis, unit)

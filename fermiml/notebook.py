@@ -1,4 +1,4 @@
-"""What a notebook shows of an object: small HTML tables."""
+"""Small HTML tables that represent objects in notebooks."""
 
 from html import escape
 

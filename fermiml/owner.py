@@ -11,6 +11,7 @@ from pathlib import Path
 
 _TAG = re.compile(r"\.([0-9a-f]{8})-([0-9]{1,9})-([0-9]{1,18})\.")
 _SILENCE = 3600.0  # s without a sign of life after which a process of another host is given up
+_WRITTEN = 10.0  # s within which a process writes its name into the file that it has made
 
 
 def write(path, **more):
@@ -33,7 +34,7 @@ def read(path):
 
 
 def tag():
-    """Return a text for a name that tells which process made it, before anything is in it."""
+    """Return text for a file name that identifies the process that made the file."""
     mine = _this_process()
     return f"{_host_number():08x}-{mine['pid']}-{mine['started']}"
 
@@ -49,7 +50,9 @@ def from_tag(name):
 
 
 def is_gone(owner, path):
-    """Return whether the process that wrote `path` has ended, or long given no sign of life."""
+    """Return whether the process that wrote `path` has ended, or has been silent for long."""
+    if not owner and Path(path).is_file():
+        return silence(path) > _WRITTEN
     if owner.get("host") != platform.node() or not isinstance(owner.get("pid"), int):
         return silence(path) > _SILENCE
     return owner.get("started") != _started(owner["pid"])

@@ -1,4 +1,4 @@
-"""Parts by name: fermiml's own, and those that other packages offer through entry points."""
+"""Parts by name: fermiml's own, and those that other packages provide through entry points."""
 
 import logging
 from functools import cache, cached_property
@@ -11,21 +11,21 @@ log = logging.getLogger(__name__)
 
 
 class Registry:
-    """The parts of one kind: loaded by name, when they are asked for.
+    """The parts of one kind, loaded by name on request.
 
     Parameters
     ----------
     group : str
-        Group of entry points in which other packages offer theirs.
+        Group of entry points through which other packages provide theirs.
     kind : str
-        What such a part is called in messages.
+        Name of such a part in messages.
     own : dict
-        Name to ``"module"`` or ``"module:attribute"`` of what comes with fermiml; another package
-        cannot take one of these names.
+        Name to ``"module"`` or ``"module:attribute"`` of fermiml's own parts; another package
+        cannot use these names.
     needs : sequence of str
-        What a part of another package must have.
+        Attributes that a part of another package must have.
     taken : sequence of str
-        Further names that another package cannot take.
+        Further names that another package cannot use.
     """
 
     def __init__(self, group, kind, own=(), needs=(), taken=()):

@@ -1,4 +1,4 @@
-"""What settings may hold: keys, defaults, and of each value its kind and limits.
+"""The schema of settings: keys, defaults, and the type and limits of each value.
 
 A schema is a dictionary: key -> `Key`, or section -> such a dictionary. A kind is a function
 ``kind(name, value)`` that gives the value as it is used, or raises `InputError`. Where settings say
@@ -87,7 +87,7 @@ def number(low=-math.inf, high=math.inf, *, above=None, below=None, unit=None, u
         good = low <= found <= high and math.isfinite(found)
         good &= (above is None or found > above) and (below is None or found < below)
         if not (good or (unknown and math.isnan(found))):
-            raise InputError(f"{name}: {shown(value)} is no number{limits}")
+            raise InputError(f"{name}: {shown(value)} is not a number{limits}")
         return found
 
     limits = _limits(low, high, above, below)
@@ -100,7 +100,7 @@ def whole(low=0, high=2**63 - 1):
     def kind(name, value):
         found = value if isinstance(value, int) else _as_float(name, value)
         if isinstance(value, bool) or not low <= found <= high or found != int(found):
-            raise InputError(f"{name}: {shown(value)} is no whole number{limits}")
+            raise InputError(f"{name}: {shown(value)} is not a whole number{limits}")
         return int(found)
 
     limits = _limits(low, high)
@@ -124,7 +124,7 @@ def _as_float(name, value):
             raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{name}: {shown(value)} is no number") from None
+        raise InputError(f"{name}: {shown(value)} is not a number") from None
 
 
 def _limits(low, high, above=None, below=None):
@@ -136,14 +136,14 @@ def _limits(low, high, above=None, below=None):
 def text(name, value):
     """Accept a text."""
     if not isinstance(value, str):
-        raise InputError(f"{name}: {shown(value)} is no text")
+        raise InputError(f"{name}: {shown(value)} is not text")
     return value
 
 
 def path(name, value):
     """Accept the name of a file or folder."""
     if not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
-        raise InputError(f"{name}: {shown(value)} is no name of a file or folder")
+        raise InputError(f"{name}: {shown(value)} is not the name of a file or folder")
     return os.fspath(value)
 
 
@@ -172,10 +172,10 @@ def list_of(entry, *, least=0, most=_MOST_ENTRIES, single=False):
     def kind(name, value):
         is_list = hasattr(value, "__len__") and not isinstance(value, str | bytes | dict)
         if not (is_list or single):
-            raise InputError(f"{name}: {shown(value)} is no list")
+            raise InputError(f"{name}: {shown(value)} is not a list")
         value = value if is_list else [value]
         if not least <= len(value) <= most:
-            raise InputError(f"{name}: a list of {len(value)}, not of {least} to {most} entries")
+            raise InputError(f"{name}: a list of {len(value)}, expected {least} to {most} entries")
         return [entry(name, one) for one in value]
 
     return kind

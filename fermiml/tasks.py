@@ -6,9 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from tqdm import tqdm
-
 from fermiml.errors import FermimlError, type_and_message
+from fermiml.progress import progress_bar
 
 log = logging.getLogger(__name__)
 _IN_FLIGHT = 32  # tasks given to an executor that does not say how many it can use
@@ -33,31 +32,32 @@ def run(function, tasks, executor, *, count, what, keep=None, progress=True):
     """Run a function on each of some tasks; return the results in their order.
 
     A task that fails is tried once more. If it fails again, its result is a `Failure`, which is
-    logged; only if all of them fail is that an error. An error that fermiml explains itself, such
-    as bad input, is raised at once.
+    logged; only if all tasks fail is this an error. A `FermimlError`, such as bad input, is raised
+    at once.
 
     Parameters
     ----------
     function : callable
-        Called as ``function(task)``, maybe in another process: it stands at the top of a module.
+        Called as ``function(task)``, possibly in another process, so it must be defined at the top
+        of a module.
     tasks : iterable
-        Is asked for a task when there is room for one, as they may be large.
+        Tasks are taken from it one by one when there is room, because they may be large.
     executor : concurrent.futures.Executor
-        Its attribute ``in_flight``, if it has one, says how many tasks it may hold at a time; its
-        method ``check()`` is called now and then, and raises an error if no worker is left.
+        Its attribute ``in_flight``, if it has one, is the number of tasks it may hold at a time;
+        its method ``check()`` is called now and then, and raises an error if no worker is left.
     count : int
-        How many tasks there are at most.
+        Maximum number of tasks.
     what : str
-        What one of them is, for messages and the progress bar.
+        Name of a task, for messages and the progress bar.
     keep : optional
-        Results of earlier runs, such as `fermiml.checkpoint.Pieces`: ``load(task)`` returns one,
-        or None; ``save(task, result)`` keeps one.
+        Results of earlier runs, such as `fermiml.checkpoint.Pieces`: ``load(task)`` returns one, or
+        None; ``save(task, result)`` saves one.
     progress : bool
-        Whether there is a progress bar, on a terminal.
+        Whether to show a progress bar on a terminal.
     """
     results, failures = [None] * count, []
-    hidden = None if progress else True
-    with tqdm(total=count, desc=f"{what}s", unit=what, disable=hidden, leave=False, delay=1) as bar:
+    look = {"unit": what, "leave": False, "delay": 1, "show": progress}
+    with progress_bar(what=f"{what}s", total=count, **look) as bar:
         for number, result in _Run(function, executor, keep).results(tasks):
             results[number] = result
             if isinstance(result, Failure):
@@ -77,12 +77,12 @@ def _judge(failures, count, what):
 
 
 def require_all(results, what):
-    """Raise an error where tasks failed whose results are needed, each and every one."""
+    """Raise an error if any task failed, where all results are needed."""
     failed = [result for result in results if isinstance(result, Failure)]
     if failed:
         raise FermimlError(
-            f"{len(failed)} of {len(results)} {what}s failed ({failed[0]}); the others are there, "
-            "and the same call makes what is missing"
+            f"{len(failed)} of {len(results)} {what}s failed ({failed[0]}); the others are "
+            "finished, and the same call makes the missing ones"
         )
 
 
@@ -134,7 +134,7 @@ class _Run:
                 self._keep.save(piece.task, result)
             yield piece.number, result
         elif piece.attempts < _ATTEMPTS:
-            log.debug("tried again after an error", exc_info=error)
+            log.debug("retried after an error", exc_info=error)
             self._submit(piece)
         else:
             yield piece.number, Failure(error)

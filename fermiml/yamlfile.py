@@ -67,7 +67,7 @@ def read_yaml(path):
     """Read a YAML file (a Path); raise one clear error when it is not valid YAML."""
     check_input(path, "a YAML file")
     if path.stat().st_size > _LARGEST:
-        raise InputError(f"{path}: is larger than {_LARGEST} bytes, which no settings are")
+        raise InputError(f"{path}: is larger than {_LARGEST} bytes, too large for settings")
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, *_FAULTS) as error:

@@ -22,7 +22,7 @@ def latdata():
     if not folder:
         pytest.skip("FERMIML_TEST_DATA is not set")
     if not Path(folder).is_dir():
-        pytest.fail(f"FERMIML_TEST_DATA={folder} is no folder")
+        pytest.fail(f"FERMIML_TEST_DATA={folder} is not a folder")
     return Path(folder)
 
 

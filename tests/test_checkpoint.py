@@ -63,7 +63,7 @@ def long_ago(path):
 def test_a_second_run_is_refused_while_the_first_goes_on(tmp_path, other):
     """One line with who and where; the first is not disturbed."""
     process = other(CLAIM.format(str(tmp_path / "out")))
-    with pytest.raises(InputError, match=f"another run is at work there .process {process.pid} of"):
+    with pytest.raises(InputError, match=f"run is using this folder .process {process.pid} of"):
         checkpoint.claim(tmp_path / "out", "a").__enter__()
     assert owner.read(tmp_path / "out" / LOCK)["pid"] == process.pid
     with checkpoint.claim(tmp_path / "mine", "a"), pytest.raises(InputError, match="another run"):
@@ -108,6 +108,17 @@ def test_a_run_on_another_host_is_given_up_when_it_gives_no_sign_of_life(tmp_pat
         pass
 
 
+def test_a_run_that_was_killed_before_it_wrote_its_name_does_not_block_the_folder(tmp_path):
+    """Its lock is empty. One that was made just now may be about to get its name."""
+    (tmp_path / LOCK).touch()
+    with pytest.raises(InputError, match="unknown owner"):
+        checkpoint.claim(tmp_path, "a").__enter__()
+    os.utime(tmp_path / LOCK, (time.time() - 20,) * 2)
+    with checkpoint.claim(tmp_path, "a"):
+        assert owner.is_mine(owner.read(tmp_path / LOCK))
+    assert names(tmp_path) == ["input.json"]
+
+
 def test_a_run_gives_signs_of_life(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "_PULSE", 0.01)
     with checkpoint.claim(tmp_path, "a"):
@@ -130,13 +141,13 @@ def test_a_folder_belongs_to_one_content(tmp_path):
         (folder / "piece").touch()
     with checkpoint.claim(tmp_path / "out", "a"):
         pass
-    with pytest.raises(InputError, match="holds something else than the beginning of this run"):
+    with pytest.raises(InputError, match="contains something other than the start of this run"):
         checkpoint.claim(tmp_path / "out", "b").__enter__()
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "cat.jpg").touch()
     for replace in (None, lambda folder, found: None):
-        with pytest.raises(InputError, match=r"holds something else|will not be replaced"):
+        with pytest.raises(InputError, match=r"contains something other|will not be replaced"):
             checkpoint.claim(foreign, "a", replace=replace).__enter__()
     assert names(foreign) == ["cat.jpg"]
 
@@ -241,7 +252,7 @@ def test_keys_follow_the_content():
     assert checkpoint.content_key({"a": 1}) != checkpoint.content_key({"a": 2})
     same = checkpoint.content_key({"a": 1, "b": 2}), checkpoint.content_key({"b": 2, "a": 1})
     assert same[0] == same[1]
-    with pytest.raises(TypeError, match="no content of this kind"):
+    with pytest.raises(TypeError, match="content of this type cannot"):
         checkpoint.content_key(object())
 
 

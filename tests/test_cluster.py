@@ -15,7 +15,7 @@ from fermiml.cli.main import main
     [
         ("kind: slurm", "cluster.yaml: workers is missing: how many processes"),
         ("kind: sge\nworkers: 4", "kind: one of local, slurm, pbs, lsf, htcondor, ssh, not 'sge'"),
-        ("kind: slurm\nworkers: 0", "workers: 0 is no whole number"),
+        ("kind: slurm\nworkers: 0", "workers: 0 is not a whole number"),
         ("kind: slurm\nworkers: 4\nqeue: long", "unknown key qeue"),
         ("kind: !!python/object/apply:os.system [ls]", "is not valid YAML"),
     ],
@@ -46,4 +46,4 @@ def test_without_dask_there_is_one_line(monkeypatch, tmp_path):
     assert "--cluster needs distributed" in result.output
     assert "pip install 'fermiml[cluster]'" in result.output
     result = CliRunner().invoke(main, [*arguments, "--cluster", "local:2", "--jobs", "2"])
-    assert result.exit_code == 2 and "--jobs and --cluster: give one of them" in result.output
+    assert result.exit_code == 2 and "--jobs and --cluster: give only one of them" in result.output

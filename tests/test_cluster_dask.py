@@ -146,7 +146,7 @@ def test_nobody_there(closed_address, monkeypatch):
     monkeypatch.setattr(cluster, "_PATIENCE", 1.0)
     with (
         daskparts.scheduler() as (_, address),
-        pytest.raises(InputError, match="no worker was there within 1 s"),
+        pytest.raises(InputError, match="no worker started within 1 s"),
         open_executor(address),
     ):
         pass
@@ -196,7 +196,7 @@ def test_a_batch_system(tmp_path, monkeypatch):
         f"account: fermi\ninterface: lo\nsetup: [export PYTHONPATH={TESTS}]\n"
         "directives: ['--constraint=fast']\n"
     )
-    with pytest.raises(InputError, match="sbatch is not here"), open_executor(str(path)):
+    with pytest.raises(InputError, match="sbatch was not found"), open_executor(str(path)):
         pass
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with open_executor(str(path)) as executor:

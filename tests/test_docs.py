@@ -28,6 +28,7 @@ SHELL = ("sh", "console")
 NAMES = {
     "ccube.fits": "sky/counts.fits",
     "counts.fits": "sky/counts.fits",
+    "events.fits": "sky/events.fits",
     "bexpmap.fits": "sky/bexpmap.fits",
     "psf.fits": "sky/psf.fits",
     "background.fits": "sky/background.fits",

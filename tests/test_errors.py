@@ -134,7 +134,7 @@ def test_folders_that_cannot_be_made(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, ["demo", "-o", str(tmp_path / "x")])
     assert result.exit_code == 2
     assert result.output == (
-        f"fermiml: error: {tmp_path}/x: this folder cannot be made (Permission denied)\n"
+        f"fermiml: error: {tmp_path}/x: this folder cannot be created (Permission denied)\n"
     )
 
 

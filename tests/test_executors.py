@@ -20,8 +20,8 @@ def test_the_number_of_jobs_is_the_given_one_or_that_of_the_environment(monkeypa
 @pytest.mark.parametrize(
     ("jobs", "message"),
     [
-        (0, "jobs: 0 is no whole number"),
-        (1.5, "jobs: 1.5 is no whole number"),
+        (0, "jobs: 0 is not a whole number"),
+        (1.5, "jobs: 1.5 is not a whole number"),
         ("many", "cluster 'many': give local:N"),
     ],
 )

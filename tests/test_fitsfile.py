@@ -139,9 +139,9 @@ def bomb(path, header, blocks):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        (promise(2880), "holds more than its FITS headers promise"),
+        (promise(2880), "contains more than its FITS headers indicate"),
         (promise(10 * 2**30), "would be 10.0 GB when unpacked; unpack it with gunzip"),
-        (b"SIMPLE  =".ljust(2880), "holds more than its FITS headers promise"),
+        (b"SIMPLE  =".ljust(2880), "contains more than its FITS headers indicate"),
         (b"", "not a FITS file"),
     ],
 )

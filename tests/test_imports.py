@@ -9,12 +9,12 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "fermiml"
 # A module imports from its own folder and from those before it; docs/architecture.md says why.
 ORDER = (
-    "errors", "owner", "files", "checkpoint", "checksums", "notebook", "schema", "fitsfile",
-    "yamlfile", "fitsmaps", "prefetch", "registry", "moved", "cores",
+    "errors", "wording", "owner", "files", "checkpoint", "checksums", "notebook", "schema",
+    "fitsfile", "yamlfile", "fitsmaps", "progress", "prefetch", "registry", "moved", "cores",
     "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "detect",
-    "likelihood", "traditional", "compare",
+    "likelihood", "time", "traditional", "compare",
     "simulate", "plot", "evaluate", "train", "inject", "report", "fermipy", "demo", "cli",
 )  # fmt: skip
 
@@ -23,6 +23,8 @@ ORDER = (
 FACADES = {
     "fermiml.sky.cube": {"fermiml.likelihood.datasets"},
     "fermiml.catalog.catalog": {"fermiml.plot.sky"},
+    "fermiml.time.light_curve": {"fermiml.plot.light_curves"},
+    "fermiml.time.transients": {"fermiml.plot.flare_figure"},
 }
 
 

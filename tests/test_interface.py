@@ -31,10 +31,10 @@ def test_a_file_a_dictionary_and_sections_are_the_same(tmp_path):
         (lambda: SkySimulator(sky=SKY, energie={}), "unknown key energie"),
         (lambda: SkySimulator(sky=SKY, training={}), r"training needs sky\.split"),
         (lambda: Trainer(RECIPE, turns=3), "turns: one of 1, 2, 4"),
-        (lambda: Trainer(RECIPE, start="nowhere"), "'nowhere' is not known"),
+        (lambda: Trainer(RECIPE, start="nowhere"), "unknown network 'nowhere'"),
         (lambda: Evaluation(skies="sky"), "nothing to evaluate"),
         (lambda: Evaluation(models="lat-best"), "skies is missing"),
-        (lambda: Injection(Detector(), apart=-1), "apart: -1 is no number above 0"),
+        (lambda: Injection(Detector(), apart=-1), "apart: -1 is not a number above 0"),
         (lambda: Injection(Detector(), away=1 * u.GeV), "away: 1.0 GeV is not in units of deg"),
     ],
 )

@@ -43,6 +43,14 @@ def test_a_catalog_shows_ten_columns_and_its_first_rows():
     assert "0 sources" in SourceCatalog()._repr_html_()
 
 
+def test_the_release_of_a_known_catalog_is_shown():
+    """It has no ML_Flags, and its own names as associations."""
+    columns = {"RAJ2000": [83.6], "DEJ2000": [22.0], "Source_Name": ["4FGL J0534.5+2200"],
+               "ASSOC_FGL": ["4FGL J0534.5+2200"], "ASSOC1": ["Crab"]}  # fmt: skip
+    shown = SourceCatalog.from_table(columns)._repr_html_()
+    assert shown.count("4FGL J0534.5+2200") == 1 and "Crab" in shown
+
+
 def test_a_row_is_had_by_the_end_of_its_name():
     catalog = SourceCatalog.from_table({"RAJ2000": [10.0, 20.0], "DEJ2000": [1.0, 2.0]})
     name = str(catalog.table["Source_Name"][1])

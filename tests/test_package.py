@@ -40,6 +40,11 @@ def test_every_data_file_is_installed():
         wanted = patterns[f"fermiml.{name}"].replace(",", " ").split()
         assert [path.name for path in found if path.suffix != ".py"
                 and not any(path.match(pattern) for pattern in wanted)] == []  # fmt: skip
+    report = ROOT / "fermiml" / "report"
+    wanted = patterns["fermiml.report"].replace(",", " ").split()
+    assert {path for pattern in wanted for path in report.glob(pattern)} == {
+        path for path in report.rglob("*.*") if path.suffix not in (".py", ".pyc")
+    }
 
 
 def test_top_level_names_load_on_demand():

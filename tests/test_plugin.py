@@ -1,9 +1,11 @@
 """The package in tests/plugin, installed beside fermiml, end to end; and broken ones."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -77,7 +79,7 @@ def test_detect_with_the_localizer(plugin, skies, tmp_path):
     error = run("detect", skies / "counts.fits", "--model", "joint-peaks",
                 "--localizer", "barycentre", code=2)  # fmt: skip
     assert error == (
-        "fermiml: error: localizer 'barycentre': network 'joint-peaks' is used without one\n"
+        "fermiml: error: localizer 'barycentre': network 'joint-peaks' takes no localizer\n"
     )
 
 
@@ -111,7 +113,8 @@ def test_ml_seed_with_the_finder(plugin, skies, tmp_path, monkeypatch):
     cube = SkyCube.read(skies / "counts.fits")
     monkeypatch.setattr("fermiml.fermipy.data.cube_of", lambda gta, model=False: cube)
     config = {key: default for key, (default, _, _) in options.ML_SEED.items()}
-    seeds = workflow.detect(None, config | section)
+    gta = SimpleNamespace(logger=logging.getLogger("GTAnalysis"))
+    seeds = workflow.detect(gta, config | section)
     assert set(seeds.table["ML_Model"]) == {"joint-peaks"}
 
 
@@ -133,7 +136,7 @@ def test_fit_with_the_engine(plugin, skies, tmp_path):
     cube = SkyCube.read(counts, background=background)
     wide = LikelihoodFit("aperture", radius=90 * u.arcmin).run(truth[bright], cube)
     assert np.all(wide.table["Npred"] > table["Npred"][bright])
-    with pytest.raises(InputError, match=r"radius: 0 is no number from 0\.05 to 10"):
+    with pytest.raises(InputError, match=r"radius: 0 is not a number from 0\.05 to 10"):
         LikelihoodFit("aperture", radius=0)
 
 
@@ -163,7 +166,7 @@ def test_figures_of_a_finder_without_heatmap(plugin, found, skies, tmp_path):
     error = run("plot", found, skies / "counts.fits", "--source", name,
                 "-o", tmp_path / "source.png", code=2)  # fmt: skip
     assert error == (
-        "fermiml: error: network 'joint-peaks' gives detections only, no map to be shown\n"
+        "fermiml: error: network 'joint-peaks' returns detections only, without a map to show\n"
     )
     run("report", found, skies / "counts.fits", "-o", tmp_path / "page.html")
 
@@ -216,7 +219,7 @@ def test_broken_packages_give_one_warning_each_and_break_nothing(broken, skies, 
     [
         ("--model=crashing", f"network 'crashing' {CRASH}"),
         ("--localizer=crashing", f"localizer 'crashing' {CRASH}"),
-        ("--model=raving", "network raving: gives no list of Detections"),
+        ("--model=raving", "network raving: does not return a list of Detections"),
     ],
 )
 def test_broken_parts_that_are_asked_for_are_one_line(broken, skies, tmp_path, option, message):

@@ -66,5 +66,5 @@ def test_messages_show_the_beginning_of_a_large_value(tmp_path, key):
 def test_an_enormous_integer(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("seed: 0x" + "f" * 20000)
-    with pytest.raises(InputError, match=r"seed: .* is no whole number"):
+    with pytest.raises(InputError, match=r"seed: .* is not a whole number"):
         sky_settings.read(path)

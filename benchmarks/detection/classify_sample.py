@@ -1,12 +1,12 @@
 """Make the training sample of the classifier: sources of known class, measured like candidates.
 
-    python benchmarks/detection/classify_sample.py -o SAMPLE [train short]
+    python benchmarks/detection/classify_sample.py -o SAMPLE [train short held]
 
 simulates fields in which half of the sources are pulsars, in SAMPLE/<set>/field_0000 and so on, and
 measures their sources at the true positions. AGN and pulsars have the same flux and position
 distributions, so that only their spectra differ: the classifier learns a likelihood ratio from the
 sample, to which it adds the real fractions as a prior. Both sets use the longitudes of the
-training skies and one of their diffuse models.
+training skies and one of their diffuse models; a third, `held`, those of the selection skies.
 
     python benchmarks/detection/classify_sample.py --measure FOLDER ...
 
@@ -37,6 +37,7 @@ import skies as benchmark_skies
 SETS = {  # split, years, fields by zone, seed
     "train": ("train", 14, {"high": 8, "middle": 6, "plane": 6}, 700),
     "short": ("train", 2, {"high": 4, "middle": 2, "plane": 2}, 710),
+    "held": ("selection", 14, {"high": 2, "middle": 1, "plane": 1}, 720),  # for classes_with_time
 }
 RADIUS = 16.0  # deg around a field's centre
 DENSITY = 0.3  # sources per deg2

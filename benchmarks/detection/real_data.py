@@ -45,7 +45,9 @@ class Comparison:
     """A data set, and the catalog it is compared with."""
 
     data: reality.Case
+    title: str
     catalog: str = "4FGL-DR4"
+    name: str = "4FGL-DR4"  # of the catalog
     radius: float = RADIUS
 
 
@@ -59,11 +61,15 @@ CASES = (
                 "emin": 500.0,
                 "emax": 5e5,
             },
-        )
+        ),
+        "A field at b = -19 deg: 1-500 GeV, 8.9 years",
     ),
-    Comparison(_KNOWN["pg1553_100mev"]),
-    Comparison(replace(_KNOWN["3fhl_gc"], irf=None)),
-    Comparison(reality.Case("gc_clean_psf23", "gc_clean_psf23", "iso_P8R3_SOURCE_V3_v1.txt")),
+    Comparison(_KNOWN["pg1553_100mev"], "Around PG 1553+113: 100 MeV-300 GeV, 10 months"),
+    Comparison(replace(_KNOWN["3fhl_gc"], irf=None), "The Galactic centre: 10-500 GeV, 7 years"),
+    Comparison(
+        reality.Case("gc_clean_psf23", "gc_clean_psf23", "iso_P8R3_SOURCE_V3_v1.txt"),
+        "The Galactic centre: PSF2 and PSF3 events above 4 GeV, 16 years",
+    ),
     Comparison(
         reality.Case(
             "3fhl_allsky",
@@ -72,7 +78,9 @@ CASES = (
             exposure="3fhl_allsky/fermi_3fhl_exposure_cube_hpx.fits.gz",
             psf="3fhl_allsky/fermi_3fhl_psf_gc.fits.gz",
         ),
+        "The whole sky: 10 GeV-2 TeV, 7 years",
         catalog="catalogs/gll_psch_v13.fit.gz",
+        name="3FHL",
         radius=0.7,  # the pixels measure 0.9 deg
     ),
 )
@@ -157,9 +165,11 @@ def plot(case, cube, catalog, position, ts, path):
     figure = style.new_figure(9, 8)
     ax = figure.add_subplot(projection=sky.projection(cube))
     sky.plot_counts(cube, catalog, ax, label="fermiml")
-    sky.plot_sources(known, ax, color=style.VERMILION, marker="x", label="catalog, TS > 25")
+    sky.plot_sources(
+        known, ax, color=style.VERMILION, marker="x", label=f"{case.name}, expected TS > 25"
+    )
     ax.legend(loc="upper right")
-    ax.set_title(case.data.name)
+    ax.set_title(case.title)
     style.save(figure, path, overwrite=True)
 
 

@@ -20,7 +20,7 @@ SHOWN = {
 def table(record):
     """Markdown: completeness at 95 % purity by zone, position error, CPU time."""
     lines = [
-        "| | fields | " + " | ".join(zone.replace("|", "\\|") for zone in metrics.ZONES)
+        "| method | fields | " + " | ".join(zone.replace("|", "\\|") for zone in metrics.ZONES)
         + " | median offset | CPU time per field |",
         "| --- " * (len(metrics.ZONES) + 4) + "|",
     ]  # fmt: skip

@@ -26,7 +26,8 @@ warnings.filterwarnings("ignore")
 CENTER, WIDTH, EDGE = (79.0, 20.0), 6.0, 0.5  # deg
 FLUXES = (0.6e-10, 1.6e-10)  # cm-2 s-1 above 1 GeV
 COUNT, APART, MATCH = 10, 0.8, 0.3  # deg
-THRESHOLDS = "0.05,0.1,0.2,0.3,0.5,purity"  # the last: the network's 95 % purity point
+# x2: with two looks; the last: the network's 95 % purity point.
+THRESHOLDS = "0.05,0.1,0.2,0.3,0.3x2,0.5,purity"
 HEAD = ("search", "found", "false, with sources", "false, without", "gain in log L", "CPU s")
 
 
@@ -102,10 +103,8 @@ def searches(gta, thresholds, sqrt_ts):
 def wanted(text):
     """Read thresholds: the name in the table, the option's value, how often to look."""
     for word in text.split(","):
-        value = None if word == "purity" else float(word)
-        yield word, value, 1
-        if value == 0.3:
-            yield f"{word}, looking twice", value, 2
+        value, _, looks = word.partition("x")
+        yield word, None if value == "purity" else float(value), int(looks or 1)
 
 
 def main():

@@ -1,4 +1,4 @@
-"""Which known source is it: association with a probability, and what is copied along.
+"""Association of rows with known sources: probabilities, names, and the columns that are copied.
 
 The probability is the likelihood ratio of Sutherland & Saunders (1992): the density of true
 counterparts at the offset, which the two position errors give, over the density of unrelated

@@ -1,4 +1,4 @@
-"""SourceCatalog: a table of sources in 4FGL's columns, and what analysts do with it."""
+"""SourceCatalog: a table of sources in 4FGL columns, with the methods that analysts need."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 from astropy.table import Table, vstack
 
-from fermiml.catalog import associate, crossmatch, fitsio, glance, sky_regions, spectral_models
+from fermiml.catalog import (
+    associate,
+    crossmatch,
+    fitsio,
+    glance,
+    histories,
+    sky_regions,
+    spectral_models,
+)
 from fermiml.catalog.conform import conform
 from fermiml.catalog.ellipses import R68, R95, with_systematics
 from fermiml.catalog.flags import MLFlag
 from fermiml.catalog.positions import decimal
 from fermiml.errors import InputError
 from fermiml.files import replacing
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +51,8 @@ class SourceCatalog:
     >>> len(catalog), catalog.positions.galactic.b.deg.round(1).item()
     (1, -5.8)
 
-    The table is `catalog.table`, an astropy Table; `catalog.table.meta` holds the header
-    keywords that travel along (EMIN, EMAX, TSTART, RSPFUNC, SIMULATE ...). Methods that change
+    The table is `catalog.table`, an astropy Table; `catalog.table.meta` contains the header
+    keywords that are kept (EMIN, EMAX, TSTART, RSPFUNC, SIMULATE ...). Methods that change
     something return a new catalog.
     """
 
@@ -60,7 +69,7 @@ class SourceCatalog:
         ----------
         table : astropy Table or dict of arrays, n rows
             Needs RAJ2000 and DEJ2000 (or RA and DEC, GLON and GLAT), in deg, or a SkyCoord column.
-            Units are converted; columns that the catalog does not know stay, behind its own.
+            Units are converted; additional columns are kept, after those of the catalog.
         extended, gti : astropy Table, optional
             As for `SourceCatalog`.
         meta : dict of header keywords to add, optional
@@ -94,7 +103,7 @@ class SourceCatalog:
 
     @classmethod
     def of(cls, catalog: SourceCatalog | str | os.PathLike) -> SourceCatalog:
-        """Return a catalog as it is, and read one that is given by its path."""
+        """Return a catalog unchanged, or read one given by its path."""
         return catalog if isinstance(catalog, cls) else cls.read(catalog)
 
     def write(self, path: str | os.PathLike, overwrite: bool = False) -> None:
@@ -115,8 +124,8 @@ class SourceCatalog:
         absent = sorted(set(self.table["Extended_Source_Name"]) - present - {""})
         if absent:
             raise InputError(
-                f"column Extended_Source_Name: {str(absent[0])!r} is no row of the table of "
-                "extended sources; give that table as extended=..., or blank the name"
+                f"column Extended_Source_Name: {str(absent[0])!r} is not in the table of "
+                "extended sources; give that table as extended=..., or clear the name"
             )
 
     def __len__(self):
@@ -163,7 +172,7 @@ class SourceCatalog:
         raise InputError(f"no source {name!r} among {len(self)} (such as {some})")
 
     def __repr__(self):
-        return f"<SourceCatalog: {len(self)} source{'s' * (len(self) != 1)}>"
+        return f"<SourceCatalog: {counted(len(self), 'source')}>"
 
     def _repr_html_(self):
         return glance.to_html(self)
@@ -187,7 +196,7 @@ class SourceCatalog:
         return bool(self.table.meta.get("SIMULATE", False))
 
     def ellipses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Compute the error ellipses at 1 sigma, to which an extended source adds its size.
+        """Compute the 1-sigma error ellipses, including the size of extended sources.
 
         Returns
         -------
@@ -220,7 +229,7 @@ class SourceCatalog:
         Parameters
         ----------
         condition : array of bool, shape (n,), or callable
-            The mask, or a function that makes it from the table; masked elements are false.
+            The mask, or a function that computes it from the table; masked elements are false.
 
         Examples
         --------
@@ -229,7 +238,7 @@ class SourceCatalog:
         mask = np.ma.filled(condition(self.table) if callable(condition) else condition, False)
         mask = np.asarray(mask)
         if mask.dtype != bool or mask.shape != (len(self),):
-            raise InputError(f"a filter needs one true or false for each of {len(self)} rows")
+            raise InputError(f"a filter needs one boolean for each of {len(self)} rows")
         return self._with(self.table[mask])
 
     def sort(self, column: str, reverse: bool = False) -> SourceCatalog:
@@ -246,10 +255,10 @@ class SourceCatalog:
         return self._with(self.table[order])
 
     def merge(self, *others: SourceCatalog, radius: float | u.Quantity = 0.2) -> SourceCatalog:
-        """Add those sources of other catalogs that are new.
+        """Add the new sources of other catalogs.
 
-        New is what has no source within `radius` in what is there already, so the catalogs should
-        come in order of trust.
+        A source is new if no source added before lies within `radius`, so list the most reliable
+        catalogs first.
 
         Parameters
         ----------
@@ -261,7 +270,7 @@ class SourceCatalog:
             taken = crossmatch.pairs_within(result.positions, other.positions, _degrees(radius))
             new = np.ones(len(other), bool)
             new[taken.second] = False
-            rows = other.table[new]
+            rows = histories.fitted(other.table[new], result.table)
             rows.meta.clear()
             table = vstack([result.table, rows], join_type="outer", metadata_conflicts="silent")
             table.meta = dict(result.table.meta)
@@ -319,18 +328,18 @@ class SourceCatalog:
         return result
 
     def associate(self, known, threshold=0.8, prior=None):
-        """Name the known source that each row is, and say how probably it is one.
+        """Assign a known source to each row, with the probability of the association.
 
-        With several candidates the likeliest is named, and no known source twice: the best pairs go
-        first, and a row whose only candidate is taken stays blank (the log names it), as does one
-        without an error ellipse. On real data the errors of this catalog are widened by 4FGL's
-        systematic ones for the decision, if they are not yet.
+        Of several candidates the likeliest is named, and no known source is assigned twice: the
+        best pairs are assigned first, and a row whose only candidate is taken stays blank (the log
+        names it), as does one without an error ellipse. For real data 4FGL's systematic errors are
+        first added to those of this catalog, unless they are already included.
 
         Parameters
         ----------
         known : SourceCatalog
         threshold : float
-            A row that is a known source with less than this probability stays blank.
+            Rows with a lower probability of being a known source stay blank.
         prior : float, optional
             Fraction (0 to 1) of rows that have a counterpart; by default found from the data.
 
@@ -354,7 +363,7 @@ class SourceCatalog:
         first, second = pairs.first[best], pairs.second[best]
         associate.fill(table, known.table, first, second, probability)
         if len(lost):
-            log.info("not associated, as another row is the better match of the known source: %s",
+            log.info("not associated, because another row matches the known source better: %s",
                      ", ".join(table["Source_Name"][lost]))  # fmt: skip
         inside = associate.within(self.positions, known.positions, known.extensions())
         table["ML_Flags"][inside] |= MLFlag.DIFFUSE
@@ -363,8 +372,8 @@ class SourceCatalog:
     def with_systematics(self) -> SourceCatalog:
         """Widen the error ellipses by 4FGL-DR4's systematic error (ERPOSFAC, ERPOSABS).
 
-        Meant for real data: a catalog of simulated data, or one that has it already (the header
-        says), is returned unchanged.
+        For real data: a catalog of simulated data, or one that already includes the systematic
+        error (according to the header), is returned unchanged.
         """
         if self.simulated or "ERPOSFAC" in self.table.meta:
             return self
@@ -392,7 +401,7 @@ class SourceCatalog:
         Returns
         -------
         gammapy Models
-            One per point source; where no spectrum is fitted, with a power law to start from.
+            One per point source; a power law with starting values where no spectrum is fitted.
 
         Examples
         --------
@@ -406,7 +415,7 @@ class SourceCatalog:
         Parameters
         ----------
         colour : {"class", "match"}
-            What decides the colour; "match" is whether a known source is associated.
+            What determines the colour: the class, or whether a known source is associated.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The numbers and words of a table as text, column by column: row by row takes minutes."""
+"""The cells of a table as text, converted column by column, because row by row takes minutes."""
 
 import numpy as np
 

@@ -7,9 +7,12 @@ file where UCD1+ allows them.
 
 # ruff: noqa: E501  (a table reads best with one column a line)
 
+import math
 from typing import NamedTuple
 
 import numpy as np
+
+from fermiml.errors import InputError
 
 EXTNAME = "LAT_Point_Source_Catalog"
 BLANK = -32768  # TNULL: an integer that is not known
@@ -28,6 +31,11 @@ class Column(NamedTuple):
     ucd: str
     description: str
     shape: tuple = ()  # of one cell
+
+    def with_intervals(self, count):
+        """Return the column of a light curve with so many intervals."""
+        shape = (count, *self.shape[1:])
+        return self._replace(format=f"{math.prod(shape)}{self.code}", shape=shape)
 
     @property
     def code(self):
@@ -102,7 +110,7 @@ _LINES = (
     ("PLEC_SigCurv", "E", "", "F8.3", "stat.snr", "Significance in sigma of cutoff over power law"),
     ("PLEC_EPeak", "E", "MeV", "F10.2", "em.energy", "Exponential cutoff: energy of the peak of nuFnu"),
     ("Unc_PLEC_EPeak", "E", "MeV", "F10.2", "em.energy" + _ERR, "1-sigma error of PLEC_EPeak"),
-    ("Npred", "E", "", "F10.2", "phot.count", "Counts that the model predicts"),
+    ("Npred", "E", "", "F10.2", "phot.count", "Counts predicted by the model"),
     ("Flux_Band", "8E", _FLUX, "", _FLUX_UCD, "Photon flux in the bands of the HDU EnergyBounds", (8,)),
     ("Unc_Flux_Band", "16E", _FLUX, "", _FLUX_UCD + _ERR, "Lower (NaN: an upper limit) and upper 1-sigma error of Flux_Band", (8, 2)),
     ("nuFnu_Band", "8E", _EFLUX, "", _DENSITY_UCD, "Spectral energy distribution in the bands", (8,)),
@@ -115,9 +123,9 @@ _LINES = (
     ("Unc_Flux_Peak", "E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of Flux_Peak"),
     ("Time_Peak", "D", "s", "", "time.epoch", "Middle of the interval of peak flux, mission elapsed time"),
     ("Peak_Interval", "E", "s", "", "time.interval", "Length of the interval of peak flux"),
-    ("Flux_History", "14E", _FLUX, "", _FLUX_UCD, "Photon flux, year by year", (14,)),
+    ("Flux_History", "14E", _FLUX, "", _FLUX_UCD, "Photon flux in the intervals of the HDU Hist_Start", (14,)),
     ("Unc_Flux_History", "28E", _FLUX, "", _FLUX_UCD + _ERR, "Lower (NaN: an upper limit) and upper error of Flux_History", (14, 2)),
-    ("Sqrt_TS_History", "14E", "", "", "stat.snr", "Square root of TS, year by year", (14,)),
+    ("Sqrt_TS_History", "14E", "", "", "stat.snr", "Square root of TS in the intervals", (14,)),
     ("ASSOC_4FGL", "18A", "", "", _ASSOC, "The 4FGL source at this position"),
     ("ASSOC_FGL", "18A", "", "", _ASSOC, "The FGL source (of any release) at this position"),
     ("ASSOC_FHL", "18A", "", "", _ASSOC, "The FHL source at this position"),
@@ -145,15 +153,36 @@ _LINES = (
     ("ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD, "Photon flux in 0.5-1, 1-2, 2-7, 7-20 and >20 GeV", (N_ML_BANDS,)),
     ("Unc_ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of ML_Flux_Band", (N_ML_BANDS,)),
     ("ML_Model", "24A", "", "", "meta.id", "The network that found the source"),
-    ("ML_Localizer", "12A", "", "", "meta.id", "What turned the network's map into a position"),
+    ("ML_Localizer", "12A", "", "", "meta.id", "The localizer that gave the position"),
     ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 1024 end 2048 fit"),
     ("ML_Ext_Size", "E", "deg", "F8.4", "phys.angSize", "Radius, where the network or photometry has one; 0: a point"),
     ("TS", "E", "", "F10.3", "stat.likelihood", "Test statistic of the likelihood fit"),
-    ("TS_Engine", "8A", "", "", "meta.software", "What fitted TS: gammapy or fermipy"),
+    ("TS_Engine", "8A", "", "", "meta.software", "The engine that gave TS: gammapy or fermipy"),
 )  # fmt: skip
 
 COLUMNS = {line[0]: Column(*line) for line in _LINES}
+HISTORY_COLUMNS = ("Flux_History", "Unc_Flux_History", "Sqrt_TS_History")
 BAND_COLUMNS = ("Flux_Band", "Unc_Flux_Band", "nuFnu_Band", "Sqrt_TS_Band")
+
+
+def sized_columns(table):
+    """List all columns; light curves have as many intervals as those of `table`, 4FGL-DR4's 14
+    where it has none.
+
+    Raises
+    ------
+    InputError
+        If its three columns of light curves differ in their intervals.
+    """
+    counts = {name: table[name].shape[1] for name in HISTORY_COLUMNS
+              if name in table.colnames and table[name].ndim > 1}  # fmt: skip
+    if len(set(counts.values())) > 1:
+        raise InputError(f"light curves differ in their number of intervals: {counts}")
+    count = next(iter(counts.values()), None)
+    if count is None:
+        return list(COLUMNS.values())
+    return [column.with_intervals(count) if column.name in HISTORY_COLUMNS else column
+            for column in COLUMNS.values()]  # fmt: skip
 
 
 def unit_problem(name, given, expected):

@@ -1,5 +1,6 @@
 """Any table with positions becomes a table with the catalog's columns, types and units."""
 
+import itertools
 from functools import cache
 
 import astropy.units as u
@@ -8,7 +9,15 @@ from astropy.coordinates import FK5, ICRS, SkyCoord
 from astropy.table import Column as TableColumn
 from astropy.table import MaskedColumn, Table
 
-from fermiml.catalog.columns import BLANK, COLUMNS, SPECTRUM_TYPES, cell_names, unit_problem
+from fermiml.catalog.columns import (
+    BLANK,
+    COLUMNS,
+    HISTORY_COLUMNS,
+    SPECTRUM_TYPES,
+    cell_names,
+    sized_columns,
+    unit_problem,
+)
 from fermiml.catalog.derive import fill_derived, modern_cutoffs, own_columns
 from fermiml.catalog.positions import equatorial, galactic, single, source_names
 from fermiml.errors import InputError
@@ -47,13 +56,14 @@ def conform(data):
     names |= {name.lower(): name for name in given.colnames if name in COLUMNS}
     ra, dec, used = _find_positions(given, names)
     known = {"RAJ2000": single(ra, 360.0), "DEJ2000": single(dec)}
-    for column in COLUMNS.values():
+    columns = sized_columns(given)
+    for column in columns:
         name = names.get(column.name.lower())
         if column.name not in known:
             known[column.name] = (
                 _unknown(column, len(given)) if name is None else _cast(column, given[name])
             )
-    columns = [_table_column(column, known[column.name]) for column in COLUMNS.values()]
+    columns = [_table_column(column, known[column.name]) for column in columns]
     table = Table(columns, meta=dict(given.meta), copy=False)
     _fill_positions(table, ra, dec)
     _check_spectrum_types(table)
@@ -76,12 +86,20 @@ def _arrays_joined(table):
     """Join into arrays what a CSV file has as a column for each number."""
     table = table.copy(copy_data=False)
     for column in COLUMNS.values():
+        if column.name in HISTORY_COLUMNS:
+            column = column.with_intervals(_intervals_of_cells(table.colnames, column))
         names = cell_names(column.name, column.shape)
-        if column.shape and set(names) <= set(table.colnames):
+        if column.shape and names and set(names) <= set(table.colnames):
             cells = [_numbers(name, column.unit, table[name]) for name in names]
             table[column.name] = np.stack(cells, axis=-1).reshape(len(table), *column.shape)
             table.remove_columns(names)
     return table
+
+
+def _intervals_of_cells(names, column):
+    """Count the intervals of a light curve that has a column for each number."""
+    last = "_1" * (len(column.shape) - 1)
+    return next(n for n in itertools.count() if f"{column.name}_{n + 1}{last}" not in names)
 
 
 def _find_positions(given, names):
@@ -134,8 +152,8 @@ def _fill_positions(table, ra, dec):
     name, count = np.unique(table["Source_Name"], return_counts=True)
     if np.any(count > 1):
         raise InputError(
-            f"column Source_Name: {str(name[count > 1][0])!r} stands in {count.max()} rows, "
-            "expected a name of its own for each"
+            f"column Source_Name: {str(name[count > 1][0])!r} occurs in {count.max()} rows, "
+            "expected unique names"
         )
 
 
@@ -144,6 +162,11 @@ def _check_spectrum_types(table):
     for kind in set(types) - set(SPECTRUM_TYPES):
         raise InputError(f"column SpectrumType: {str(kind)!r}, expected one of {SPECTRUM_TYPES}")
     table["SpectrumType"][:] = types
+
+
+def unknown_column(column, rows):
+    """Build a column of a table of which nothing is known."""
+    return _table_column(column, _unknown(column, rows))
 
 
 def _table_column(column, values):
@@ -173,7 +196,7 @@ def _cast(column, values):
     numbers = _numbers(column.name, column.unit, values)
     if numbers.shape[1:] != column.shape:
         got, expected = (" x ".join(map(str, s)) or "1" for s in (numbers.shape[1:], column.shape))
-        raise InputError(f"column {column.name} has {got} values a row, expected {expected}")
+        raise InputError(f"column {column.name} has {got} values per row, expected {expected}")
     if column.code != "I":
         return np.where(np.isinf(numbers), np.nan, numbers).astype(column.dtype)  # 3FGL: -inf
     known = np.isfinite(numbers)

@@ -1,4 +1,4 @@
-"""Fill what follows from other columns; never touch a value that is known."""
+"""Values derived from other columns; known values are never changed."""
 
 import numpy as np
 from astropy.table import Column
@@ -119,7 +119,7 @@ def modern_cutoffs(table):
 
 
 def integrals(meta):
-    """Select the INTEGRALS that data from EMIN on can tell; all, where `meta` does not say it.
+    """Select the INTEGRALS that data from EMIN on constrain; all, where `meta` has no EMIN.
 
     Whatever writes a fitted flux asks here, or afterwards calls `forget_extrapolated`.
     """

@@ -88,7 +88,7 @@ def _votable_frame(table):
 
 
 def to_csv(table):
-    """Return the text of a CSV file: arrays become numbered columns, what is not known is empty."""
+    """Return the text of a CSV file: arrays become numbered columns, unknown values are empty."""
     names, columns = [], []
     for name in table.colnames:
         values = table[name]

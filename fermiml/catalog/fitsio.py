@@ -1,6 +1,7 @@
 """The FITS file of a catalog, laid out as 4FGL-DR4 is, and reading of catalog files."""
 
 import textwrap
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
@@ -16,6 +17,8 @@ from fermiml.catalog.columns import (
     BLANK,
     COLUMNS,
     EXTNAME,
+    HISTORY_COLUMNS,
+    sized_columns,
 )
 from fermiml.catalog.conform import FORMULA
 from fermiml.catalog.ellipses import ERPOSABS, ERPOSFAC
@@ -34,13 +37,17 @@ KEYWORDS = {
     "TSTOP": "[s] mission elapsed time at the end",
     "EMIN": "[MeV] lowest energy of the data",
     "EMAX": "[MeV] highest energy of the data",
+    "HISTEMIN": "[MeV] lowest energy of Flux_History",
+    "HISTEMAX": "[MeV] highest energy of Flux_History",
     "RSPFUNC": "instrument response function",
     "SIMULATE": "the data are simulated",
     "ERPOSFAC": "systematic factor in the position errors",
     "ERPOSABS": "[deg] systematic error added to Conf_95",
 }
+HIST_START = "Hist_Start"  # in the meta of a table: edges of the intervals of the light curves
 HISTORY = "HISTORY"  # in the meta of a table: a list of cards, where the response came from
 _CARD = 72  # characters of a card of text
+_TEXT_ENDINGS = {".csv", ".ecsv", ".vot", ".votable", ".xml"}
 _MARKED = tuple(f"'{sign}" for sign in FORMULA)
 _NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
 
@@ -71,6 +78,8 @@ def to_hdus(table, extended=None, gti=None):
         "ExtendedSources": _extended_hdu(extended),
         "EnergyBounds": _bounds_hdu(),
     }
+    if HIST_START in table.meta:
+        hdus[HIST_START] = _history_hdu(table.meta[HIST_START])
     if gti is not None:
         hdus["GTI"] = _gti_hdu(gti)
     for name, hdu in hdus.items():
@@ -91,7 +100,7 @@ def add_history(meta, who, lines):
 
 
 def _catalog_hdu(table):
-    columns = [_fits_column(c, table[c.name]) for c in COLUMNS.values()]
+    columns = [_fits_column(c, table[c.name]) for c in sized_columns(table)]
     extras = Table(table, copy=False)
     extras.meta.clear()
     extras.remove_columns(list(COLUMNS))
@@ -152,6 +161,12 @@ def _bounds_hdu():
     hdu = fits.BinTableHDU.from_columns(columns)
     hdu.header["TUCD1"] = hdu.header["TUCD2"] = "em.energy"
     return hdu
+
+
+def _history_hdu(edges):
+    """As 4FGL has it: where each interval of the light curves starts, and where the last ends."""
+    column = fits.Column(HIST_START, "D", unit="s", array=np.asarray(edges, float))
+    return fits.BinTableHDU.from_columns([column])
 
 
 def _gti_hdu(gti):
@@ -215,28 +230,68 @@ def _read_fits(path):
     with open_fits(path, strict=False) as hdus:  # 4FGL gll_psc_v20 was edited by its makers
         if "EVENTS" in hdus:
             raise InputError("is an event list, not a catalog")
-        tables = [h for h in hdus if isinstance(h, (fits.BinTableHDU, fits.TableHDU))]
-        main = [h for h in tables if h.name.upper() == EXTNAME.upper()]
-        main += [h for h in tables if _has_positions(h.columns.names)]
-        if not main:
+        tables, main = _tables(hdus), _main_table(hdus)
+        if main is None:
             raise InputError("has no table with positions (RAJ2000 and DEJ2000, in deg)")
-        table = _as_table(main[0])
+        table = _as_table(main)
         bounds = _named(tables, "EnergyBounds")
         _fit_bands(table, None if bounds is None else _as_table(bounds))
-        extended, gti = (_named(tables, name) for name in ("ExtendedSources", "GTI"))
+        extended, gti, history = (
+            _named(tables, name) for name in ("ExtendedSources", "GTI", HIST_START)
+        )
         gti = None if gti is None else _as_table(gti)["START", "STOP"]
         if extended is not None:
             extended = _as_table(extended)
             extended["Source_Name"] = np.char.strip(extended["Source_Name"])
             extended = extended[extended["Source_Name"] != _NOBODY]
             extended.meta.clear()
+        edges = None if history is None else np.array(history.data[HIST_START], float)
     kept = (
         [*KEYWORDS, HISTORY] if str(table.meta.get("CREATOR")).startswith("fermiml") else KEYWORDS
     )
     table.meta = {name: table.meta[name] for name in kept if name in table.meta}
+    if edges is not None and _intervals(table) == len(edges) - 1:
+        table.meta[HIST_START] = edges.tolist()
     if not len(table):
         table.remove_columns(list(set(_USER_CATALOG) & set(table.colnames)))
     return table, extended, gti
+
+
+def is_catalog(path):
+    """Return whether a file is a catalog, judged by the content of FITS files and the names of
+    others."""
+    path = Path(path).expanduser()
+    if not path.is_file():
+        return False
+    if not _is_fits(path):
+        return bool(_TEXT_ENDINGS & {suffix.lower() for suffix in path.suffixes[-2:]})
+    with open_fits(path, strict=False) as hdus:
+        return "EVENTS" not in hdus and _main_table(hdus) is not None
+
+
+def header_of(path):
+    """Return the header of a catalog's table; an empty one where the file is not FITS."""
+    if not _is_fits(path):
+        return fits.Header()
+    with open_fits(path, strict=False) as hdus:
+        return _main_table(hdus).header.copy()
+
+
+def _tables(hdus):
+    return [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
+
+
+def _main_table(hdus):
+    """Return the table with the name of 4FGL's, else the first one with positions, or None."""
+    tables = _tables(hdus)
+    named = [hdu for hdu in tables if hdu.name.upper() == EXTNAME.upper()]
+    return next(iter(named + [h for h in tables if _has_positions(h.columns.names)]), None)
+
+
+def _intervals(table):
+    """Count the intervals of the light curves, 0 where there are none."""
+    name = HISTORY_COLUMNS[0]
+    return table[name].shape[1] if name in table.colnames and table[name].ndim > 1 else 0
 
 
 def _as_table(hdu):
@@ -255,7 +310,7 @@ def _has_positions(names):
 
 
 def _fit_bands(table, bounds):
-    """Give band columns of other releases the eight bands of DR4; drop years, which do not fit.
+    """Give band columns of other releases the eight bands of DR4.
 
     4FGL-DR1 and DR2 have seven bands of which six are the same. A band that a catalog does not
     have is not known.
@@ -273,6 +328,8 @@ def _fit_bands(table, bounds):
             continue
         if table[name].shape[1:] == column.shape:
             continue
+        if name in HISTORY_COLUMNS and table[name].shape[2:] == column.shape[1:]:
+            continue  # of other intervals
         values, unit = table[name].data, table[name].unit
         table.remove_column(name)
         if name not in BAND_COLUMNS or values.shape[1] != len(own):

@@ -1,4 +1,4 @@
-"""ML_Flags: what the bits mean, and the rules for those that more than one step decides.
+"""ML_Flags: the meaning of the bits, and the rules for those that several steps set.
 
 Detection sets them; a fit decides those of `FITTED` again for the rows that it fits.
 """
@@ -23,7 +23,8 @@ class MLFlag(enum.IntFlag):
     RESPONSE_ASSUMED = 16
     EXPOSURE_ESTIMATED = 32
     SECOND_DIFFUSE = 64
-    # 128 and 256 are kept for the Sun and Moon, and for transients.
+    SUN_MOON = 128
+    TRANSIENT = 256
     STRUCTURED = 512
     AT_BOUND = 1024
     NOT_CONVERGED = 2048
@@ -37,8 +38,10 @@ FLAG_MEANING = {
     MLFlag.RESPONSE_ASSUMED: "the instrument response was assumed",
     MLFlag.EXPOSURE_ESTIMATED: "the exposure was estimated",
     MLFlag.SECOND_DIFFUSE: "does not survive the second diffuse model",
+    MLFlag.SUN_MOON: "the Sun or Moon was near when its photons came",
+    MLFlag.TRANSIENT: "a transient: the values are those of the time of its flare",
     MLFlag.STRUCTURED: "ML_Prob was lowered: the sky is more structured than simulated",
-    MLFlag.AT_BOUND: "a parameter of the spectrum stands at its bound",
+    MLFlag.AT_BOUND: "a parameter of the spectrum is at its bound",
     MLFlag.NOT_CONVERGED: "the fit did not converge, or failed",
 }
 # What a likelihood fit decides anew, from its own neighbours, response and convergence.

@@ -4,8 +4,9 @@ import numpy as np
 
 from fermiml import notebook
 from fermiml.catalog.flags import FLAG_MEANING
+from fermiml.wording import counted
 
-HEAD = ("name", "RA", "Dec", "r95 (deg)", "ML_Prob", "ML_Class", "TS", "S1 (1e-10 cm-2 s-1)",
+HEAD = ("name", "RA", "Dec", "r95 (deg)", "ML_Prob", "ML_Class", "TS", "1-100 GeV (1e-10 cm-2 s-1)",
         "flags", "association")  # fmt: skip
 _MOST_ROWS = 30
 _ASSOCIATIONS = ("ASSOC_4FGL", "ASSOC_FGL", "ASSOC_FHL", "ASSOC_GAM1", "ASSOC1")
@@ -15,7 +16,7 @@ def to_html(catalog):
     """Render the first rows as an HTML table."""
     table = catalog.table[:_MOST_ROWS]
     number = len(catalog)
-    caption = f"SourceCatalog: {number} source{'s' * (number != 1)}"
+    caption = f"SourceCatalog: {counted(number, 'source')}"
     if number > _MOST_ROWS:
         caption += f", of which the first {_MOST_ROWS}"
     return notebook.table(HEAD, list(rows(table)), caption)
@@ -27,7 +28,8 @@ def rows(table):
     ts = np.asarray(table["TS"], float)
     ts = np.where(np.isfinite(ts), ts, np.asarray(table["ML_TS"], float))
     known = [name for name in _ASSOCIATIONS if name in columns]
-    for row, value in zip(table, ts, strict=True):
+    flags = np.ma.filled(table["ML_Flags"], 0)  # 4FGL has none
+    for row, value, bits in zip(table, ts, flags, strict=True):
         flux, error = (1e10 * float(row[name]) for name in ("Flux1000", "Unc_Flux1000"))
         yield (
             row["Source_Name"],
@@ -38,9 +40,15 @@ def rows(table):
             row["ML_Class"],
             _number(value, ".1f"),
             f"{_number(flux, '.2f')} ± {_number(error, '.2f')}" if np.isfinite(flux) else "",
-            _flags(int(row["ML_Flags"])),
-            next((name for name in (str(row[c]).strip() for c in known) if name), ""),
+            _flags(bits),
+            _first_other(row, known),
         )
+
+
+def _first_other(row, columns):
+    """Return the first name of a source that is not its own, as 4FGL repeats that."""
+    names = (str(row[column]).strip() for column in columns)
+    return next((name for name in names if name not in ("", row["Source_Name"].strip())), "")
 
 
 def _number(value, form):

@@ -36,7 +36,8 @@ def known_names():
 
 
 def write(release, path, overwrite=False):
-    """Write the columns of a 4FGL file that name and place its sources; equal input, equal file."""
+    """Write the columns of a 4FGL file with names and positions; the same input gives the same
+    file."""
     with fits.open(release) as hdus:
         sources, extended = hdus[EXTNAME].data, hdus["ExtendedSources"].data
         hdu = fits.table_to_hdu(Table({name: _short(sources[name]) for name in COLUMNS}))

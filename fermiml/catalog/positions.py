@@ -23,7 +23,7 @@ def single(angle, period=None):
 
 
 def decimal(values):
-    """Turn single precision into the decimals it stands for: 83.633, not 83.63300323..."""
+    """Turn single precision into the decimals that it represents: 83.633, not 83.63300323..."""
     values = np.asarray(values, "f4")
     if values.size < _MANY:
         return _through_text(values)
@@ -64,7 +64,7 @@ def equatorial(lon, lat):
 
 
 def source_names(ra, dec, prefix=PREFIX):
-    """Make names 'FNN JHHMM.m+DDMM', truncated (not rounded) as the IAU asks.
+    """Make names 'FNN JHHMM.m+DDMM', truncated (not rounded) as the IAU requires.
 
     What is truncated are the coordinates as the catalog prints them, with four decimals, in
     integers: so a name can be checked from the table, and 0.7 deg (2.8 minutes) does not

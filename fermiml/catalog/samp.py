@@ -8,7 +8,7 @@ from fermiml.catalog.export import export
 from fermiml.errors import FermimlError
 
 NO_HUB = (
-    "no SAMP hub is running: start TOPCAT (it brings a hub), or connect ds9 to one "
+    "no SAMP hub is running: start TOPCAT (which provides a hub), or connect ds9 to one "
     "(File > SAMP > Connect), and try again"
 )
 NO_RECEIVER = (
@@ -20,7 +20,7 @@ _WAYS = ("ds9.set", "table.load.fits", "table.load.votable")
 
 
 def send(catalog, title="fermiml", timeout=60):
-    """Give the catalog to every program on the hub that takes one; return their names."""
+    """Send the catalog to every program on the hub that accepts one; return their names."""
     from astropy.samp import SAMPHubError, SAMPIntegratedClient
     from astropy.samp.errors import SAMPWarning
 
@@ -51,10 +51,10 @@ def _send_files(client, catalog, folder, title, timeout):
         try:
             answer = client.call_and_wait(receiver, message, str(timeout))
         except Exception as error:  # what a foreign program or the hub answers is up to it
-            raise FermimlError(f"{name} did not take the catalog: {error}") from error
+            raise FermimlError(f"{name} did not accept the catalog: {error}") from error
         if answer.get("samp.status") == "samp.error":
             reason = answer.get("samp.error", {}).get("samp.errortxt", "no reason given")
-            raise FermimlError(f"{name} did not take the catalog: {reason}")
+            raise FermimlError(f"{name} did not accept the catalog: {reason}")
         names.append(name)
     return names
 

@@ -29,7 +29,7 @@ def read_text_table(path):
     if not is_ecsv and ".csv" not in [suffix.lower() for suffix in path.suffixes[-2:]]:
         raise InputError("is neither FITS, VOTable nor ECSV, and its name does not end with .csv")
     if any(line.count(",") > _MOST_COLUMNS for line in io.StringIO(text)):
-        raise InputError(f"has more than {_MOST_COLUMNS} columns, which no catalog has")
+        raise InputError(f"has more than {_MOST_COLUMNS} columns, too many for a catalog")
     return Table.read(text.splitlines(), format="ascii.ecsv" if is_ecsv else "ascii.csv")
 
 
@@ -38,9 +38,10 @@ class _VOTableCheck:
 
     def __init__(self):
         self._rows = self._width = self._numbers = 0
+        self._is_first = True
 
     def run(self, content):
-        """Raise InputError where a file names others, or asks for more than it holds."""
+        """Raise InputError if a file refers to other files, or announces more than it contains."""
         parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -48,15 +49,18 @@ class _VOTableCheck:
         try:
             parser.Parse(content, True)
         except expat.ExpatError as error:
-            raise InputError(f"is no VOTable (XML is wrong: {error})") from None
+            raise InputError(f"is not a valid VOTable (XML error:  {error})") from None
         if self._numbers > _PER_BYTE * len(content):
             raise InputError("is damaged: it announces more numbers than it can hold")
 
     def _start(self, name, attributes):
         name = name.rpartition(":")[2].upper()
+        if self._is_first and name != "VOTABLE":
+            raise InputError(f"is XML, but no VOTable (its first element is {name.lower()[:80]})")
+        self._is_first = False
         if name == "STREAM" and "href" in attributes:
-            raise InputError(f"has its rows in another file ({attributes['href'][:80]}); "
-                             "save the table with its rows in one file")  # fmt: skip
+            raise InputError(f"keeps its rows in another file ({attributes['href'][:80]}); "
+                             "save the table as one file")  # fmt: skip
         if name == "TABLE":
             self._rows, self._width = int(attributes.get("nrows", 0)), 0
         elif name == "FIELD":
@@ -70,4 +74,4 @@ class _VOTableCheck:
             self._numbers += self._rows * self._width
 
     def _refuse_entity(self, name, *_):
-        raise InputError(f"declares an XML entity ({name}), which no VOTable needs")
+        raise InputError(f"declares an XML entity ({name}), which is not allowed")

@@ -1,4 +1,4 @@
-"""What all commands share: -v, -q, --debug, and errors in one line with exit code 2."""
+"""The options of all commands (-v, -q, --debug), and one-line errors with exit code 2."""
 
 import functools
 import io
@@ -17,14 +17,14 @@ _INTERRUPTED = 130  # what a shell expects of a program that ended with Ctrl-C: 
 
 def _shared_options():
     return [
-        click.Option(["-v", "--verbose"], is_flag=True, help="Say more."),
-        click.Option(["-q", "--quiet"], is_flag=True, help="Say only what went wrong."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Print more messages."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Print only errors."),
         click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
     ]
 
 
 class _SharedOptions:
-    """Adds the shared options; they may stand before or after the subcommand's name."""
+    """Adds the shared options, which may come before or after the name of the subcommand."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -62,8 +62,8 @@ class Group(_SharedOptions, click.Group):
 
 
 def _set_up_text():
-    """Work where the locale knows ASCII alone: letters beyond it are written as escapes, and the
-    text files of packages that we need (regions) are read as the UTF-8 that they are."""
+    """Work in an ASCII-only locale: other characters are written as escapes, and the text files of
+    packages that we need (regions) are read as UTF-8."""
     if locale.getencoding().lower() in ("ascii", "us-ascii", "ansi_x3.4-1968"):
         with suppress(locale.Error):
             locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
@@ -73,7 +73,7 @@ def _set_up_text():
 
 
 def _set_up_log(shared):
-    """Send messages to stderr, as many as -v and -q ask for."""
+    """Send messages to stderr, at the level set by -v and -q."""
     level = logging.INFO
     if shared["quiet"]:
         level = logging.ERROR
@@ -101,7 +101,7 @@ def catalog_output(default, text="The catalog."):
 
 
 def jobs_options(what, default="1"):
-    """Build the options for how many pieces of work a command does at the same time, and where.
+    """Build the options for how many pieces of work run at the same time, and where.
 
     The command gets them as one argument ``jobs``: a number, the text of a cluster, or None.
     """
@@ -110,11 +110,11 @@ def jobs_options(what, default="1"):
         @functools.wraps(command)
         def with_jobs(*args, jobs, cluster, **options):
             if jobs and cluster:
-                raise InputError("--jobs and --cluster: give one of them")
+                raise InputError("--jobs and --cluster: give only one of them")
             return command(*args, jobs=cluster or jobs, **options)
 
         with_cluster = click.option(
-            "--cluster", metavar="C", help="Work on a dask cluster: local:N, the address of a "
+            "--cluster", metavar="C", help="Run on a dask cluster: local:N, the address of a "
             "scheduler (tcp://host:port), or a YAML file (SLURM, PBS, LSF, HTCondor, SSH).",
         )(with_jobs)  # fmt: skip
         return click.option(

@@ -11,39 +11,39 @@ from fermiml.cli.counts import counts_options, read_counts
 @counts_options
 @click.option("--galdiff", metavar="F", help="Model of the Galaxy (gll_iem, a MapCube).")
 @click.option("--iso", metavar="F", help="Isotropic spectrum (iso_*.txt).")
-@click.option("--catalog", metavar="CAT", help="What a network found; without it, it is run.")
-@click.option("--model", metavar="NAME", help="Network to run: a shipped one, or a folder.")
+@click.option("--catalog", metavar="CAT", help="Detections to compare instead of a network run.")
+@click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
 @click.option(
     "--background-alt", multiple=True, metavar="F",
     help="Second diffuse model: expected counts (repeat it, one for each component), or a MapCube.",
 )  # fmt: skip
-@click.option("--known", metavar="CAT", help="Known sources: which of them are found.")
+@click.option("--known", metavar="CAT", help="Catalog of known sources, to report which are found.")
 @click.option(
     "--ts", type=float, default=25.0, show_default=True, metavar="TS",
-    help="TS of the final fit that counts as a detection.",
+    help="Minimum TS in the final fit for a detection.",
 )  # fmt: skip
-@jobs_options("Regions that are fitted")
+@jobs_options("Regions to fit")
 @click.option(
     "-o", "--output", default="compare", show_default=True, type=click.Path(),
-    help="Folder for tables, figures and the page.",
+    help="Folder for tables, figures and the HTML page.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace a comparison in that folder.")
 def compare(
     counts, galdiff, iso, catalog, model, background_alt, known, ts, jobs, output, overwrite,
     **options,
 ):  # fmt: skip
-    """Find the sources in COUNTS with a network and traditionally, and fit all of them together.
+    """Detect sources in COUNTS with a network and with TS maps, and fit all of them together.
 
     \b
-    The folder gets
-    compare.fits   all sources, who found them, and their TS in one likelihood
-    compare.txt    the same to read, with a summary
-    ml.fits, traditional.fits   the two lists as they were found
+    The output folder contains
+    compare.fits   all sources, the method that found each, and their TS in one likelihood
+    compare.txt    the same as text, with a summary
+    ml.fits, traditional.fits   the two lists before the fit
     compare.html   a page for a browser: map, table, figures
     *.png          the figures
 
-    COUNTS and the background are given as for `fermiml fit`. What was finished before an
-    interruption (in the folder's cache) is not done again.
+    COUNTS and the background are given as for `fermiml fit`. An interrupted run resumes when the
+    command is repeated.
     """  # fmt: skip
     from fermiml.catalog.catalog import SourceCatalog
     from fermiml.compare.comparison import Comparison

@@ -10,14 +10,14 @@ log = logging.getLogger(__name__)
 
 _OPTIONS = [
     click.option("--exposure", multiple=True, metavar="F",
-                 help="gtexpcube2 or gtltcube output; repeat it, one for each component."),
+                 help="gtexpcube2 or gtltcube output; repeat for each component."),
     click.option("--psf", multiple=True, metavar="F",
-                 help="gtpsf output or a gammapy PSFMap; repeat it, one for each component."),
+                 help="gtpsf output or a gammapy PSFMap; repeat for each component."),
     click.option("--background", multiple=True, metavar="F",
-                 help="Expected counts on the same grid (gtmodel); repeat it likewise."),
-    click.option("--irf", metavar="NAME", help="IRF to take, whatever the header names."),
+                 help="Expected counts on the same grid (gtmodel); repeat likewise."),
+    click.option("--irf", metavar="NAME", help="IRF to use instead of the one in the header."),
     click.option("--evtype", type=int, metavar="N",
-                 help="Event type bits, whatever the header says; selects events of FT1."),
+                 help="Event type bits to use instead of those in the header; selects FT1 events."),
     click.option("--center", metavar="POS",
                  help="FT1 only: centre as RA,DEC in deg, or gal:L,B."),
     click.option("--width", type=float, metavar="DEG", help="FT1 only: width of the field."),
@@ -25,38 +25,64 @@ _OPTIONS = [
     click.option("--emin", type=float, metavar="MEV", help="FT1 only: lowest energy."),
     click.option("--emax", type=float, metavar="MEV", help="FT1 only: highest energy."),
     click.option("--zmax", type=float, metavar="DEG", help="FT1 only: largest zenith angle."),
-    click.option("--tmin", metavar="TIME", help="FT1 only: start, a date (UTC) or MET in s."),
-    click.option("--tmax", metavar="TIME", help="FT1 only: stop, likewise."),
+    click.option("--tmin", metavar="TIME", help="FT1 only: start time, a date (UTC) or MET in s."),
+    click.option("--tmax", metavar="TIME", help="FT1 only: stop time, likewise."),
 ]  # fmt: skip
 
 
 def counts_options(command):
-    """Add the options; the command gets them as keyword arguments of `read_counts`."""
+    """Add the options, which the command receives as the keyword arguments of `read_counts`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def read_counts(counts, **options):
-    """Read a SkyCube with the values of the options, and say what was taken and assumed."""
-    from fermiml.sky.describe import response_lines
-
+    """Read a SkyCube with the values of the options, and print what was used and assumed."""
     cube = read_quietly(counts, **options)
-    for line in response_lines(cube):
-        log.info("%s", line)
+    say_response(cube)
     return cube
 
 
-def read_quietly(counts, *, center=None, exposure=(), psf=(), background=(), **options):
+def say_response(cube):
+    """Print where the response came from, and what was assumed."""
+    from fermiml.sky.describe import response_lines
+
+    for line in response_lines(cube):
+        log.info("%s", line)
+
+
+def read_quietly(counts, **options):
     """Read a SkyCube with the values of the options."""
     from fermiml.sky.cube import SkyCube
 
+    return SkyCube.read(counts, **read_options(**options))
+
+
+def read_options(*, center=None, exposure=(), psf=(), background=(), **options):
+    """Convert the values of the options to those of `SkyCube.read`."""
     for name, value in (("exposure", exposure), ("psf", psf), ("background", background)):
         if value:
             options[name] = value[0] if len(value) == 1 else list(value)
     if center is not None:
         options["center"] = position(center, "--center")
-    return SkyCube.read(counts, **options)
+    return options
+
+
+def without_bodies(catalog, counts, cube, **options):
+    """Flag the rows that are the Sun or the Moon, if COUNTS are events whose times are good."""
+    if not len(catalog) or "FT1" not in cube.kind:
+        return catalog
+    from fermiml.sky.read.dispatch import read_timed_events
+    from fermiml.time.sun_moon import flagged
+
+    cuts = {name: options[name] for name in ("evtype", "zmax", "tmin", "tmax")}
+    try:
+        events = read_timed_events(counts, **cuts)
+    except InputError as error:
+        log.warning("the Sun and the Moon are not looked for: %s", error)
+        return catalog
+    return flagged(catalog, events, cube.components[0].psf)
 
 
 def position(text, option):
@@ -70,12 +96,12 @@ def position(text, option):
             raise ValueError
     except ValueError:
         raise InputError(
-            f"{option} {text!r} is no position; write RA,DEC in deg, or gal:L,B"
+            f"{option} {text!r} is not a position; write RA,DEC in deg, or gal:L,B"
         ) from None
     return SkyCoord(lon, lat, unit="deg", frame="galactic" if frame else "icrs")
 
 
 def check_inside(catalog, path, cube):
-    """Raise InputError if a catalog has sources, but none where something was observed."""
+    """Raise InputError if a catalog has sources, but none in the observed area."""
     if len(catalog) and not cube.observed(catalog.positions).any():
         raise InputError(f"{path}: none of its {len(catalog)} sources is inside {cube.source}")

@@ -1,4 +1,4 @@
-"""`fermiml demo`: everything at once, on a simulated field."""
+"""`fermiml demo`: the whole chain on a simulated field."""
 
 import click
 
@@ -8,18 +8,18 @@ from fermiml.cli.base import Command, jobs_options
 @click.command(cls=Command)
 @click.option(
     "-o", "--output", default="fermiml-demo", show_default=True, type=click.Path(),
-    help="Folder for everything.",
+    help="Folder for all outputs.",
 )  # fmt: skip
-@jobs_options("Regions that are fitted", default="2")
+@jobs_options("Regions to fit", default="2")
 @click.option("--overwrite", is_flag=True, help="Replace a demonstration in that folder.")
 def demo(output, jobs, overwrite):
-    """Simulate a field of sky, find its sources with a network and with TS maps, fit all of them.
+    """Simulate a field, find its sources with a network and with TS maps, and fit them.
 
-    The model of the diffuse emission lacks structure that the simulated data have, as any model of
-    the real sky does, and the truth is known: so it can be seen which sources are real.
+    The diffuse model of the analysis lacks structure that the simulated data have, as is the case
+    for real data. The truth is known, so the report shows which sources are real.
 
-    Needs no data and no network connection; about two minutes. The folder gets pictures, a report,
-    catalogs and regions, and the field itself as LAT files to try the other commands on.
+    Takes about two minutes; needs no data and no internet connection. The output folder contains
+    figures, a report, catalogs and regions, and the field as LAT files for the other commands.
     """
     from pathlib import Path
 

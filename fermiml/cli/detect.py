@@ -3,8 +3,9 @@
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import counts_options, read_counts, without_bodies
 from fermiml.files import FITS, check_new
+from fermiml.wording import counted
 
 
 @click.command(cls=Command)
@@ -16,7 +17,7 @@ from fermiml.files import FITS, check_new
     "--threshold",
     type=float,
     metavar="P",
-    help="Least ML_Prob.",
+    help="Minimum ML_Prob; by default that of the network for 95 % purity.",
 )
 @click.option(
     "--purity",
@@ -26,19 +27,19 @@ from fermiml.files import FITS, check_new
 )
 @click.option(
     "--known", metavar="CAT",
-    help="Catalog of known sources, whose names rows get; by default 4FGL-DR4 for data that are "
-    "not simulated. none: no names.",
+    help="Catalog of known sources, to name the rows; by default 4FGL-DR4, or none for simulated "
+    "data. none: no names.",
 )  # fmt: skip
-@click.option("--no-photometry", is_flag=True, help="Only positions and probabilities.")
-@jobs_options("Regions whose fluxes are measured", default="the usable cores")
+@click.option("--no-photometry", is_flag=True, help="Positions and probabilities only.")
+@jobs_options("Regions to measure", default="the usable cores")
 @catalog_output("fermiml.fits")
 def detect(
     counts, model, localizer, threshold, purity, known, no_photometry, jobs, output, overwrite,
     **options,
 ):  # fmt: skip
-    """Find the sources in COUNTS and write a catalog in the columns of 4FGL.
+    """Detect sources in COUNTS and write a catalog in 4FGL columns.
 
-    COUNTS is whatever `fermiml info` understands: a gtbin cube or map, a fermipy folder, a
+    COUNTS is any input of `fermiml info`: a gtbin cube or map, a fermipy folder, a
     gammapy dataset, or events. An interrupted run resumes when the command is repeated.
     """  # fmt: skip
     check_new(output, overwrite, [counts], FITS)
@@ -55,7 +56,7 @@ def detect(
 
     others = SourceCatalog.read(known) if known not in (None, "none") else None
     cube = read_counts(counts, **options)
-    if known is None and not any(c.selection.simulated for c in cube.components):
+    if known is None and not cube.simulated:
         known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
                 "photometry": not no_photometry}  # fmt: skip
@@ -65,7 +66,7 @@ def detect(
         detector = SourceDetector.from_pretrained(
             model or DEFAULT, **settings, jobs=jobs, parts=parts
         )
-        catalog = detector.run(cube)
+        catalog = without_bodies(detector.run(cube), counts, cube, **options)
         if others is not None:
             catalog = catalog.associate(others)
             new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())
@@ -80,13 +81,13 @@ def detect(
 
 
 def count(catalog):
-    """Count the rows, the real sources expected among them, and those that photometry doubts."""
+    """Count the rows, the real sources expected among them, and those of low photometric TS."""
     import numpy as np
 
     from fermiml.catalog.flags import MLFlag
 
     number = len(catalog)
     real = float(catalog.table["ML_Prob"].sum()) if number else 0.0
-    text = f"{number} source{'s' * (number != 1)}, of which {real:.1f} are expected to be real"
+    text = f"{counted(number, 'source')}, of which {real:.1f} are expected to be real"
     low = int(np.sum(np.asarray(catalog.table["ML_Flags"] & MLFlag.LOW_TS) > 0))
     return f"{text}; {low} with TS < 9 in the photometry (bit 2 of ML_Flags)" if low else text

@@ -10,18 +10,18 @@ from fermiml.cli.base import Command, jobs_options
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder for the results.")
 @click.option(
     "--catalog", "catalogs", multiple=True, metavar="CAT",
-    help="Score this, too: a folder with FIELD.fits for each field, or one catalog of all fields, "
-    "if they do not overlap. Repeat it for more.",
+    help="Also score this: a folder with FIELD.fits for each field, or one catalog of all fields "
+    "if they do not overlap. Repeatable.",
 )  # fmt: skip
-@jobs_options("Fields that are evaluated")
-@click.option("--cached", is_flag=True, help="Run nothing; score what has been found so far.")
+@jobs_options("Fields to evaluate")
+@click.option("--cached", is_flag=True, help="Run nothing; score the cached detections.")
 @click.option("--overwrite", is_flag=True, help="Replace other scores in that folder.")
 def evaluate(config, output, catalogs, jobs, cached, overwrite):
-    """Score what CONFIG (YAML) names on skies with known truth: networks, traditional
-    detection, any catalogs.
+    """Score networks, traditional detection and catalogs on skies with known truth.
 
-    The skies come from `fermiml simulate`. Writes scores.json, scores.md and figures. What is
-    found in a field is kept: an interrupted run resumes.
+    CONFIG (YAML) names them, and the skies, which are made by `fermiml simulate`. Writes
+    scores.json, scores.md and figures. The detections in each field are cached, so an
+    interrupted run resumes when the command is repeated.
     """
     from fermiml import Evaluation
 

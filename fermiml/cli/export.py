@@ -3,6 +3,7 @@
 import click
 
 from fermiml.cli.base import Command
+from fermiml.wording import counted
 
 FORMATS = ("ds9", "votable", "csv", "xml", "gammapy")
 
@@ -11,11 +12,11 @@ FORMATS = ("ds9", "votable", "csv", "xml", "gammapy")
 @click.argument("catalog", type=click.Path())
 @click.option("--to", "form", required=True, type=click.Choice(FORMATS), help="The format.")
 @click.option(
-    "-o", "--output", type=click.Path(), help="The file; CATALOG with another ending by default."
+    "-o", "--output", type=click.Path(), help="The file; by default CATALOG with another extension."
 )
 @click.option(
     "--colour", type=click.Choice(["class", "match"]), default="class", show_default=True,
-    help="Colour of ds9 regions: by ML_Class, or by whether the source is a known one.",
+    help="Colour of ds9 regions: by ML_Class, or by whether the source is known.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(catalog, form, output, colour, overwrite):
@@ -24,7 +25,7 @@ def export(catalog, form, output, colour, overwrite):
     \b
     ds9      regions: 95 % error ellipses with name and significance
     votable  for Virtual Observatory programs, with units and UCDs
-    csv      plain text, a line for each source
+    csv      plain text, one line per source
     xml      source library for gtlike and fermipy
     gammapy  models in YAML
     """
@@ -41,4 +42,4 @@ def export(catalog, form, output, colour, overwrite):
     endings = [exports.ENDINGS[form], *exports.OTHER_ENDINGS.get(form, ())]
     check_new(output, overwrite, [catalog], endings)
     exports.export(sources, form, output, overwrite=overwrite, colour=colour)
-    click.echo(f"{output}: {len(sources)} sources")
+    click.echo(f"{output}: {counted(len(sources), 'source')}")

@@ -1,4 +1,4 @@
-"""`fermiml fermipy`: the analysis that a fermipy YAML describes, with ml_seed."""
+"""`fermiml fermipy`: the analysis described by a fermipy YAML, with ml_seed."""
 
 import logging
 from contextlib import contextmanager
@@ -15,17 +15,16 @@ from fermiml.cli.base import Command
     default="setup,optimize,ml_seed,write",
     show_default=True,
     metavar="A,B,...",
-    help="Of setup, optimize, ml_seed, find_sources, write; in this order they run.",
+    help="Steps, from setup, optimize, ml_seed, find_sources and write; they run in this order.",
 )
 @click.pass_context
 def fermipy(ctx, config, steps):
-    """Run the fermipy analysis of CONFIG, a YAML with a section ml_seed.
+    """Run the fermipy analysis described by CONFIG, a YAML with a section ml_seed.
 
-    Needs the Fermitools. The results are fermipy's, in the folder that `fileio: outdir` names:
-    ml_seed.fits (new and known sources in 4FGL's columns), ml_seed_new.fits (the new ones),
-    ml_seed.npy and, after `write`, fermiml.fits, fermiml.npy and XML files.
-    config/fermipy_ml_seed.yaml shows every option of ml_seed. Warnings of other libraries are in
-    fermipy's log, and on the screen with -v.
+    Needs the Fermitools. The results are in the folder named by `fileio: outdir`: ml_seed.fits
+    (new and known sources in 4FGL columns), ml_seed_new.fits (the new ones), ml_seed.npy and,
+    after `write`, fermiml.fits, fermiml.npy and XML files. config/fermipy_ml_seed.yaml shows
+    every option of ml_seed. Warnings of other libraries are in fermipy's log; -v also prints them.
     """
     from fermiml.fermipy import steps as analysis
 
@@ -40,7 +39,7 @@ def fermipy(ctx, config, steps):
 
 
 class _FermipyLog(logging.Handler):
-    """Passes records on to the log file that fermipy has opened for its analysis, if it has."""
+    """Passes records on to the log file of fermipy's analysis, once that is open."""
 
     def emit(self, record):
         for handler in logging.getLogger("GTAnalysis").handlers:
@@ -50,7 +49,7 @@ class _FermipyLog(logging.Handler):
 
 @contextmanager
 def libraries_in_log():
-    """Write warnings and messages of other libraries into fermipy's log, not on the screen."""
+    """Send warnings and messages of other libraries to fermipy's log, not to the screen."""
     from astropy import log as astropy_log
 
     root, own = logging.getLogger(), astropy_log.handlers[:]

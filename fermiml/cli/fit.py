@@ -1,9 +1,14 @@
-"""`fermiml fit`: a likelihood for the sources of a catalog."""
+"""`fermiml fit`: a likelihood fit of the sources of a catalog."""
+
+import logging
 
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options
 from fermiml.cli.counts import check_inside, counts_options, position, read_counts
+from fermiml.wording import counted
+
+log = logging.getLogger(__name__)
 
 
 @click.command(cls=Command)
@@ -15,40 +20,39 @@ from fermiml.cli.counts import check_inside, counts_options, position, read_coun
 @click.option(
     "--known",
     metavar="CAT",
-    help="More sources for the model, e.g. 4FGL: also those outside the data.",
+    help="Catalog of more sources for the model, such as 4FGL, also outside the data.",
 )
 @click.option(
     "--engine",
     metavar="NAME",
     default="gammapy",
     show_default=True,
-    help="What fits: gammapy, fermipy (needs the Fermitools), or another package's.",
+    help="Engine: gammapy, fermipy (needs the Fermitools), or one from another package.",
 )
 @click.option(
     "--at", multiple=True, metavar="POS",
-    help="TS, flux and 95 % upper limit at RA,DEC in deg, or gal:L,B; repeat it for more.",
+    help="TS, flux and 95 % upper limit at RA,DEC in deg, or gal:L,B; repeatable.",
 )  # fmt: skip
 @click.option(
     "--index", type=click.FloatRange(0, 5), default=2.2, show_default=True,
-    help="Photon index at --at.",
+    help="Photon index for --at.",
 )  # fmt: skip
-@jobs_options("Regions that are fitted")
-@catalog_output(None, "The catalog; fit.fits by default, and with --at none.")
+@jobs_options("Regions to fit")
+@catalog_output(None, "The catalog; by default fit.fits, or none with --at.")
 def fit(
     catalog, counts, galdiff, iso, known, engine, at, index, jobs, output, overwrite, **options
 ):  # fmt: skip
     """Fit the sources of CATALOG to COUNTS: TS, positions, spectra, fluxes in bands.
 
-    COUNTS: what `fermiml info` reads, best with --exposure and --psf; what is missing comes
-    from the IRF that the header names. The background is --background (expected counts), or
-    built from --galdiff and --iso, or else the coarse embedded model. An interrupted run
-    resumes when the command is repeated.
+    COUNTS is any input of `fermiml info`, preferably with --exposure and --psf; a missing
+    response comes from the IRF named in the header. The background is --background (expected
+    counts), or is built from --galdiff and --iso, or else is the coarse embedded model. An
+    interrupted run resumes when the command is repeated.
 
-    With --engine fermipy, COUNTS is the YAML of a fermipy analysis or a folder with one.
+    With --engine fermipy, COUNTS is the YAML of a fermipy analysis or a folder that contains one.
 
-    With --at, nothing but these positions is measured, each as a point source of its own; the
-    sources of CATALOG, which may be left out, are the model. The table is printed, and written
-    with -o.
+    With --at, only these positions are measured, each as a point source; the sources of CATALOG,
+    which is then optional, form the model. The table is printed; -o also writes it.
     """  # fmt: skip
     from fermiml.catalog.catalog import SourceCatalog
     from fermiml.files import FITS, check_new
@@ -74,12 +78,12 @@ def fit(
     result = _fitted(sources, counts, engine, settings, options, output, overwrite)
     table = result.table
     fitted = int((table["TS_Engine"] != "").sum())
-    click.echo(f"{output}: {fitted} of {len(table)} sources fitted, "
+    click.echo(f"{output}: {fitted} of {counted(len(table), 'source')} fitted, "
                f"{int((table['TS'] > 25).sum())} with TS > 25")  # fmt: skip
 
 
 def _fitted(sources, counts, engine, settings, options, output, overwrite):
-    """Fit and write the catalog; finished parts of the fit are kept until it is written."""
+    """Fit and write the catalog; finished parts of the fit are saved until it is written."""
     from pathlib import Path
 
     from fermiml.likelihood.base import settings_of
@@ -123,6 +127,9 @@ def _limits(sources, counts, engine, settings, options, at, index):
     from fermiml.likelihood.likelihood_fit import LikelihoodFit
 
     positions = SkyCoord([position(text, "--at").icrs for text in at])
+    if sources is None and "known" not in settings:
+        log.warning("no CATALOG and no --known: the model has no other sources, and what reaches "
+                    "the positions from those is counted as theirs")  # fmt: skip
     settings, data = _prepared(engine, settings, counts, options)
     return LikelihoodFit(engine, **settings).limits(positions, data, sources, index)
 
@@ -134,11 +141,17 @@ def _print_limits(table):
     for row in table:
         click.echo(
             f"{row['RAJ2000']:9.4f}{row['DEJ2000']:10.4f}{row['TS']:10.2f}{row['Flux']:11.3g}"
-            f"{row['Unc_Flux']:11.2g}{row['Flux_UL95']:12.3g}"
+            f"{_known(row['Unc_Flux'], '.2g'):>11}{_known(row['Flux_UL95'], '.3g'):>12}"
+            f"{'' if row['Converged'] else '  not converged'}"
         )
     energies = range_text(table.meta["EMIN"], table.meta["EMAX"])
     click.echo(f"photon flux, {energies} (cm-2 s-1), of power laws of index "
                f"{table['Index'][0]:.3g}; limit: -2 ln L has risen by 2.71")  # fmt: skip
+
+
+def _known(value, form):
+    """Format a number; a flux at its bound, 0, has no error."""
+    return format(value, form) if value == value else "-"
 
 
 def _write_limits(table, output, overwrite):
@@ -153,7 +166,7 @@ def _write_limits(table, output, overwrite):
 
 
 def _check_options(engine, takes, reads_cubes, settings, options):
-    """Refuse options that an engine does not take."""
+    """Reject options that an engine does not take."""
     from fermiml.errors import InputError
 
     refused = [name for name in settings if name not in takes]
@@ -161,5 +174,5 @@ def _check_options(engine, takes, reads_cubes, settings, options):
     refused += [] if reads_cubes else [name for name, value in options.items() if value]
     if refused:
         names = ", ".join(f"--{name}" for name in refused)
-        why = "takes no such option" if reads_cubes else "has that from COUNTS"
+        why = "takes no such option" if reads_cubes else "reads these from COUNTS"
         raise InputError(f"{names}: --engine {engine} {why}")

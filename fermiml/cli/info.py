@@ -6,26 +6,68 @@ import click
 
 from fermiml.cli.base import Command
 from fermiml.cli.counts import counts_options, read_quietly
+from fermiml.errors import InputError
 
 
 @click.command(cls=Command)
 @click.argument("file")
 @counts_options
-@click.option("--json", "as_json", is_flag=True, help="Print the same for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 def info(file, as_json, **options):
-    """Say what FILE is, what is known about it and what will be assumed.
+    """Show what FILE is, what is known about it and what will be assumed.
 
-    FILE: a gtbin cube or map (WCS or HEALPix), a fermipy folder or its YAML, a gammapy
-    map, dataset or YAML, FT1 events, or @list.txt with the names of FT1 files.
+    FILE is a gtbin cube or map (WCS or HEALPix), a fermipy folder or its YAML, a gammapy
+    map, dataset or YAML, FT1 events, or @list.txt with the names of FT1 files; or a catalog
+    of sources (FITS, VOTable, ECSV or CSV).
     """
-    from fermiml.sky.describe import describe
+    from fermiml.catalog.fitsio import is_catalog
 
-    facts = describe(read_quietly(file, **options))
+    catalog = is_catalog(file)
+    facts = _facts_of_catalog(file, options) if catalog else _facts_of_counts(file, options)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
     click.secho(facts["source"], bold=True)
     _print_rows([("kind", facts["kind"])])
+    if catalog:
+        _print_catalog(facts)
+    else:
+        _print_counts(facts)
+
+
+def _facts_of_counts(file, options):
+    from fermiml.sky.describe import describe
+
+    return describe(read_quietly(file, **options))
+
+
+def _facts_of_catalog(file, options):
+    from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.catalog.facts import facts
+
+    given = ", ".join(f"--{name}" for name, value in options.items() if value not in (None, ()))
+    if given:
+        raise InputError(f"{file}: is a source catalog; {given}: only for counts")
+    return facts(SourceCatalog.read(file), file)
+
+
+def _print_catalog(facts):
+    _print_rows((key, facts[key]["text"]) for key in _CATALOG_ROWS)
+    for number, card in enumerate(facts["history"]):
+        _print_rows([("" if number else "history", card)])
+    brightest = facts["brightest"]
+    if not brightest["rows"]:
+        return
+    click.echo(f"\n  the brightest by {brightest['by']}:\n")
+    columns = zip(brightest["head"], *brightest["rows"], strict=True)
+    columns = [cells for cells in columns if any(cells[1:])]
+    widths = [max(map(len, cells)) for cells in columns]
+    for line in zip(*columns, strict=True):
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo(f"  {'  '.join(cells)}".rstrip())
+
+
+def _print_counts(facts):
     for component in facts["components"]:
         if len(facts["components"]) > 1:
             click.secho(f"\n  component {component['name']}", bold=True)
@@ -50,6 +92,10 @@ def _print_component(facts):
         click.secho(f"  ! {note}", fg="yellow")
 
 
+_CATALOG_ROWS = (
+    "sources", "sky", "energy", "time", "irf", "made by", "measured", "classes",
+    "associated", "flags", "columns",
+)  # fmt: skip
 _ROWS = (
     "sky", "centre", "observed", "energy", "counts", "event class", "event type", "time", "zenith",
     "selection", "psf", "exposure", "energy dispersion", "background",

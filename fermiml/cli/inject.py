@@ -11,32 +11,32 @@ from fermiml.cli.counts import counts_options, read_counts
 @counts_options
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder for the results.")
 @click.option("--class", "kind", type=click.Choice(["AGN", "PSR"]), default="AGN",
-              show_default=True, help="Spectra like those of its bright sources.")  # fmt: skip
+              show_default=True, help="Spectra of bright sources of this class.")  # fmt: skip
 @click.option("--index", type=float, help="Power laws of this photon index instead.")
 @click.option("--flux", metavar="LOW,HIGH", help="Photon fluxes, 1-100 GeV (ph cm-2 s-1); by "
-              "default such that the sources are neither hopeless nor certain.")  # fmt: skip
-@click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="How often sources are "
-              "injected; by default 10 times, or up to 50 until there are 200.")  # fmt: skip
+              "default those of an expected TS of 3 to 300.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Number of rounds of "
+              "injection; by default 10, or up to 50 until there are 200 sources.")  # fmt: skip
 @click.option("--apart", type=float, default=2.0, show_default=True, metavar="DEG",
-              help="Least distance between injected sources.")  # fmt: skip
+              help="Minimum distance between injected sources.")  # fmt: skip
 @click.option("--away", type=float, default=0.7, show_default=True, metavar="DEG",
-              help="Least distance from detected and known sources.")  # fmt: skip
-@click.option("--known", metavar="CAT", help="Catalog of sources to keep away from, too.")
-@click.option("--model", metavar="NAME", help="Network: a shipped one, or a folder.")
-@click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid or peaks.")
-@click.option("--threshold", type=float, metavar="P", help="Least ML_Prob.")
-@click.option("--photometry", is_flag=True, help="Measure the fluxes of what is found (slower).")
-@jobs_options("Rounds that are worked on")
+              help="Minimum distance from detected and known sources.")  # fmt: skip
+@click.option("--known", metavar="CAT", help="Catalog of known sources to avoid.")
+@click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
+@click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid, peaks, ...")
+@click.option("--threshold", type=float, metavar="P", help="Minimum ML_Prob.")
+@click.option("--photometry", is_flag=True, help="Also measure fluxes of detections (slower).")
+@jobs_options("Rounds to run")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
               help="The same seed gives the same sources.")  # fmt: skip
 def inject(counts, output, kind, index, flux, rounds, apart, away, known, model, localizer,
            threshold, photometry, jobs, seed, **options):  # fmt: skip
-    """Put artificial sources into COUNTS and detect them: what can be found in these data?
+    """Inject artificial sources into COUNTS and detect them, to measure the sensitivity.
 
-    Writes to the folder: injected.fits (every source and what was found of it), detected.fits
-    (COUNTS as they are), sensitivity.fits (fluxes of 50 % and 90 % completeness, place by
-    place), summary.json, completeness.png and sensitivity.png. A run that was interrupted goes
-    on where it was when the command is repeated.
+    The output folder contains injected.fits (every source, with the result), detected.fits
+    (detections in the original COUNTS), sensitivity.fits (maps of the flux of 50 % and 90 %
+    completeness), summary.json, completeness.png and sensitivity.png. An interrupted run
+    resumes when the command is repeated.
     """
     from dataclasses import asdict
 
@@ -63,5 +63,5 @@ def _fluxes(text):
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError:
-        raise InputError(f"--flux {text!r} is no pair of fluxes: write LOW,HIGH") from None
+        raise InputError(f"--flux {text!r} is not a pair of fluxes: write LOW,HIGH") from None
     return low, high

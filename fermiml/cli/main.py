@@ -12,12 +12,14 @@ from fermiml.cli.fermipy import fermipy
 from fermiml.cli.fit import fit
 from fermiml.cli.info import info
 from fermiml.cli.inject import inject
+from fermiml.cli.lightcurve import lightcurve
 from fermiml.cli.models import models
 from fermiml.cli.plot import plot
 from fermiml.cli.report import report
 from fermiml.cli.send import send
 from fermiml.cli.simulate import simulate
 from fermiml.cli.train import train
+from fermiml.cli.transients import transients
 
 # What a bug report needs; the first ones are always installed.
 _VERSIONS = ("fermiml", "numpy", "astropy", "gammapy", "healpy", "regions", "scipy")
@@ -42,12 +44,12 @@ def _print_versions(ctx, _param, wanted):
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_versions,
-    help="Print the versions that matter and exit.",
+    help="Print the versions of fermiml and the packages it uses, and exit.",
 )  # fmt: skip
 def main():
     """Find gamma-ray sources in Fermi-LAT data with neural networks.
 
-    Every command explains itself: fermiml COMMAND --help.
+    fermiml COMMAND --help describes a command.
     """
 
 
@@ -60,9 +62,11 @@ main.add_command(fermipy)
 main.add_command(fit)
 main.add_command(info)
 main.add_command(inject)
+main.add_command(lightcurve)
 main.add_command(models)
 main.add_command(plot)
 main.add_command(report)
 main.add_command(send)
 main.add_command(simulate)
 main.add_command(train)
+main.add_command(transients)

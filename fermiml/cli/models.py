@@ -1,4 +1,4 @@
-"""`fermiml models`: the networks that come with fermiml, and those of other packages."""
+"""`fermiml models`: the shipped networks, and those of other packages."""
 
 import click
 
@@ -8,7 +8,7 @@ from fermiml.cli.base import Command
 @click.command(cls=Command)
 @click.argument("name", required=False)
 def models(name):
-    """List the networks, or show the card of one: training, operating points, performance."""
+    """List the networks, or show the training, operating points and performance of one."""
     from fermiml.detect.finder import FINDERS, check_known
     from fermiml.networks import get_architecture, pretrained
 
@@ -27,7 +27,7 @@ def models(name):
 
 
 def _card(name):
-    """Format what is known of the network of another package as text."""
+    """Format the description of a network from another package as text."""
     import yaml
 
     from fermiml.detect.finder import FINDERS, load_finder

@@ -10,20 +10,20 @@ from fermiml.cli.counts import check_inside, counts_options, read_counts
 @click.argument("catalog", type=click.Path())
 @click.argument("counts")
 @counts_options
-@click.option("--source", metavar="NAME", help="What the network saw around this source.")
-@click.option("--model", metavar="NAME", help="Network; by default the one that ML_Model names.")
+@click.option("--source", metavar="NAME", help="Draw the network input for this source.")
+@click.option("--model", metavar="NAME", help="Network; by default the one named by ML_Model.")
 @click.option("--names/--no-names", default=None, help="Write names beside the sources.")
 @click.option(
     "-o", "--output", type=click.Path(),
-    help="The figure (.png, .pdf, .svg); by default CATALOG.png, with the source's name.",
+    help="The figure (.png, .pdf, .svg); by default CATALOG.png, or with the source's name.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an existing figure.")
 def plot(catalog, counts, source, model, names, output, overwrite, **options):
-    """Draw the sources of CATALOG on COUNTS: counts, significance, residuals, network's heatmap.
+    """Draw the sources of CATALOG on COUNTS: counts, significance, residuals and heatmap.
 
-    With --source, draw what the network saw around one source, so that a doubtful one can be
-    judged by eye: counts and significance in five bands, the heatmap, which photons the score
-    rests on, and the spectrum.
+    With --source, draw the network input for one source, so that you can judge a doubtful
+    detection by eye: counts and significance in five bands, the heatmap, the photons on which
+    the score depends, and the spectrum.
     """
     from pathlib import Path
 

@@ -4,14 +4,15 @@ import click
 
 from fermiml.cli.base import Command
 from fermiml.cli.counts import check_inside, counts_options, read_counts
+from fermiml.wording import counted
 
 
 @click.command(cls=Command)
 @click.argument("catalog", type=click.Path())
 @click.argument("counts", type=click.Path())
 @counts_options
-@click.option("--known", metavar="CAT", help="Known sources, as crosses on the map.")
-@click.option("--title", help="Heading; the name of CATALOG by default.")
+@click.option("--known", metavar="CAT", help="Catalog of known sources, shown as crosses.")
+@click.option("--title", help="Heading; by default the name of CATALOG.")
 @click.option(
     "-o", "--output", default="report.html", show_default=True, type=click.Path(), help="The page."
 )
@@ -19,9 +20,9 @@ from fermiml.cli.counts import check_inside, counts_options, read_counts
 def report(catalog, counts, known, title, output, overwrite, **options):
     """Make one self-contained HTML page of the sources of CATALOG in COUNTS.
 
-    Map and table are interactive; the page loads nothing from anywhere and can be sent as a file.
-    Its map shows the counts, their significance, the residuals of the sources' spectra, and the
-    heatmap of the network that CATALOG names.
+    Map and table are interactive; the page loads nothing from the internet and can be sent as a
+    file. The map shows the counts, their significance, the residuals of the fitted sources, and
+    the heatmap of the network named in CATALOG.
     """
     from pathlib import Path
 
@@ -39,4 +40,4 @@ def report(catalog, counts, known, title, output, overwrite, **options):
         cube, sources, title=title or Path(catalog).name, known=others, finder=finder_of(sources)
     )
     write_text(output, text, overwrite)
-    click.echo(f"{output}: {len(sources)} sources")
+    click.echo(f"{output}: {counted(len(sources), 'source')}")

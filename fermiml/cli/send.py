@@ -3,12 +3,13 @@
 import click
 
 from fermiml.cli.base import Command
+from fermiml.wording import counted
 
 
 @click.command(cls=Command)
 @click.argument("catalog", type=click.Path())
 def send(catalog):
-    """Send CATALOG over SAMP to the programs that run: TOPCAT, ds9, Aladin."""
+    """Send CATALOG over SAMP to running programs: TOPCAT, ds9, Aladin."""
     from pathlib import Path
 
     from fermiml.catalog import samp
@@ -16,4 +17,4 @@ def send(catalog):
 
     sources = SourceCatalog.read(catalog)
     receivers = samp.send(sources, title=Path(catalog).stem)
-    click.echo(f"{len(sources)} sources sent to {', '.join(receivers)}")
+    click.echo(f"{counted(len(sources), 'source')} sent to {', '.join(receivers)}")

@@ -8,13 +8,13 @@ from fermiml.cli.base import Command
 @click.command(cls=Command)
 @click.argument("config", type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="Folder for the network.")
-@click.option("--from", "start", metavar="MODEL", help="Train on from this network's weights.")
+@click.option("--from", "start", metavar="MODEL", help="Start from the weights of this network.")
 def train(config, output, start):
-    """Train the network that CONFIG (YAML) describes.
+    """Train the network described by CONFIG (YAML).
 
-    The fields come from `fermiml simulate` with a section `training`. After every epoch a
-    checkpoint is written: after an interruption the same command resumes there.
-    With `selection.skies`, calibration and threshold are fixed on these simulated skies.
+    The training fields are made by `fermiml simulate` with a section `training`. A checkpoint is
+    written after every epoch, from which an interrupted run resumes when the command is repeated.
+    With `selection.skies`, calibration and threshold are determined on these simulated skies.
     """
     from fermiml import Trainer
 

@@ -1,4 +1,4 @@
-"""What a network and traditional detection find in the same data, judged by one likelihood."""
+"""Comparison of a network and traditional detection on the same data, with one likelihood."""
 
 import dataclasses
 import logging
@@ -26,26 +26,27 @@ from fermiml.likelihood.seeds import check_known
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.read.dispatch import is_expected_counts, with_background
 from fermiml.traditional.search import TraditionalDetector, check_pixels
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 RADIUS = 0.3  # deg within which detections of both are one source
 
 
 class Comparison:
-    """Detects sources with a network and traditionally, and fits all of them together.
+    """Detects sources with a network and with TS maps, and fits all of them together.
 
     Parameters
     ----------
     detector : SourceDetector, optional
-        The default network, unless another is given; anything with such a ``run`` will do.
+        By default one with the default network; any object with the same ``run`` is accepted.
     traditional : TraditionalDetector, optional
-        By default one with the settings of the benchmarks, which keeps its results in `cache`.
+        By default one with the settings of the benchmarks, which saves its results in `cache`.
     galdiff, iso : path, optional
         Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text), for data without
         expected counts of a background; without any of these, the coarse embedded model.
     background_alt : path, list of maps or of paths, optional
-        A second diffuse model: expected counts for each component, or one model of the
-        Galaxy (MapCube). What does not reach the threshold with it gets the flag 64.
+        A second diffuse model: expected counts for each component, or one model of the Galaxy
+        (MapCube). Sources below the threshold with it get bit 64 of ML_Flags.
     known : SourceCatalog, optional
         Known sources: rows get their names, and `ComparisonResult.known` says which were found.
         Those outside the data are in the model of the final fit.
@@ -54,13 +55,13 @@ class Comparison:
     jobs : int, str or concurrent.futures.Executor, optional
         Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
     cache : path, optional
-        Folder for traditional detection and for finished regions: a run that was interrupted
+        Folder for traditional detection and for finished regions: an interrupted run
         resumes there.
 
     Raises
     ------
     InputError
-        If a setting makes no sense, or a file is missing.
+        If a setting is invalid, or a file is missing.
 
     Examples
     --------
@@ -99,7 +100,7 @@ class Comparison:
         data : SkyCube, or anything that `SkyCube.read` takes
             Its components must lie on the same WCS pixels.
         catalog : SourceCatalog, optional
-            What a network found; without it, the detector is run.
+            The detections of a network; by default the detector is run.
         """
         cube = SkyCube.of(data)
         cut.check(cube)
@@ -131,10 +132,10 @@ class Comparison:
             start = time.perf_counter()
             catalog = (self.detector or SourceDetector.from_pretrained(jobs=jobs)).run(cube)
             seconds[ML] = time.perf_counter() - start
-        log.info("the network has %d sources", len(catalog))
+        log.info("the network found %s", counted(len(catalog), "source"))
         traditional = self.traditional.run(cube, planes)
         seconds[TRADITIONAL] = traditional.table.meta["SECONDS"]
-        log.info("traditional detection has %d sources", len(traditional))
+        log.info("traditional detection found %s", counted(len(traditional), "source"))
         return {ML: catalog, TRADITIONAL: traditional}, seconds
 
     def _fit(self, cube, seeds, model, second, jobs):

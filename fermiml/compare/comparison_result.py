@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.wording import counted
 
 THRESHOLD = 25.0  # TS
 BOTH, ML, TRADITIONAL = FOUND_BY = ("both", "ML", "traditional")
@@ -19,23 +20,22 @@ _FALSE_TRADITIONAL = 19.0
 
 @dataclass
 class ComparisonResult:
-    """What a network and traditional detection found in the same data, in one likelihood.
+    """The sources found by a network and by traditional detection, fitted in one likelihood.
 
     Attributes
     ----------
     catalog : SourceCatalog
-        All sources that either found, with the results of the final fit. Columns of its own are
-        Found_By (both, ML, traditional), Name_Traditional and TS_Traditional (as traditional
-        detection has them), Sep_Both and Sigma_Both (how far the two positions are apart, in deg
-        and in units of their joint error), Sigma_Final_ML and Sigma_Final_Traditional (how far
-        each is from the final position, in units of its own error), and with a second diffuse
-        model TS_Alt.
+        All sources found by either method, with the results of the final fit. Additional columns
+        are Found_By (both, ML, traditional), Name_Traditional and TS_Traditional (from traditional
+        detection), Sep_Both and Sigma_Both (separation of the two positions, in deg and in units of
+        their joint error), Sigma_Final_ML and Sigma_Final_Traditional (distance of each from the
+        final position, in units of its own error), and TS_Alt with a second diffuse model.
     ml, traditional : SourceCatalog
-        The two lists as they were found.
+        The two lists before the fit.
     known : astropy Table or None
-        Known sources in the data, the TS that each should have, and what found it.
+        Known sources in the data, with the expected TS of each and the methods that found it.
     seconds : dict
-        Wall times by step; NaN for what was not run but given.
+        Wall times by step; NaN for steps whose result was given.
     area : float
         Observed deg2.
     threshold : float
@@ -56,8 +56,8 @@ class ComparisonResult:
     def __repr__(self):
         who = ", ".join(f"{self.found_by(which).sum()} {which}" for which in FOUND_BY)
         return (
-            f"<ComparisonResult: {len(self.catalog)} sources in {self.area:.0f} deg2 ({who}), "
-            f"{self.detected.sum()} with TS > {self.threshold:g}>"
+            f"<ComparisonResult: {counted(len(self.catalog), 'source')} in {self.area:.0f} deg2 "
+            f"({who}), {self.detected.sum()} with TS > {self.threshold:g}>"
         )
 
     def _repr_html_(self):
@@ -93,17 +93,17 @@ class ComparisonResult:
 
     @property
     def survives(self):
-        """Mask of the rows that exceed it with the second diffuse model, too; None without."""
+        """Mask of the rows that also exceed it with the second diffuse model; None without one."""
         if not self.alternative:
             return None
         return self.detected & (np.asarray(self.catalog.table["TS_Alt"], float) > self.threshold)
 
     @property
     def expected_false(self):
-        """How many sources of each list are to be expected to be none.
+        """Expected number of false sources in each list.
 
-        `ML` is the sum of 1 - ML_Prob. What Poisson noise alone brings: `traditional` to its
-        list, `noise` above the threshold of TS in the final fit.
+        `ML` is the sum of 1 - ML_Prob. `traditional` and `noise` are due to Poisson noise alone: in
+        the traditional list, and above the TS threshold in the final fit.
         """
         probability = np.asarray(self.ml.table["ML_Prob"], float)
         return {

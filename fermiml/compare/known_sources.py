@@ -1,4 +1,4 @@
-"""Known sources in a data set: what each should be worth there, and what found it."""
+"""Known sources in a data set: the expected TS of each, and the methods that found it."""
 
 import numpy as np
 from astropy.coordinates import SkyCoord

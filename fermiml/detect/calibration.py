@@ -1,4 +1,4 @@
-"""From the localizer's score to a probability that means what it says."""
+"""From the localizer's score to a calibrated probability."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def probability(score, ts, point):
 
 
 def demoted(probability, low):
-    """Probabilities, lowered where `low` says that the photometry does not confirm the network.
+    """Probabilities, lowered where the photometry does not confirm the network (`low`).
 
     The curve is one for all candidates, and for the few of a high score and no TS it is too high.
     Probabilities still rise strictly with score and TS.
@@ -60,7 +60,7 @@ def threshold_for(purity, probability, measured):
 
 
 def fit(score, ts, matched, real):
-    """Intercept and slopes from candidates of which it is known what they are.
+    """Intercept and slopes from candidates with known truth.
 
     Purity is a matter of matches with sources that can be found, so the order of the candidates
     is that in which the probability of a match rises. How probable it is that one is real, as the

@@ -5,13 +5,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 from astropy.coordinates import SkyCoord
 from scipy.ndimage import binary_dilation
-from tqdm import tqdm
 
 from fermiml.detect.detections import checked
 from fermiml.detect.finder import label
 from fermiml.detect.merge import merge
 from fermiml.features.views import Views
 from fermiml.prefetch import ahead
+from fermiml.progress import progress_bar
 from fermiml.sky.patches import pixel_at
 
 _AHEAD = 2  # batches that are prepared meanwhile
@@ -21,7 +21,7 @@ _MARGIN = 3  # pixels beyond the sky that a patch owns, from which candidates ar
 
 @dataclass(frozen=True)
 class Candidates:
-    """Where sources may be; NaN stands for what the finder does not tell."""
+    """Candidate positions; NaN for values that the finder does not provide."""
 
     position: SkyCoord
     score: np.ndarray  # of the finder, between 0 and 1
@@ -52,10 +52,10 @@ def find(cube, finder, origin=None):
     """
     views = Views(cube, origin)
     found, patch, depth = [], [], []
-    with tqdm(total=len(views), desc="patches", disable=None, delay=2) as bar:
+    with progress_bar(what="patches", total=len(views), delay=2) as bar:
         for numbers, seen, features in ahead(views.batches(), _AHEAD):
             detections = checked(finder.find(features), features, label(finder))
-            for number, view, here in zip(numbers, seen, detections, strict=False):
+            for number, view, here in zip(numbers, seen, detections, strict=True):
                 own = here[_is_own(here, view.patch)]
                 found.append(_on_sky(own, view.patch.geom, views.pixel))
                 patch.append(np.full(len(own), number))

@@ -1,4 +1,4 @@
-"""AGN, pulsar or nothing: what a source's spectrum says, and how many of each there are.
+"""Classification as AGN, pulsar or FAKE, from the spectrum and the numbers of each class.
 
 The probability that a real source is a pulsar is a likelihood ratio times a prior. The
 ratio comes from small neural networks that were trained on the spectra of as many pulsars as AGN of
@@ -71,7 +71,7 @@ class Classifier:
 
 
 def features(table):
-    """(source, feature) from columns of the photometry; NaN where something is not known."""
+    """(source, feature) from columns of the photometry; NaN for unknown values."""
     bend, bend_error = _column(table, "LP_beta"), _column(table, "Unc_LP_beta")
     pivot, index = _column(table, "Pivot_Energy"), _column(table, "LP_Index")
     ts = np.maximum(_column(table, "ML_TS"), 1.0)

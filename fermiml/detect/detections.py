@@ -1,4 +1,4 @@
-"""What a finder gives for one patch, and whether it is fit for use."""
+"""The detections of a finder in one patch, and their checks."""
 
 from dataclasses import dataclass, fields
 
@@ -9,7 +9,7 @@ from fermiml.errors import InputError
 
 @dataclass(frozen=True)
 class Detections:
-    """What was found in one patch: arrays with one row for each detection.
+    """The detections in one patch: arrays with one row for each detection.
 
     Positions count from the centre of pixel (0, 0), x along the last axis. What a finder does not
     know is None; of single detections it is NaN.
@@ -53,10 +53,10 @@ def checked(answer, features, finder):
         Names the finder, where the answer is none.
     """
     if not isinstance(answer, list) or not all(isinstance(each, Detections) for each in answer):
-        raise InputError(f"network {finder}: gives no list of Detections")
+        raise InputError(f"network {finder}: does not return a list of Detections")
     if len(answer) != len(features):
-        raise InputError(f"network {finder}: gives {len(answer)} Detections, one for each "
-                         f"of {len(features)} patches is expected")  # fmt: skip
+        raise InputError(f"network {finder}: returns {len(answer)} Detections, expected "
+                         f"one for each of {len(features)} patches")  # fmt: skip
     try:
         return [_as_arrays(each, features.shape[1:3]) for each in answer]
     except (TypeError, ValueError) as error:
@@ -79,7 +79,7 @@ def _as_arrays(detections, size):
 
 def _check(name, values, shape):
     if values.shape != shape:
-        raise ValueError(f"{name} has the shape {values.shape}, expected is {shape}")
+        raise ValueError(f"{name} has the shape {values.shape}, expected {shape}")
     if name in _NEEDED and not np.isfinite(values).all():
         raise ValueError(f"{name} is not finite")
     least, most = _RANGES.get(name, (-np.inf, np.inf))

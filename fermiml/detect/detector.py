@@ -32,29 +32,29 @@ log = logging.getLogger(__name__)
 
 
 class SourceDetector:
-    """Finds point sources in counts, with a trained network.
+    """Detects point sources in counts with a trained network.
 
     Parameters
     ----------
     finder : fermiml.detect.finder.Finder
         See `from_pretrained`.
     threshold : float, optional
-        Least ML_Prob.
+        Minimum ML_Prob.
     purity : float, optional
-        Instead of a threshold: the fraction of the catalog that should be real. By default 0.95,
-        for which the threshold was measured on the selection skies; for any other it is where the
-        mean ML_Prob of the catalog is the purity.
+        The fraction of the catalog that should be real, instead of a threshold; by default 0.95,
+        for which the threshold was measured on the selection skies. For any other purity it is the
+        lowest threshold above which the mean ML_Prob is at least the purity.
     photometry : bool
-        Fit fluxes, spectra and positions; without, only positions and probabilities.
+        Fit fluxes, spectra and positions. If false, only positions and probabilities are given.
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
     prior : FieldPrior, optional
-        How the data change ML_Prob; by default the one that comes with fermiml.
+        The correction of ML_Prob by the data; by default the one shipped with fermiml.
     jobs : int, str or concurrent.futures.Executor, optional
         Threads that fit fluxes, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores. The network itself runs in this process.
     parts : path or `fermiml.checkpoint.Pieces`, optional
-        Folder for the fitted regions: a run that was interrupted resumes there.
+        Folder for the fitted regions: an interrupted run resumes there.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class SourceDetector:
         self.finder = finder
         self._point = finder.operating.get("photometry" if photometry else "score")
         if self._point is None:
-            log.warning("%s was never calibrated: ML_Prob is its score", label(finder))
+            log.warning("%s is not calibrated: ML_Prob is its score", label(finder))
         self.threshold = self._default_threshold() if threshold is None else threshold
         self.purity = None if purity == calibration.PURITY else purity
         self.photometry = photometry
@@ -106,11 +106,10 @@ class SourceDetector:
         Parameters
         ----------
         name : str
-            A shipped network, one that another package offers, or the folder of
-            `fermiml train`.
+            A shipped network, one from another package, or a folder made by `fermiml train`.
         localizer : str, optional
-            kmeans, log, dbscan, centroid, peaks, or another package's; by default the network's
-            own.
+            kmeans, log, dbscan, centroid, peaks, or one from another package; by default the
+            network's own.
         **settings
             Those of the constructor.
         """
@@ -155,13 +154,13 @@ class SourceDetector:
     def heatmap(self, data: SkyCube | object) -> WcsNDMap:
         """Compute the network's score, from 0 to 1, in every pixel of the data; NaN off them.
 
-        The data are whatever `run` takes. The map has their own grid, or one that shows all of a
-        HEALPix cube.
+        The data are any input of `run`. The map has their own grid, or for a HEALPix cube one that
+        covers all of it.
         """
         return sky_maps.heatmap(SkyCube.of(data), self.finder, self.origin)
 
     def features(self, data: SkyCube | object) -> Maps:
-        """Compute what the network is shown of the data, on the grid of `heatmap`.
+        """Compute the network input for the data, on the grid of `heatmap`.
 
         The gammapy `Maps` have names (``"filter 2-7 GeV"``): for each band the stabilised counts
         and background, the significance of a matched filter (sigma) and the observed fraction; the
@@ -254,4 +253,6 @@ def _header(cube):
         header["TSTART"], header["TSTOP"] = selection.time
     if selection.irf_name:
         header["RSPFUNC"] = selection.irf_name
+    if cube.simulated:
+        header["SIMULATE"] = True
     return header

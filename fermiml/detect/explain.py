@@ -1,4 +1,4 @@
-"""What a network saw around a source, and which photons made up its mind.
+"""The network input around a source, and the photons on which its score depends.
 
 Saliency is by occlusion: photons are replaced by the smooth background, the features are made
 anew, and the score of the source falls by more or less.
@@ -7,11 +7,11 @@ anew, and the score of the source falls by more or less.
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from fermiml.detect.finder import heatmap_of
 from fermiml.features.patch_features import CHANNELS, SPECTRA, unstabilised
-from fermiml.features.views import BATCH, batch_of
+from fermiml.features.views import BATCH
+from fermiml.progress import progress_bar
 from fermiml.sky.bands import BANDS
 
 REACH = 25  # pixels around the source that are looked at
@@ -22,7 +22,7 @@ _BAND_DISC = 10.0  # pixels: where a band is emptied
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was seen around a source; maps are (y, x) with offsets in deg from the source."""
+    """The network input around a source; maps are (y, x) with offsets in deg from the source."""
 
     extent: tuple  # deg: left, right, bottom, top of the maps
     counts: np.ndarray  # (band, y, x), all components together
@@ -44,7 +44,7 @@ class Explanation:
 
 
 def explain(position, views, finder):
-    """Explain what a network saw around a position, and why it thought so.
+    """Compute the network input around a position, and the features that determine its score.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def explain(position, views, finder):
     """
     number, pixel = views.deepest(position)
     view = views[number]
-    heatmap = heatmap_of(finder, batch_of([view.features]))[0]
+    heatmap = heatmap_of(finder, view.features[None])[0]
     window, borders = _window(pixel, len(heatmap))
     bands, joint = _channels(view.features)
     present = bands[CHANNELS.index("covered")].any(axis=(1, 2))
@@ -116,12 +116,12 @@ def _places(pixel):
 def _scores_without(discs, pixel, view, views, finder):
     """Score the source when bands in a disc (position, radius, bands) show only background."""
     scores = []
-    with tqdm(total=len(discs), desc="occlusion", disable=None, delay=2) as bar:
+    with progress_bar(what="occlusion", total=len(discs), delay=2) as bar:
         for first in range(0, len(discs), BATCH):
             some = discs[first : first + BATCH]
             features = [views.features(view, _emptied(view, *disc)) for disc in some]
-            maps = heatmap_of(finder, batch_of(features))
-            scores += [_score(heatmap, pixel) for heatmap in maps[: len(some)]]
+            maps = heatmap_of(finder, np.array(features))
+            scores += [_score(heatmap, pixel) for heatmap in maps]
             bar.update(len(some))
     return np.array(scores)
 

@@ -1,4 +1,4 @@
-"""What the data themselves say of their candidates: the sky may be more structured than simulated.
+"""Correction of ML_Prob by the data, where the sky is more structured than simulated.
 
 On skies with gas that no simulation had, false candidates are more frequent, and their number
 shows it: more candidates of middling probability than go with as many certain ones. From it
@@ -97,18 +97,18 @@ def lowered(probability, factor):
 
 
 def is_lowered(before, after):
-    """Return where a probability fell by so much that it is flagged."""
+    """Return a mask of the probabilities lowered by so much that they are flagged."""
     return before - after > _SEEN
 
 
 def in_words(before, after, factor):
-    """Describe what was lowered, for the log; nothing where nothing was."""
+    """Describe the correction for the log; empty if there was none."""
     number = int(np.sum(is_lowered(before, after)))
     if not number:
         return ""
     return (
-        f"the sky is more structured than the simulated ones: around {number} of {len(before)} "
-        f"candidates false ones are up to {factor.max():.1f} times as frequent, and ML_Prob is "
-        f"lower there (bit 512 of ML_Flags); {before.sum():.1f} were expected to be real, now "
+        f"the sky is more structured than the simulated ones: near {number} of {len(before)} "
+        f"candidates false ones are up to {factor.max():.1f} times as frequent, so ML_Prob was "
+        f"lowered (bit 512 of ML_Flags); {before.sum():.1f} were expected to be real, now "
         f"{after.sum():.1f}"
     )

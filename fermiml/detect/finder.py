@@ -1,4 +1,4 @@
-"""Finders: what turns the features of patches into detections, and how one is had by name.
+"""Finders, which turn the features of patches into detections, and how to load one by name.
 
 A finder is anything with the attributes and the method of `Finder`. Networks that answer with maps
 become one together with a localizer (`HeatmapFinder`); a network that answers with instances or
@@ -57,8 +57,8 @@ class Finder(Protocol):
         Parameters
         ----------
         features : numpy.ndarray
-            (patch, y, x, feature), as `fermiml.features.patch_features` makes them. The number
-            of patches is always the same; the last batch is filled up with copies.
+            (patch, y, x, feature), as `fermiml.features.patch_features` makes them; up to
+            `fermiml.features.views.BATCH` patches.
 
         Returns
         -------
@@ -115,7 +115,7 @@ class HeatmapFinder:
     def _found(self, maps):
         found = self._locate(maps, self.lowest, radius=self.network.architecture.RADIUS)
         if not isinstance(found, tuple) or len(found) != 3:
-            raise InputError(f"localizer {self.localizer!r}: gives no x, y, score")
+            raise InputError(f"localizer {self.localizer!r}: does not return x, y, score")
         x, y, score = found
         if "pulsar" not in maps:
             return Detections(x, y, score)
@@ -133,12 +133,12 @@ def load_finder(name=DEFAULT, localizer=None):
     if name not in FINDERS:
         return HeatmapFinder(pretrained.load(name), localizer)
     if localizer is not None:
-        raise InputError(f"localizer {localizer!r}: network {name!r} is used without one")
+        raise InputError(f"localizer {localizer!r}: network {name!r} takes no localizer")
     return _of_other_package(name)
 
 
 def finder_of(catalog, default=None):
-    """Load the network that a catalog names as its own; else `default`, if that is not None."""
+    """Load the network named in a catalog; else `default`, if that is not None."""
     known = set(catalog.table["ML_Model"]) & {*pretrained.names(), *FINDERS.names()}
     name = min(known, default=default)
     return None if name is None else load_finder(name)
@@ -149,8 +149,7 @@ def check_known(name):
     if name not in FINDERS and not pretrained.is_known(name):
         known = ", ".join([*pretrained.names(), *FINDERS.names()])
         raise InputError(
-            f"network '{name}' is not known: known are {known}, "
-            "or the folder of one that `fermiml train` made"
+            f"unknown network '{name}': known are {known}, or a folder made by `fermiml train`"
         )
 
 
@@ -192,5 +191,5 @@ def has_heatmap(finder):
 def heatmap_of(finder, features):
     """Compute the heatmap (patch, y, x) for plots and explanations, of a finder that has one."""
     if not has_heatmap(finder):
-        raise InputError(f"network {finder.name!r} gives detections only, no map to be shown")
+        raise InputError(f"network {finder.name!r} returns detections only, without a map to show")
     return finder.heatmap(features)

@@ -1,4 +1,4 @@
-"""What holds of every detection; where it does not, fermiml is at fault and says so."""
+"""Invariants of every detection; a violation is reported as an internal error of fermiml."""
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -25,7 +25,7 @@ def assert_sound(table, cube):
 
 
 def assert_near(table, maxima, farthest):
-    """Raise a FermimlError if a source is not where it was seen.
+    """Raise a FermimlError if a source is not where it was detected.
 
     Photometry leaves a position within `farthest` (deg) of the finder's maximum, whatever its own
     error; and an error ellipse holds the last step towards the maximum of the likelihood.
@@ -36,7 +36,7 @@ def assert_near(table, maxima, farthest):
 def _complain(*checks):
     wrong = [text for check in checks for text in check]
     if wrong:
-        raise FermimlError(f"an error of fermiml itself, please report it: {'; '.join(wrong)}")
+        raise FermimlError(f"internal error of fermiml, please report it: {'; '.join(wrong)}")
 
 
 def _moved(table, maxima, farthest):

@@ -1,12 +1,12 @@
-"""What a network is shown and what it answers, as maps of the sky."""
+"""Input and output of a network as maps of the sky."""
 
 import numpy as np
 from gammapy.maps import Maps, WcsNDMap
-from tqdm import tqdm
 
 from fermiml.detect.finder import heatmap_of
 from fermiml.features.patch_features import LABELS
 from fermiml.features.views import Views
+from fermiml.progress import progress_bar
 from fermiml.sky.display_geom import canvas
 from fermiml.sky.sphere import vectors_of
 
@@ -32,9 +32,9 @@ def _maps(cube, origin, number, planes_of):
     on_sky = np.isfinite(position.spherical.lon.value)
     position = position[on_sky].transform_to(views.geoms[0].frame)
     vectors, values = vectors_of(position), np.full((number, on_sky.sum()), np.nan)
-    with tqdm(total=len(views), desc="patches", unit="patch", disable=None, delay=2) as bar:
+    with progress_bar(what="patches", total=len(views), unit="patch", delay=2) as bar:
         for numbers, seen, batch in views.batches():
-            for view, planes in zip(seen, planes_of(batch), strict=False):
+            for view, planes in zip(seen, planes_of(batch), strict=True):
                 _put(view.patch, planes, position, vectors, values)
             bar.update(len(numbers))
     images = np.full((number, *geom.data_shape), np.nan)

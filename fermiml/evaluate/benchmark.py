@@ -1,4 +1,4 @@
-"""Detection judged on simulated fields: what was run, how long it took, how good it is."""
+"""Detection scored on simulated fields: runs, their times and their scores."""
 
 import time
 from dataclasses import dataclass

@@ -58,15 +58,15 @@ class EvaluationResult:
 
 
 class Evaluation:
-    """Scores networks, traditional detection and anyone's catalogs on skies with known truth.
+    """Scores networks, traditional detection and catalogs on skies with known truth.
 
     Parameters
     ----------
     plan : path or dict, optional
-        A YAML file as for `fermiml evaluate`, or what such a file holds: ``skies``, ``models``,
+        A YAML file as for `fermiml evaluate`, or the contents of one: ``skies``, ``models``,
         ``background``, ``catalogs``, ``emin``, ``cache``.
     catalogs : dict, list of paths, or path, optional
-        Catalogs that are scored, too, beside those of the plan.
+        More catalogs to score, in addition to those of the plan.
     jobs : int, str or concurrent.futures.Executor, optional
         Processes for the fields, or a cluster (docs/scaling.md) that sees the same folders; by
         default FERMIML_JOBS, or one.
@@ -77,7 +77,7 @@ class Evaluation:
     Raises
     ------
     InputError
-        Where the plan makes no sense, or names nothing to be scored.
+        If the plan is invalid, or names nothing to score.
 
     Examples
     --------
@@ -105,15 +105,15 @@ class Evaluation:
     ) -> EvaluationResult:
         """Run the methods on the skies, score them, write the results.
 
-        What is found in a field is kept: the same call resumes an interrupted evaluation.
+        Detections are cached, so the same call resumes an interrupted evaluation.
 
         Parameters
         ----------
         output : path
-            Folder for scores.json, scores.md, figures, and (unless the plan names a `cache`) what
-            was found.
+            Folder for scores.json, scores.md, figures, and (unless the plan names a `cache`) the
+            cached detections.
         cached : bool
-            Run nothing; score what has been found so far.
+            Run nothing; score the cached detections.
         overwrite : bool
             Replace the scores of another plan in that folder.
         """

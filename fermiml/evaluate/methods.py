@@ -1,4 +1,4 @@
-"""What can be judged: networks, traditional detection, catalogs from anywhere.
+"""The methods that can be scored: networks, traditional detection, any catalogs.
 
 Each method has a `background` (what it is shown of the diffuse emission: a file's name without
 its ending, or "none"), a `default` threshold, `has(sky, name)` and `find(sky, name)`.
@@ -105,7 +105,7 @@ class Given:
         """Read the catalog of a sky; its run time is unknown."""
         path = self._file(sky)
         if path is None:
-            raise InputError(f"{self._path}: holds no catalog of {sky.name} ({sky.name}.fits)")
+            raise InputError(f"{self._path}: contains no catalog of {sky.name} ({sky.name}.fits)")
         catalog = SourceCatalog.read(path)
         if path == self._path:
             catalog = self._part(catalog, sky, name.removesuffix(sky.name))
@@ -117,8 +117,8 @@ class Given:
         taken = self._taken.setdefault(fields, np.zeros(len(catalog), bool))
         if np.any(taken & inside):
             raise InputError(
-                f"{self._path}: is one catalog, but the fields overlap; give a folder in which "
-                "each has its own: field_0000.fits and so on"
+                f"{self._path}: is a single catalog, but the fields overlap; give a folder with "
+                "one catalog per field: field_0000.fits and so on"
             )
         taken |= inside
         return catalog.filter(inside)

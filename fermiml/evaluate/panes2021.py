@@ -1,4 +1,4 @@
-"""Detections scored as Panes et al. (2021) scored theirs, to stand beside their numbers.
+"""Detections scored by the definitions of Panes et al. (2021), for comparison with their results.
 
 The brightest true source within 0.3 deg is the one that was found, whatever its significance; a
 false detection is counted at the flux of the true source that is nearest to it; the sky is

@@ -1,7 +1,7 @@
-"""The scores of a method: what `fermiml evaluate` measures, and what scores.json holds.
+"""The scores of a method, measured by `fermiml evaluate` and written to scores.json.
 
 Rows of tables are dictionaries: the edges of a bin under ``TS`` or ``S1``, ``number``, and a
-fraction with its interval (value, low, high). What is not known is NaN or None.
+fraction with its interval (value, low, high). Unknown values are NaN or None.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def markdown(results):
             "Positions, numbers, classes, time:",
             _table(["set", "method", "median offset (deg)", "within 95 % ellipse",
                     "flux pull (mean, width)", "sources in 10 deg cells: predicted - true",
-                    "classes, balanced", "seconds a field"],
+                    "classes, balanced", "seconds per field"],
                    [_rest(*row) for row in with_sources]),
         ]  # fmt: skip
     bins = [line for row in with_sources for line in _reliability(*row)]

@@ -1,1 +1,1 @@
-"""What a network is shown of a patch of sky."""
+"""The network input for a patch of sky."""

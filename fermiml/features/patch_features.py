@@ -1,4 +1,4 @@
-"""The features of a patch: what a network is shown, whatever the exposure, event type and binning.
+"""The features of a patch: the network input, for any exposure, event type and binning.
 
 For every band: the variance-stabilised counts, the stabilised local background, the
 significance of a PSF matched filter, and the observed fraction. Then the square root of the
@@ -42,9 +42,9 @@ def unstabilised(values):
 
 
 def unobserved(features):
-    """Return what unobserved pixels of patches with these features (patch, y, x, feature) show."""
+    """Return what unobserved pixels of a patch with these features (y, x, feature) show."""
     shown, bands = np.zeros(N_FEATURES, features.dtype), len(BANDS)
-    present = np.any(features[..., bands : 2 * bands] != 0, axis=(0, 1, 2))
+    present = np.any(features[..., bands : 2 * bands] != 0, axis=(0, 1))
     shown[: 2 * bands] = np.tile(np.where(present, stabilised(0), 0), 2)
     shown[-1] = np.max(features[..., -1])
     return shown
@@ -56,7 +56,7 @@ class PatchFeatures:
     Parameters
     ----------
     psf : list of lists of `fermiml.response.psf.PSF` or None
-        For each component and band a PSF with one energy; None for a band that is not there.
+        For each component and band a PSF with one energy; None for an absent band.
     size : int
         Pixels along a side of a patch, a multiple of 4.
     exposure : array (component, band), optional

@@ -1,4 +1,4 @@
-"""What a network is shown of a cube: the features, patch by patch."""
+"""The network input for a cube: the features, patch by patch."""
 
 from dataclasses import dataclass, replace
 
@@ -11,13 +11,7 @@ from fermiml.sky.bands import BANDS
 from fermiml.sky.energy_text import range_text
 from fermiml.sky.patches import Patches
 
-BATCH = 8  # patches that go through a network together
-
-
-def batch_of(features):
-    """Features of up to `BATCH` patches as one array, filled up with copies of the last one, so
-    that a network always sees the same shape and is built for it once."""
-    return np.array([*features, *[features[-1]] * (BATCH - len(features))])
+BATCH = 8  # patches that a finder gets together
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,7 @@ class Views:
             edges = cube.components[0].energy_edges
             raise InputError(
                 f"{cube.source or 'the counts'}: no energy bin lies above {BANDS[0][0]:.0f} MeV, "
-                f"where the networks look ({range_text(edges[0], edges[-1])})"
+                f"which the networks need ({range_text(edges[0], edges[-1])})"
             )
         self._patches = Patches(banded, origin=origin)
         self.geoms, self.pixel = self._patches.geoms, self._patches.pixel
@@ -65,14 +59,14 @@ class Views:
         return View(patch, model, self._features_of(patch, model, patch.counts))
 
     def batches(self):
-        """(numbers, views, features) of `BATCH` patches at a time; see `batch_of`."""
+        """Yield (numbers, views, features) of up to `BATCH` patches at a time."""
         for first in range(0, len(self), BATCH):
             numbers = range(first, min(first + BATCH, len(self)))
             views = [self[number] for number in numbers]
-            yield numbers, views, batch_of([view.features for view in views])
+            yield numbers, views, np.array([view.features for view in views])
 
     def features(self, view, counts):
-        """Compute what a view would show if its counts (component, band, y, x) were others."""
+        """Compute the features of a view with other counts (component, band, y, x)."""
         return self._features_of(view.patch, view.model, counts)
 
     def _features_of(self, patch, model, counts):
@@ -94,7 +88,7 @@ class Views:
         )
         number = int(np.argmax(np.nan_to_num(depth, nan=-np.inf)))
         if not depth[number] > 0:
-            raise InputError("the source lies outside of the data")
+            raise InputError("the source is outside the data")
         return number, tuple(map(float, pixels[number]))
 
 

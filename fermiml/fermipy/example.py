@@ -43,7 +43,7 @@ def make(folder, seed=1, center=(79.0, 20.0), width=10.0, event_types=(3,), *, e
     folder = Path(folder).resolve()
     analysis = folder / "analysis"
     analysis.mkdir(parents=True, exist_ok=True)
-    _livetime_cube(folder / "ltcube.fits")
+    livetime_cube(folder / "ltcube.fits", lat_files.survey_gti(YEARS * lat_files.GOOD_TIME))
     sky = folder / "sky"
     settings = _simulation(folder, seed, center, width, event_types, emin)
     settings |= {"diffuse": {"model": model}, "population": population or {}}
@@ -82,19 +82,21 @@ def _simulation(folder, seed, center, width, event_types, emin):
     }
 
 
-def _livetime_cube(path):
-    """Write the inclinations of a survey, which depend on the declination, as gtltcube does."""
+def livetime_cube(path, gti):
+    """Write the inclinations of a survey in good time intervals (start, stop; s), as gtltcube does.
+
+    They depend on the declination.
+    """
     from fermipy.hpx_utils import HPX
     from fermipy.ltcube import LTCube
 
-    good_time = YEARS * lat_files.GOOD_TIME
+    good_time = float(np.sum(gti[:, 1] - gti[:, 0]))
     pixels = HPX(32, True, "CEL", ebins=_EDGES)
     livetime = np.empty((len(_EDGES) - 1, 12 * 32**2))
     for number, declination in enumerate(pixels.get_sky_dirs().dec.deg):
         known, fraction = inclinations(declination)
         summed = np.concatenate([[0.0], np.cumsum(fraction)])
         livetime[:, number] = good_time * np.diff(np.interp(_EDGES, known, summed))
-    gti = lat_files.survey_gti(good_time)
     cube = LTCube(
         livetime, pixels, _EDGES, tstart=gti[0, 0], tstop=gti[-1, 1], data_wt=LIVE * livetime,
         tab_gti=Table(gti, names=("START", "STOP")),

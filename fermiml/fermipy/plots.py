@@ -2,11 +2,13 @@
 
 import numpy as np
 from astropy.coordinates import SkyCoord
+from matplotlib.patheffects import withStroke
 
 from fermiml.plot.sky import plot_sources
 
 _MARKS = {"known": ("s", "cyan"), "rejected": ("x", "yellow")}
 _TRADITIONAL = ("^", "magenta")
+_DPI = 150  # most ellipses are smaller than a pixel of the counts
 
 
 def seeds_on_counts(gta, result, path):
@@ -27,11 +29,19 @@ def seeds_on_counts(gta, result, path):
         x, y = places.to_pixel(plotter.geom.wcs)
         axes.plot(x, y, shape, mec=colour, mfc="none", ms=10, label=label)
     new = result["catalog"].filter(result["catalog"].table["ROI_Status"] == "new")
-    plot_sources(new, axes, names=True, color="lime", marker="o", label="new")
+    before = len(axes.lines)
+    plot_sources(new, axes, names=True, color="lime", marker=".", label="new")
+    _stand_out([*axes.lines[before:], *axes.texts])
     if axes.get_legend_handles_labels()[1]:
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=5)  # off the data
-    figure.savefig(f"{path}_counts.{options['format']}", bbox_inches="tight")
+    figure.savefig(f"{path}_counts.{options['format']}", bbox_inches="tight", dpi=_DPI)
     plt.close(figure)
+
+
+def _stand_out(drawn):
+    """Give ellipses and names on the dark image a black rim."""
+    for artist in drawn:
+        artist.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
 
 
 def _groups(result):

@@ -4,8 +4,6 @@ fermipy's `localize` makes a new source map in the Fermitools at each of 25 posi
 interpolates the images, and nothing in the Fermitools changes before the best position is known.
 """
 
-from contextlib import contextmanager
-
 import numpy as np
 from astropy import units as u
 
@@ -37,8 +35,7 @@ class Scene:
         )
         self._images = {}
         for name in names:
-            with self._movable(name) as image:
-                self._images[name] = image(gta.roi[name].skydir)
+            self._images[name] = self._movable(name)(gta.roi[name].skydir)
 
     def localize(self, name, sigma):
         """Find position and covariance of a source; None where there is no maximum.
@@ -49,43 +46,38 @@ class Scene:
         start = self._gta.roi[name].skydir.icrs
         others = (image for other, (image, _) in self._images.items() if other != name)
         rest = np.maximum(sum(others, self._rest), _NOTHING)
-        with self._movable(name) as image:
-            found = climb(
-                lambda offset: best_loglike(self._counts, rest, *image(_moved(start, offset))),
-                PER_SIGMA * sigma,
-            )
-            if found is None:
-                return None
-            place = _moved(start, found[0])
-            self._images[name] = image(place)
+        image = self._movable(name)
+        found = climb(
+            lambda offset: best_loglike(self._counts, rest, *image(_moved(start, offset))),
+            PER_SIGMA * sigma,
+        )
+        if found is None:
+            return None
+        place = _moved(start, found[0])
+        self._images[name] = image(place)
         return place, found[1]
 
-    @contextmanager
     def _movable(self, name):
-        """Give a function of a position: the image there at `_counts`, and its sum everywhere."""
+        """Return a function of a position: the image there at `_counts`, and its sum everywhere."""
         source = self._gta.roi[name]
-        self._gta._create_srcmap_cache(name, source)
-        try:
-            spectra = self._gta.model_counts_spectrum(name)
-            moving = [
-                part.movable(name, source.skydir, np.asarray(spectrum))
-                for part, spectrum in zip(self._parts, spectra, strict=True)
-            ]
+        spectra = self._gta.model_counts_spectrum(name)
+        moving = [
+            part.movable(source, np.asarray(spectrum))
+            for part, spectrum in zip(self._parts, spectra, strict=True)
+        ]
 
-            def image(place):
-                images, sums = zip(*(of(place) for of in moving), strict=True)
-                return np.concatenate(images), sum(sums)
+        def image(place):
+            images, sums = zip(*(of(place) for of in moving), strict=True)
+            return np.concatenate(images), sum(sums)
 
-            yield image
-        finally:
-            self._gta._clear_srcmap_cache()
+        return image
 
 
 class _Part:
     """One component: its counts where there are any, and the model of these without sources."""
 
     def __init__(self, component, names):
-        self._component = component
+        self._component, self._kernels = component, {}
         edges = component.energies
         self._lower = (edges[1:] / (edges[:-1] + edges[1:]))[:, None, None]  # for an index of 2
         self._weights = component.weight_map().data
@@ -94,25 +86,36 @@ class _Part:
         self.counts = counts[self._seen]
         self.rest = component.model_counts_map(exclude=list(names)).data[self._seen]
 
-    def movable(self, name, place, spectrum):
+    def movable(self, source, spectrum):
         """Return the image of a source as a function of its position, and its sum.
 
-        `spectrum` are its counts in each energy bin where it is now, at `place`.
+        `spectrum` are its counts in each energy bin where it is now.
         """
-        sums = self._shape(name, place).sum(axis=(1, 2))
+        kernel = self._kernel(source)
+        sums = self._shape(kernel, source.skydir).sum(axis=(1, 2))
         norm = np.divide(spectrum, sums, out=np.zeros(len(sums)), where=sums > 0)[:, None, None]
 
         def image(place):
-            cube = norm * self._shape(name, place)
+            cube = norm * self._shape(kernel, place)
             return cube[self._seen], np.sum(self._weights * cube)
 
         return image
 
-    def _shape(self, name, place):
+    def _kernel(self, source):
+        """Return what fermipy shifts to make an image, once for all sources of one shape.
+
+        Its exposure is that of the first of them, but norms come from spectra.
+        """
+        shape = (source["SpatialModel"], source["SpatialWidth"])
+        if shape not in self._kernels:
+            self._component._create_srcmap_cache(source.name, source)
+            self._kernels[shape] = self._component._srcmap_cache.pop(source.name)
+        return self._kernels[shape]
+
+    def _shape(self, kernel, place):
         """Return an image for each energy bin, from fermipy's at the edges of the bins."""
         x, y = self._component.geom.to_image().coord_to_pix(place)
-        pixel = [np.atleast_1d(y), np.atleast_1d(x)]
-        edges = self._component._srcmap_cache[name].create_map(pixel)
+        edges = kernel.create_map([np.atleast_1d(y), np.atleast_1d(x)])
         return self._lower * edges[:-1] + (1 - self._lower) * edges[1:]
 
 

@@ -34,7 +34,7 @@ def check(model, free_params):
         if key not in allowed:
             raise InputError(f"ml_seed.model: {kind} has no {key}; it has {', '.join(allowed)}")
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise InputError(f"ml_seed.model: {key} {value!r} is no number")
+            raise InputError(f"ml_seed.model: {key} {value!r} is not a number")
     names = [free_params] if isinstance(free_params, str) else free_params or []
     for name in names:
         if name not in PARAMETERS[kind]:

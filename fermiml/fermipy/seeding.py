@@ -160,7 +160,8 @@ def _try(seeds, row, step, *args):
 
 
 def _add(gta, seeds, row, config):
-    engine.add(gta, seeds.names([row])[0], properties(seeds.catalog.table[row], config["model"]))
+    given = properties(seeds.catalog.table[row], config["model"])
+    engine.add(gta, seeds.names([row])[0], given, central_psf=config["localize"])
 
 
 def properties(row, template):

@@ -8,6 +8,7 @@ from fermiml.errors import FermimlError, InputError
 from fermiml.fermipy import engine, find_sources_comparison
 from fermiml.fermipy.options import check_section
 from fermiml.sky.read.fermipy_folder import is_config
+from fermiml.wording import counted
 from fermiml.yamlfile import read_yaml
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def report(result, folder):
         lines = find_sources_comparison.report(result["compare"]).split("\n")
     else:
         lines = [f"{p['name']}  TS {p['ts']:.1f}  ML_Prob {p['ml_prob']:.2f}" for p in new]
-    return [*lines, f"{folder}: {len(new)} new source{'s' * (len(new) != 1)}"]
+    return [*lines, f"{folder}: {counted(len(new), 'new source')}"]
 
 
 def read_config(path):
@@ -76,7 +77,7 @@ def read_config(path):
         raise InputError(f"{path}: no such file (the YAML of a fermipy analysis)")
     config = read_yaml(path)
     if not is_config(config):
-        raise InputError(f"{path}: is no fermipy configuration (no sections binning, selection)")
+        raise InputError(f"{path}: is not a fermipy configuration (no sections binning, selection)")
     try:
         check_section(config.get("ml_seed", {}))
     except InputError as error:

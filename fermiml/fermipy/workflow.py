@@ -81,13 +81,18 @@ def detect(gta, config, model=False):
     from fermiml.detect.detector import SourceDetector
     from fermiml.fermipy.data import cube_of
     from fermiml.networks.pretrained import DEFAULT
+    from fermiml.sky.describe import response_lines
 
+    cube = cube_of(gta, model)
+    if not model:
+        for line in response_lines(cube):
+            gta.logger.info(line)
     detector = SourceDetector.from_pretrained(
         config["network"] or DEFAULT,
         localizer=config["localizer"],
         threshold=config["threshold"],
     )
-    return detector.run(cube_of(gta, model))
+    return detector.run(cube)
 
 
 class Stopwatch:

@@ -1,4 +1,4 @@
-"""Artificial sources: where they are put, what they are like, and their photons."""
+"""Artificial sources: their positions, spectra and photons."""
 
 from dataclasses import replace
 from functools import cache

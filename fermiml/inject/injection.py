@@ -1,4 +1,4 @@
-"""Artificial sources in the user's own data, detected again: what can be found there?"""
+"""Artificial sources injected into the user's data and detected, to measure the sensitivity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from astropy.coordinates import SkyCoord
 from astropy.table import vstack
 from astropy.units import Quantity
 from gammapy.maps import WcsNDMap
-from tqdm import tqdm
 
 from fermiml import notebook, schema
 from fermiml.catalog.catalog import SourceCatalog
@@ -25,6 +24,7 @@ from fermiml.inject import sensitivity
 from fermiml.inject.artificial_sources import CLASSES
 from fermiml.inject.rounds import Rounds, kept_catalog
 from fermiml.inject.sensitivity import Completeness
+from fermiml.progress import progress_bar
 from fermiml.schema import Key, list_of, number, one_of, whole
 from fermiml.sky.cube import SkyCube
 
@@ -35,7 +35,7 @@ TOLD_TS = (9, 16, 25, 50, 100)  # at which the completeness is printed
 
 @dataclass(frozen=True)
 class FalseSources:
-    """How many of the detections in the data as they are should be false."""
+    """Expected number of false detections in the original data."""
 
     by_probability: float  # the sum of 1 - ML_Prob
     in_background: float | None  # detections in the background model alone, if there is one
@@ -65,14 +65,14 @@ class InjectionSummary:
 
 @dataclass(frozen=True, repr=False)
 class InjectionResult:
-    """All rounds: what was injected and found, and what that says of the data.
+    """The results of all rounds: injected sources, detections and sensitivity.
 
     Attributes
     ----------
     sources : SourceCatalog
-        What was injected, with columns ``Round``, ``Found``, ``ML_Prob`` ...
+        The injected sources, with columns ``Round``, ``Found``, ``ML_Prob`` ...
     detected : SourceCatalog
-        The detections in the data as they are.
+        The detections in the original data.
     sensitivity : dict
         Completeness -> gammapy `WcsNDMap` of the flux (cm-2 s-1, 1-100 GeV) at which it is reached.
     summary : InjectionSummary
@@ -129,7 +129,7 @@ _SCHEMA = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What is injected, and where; see `Injection`."""
+    """Spectra and positions of the injected sources; see `Injection`."""
 
     kind: str = "AGN"
     index: float | None = None
@@ -145,7 +145,7 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.away <= metrics.RADIUS:
             raise InputError(f"away {self.away:g}: below {metrics.RADIUS} deg, injected sources "
-                             "could be taken for those that are there")  # fmt: skip
+                             "could be mistaken for existing ones")  # fmt: skip
 
     @property
     def spectra(self):
@@ -158,22 +158,22 @@ class Settings:
 
 
 class Injection:
-    """Puts artificial sources into one's own data, and detects them again.
+    """Injects artificial sources into data and detects them.
 
     Parameters
     ----------
     detector : SourceDetector
     kind : {"AGN", "PSR"}
-        Spectra like those of the bright sources of this class.
+        Use spectra of bright sources of this class.
     index : float, optional
         Power laws of this photon index instead.
     flux : (float, float) or Quantity, optional
-        Lowest and highest flux, cm-2 s-1, 1-100 GeV; by default such that the sources are neither
-        hopeless nor certain.
+        Lowest and highest flux, cm-2 s-1, 1-100 GeV; by default those of an expected TS of 3 to
+        300.
     rounds : int, optional
-        How often sources are injected; by default 10 times, or up to 50 until there are 200.
+        Number of rounds of injection; by default 10, or up to 50 until there are 200 sources.
     apart, away : float or Quantity
-        Least distance (deg) between injected sources, and from detected and known ones.
+        Minimum distance (deg) between injected sources, and from detected and known ones.
     seed : int
         The same seed gives the same sources.
     jobs : int, str or concurrent.futures.Executor, optional
@@ -182,7 +182,7 @@ class Injection:
     Raises
     ------
     InputError
-        Where a setting makes no sense.
+        If a setting is invalid.
 
     Examples
     --------
@@ -223,7 +223,7 @@ class Injection:
         folder : path
             For finished rounds; the same call again resumes.
         known : SkyCoord, optional
-            Sources to keep away from, besides the detected ones.
+            Known sources to avoid, in addition to the detected ones.
         """
         with claim(folder, _fingerprint(cube, self.detector, self.settings, known)) as folder:
             return _inject(cube, self.detector, folder, self.settings, known, self._jobs)
@@ -310,7 +310,7 @@ def _in_background(cube, detector, folder):
         return None
     found = [
         kept_catalog(folder / f"empty_{n}.fits", lambda n=n: detector.run(_empty(cube, n)))
-        for n in tqdm(range(_EMPTY), "source-free variant", disable=None)
+        for n in progress_bar(range(_EMPTY), "source-free variant")
     ]
     return float(np.mean([len(f) for f in found]))
 

@@ -73,7 +73,7 @@ def describe(result):
         lines.append(f"{float(level):<14.0%}{_told(values, '.1f'):>32}{_told(flux, '.2e'):>38}")
     if summary.injected < ENOUGH:
         each = max(summary.injected // summary.rounds, 1)
-        lines.append(f"{summary.injected} sources are few for these numbers: take --rounds "
+        lines.append(f"{summary.injected} sources are too few for these numbers: use --rounds "
                      f"{-(-ENOUGH // each)}")  # fmt: skip
     expected = f"{summary.false.by_probability:.1f} by ML_Prob"
     if summary.false.in_background is not None:

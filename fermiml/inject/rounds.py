@@ -1,6 +1,6 @@
 """Rounds: sources are injected, and detected again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -16,10 +16,13 @@ from fermiml.executors import open_executor
 from fermiml.inject.artificial_sources import REFERENCE, draw, middling, places, with_sources
 from fermiml.inject.sensitivity import Depth
 from fermiml.simulate import truth
+from fermiml.sky.cutout import Cutter
 from fermiml.sky.display_geom import canvas
+from fermiml.sky.sphere import separation, vectors_of
 
 ENOUGH = 200  # sources, for thresholds that are good to some 15 %
 _LEAST_ROUNDS, _MOST_ROUNDS = 10, 50
+_AROUND = 5.0  # deg beyond the data whose exposure is kept
 _CELLS = 60  # of the sensitivity map along a side
 
 
@@ -27,10 +30,10 @@ class Rounds:
     """Rounds of injection and detection, and what they share."""
 
     def __init__(self, cube, detector, settings, detected, known):
-        self.cube, self.detector, self.settings = cube, detector, settings
+        self.cube, self.detector, self.settings = _for_workers(cube), detector, settings
         self.detected = detected
         self.avoid = detected if known is None else _joined(detected, known.icrs)
-        self.depth = Depth(cube, self.avoid)
+        self.depth = Depth(self.cube, self.avoid)
 
     def all(self, folder, jobs=1):
         """Return the catalogs of all rounds; without a number, as many as give enough sources."""
@@ -50,12 +53,12 @@ class Rounds:
         return tasks.run(run_round, waiting, executor, count=len(numbers), what="round", keep=files)
 
     def round(self, number):
-        """Inject once and detect; return a catalog of injected sources and what became of them."""
+        """Inject once and detect; return a catalog of the injected sources with the results."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, number])
         place = places(self.cube.components[0], self.avoid, settings.apart, settings.away, rng)
         if not len(place):
-            raise InputError("there is no place for an injected source: take a smaller --away")
+            raise InputError("there is no room for an injected source: use a smaller --away")
         sources, expected, unit = draw(place, settings, self.depth, rng)
         catalog = self.detector.run(with_sources(self.cube, sources, rng))
         order = np.argsort(-expected)  # as in any truth table
@@ -81,6 +84,18 @@ class Rounds:
                 REFERENCE
             )
         return WcsNDMap(coarse, values.reshape(coarse.data_shape), unit="cm-2 s-1")
+
+
+def _for_workers(cube):
+    """Return the cube with as much of its exposure as a round needs, as each is sent all of it."""
+    components = []
+    for component in cube.components:
+        positions = component.positions_of(np.flatnonzero(component.mask)).galactic
+        center, vectors = component.center.galactic, vectors_of(positions)
+        reach = separation(vectors, vectors_of(center)).max() + _AROUND
+        exposure = Cutter(component).exposure(vectors_of(center), reach)
+        components.append(replace(component, exposure=exposure))
+    return replace(cube, components=components)
 
 
 @dataclass(frozen=True)

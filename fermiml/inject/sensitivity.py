@@ -1,4 +1,4 @@
-"""How bright a source must be to stand out, place by place, and how many are found."""
+"""Sensitivity as a function of position, and completeness."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ _INTERVAL = (16, 84)  # percentiles
 
 
 class Depth:
-    """What a cube lets one expect of point sources.
+    """The expected TS of point sources in a cube.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Depth:
 
 @dataclass(frozen=True)
 class Prospect:
-    """Counts of sources of flux 1 (1-100 GeV) and of what is behind them, (bin, source)."""
+    """Counts of sources of flux 1 (1-100 GeV) and of their background, (bin, source)."""
 
     unit: np.ndarray
     background: np.ndarray

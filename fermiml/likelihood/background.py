@@ -1,4 +1,4 @@
-"""The diffuse emission of a fit: what the user gave, files that were named, or the embedded model.
+"""The diffuse emission of a fit: expected counts, model files, or the embedded model.
 
 A background is a list of planes (expected counts in every pixel and bin), each with a free norm;
 the first has a free tilt, too.
@@ -91,7 +91,7 @@ def choose(cube, galdiff=None, iso=None):
         check_files(galdiff, iso)
         missing = [w for p, w in ((galdiff, "--galdiff"), (iso, "--iso")) if p is None]
         if missing:
-            log.warning("no %s is given: the EMBEDDED one is taken", missing[0])
+            log.warning("no %s is given: the EMBEDDED one is used", missing[0])
         chosen = DiffuseBackground(*(p and str(Path(p).expanduser()) for p in (galdiff, iso)))
         _check(chosen, cube)
         return chosen
@@ -100,8 +100,8 @@ def choose(cube, galdiff=None, iso=None):
     if any(given):
         raise InputError("some components of the cube have a background and others have none")
     log.warning(
-        "NO BACKGROUND IS GIVEN: the embedded diffuse model is taken. It is coarse (0.5 deg) and "
-        "not for publication; name gll_iem and iso files with --galdiff and --iso, or expected "
+        "NO BACKGROUND IS GIVEN: the embedded diffuse model is used. It is coarse (0.5 deg) and "
+        "not for publication; give gll_iem and iso files with --galdiff and --iso, or expected "
         "counts with --background"
     )
     return DiffuseBackground()

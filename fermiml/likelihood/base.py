@@ -1,4 +1,4 @@
-"""Engines: what fits the sources of a catalog to data, and how one is had by name."""
+"""Engines, which fit the sources of a catalog to data, and how to load one by name."""
 
 import inspect
 from typing import Any, Protocol
@@ -74,5 +74,5 @@ def make_engine(name, settings):
     unknown = [setting for setting in settings if setting not in known]
     if unknown:
         takes = f"its settings are {', '.join(known)}" if known else "it has no settings"
-        raise InputError(f"engine {name!r} does not know {', '.join(unknown)}: {takes}")
+        raise InputError(f"engine {name!r} has no setting {', '.join(unknown)}: {takes}")
     return ENGINES.load(name)(**settings)

@@ -1,4 +1,4 @@
-"""What a fit needs of a component that was cut out of a SkyCube."""
+"""The data that a fit needs from a component, cut out of a SkyCube."""
 
 import dataclasses
 
@@ -16,8 +16,8 @@ def check(cube):
         for what in ("psf", "exposure"):
             if getattr(component, what) is None:
                 raise InputError(
-                    f"{cube.source}, component {component.name}: no {what} is known, and without "
-                    f"it nothing can be fitted; give one with --{what}"
+                    f"{cube.source}, component {component.name}: no {what} is known, and the "
+                    f"fit needs it; give one with --{what}"
                 )
 
 

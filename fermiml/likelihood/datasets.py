@@ -17,8 +17,8 @@ _CONTAINED = 0.98  # of the PSF at the lowest energy; its tail would make kernel
 def to_datasets(cube, *, galdiff=None, iso=None):
     """Convert the components of a cube to gammapy `Datasets`.
 
-    Exposure, PSF and energy dispersion are those that `fermiml fit` takes, and so is the
-    background: that of the cube, else built from `galdiff` and `iso`, else the embedded one.
+    Exposure, PSF, energy dispersion and background are those used by `fermiml fit`: the background
+    is that of the cube, else built from `galdiff` and `iso`, else the embedded one.
     """
     cut.check(cube)
     model = backgrounds.choose(cube, galdiff, iso)

@@ -34,9 +34,11 @@ from fermiml.model.sources import concatenate
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.cutout import Cutter
 from fermiml.sky.describe import response_lines
+from fermiml.sky.sphere import separation, unit_vectors
 
 log = logging.getLogger(__name__)
 _MARGIN = (2.5, 5.0)  # deg of data around a group of sources: r95 at the lowest energy, within
+_AROUND = 8.0  # deg beyond a region, where diffuse emission still has photons in it
 _LEAST_NORM = 0.03  # that a source keeps from the first round, of what it started with
 
 
@@ -46,24 +48,23 @@ class GammapyEngine:
     Parameters
     ----------
     known : SourceCatalog, optional
-        More sources for the model (4FGL, say), extended ones and bright ones outside the data
-        among them; what is closer than 0.2 deg to a seed is that seed.
+        More sources for the model (such as 4FGL), including extended ones and bright ones outside
+        the data; a source closer than 0.2 deg to a seed is taken to be that seed.
     galdiff, iso : path, optional
         Diffuse model of the Galaxy (MapCube) and isotropic spectrum (text), for data without
-        expected counts of a background. Without these, too, the embedded model is taken, and a
-        warning says so.
+        expected background counts. By default the embedded model is used, with a warning.
     diffuse : `fermiml.likelihood.background.GivenBackground` or `DiffuseBackground`, optional
-        In the place of these: a background that was chosen before.
+        A background chosen before, instead of these.
     jobs : int, str or concurrent.futures.Executor, optional
         Processes that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or one.
     parts : path or `fermiml.checkpoint.Pieces`, optional
-        Folder for the results of regions: a run that was interrupted resumes there.
+        Folder for the results of regions: an interrupted run resumes there.
     positions, spectra, background : bool
         Whether positions, spectral shapes and backgrounds are free.
     bands : bool
-        Whether fluxes in the bands of 4FGL are wanted.
+        Whether to compute fluxes in the bands of 4FGL.
     neighbours : float or Quantity
-        Sources within this angle (deg) are fitted again when one is taken out for its TS.
+        Sources within this angle (deg) are refitted when a source is removed for its TS.
 
     Examples
     --------
@@ -98,9 +99,9 @@ class GammapyEngine:
     def fit(self, catalog: SourceCatalog, data: Any) -> SourceCatalog:
         """Fit the sources of a catalog to a SkyCube, or to anything that `SkyCube.read` takes.
 
-        Its background is that of the data (expected counts), or what the settings say. All rows
-        come back in their order; those that are in the data have TS, position, spectrum, flux
-        in bands and flags.
+        The background is that of the data (expected counts), or the one in the settings. All rows
+        are returned in their order; those inside the data have TS, position, spectrum, flux in
+        bands and flags.
         """
         cube = SkyCube.of(data)
         cut.check(cube)
@@ -123,7 +124,7 @@ class GammapyEngine:
         self, positions: SkyCoord, data: Any, catalog: SourceCatalog | None = None,
         index: float = limits.INDEX,
     ) -> Table:  # fmt: skip
-        """Measure TS, flux and 95 % upper limit at positions; `LikelihoodFit.limits` says more."""
+        """Measure TS, flux and 95 % upper limit at positions; see `LikelihoodFit.limits`."""
         index = schema.number(0, 5)("index", index)
         cube = SkyCube.of(data)
         cut.check(cube)
@@ -138,7 +139,7 @@ class GammapyEngine:
         alone = (
             task for sources in models
             for task in _tasks(cutters, model, sources,
-                               grouping.groups(sources, [0], _margin(cube)), settings, first=False)
+                               grouping.groups(sources, [0], margin(cube)), settings, first=False)
         )  # fmt: skip
         with open_executor(self._jobs, most=len(models)) as executor:
             measured = tasks.run(run_target, alone, executor, count=len(models), what="position")
@@ -163,7 +164,7 @@ def _groups(catalog, cube, sources):
             "%d of the %d sources are outside the data and not fitted",
             len(catalog) - len(wanted), len(catalog),
         )  # fmt: skip
-    return grouping.groups(sources, wanted, _margin(cube))
+    return grouping.groups(sources, wanted, margin(cube))
 
 
 def _start(sources, groups, found):
@@ -190,7 +191,7 @@ def in_data(cube, catalog):
     return np.flatnonzero(cube.observed(catalog.positions))
 
 
-def _margin(cube):
+def margin(cube):
     """Compute the margin of data needed around a source: the 95 % radius at the lowest energy."""
     radii = [c.psf.containment_radius(c.energy_edges[:1], 0.95)[0] for c in cube.components]
     return float(np.clip(max(radii), *_MARGIN))
@@ -213,14 +214,22 @@ class Task:
 def _tasks(cutters, background, sources, groups, settings, first):
     """Yield the task of each region."""
     for group in groups:
-        cuts = [cutter.cut(group.center, group.radius) for cutter in cutters]
         members = np.concatenate([group.inner, group.frozen])
+        reach = _reach(group, sources[members])
+        cuts = [cutter.cut(group.center, group.radius, reach) for cutter in cutters]
         core, near, inner = (np.searchsorted(group.inner, numbers)
                              for numbers in (group.core, group.near, group.inner))  # fmt: skip
         yield Task(
             [c for c in cuts if c is not None], background, sources[members], core, near, inner,
             settings, first,
         )  # fmt: skip
+
+
+def _reach(group, sources):
+    """How far (deg) the exposure matters: at all sources, and for diffuse emission around the
+    corners of the rectangle of pixels."""
+    farthest = separation(unit_vectors(sources.lon, sources.lat), group.center).max()
+    return max(np.sqrt(2) * group.radius + _AROUND, float(farthest) + 1)
 
 
 def run_task(task):

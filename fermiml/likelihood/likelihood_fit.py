@@ -10,6 +10,7 @@ from astropy.table import Table
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.errors import InputError
 from fermiml.likelihood.base import Engine, make_engine
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -20,18 +21,18 @@ class LikelihoodFit:
     Parameters
     ----------
     engine : str or Engine
-        ``"gammapy"`` (which needs nothing else), ``"fermipy"`` (which needs the Fermitools), the
-        name of an engine that another package offers, or an engine.
+        ``"gammapy"``, ``"fermipy"`` (which needs the Fermitools), the name of an engine from
+        another package, or an engine.
     **settings
         Settings of an engine that is given by name. Those of ``"gammapy"`` are the parameters of
         `fermiml.likelihood.gammapy_engine.GammapyEngine`: ``known``, ``galdiff``, ``iso``,
         ``jobs``, ``positions``, ``spectra``, ``background``, ``bands``, ``neighbours`` and others;
-        ``"fermipy"`` has none, as the YAML of the analysis says everything.
+        ``"fermipy"`` has none, because the YAML describes the analysis.
 
     Raises
     ------
     InputError
-        If a setting is not known or makes no sense.
+        If a setting is unknown or invalid.
 
     Examples
     --------
@@ -60,8 +61,8 @@ class LikelihoodFit:
         Parameters
         ----------
         catalog : SourceCatalog or path
-            The seeds; spectra and fluxes, where they are known, are the starting values.
-        data : SkyCube, path, or what else the engine takes
+            The seeds; their spectra and fluxes, if known, are the starting values.
+        data : SkyCube, path, or other input of the engine
             For gammapy a `SkyCube`, or anything that `SkyCube.read` takes; for fermipy the YAML
             of an analysis, a folder with one, or a GTAnalysis that is set up.
 
@@ -72,7 +73,7 @@ class LikelihoodFit:
             flux in bands and flags of those that are in the data.
         """
         catalog = SourceCatalog.of(catalog)
-        log.info("fit of %d sources: %s", len(catalog), self.engine.summary)
+        log.info("fit of %s: %s", counted(len(catalog), "source"), self.engine.summary)
         return self.engine.fit(catalog, data)
 
     def limits(
@@ -82,19 +83,19 @@ class LikelihoodFit:
         catalog: SourceCatalog | str | PathLike | None = None,
         index: float = 2.2,
     ) -> Table:
-        """Measure TS, flux and 95 % upper limit at positions where nothing may be.
+        """Measure TS, flux and 95 % upper limit at given positions.
 
-        Each position is a target of its own: a point source with a power law of fixed index, in a
-        model that has the sources of the catalog (and of `known`) and the background. Their norms
-        are free, and the indices of significant ones; their positions are not. The limit is that
-        of the profile likelihood, where -2 ln L has risen by 2.71 from its minimum.
+        Each position is treated separately, as a point source with a power law of fixed index. The
+        model also contains the background and the sources of the catalog (and of `known`); their
+        norms are free, and so are the indices of significant ones, but not the positions. The limit
+        is that of the profile likelihood, where -2 ln L has risen by 2.71 from its minimum.
 
         Parameters
         ----------
         positions : SkyCoord, n positions
         data : SkyCube, or anything that `SkyCube.read` takes
         catalog : SourceCatalog or path, optional
-            The sources of the model, best after a fit. One closer than 0.2 deg to a target is
+            The sources of the model, preferably after a fit. One closer than 0.2 deg to a target is
             taken to be the target and left out, with a warning.
         index : float
             Photon index of the targets.
@@ -103,8 +104,8 @@ class LikelihoodFit:
         -------
         astropy Table, n rows
             Position, Index, TS, Npred, Converged; photon and energy flux, error and upper limit in
-            the energy range of the data: Flux, Unc_Flux, Flux_UL95, Energy_Flux,
-            Unc_Energy_Flux, Energy_Flux_UL95. The range stands in `meta` (EMIN, EMAX, in MeV).
+            the energy range of the data: Flux, Unc_Flux, Flux_UL95, Energy_Flux, Unc_Energy_Flux,
+            Energy_Flux_UL95. `meta` gives the range (EMIN, EMAX, in MeV).
 
         Examples
         --------
@@ -113,6 +114,6 @@ class LikelihoodFit:
         >>> table["TS", "Flux", "Flux_UL95"]  # doctest: +SKIP
         """
         if not hasattr(self.engine, "limits"):
-            raise InputError(f"engine {self.engine.name!r} measures no upper limits")
+            raise InputError(f"engine {self.engine.name!r} does not measure upper limits")
         catalog = None if catalog is None else SourceCatalog.of(catalog)
         return self.engine.limits(positions, data, catalog, index)

@@ -1,4 +1,4 @@
-"""The fit of one region, step by step, and what it says about each source."""
+"""The fit of one region, step by step, and the results for each source."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ BRIGHT_TS = 400.0  # from which a source must be right before its surroundings a
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What is free in a fit."""
+    """The free parameters of a fit."""
 
     positions: bool
     spectra: bool

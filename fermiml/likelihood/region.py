@@ -95,13 +95,16 @@ class RegionModel:
         self.low, self.high = np.moveaxis(bounds.reshape(-1, 3, 2), 2, 0)
 
     def _find_rows(self):
-        """Find and number the pixels that hold counts, bin after bin."""
-        counts, starts, self._rows = [], [0], []
+        """Find and number the pixels that hold counts, bin after bin.
+
+        `row_numbers` has by component those of (bin, pixel), -1 where no counts are.
+        """
+        counts, starts, self.row_numbers = [], [0], []
         for cut in self.cuts:
             seen = (cut.counts > 0) & cut.used
             rows = np.full(seen.shape, -1, np.int32)
             rows[seen] = starts[-1] + np.arange(seen.sum())
-            self._rows.append(rows)
+            self.row_numbers.append(rows)
             counts.append(cut.counts[seen])
             starts.extend(starts[-1] + np.cumsum(seen.sum(axis=1)))
         self.counts = np.concatenate(counts).astype(float)
@@ -109,7 +112,7 @@ class RegionModel:
 
     def _gather(self, maps):
         """Values of maps at the rows, and their sums over the used pixels of each bin."""
-        values = [m[rows >= 0] for m, rows in zip(maps, self._rows, strict=True)]
+        values = [m[rows >= 0] for m, rows in zip(maps, self.row_numbers, strict=True)]
         sums = [m[:, cut.used].sum(axis=1) for m, cut in zip(maps, self.cuts, strict=True)]
         return np.concatenate(values), np.concatenate(sums)
 
@@ -131,7 +134,7 @@ class RegionModel:
         """Yield each source's number, bins, rows, expected counts there, and their sum in all
         used pixels of the bin."""
         first = 0
-        for cut, numbers, photon in zip(self.cuts, self._rows, photons, strict=True):
+        for cut, numbers, photon in zip(self.cuts, self.row_numbers, photons, strict=True):
             windows = point_sources.windows_by_distance(cut.observation, sources, photons=photon)
             for i, pixels, values, reach in windows:
                 used = cut.used[pixels]
@@ -269,7 +272,7 @@ class RegionModel:
         self._forget()
 
     def move(self, source, sources, template, sums):
-        """Give a source another place (and with `sources` the new list of all)."""
+        """Move a source (and with `sources` set the new list of all)."""
         self.sources = sources
         self.templates[self.planes + source], self.sums[self.planes + source] = template, sums
         moved = self.folding.exposures(sources[[source]])

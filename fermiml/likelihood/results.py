@@ -1,4 +1,4 @@
-"""What a fit found, written into the rows of a catalog."""
+"""The results of a fit, written into the rows of a catalog."""
 
 import numpy as np
 

@@ -10,6 +10,7 @@ from fermiml.catalog.spectral_models import START_FLUX, START_INDEX, START_PIVOT
 from fermiml.errors import InputError
 from fermiml.model.from_catalog import sources_of
 from fermiml.model.sources import Shapes, concatenate
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 LEAST = 1e-12  # flux 1-100 GeV below which a start would be lost in rounding errors
@@ -53,6 +54,6 @@ def with_known(sources, catalog, known):
     pairs = known.crossmatch(catalog, radius=SAME)
     new = np.isfinite(others.amplitude)
     new[np.asarray(pairs["row"], int)] = False
-    log.info("%d of %d known sources are seeds, %d more are in the model", len(pairs), len(known),
-             new.sum())  # fmt: skip
+    log.info("%s beyond those to be fitted: the model has them, too",
+             counted(new.sum(), "known source"))  # fmt: skip
     return concatenate([sources, others[new]])

@@ -169,8 +169,8 @@ def _band_norm(region, column, norms, bins):
     ts = max(2 * (nothing.loss - best.loss), 0.0)
     norm = best.state[column, NORM]
     line = _line(region, best, column, bins, best.widening(column))
-    limit = _limit(line, norm) if ts < 1 else np.nan
-    return norm, _distance(line, norm, -1), _distance(line, norm, 1), limit, ts
+    limit = upper_limit(line, norm) if ts < 1 else np.nan
+    return norm, distance(line, norm, -1), distance(line, norm, 1), limit, ts
 
 
 def _line(region, best, column, bins, widening):
@@ -185,7 +185,7 @@ def _line(region, best, column, bins, widening):
     return lambda x: 2 * (line(max(norm + (x - norm) / widening, 0.0)) - floor)
 
 
-def _distance(line, norm, sign, rise=1.0):
+def distance(line, norm, sign, rise=1.0):
     """How far down or up the norm can go until -2 ln L has risen."""
     farthest = norm if sign < 0 else np.inf
     step = 0.5 * max(norm, 1e-3)
@@ -197,12 +197,12 @@ def _distance(line, norm, sign, rise=1.0):
     return brentq(lambda x: line(norm + sign * x) - rise, 0.0, high, rtol=1e-6)
 
 
-def _limit(line, norm):
+def upper_limit(line, norm):
     """95 % upper limit: 95 % of the likelihood's integral over norms >= 0, as in 4FGL.
 
     (The profile's limit would be 1.35 counts where there are none.)
     """
-    end = norm + _distance(line, norm, 1, rise=20.0)
+    end = norm + distance(line, norm, 1, rise=20.0)
     x = np.linspace(0.0, end, 81)
     weight = np.exp([-0.5 * line(value) for value in x])
     total = np.concatenate([[0], np.cumsum(0.5 * (weight[1:] + weight[:-1]))])

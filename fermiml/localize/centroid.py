@@ -1,4 +1,4 @@
-"""Voting: every segmented pixel points to where it sees the nearest source."""
+"""Voting: every segmented pixel points to the nearest source."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter

@@ -1,4 +1,4 @@
-"""What the clustering localizers share: pixels that stand out, and centres that are means."""
+"""Functions shared by the clustering localizers: selection of pixels, and centres as means."""
 
 import numpy as np
 from scipy.ndimage import maximum_filter

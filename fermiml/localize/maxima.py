@@ -1,4 +1,4 @@
-"""What the localizers share: local maxima, refined to sub-pixels and thinned; scores."""
+"""Functions shared by the localizers: local maxima, refined to sub-pixels and thinned; scores."""
 
 import numpy as np
 from scipy.ndimage import maximum_filter

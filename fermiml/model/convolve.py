@@ -10,8 +10,8 @@ from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsGeom
 from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.ndimage import map_coordinates
-from tqdm import tqdm
 
+from fermiml.progress import progress_bar
 from fermiml.sky.sphere import unit_vectors
 
 WIDEST = 24.0  # deg, the largest radius of a field on a single plane
@@ -29,7 +29,7 @@ def expect(observation, intensity=None, faint=None, progress=None):
     out = np.zeros((len(observation.edges) - 1, pixels.area.size))
     tiles = list(_tiles(pixels))
     if progress:
-        tiles = tqdm(tiles, progress, unit="tile", disable=True if len(tiles) < 3 else None)
+        tiles = progress_bar(tiles, progress, unit="tile", show=len(tiles) > 2)
     for center, radius, members in tiles:
         plane = Plane(center, radius, pixels.side, observation)
         density = plane.density(observation, intensity, faint)

@@ -146,7 +146,7 @@ def isotropic_file(path):
         table = np.loadtxt(rows, ndmin=2) if rows else np.zeros((0, 2))
         sound = table.shape[1] > 1 and np.all(np.isfinite(table[:, :2]) & (table[:, :2] > 0))
         if not (len(table) and sound and np.all(np.diff(table[:, 0]) > 0)):
-            raise InputError("needs rising energies (MeV) and positive intensities")
+            raise InputError("needs increasing energies (MeV) and positive intensities")
     return Isotropic(Path(path).stem, nodes=table[:, 0], spectrum=table[:, 1])
 
 
@@ -155,7 +155,7 @@ def read_healpix(path):
     with open_fits(path) as hdus:
         header, table = hdus[1].header, hdus[1].data
         if header.get("PIXTYPE") != "HEALPIX" and "NSIDE" not in header:
-            raise InputError(f"{path}: is no HEALPix map")
+            raise InputError(f"{path}: is not a HEALPix map")
         pixels = np.sum([np.ravel(table[name]).astype(float) for name in table.names], axis=0)
     nested = str(header.get("ORDERING", "RING")).upper().startswith("NEST")
     return healpy.reorder(pixels, n2r=True) if nested else pixels
@@ -243,7 +243,7 @@ def _sample(cube, lon, lat):
         ring = cube.data if not geom.nest else healpy.reorder(cube.data, n2r=True)
         if geom.frame == "galactic" and geom.is_allsky:
             return healpix_values(np.asarray(ring), lon, lat)
-        raise InputError("a HEALPix diffuse model must hold the whole sky in Galactic pixels")
+        raise InputError("a HEALPix diffuse model must cover the whole sky in Galactic pixels")
     position = SkyCoord(lon, lat, unit="deg", frame="galactic")
     x, y = geom.coord_to_pix(position)
     width = geom.data_shape[1]

@@ -1,4 +1,4 @@
-"""What a catalog in 4FGL columns gives a simulation: spectral shapes, or its own sources."""
+"""Spectral shapes, or all sources, from a catalog in 4FGL columns, for simulations."""
 
 from importlib import util
 from pathlib import Path

@@ -20,7 +20,7 @@ _FEW = 50_000  # pixels of a grid that is small: all are looked at sooner than a
 
 @dataclass(frozen=True)
 class Observation:
-    """What turns fluxes into expected counts on a pixel grid.
+    """An observation, which converts fluxes to expected counts on a pixel grid.
 
     `edges` are those of the counts bins, `true_edges` those of the true energies (MeV);
     `dispersion` (true bin, counts bin) is the probability to find an event of a true bin
@@ -52,13 +52,10 @@ class Observation:
     @classmethod
     def like(cls, component, dispersion=True, irf=None):
         """Build the observation of a SkyCube's component (`irf` where no header names one)."""
-        name = irf or component.selection.irf_name
-        name = name if name in installed_irfs() else irfs.DEFAULT_IRF
-        response = load_response(name, component.selection.evtype or irfs.ALL_EVENTS)
         return cls.of(
             component.counts.geom,
             component.exposure,
-            response,
+            response_of(component, irf),
             psf=component.psf,
             dispersion=dispersion,
             mask=component.mask,
@@ -113,6 +110,13 @@ class Observation:
         return sources.flux(self.true_edges) * self.exposure(sources.lon, sources.lat).T
 
 
+def response_of(component, irf=None):
+    """Load the response of a component's events (`irf` where no header names one)."""
+    name = irf or component.selection.irf_name
+    name = name if name in installed_irfs() else irfs.DEFAULT_IRF
+    return load_response(name, component.selection.evtype or irfs.ALL_EVENTS)
+
+
 class Pixels:
     """The pixels of a two-dimensional geometry as points on the sphere."""
 
@@ -130,6 +134,10 @@ class Pixels:
         self._vectors = np.where(on_sky[:, None], unit_vectors(self.lon, self.lat), 10.0)
         self._on_sky = on_sky
         self._points = {}
+
+    def __reduce__(self):
+        """Another process computes them again: there are 60 times the bytes of a mask."""
+        return Pixels, (self.geom,)
 
     @cached_property
     def _tree(self):

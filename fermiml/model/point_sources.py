@@ -1,9 +1,9 @@
-"""Expected counts of single sources, at their exact places, and what they are worth."""
+"""Expected counts of single sources, at their exact positions, and their Asimov TS."""
 
 import numpy as np
-from tqdm import tqdm
 
 from fermiml.model.sources import DISK, POINT
+from fermiml.progress import progress_bar
 from fermiml.sky.sphere import unit_vectors
 
 _TINY = 1e-30
@@ -31,7 +31,7 @@ def windows_by_distance(observation, sources, progress=None, photons=None):
     vectors = unit_vectors(sources.lon, sources.lat)
     numbers = range(len(sources))
     if progress:
-        numbers = tqdm(numbers, progress, unit="source", disable=None, leave=False)
+        numbers = progress_bar(numbers, progress, unit="source", leave=False)
     for i in numbers:
         matrix = photons[i][:, None] * observation.dispersion
         profiles = matrix.T @ observation.true_profiles  # counts per sr

@@ -1,4 +1,4 @@
-"""Sources as arrays: where they are, how large, how bright at which energy."""
+"""Sources as arrays: positions, sizes and spectra."""
 
 import dataclasses
 from dataclasses import dataclass

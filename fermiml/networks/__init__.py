@@ -30,7 +30,7 @@ ARCHITECTURES = Registry(
 
 
 class Architecture(Protocol):
-    """A kind of network that `fermiml train` can build and train, and what its answers mean.
+    """A kind of network that `fermiml train` can build and train, and the meaning of its outputs.
 
     A module with these names is one. Another package offers its own as an entry point of the group
     ``fermiml.architectures``.
@@ -56,7 +56,8 @@ class Architecture(Protocol):
     VECTORS: tuple
 
     def check(self, options):
-        """Raise InputError where the values of options (all keys are there) make no network."""
+        """Raise InputError if the values of options (with all keys) do not define a valid
+        network."""
 
     def build(self, **options):
         """Build a keras.Model from features (batch, y, x, plane) to outputs (batch, y, x, channel).
@@ -74,6 +75,9 @@ class Architecture(Protocol):
     def to_maps(self, outputs):
         """Convert outputs by name to maps (batch, [channel,] y, x) that localizers take."""
 
+    # Optional: `read(path, **options)` reads weights that `fermiml train` has written, and returns
+    # what answers like the Keras model, without Keras: an object with `predict_on_batch`.
+
 
 def canonical(name):
     """Return the present name of an architecture."""
@@ -82,13 +86,11 @@ def canonical(name):
 
 def get_architecture(name):
     """Load an architecture by name."""
-    architecture = ARCHITECTURES.load(canonical(name))
-    _start_backend()
-    return architecture
+    return ARCHITECTURES.load(canonical(name))
 
 
 @cache
-def _start_backend():
+def start_keras():
     """Take the first steps with Keras while standard error leads nowhere: TensorFlow writes there
     before anybody can tell it not to."""
     bound_tensorflow()

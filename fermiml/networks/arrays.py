@@ -23,14 +23,22 @@ def save(path, variables, dtype=None, **extra):
 
 def load(path, variables):
     """Fill variables from a file; returns the other arrays of the file."""
+    found, others = read_weights(path, [variable.shape for variable in variables])
+    for variable, value in zip(variables, found, strict=True):
+        variable.assign(value)
+    return others
+
+
+def read_weights(path, shapes):
+    """Read the weights of a network whose variables have these shapes, and the other arrays."""
     values = read(path, "these are no weights of fermiml")
-    found = [values.pop(f"{number:04d}", None) for number in range(len(variables))]
-    for variable, value in zip(variables, found, strict=True):
-        if value is None or value.shape != tuple(variable.shape):
-            raise InputError(f"{path}: the weights do not fit the network that model.yaml names")
-    for variable, value in zip(variables, found, strict=True):
-        variable.assign(value.astype(np.float32) if value.dtype.kind == "f" else value)
-    return values
+    found = [values.pop(f"{number:04d}", None) for number in range(len(shapes))]
+    for value, shape in zip(found, shapes, strict=True):
+        if value is None or value.shape != tuple(shape):
+            raise InputError(f"{path}: the weights do not match the network in model.yaml")
+        if not np.all(np.isfinite(value)):
+            raise InputError(f"{path}: contains NaN or infinite weights; train the network again")
+    return [v.astype(np.float32) if v.dtype.kind == "f" else v for v in found], values
 
 
 def read(path, otherwise):
@@ -38,7 +46,7 @@ def read(path, otherwise):
     try:
         with np.load(path, allow_pickle=False) as stored:
             if not isinstance(stored, np.lib.npyio.NpzFile):
-                raise ValueError("no .npz file")
+                raise ValueError("not an .npz file")
             size = sum(entry.file_size for entry in stored.zip.infolist())
             if size > _LARGEST:
                 raise ValueError(f"{size / 2**30:.1f} GB when unpacked")

@@ -9,6 +9,7 @@ OPTIONS = unet.OPTIONS
 VECTORS = ("vector",)
 LOCALIZER = "centroid"
 RADIUS = targets.DISC
+_HEADS = {"segmentation": (1, -3.0), "vector": (2, 0.0)}
 _REACH = 3.5  # pixels, out to which vectors are learned
 
 
@@ -17,7 +18,12 @@ check = unet.check
 
 def build(**options):
     """Build the network: a segmentation and a vector (pixels) at every pixel."""
-    return unet.build({"segmentation": (1, -3.0), "vector": (2, 0.0)}, **options)
+    return unet.build(_HEADS, **options)
+
+
+def read(path, **options):
+    """Read weights for a network that answers without Keras."""
+    return unet.read(path, _HEADS, **options)
 
 
 def make_targets(patch, **_):

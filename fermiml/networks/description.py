@@ -1,4 +1,4 @@
-"""The description of a network, model.yaml: what it may hold, and the hash that covers it.
+"""The description of a network, model.yaml: its schema, and the hash that protects it.
 
 `sha256` is the hash of the weights; `description_sha256` covers it and all else that results depend
 on. Folders of fermiml 0.1 have only the first.
@@ -94,7 +94,7 @@ def _checked(content):
     architecture.check(options(content))
     if content.get(_HASH) not in (None, _hash(content)):
         raise InputError(
-            f"was changed since it was written ({_HASH} is another); take the original, or train "
+            f"has changed since it was written ({_HASH} differs); use the original, or train "
             "or calibrate the network again"
         )
     return content

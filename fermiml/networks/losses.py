@@ -65,7 +65,7 @@ PIXEL_LOSSES = {"bce": cross_entropy, "focal": focal, "dice": dice}
 def pixel_loss(name, **options):
     """Look up a loss of pixels by name: `bce`, `focal` (alpha, gamma, near) or `dice`."""
     if name not in PIXEL_LOSSES:
-        raise InputError(f"loss '{name}' is not known; known are {', '.join(PIXEL_LOSSES)}")
+        raise InputError(f"unknown loss '{name}': known are {', '.join(PIXEL_LOSSES)}")
     return partial(PIXEL_LOSSES[name], **options)
 
 

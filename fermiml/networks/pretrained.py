@@ -1,4 +1,4 @@
-"""Networks in folders: weights in half precision, how they were made and what they achieve."""
+"""Networks in folders: weights in half precision, training recipe and measured performance."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from fermiml import networks
@@ -18,11 +17,11 @@ DEFAULT = "lat-best"
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A network ready for use, and what is known about it."""
+    """A network ready for use, with its description."""
 
     name: str
     architecture: object  # see fermiml.networks.Architecture
-    model: object  # keras.Model
+    model: object  # with `predict_on_batch`, as a keras.Model has it
     card: dict
     source: str = ""  # the name or the folder for `load`
 
@@ -41,26 +40,41 @@ def names():
 
 
 def card(name):
-    """Read what is known about a network: its architecture, operating point and performance."""
+    """Read the description of a network: its architecture, operating point and performance."""
     return description.read(locate(name))
 
 
 def load(name=DEFAULT):
-    """Load a shipped network by name, or one that `fermiml train` made by its folder."""
+    """Load a shipped network by name, or one made by `fermiml train` from its folder."""
     folder, content = locate(name), card(name)
+    weights = _checked_weights(folder, content)
+    architecture = networks.get_architecture(content["network"])
+    if hasattr(architecture, "read"):
+        model = architecture.read(weights, **description.options(content))
+    else:
+        model = keras_model(weights, content)
+    source = folder.name if folder.parent == _shipped() else str(folder.absolute())
+    return Pretrained(folder.name, architecture, model, content, source)
+
+
+def _checked_weights(folder, content):
+    """Path of the weights that belong to a description."""
     weights = folder / "weights.npz"
     if not weights.is_file():
         raise InputError(f"{weights}: is missing")
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != content["sha256"]:
-        raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 is another)")
+        raise InputError(f"{weights}: is damaged or was replaced (its SHA-256 differs)")
+    return weights
+
+
+def keras_model(weights, content):
+    """Build the network of a description as a Keras model, with weights from a file."""
+    networks.start_keras()
     architecture = networks.get_architecture(content["network"])
     model = architecture.build(**description.options(content))
     arrays.load(weights, model.variables)
-    if not all(np.all(np.isfinite(variable)) for variable in model.get_weights()):
-        raise InputError(f"{weights}: holds NaN or infinite weights; train the network again")
-    source = folder.name if folder.parent == _shipped() else str(folder.absolute())
-    return Pretrained(folder.name, architecture, model, content, source)
+    return model
 
 
 @lru_cache(maxsize=2)
@@ -68,12 +82,12 @@ def _loaded(source, sha256):
     """Load the network of another process, once for all tasks that use it."""
     network = load(source)
     if network.card["sha256"] != sha256:
-        raise InputError(f"{source}: holds other weights than where the work was begun")
+        raise InputError(f"{source}: contains other weights than at the start of the work")
     return network
 
 
 def save(model, recipe, folder):
-    """Write weights and description; what was measured of older weights is no longer true."""
+    """Write weights and description, without results measured with older weights."""
     folder = Path(folder)
     weights = folder / "weights.npz"
     arrays.save(weights, model.variables, "float16")
@@ -102,9 +116,9 @@ def load_weights(model, recipe, name):
     heads of a network of the same kind, as far as both have them.
     """
     content = card(name)
-    other = load(name).model
+    other = keras_model(_checked_weights(locate(name), content), content)
     if [v.shape for v in _trunk(other)] != [v.shape for v in _trunk(model)]:
-        raise InputError(f"{name}: has another architecture than the recipe")
+        raise InputError(f"{name}: has a different architecture from the recipe")
     pairs = list(zip(_trunk(model), _trunk(other), strict=True))
     if networks.canonical(content["network"]) == networks.canonical(recipe["network"]):
         for head in set(model.output_names) & set(other.output_names):
@@ -155,8 +169,8 @@ def locate(name):
     folder = _folder(name)
     if folder is None:
         raise InputError(
-            f"network '{name}' is not known: known are {', '.join(names())}, "
-            "or the folder of one that `fermiml train` made"
+            f"unknown network '{name}': known are {', '.join(names())}, or a folder "
+            "made by `fermiml train`"
         )
     return folder
 

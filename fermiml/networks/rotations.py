@@ -13,21 +13,26 @@ def predict(model, features, turns=1, vectors=()):
     Where there are several turns, each is looked at twice, moved by other numbers of pixels.
     `vectors` are the outputs whose two channels are (dx, dy).
     """
-    total, looks = {}, np.zeros(features.shape[1:3])
-    for turn, step in _looks(turns):
-        moved = np.rot90(_moved(features, step), turn, (1, 2))
-        seen = tuple(slice(0, size - step) for size in looks.shape)
-        looks[seen] += 1
-        for name, value in model.predict_on_batch(np.ascontiguousarray(moved)).items():
-            value = _turned_back(np.asarray(value), turn, name in vectors)
-            whole = total.setdefault(name, np.zeros_like(value))
-            whole[:, *seen] += value[:, step:, step:]
-    return {name: _divided(whole, looks) for name, whole in total.items()}
+    answers = [_of_patch(model, patch, _looks(turns), vectors) for patch in features]
+    return {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _divided(whole, looks):
-    """Divide outputs (batch, y, x[, channel]) by the number of looks at each pixel."""
-    return whole / looks.reshape(looks.shape + (1,) * (whole.ndim - 3)).astype(whole.dtype)
+def _of_patch(model, features, looks, vectors):
+    """Mean outputs for the features (y, x, plane) of a patch; all looks go through together."""
+    moved = [np.rot90(_moved(features, step), turn) for turn, step in looks]
+    outputs = model.predict_on_batch(np.stack(moved))
+    return {name: _mean(np.asarray(values), looks, name in vectors)
+            for name, values in outputs.items()}  # fmt: skip
+
+
+def _mean(values, looks, is_vector):
+    """Mean over looks (look, y, x[, channel]), each moved back, in the pixels that it has seen."""
+    total, number = np.zeros_like(values[0]), np.zeros_like(values[0])
+    for value, (turn, step) in zip(values, looks, strict=True):
+        seen = tuple(slice(0, size - step) for size in value.shape[:2])
+        total[seen] += _turned_back(value, turn, is_vector)[step:, step:]
+        number[seen] += 1
+    return total / number
 
 
 def _looks(turns):
@@ -46,7 +51,7 @@ def _moved(features, step):
         return features
     moved = np.empty_like(features)
     moved[...] = unobserved(features)
-    moved[:, step:, step:] = features[:, :-step, :-step]
+    moved[step:, step:] = features[:-step, :-step]
     return moved
 
 
@@ -54,4 +59,4 @@ def _turned_back(value, turn, is_vector):
     if is_vector:
         for _ in range(turn):
             value = np.stack([-value[..., 1], value[..., 0]], axis=-1)
-    return np.rot90(value, -turn, (1, 2))
+    return np.rot90(value, -turn)

@@ -1,4 +1,4 @@
-"""What the networks shall answer, drawn from the truth of a training patch."""
+"""The training targets of the networks, from the truth of a training patch."""
 
 import numpy as np
 

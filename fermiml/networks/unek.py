@@ -13,17 +13,23 @@ RADIUS = targets.DISC
 
 
 def check(options):
-    """Raise InputError where options make no network."""
+    """Raise InputError if the options do not define a valid network."""
     unet.check(options)
     flag("architecture.classes", options["classes"])
 
 
 def build(classes=False, **options):
-    """Build the network; with `classes` it also tells AGN from PSR."""
-    heads = {"segmentation": (1, -3.0)}
-    if classes:
-        heads["classes"] = (1, 0.0)
-    return unet.build(heads, **options)
+    """Build the network; with `classes` it also separates AGN from PSR."""
+    return unet.build(_heads(classes), **options)
+
+
+def read(path, classes=False, **options):
+    """Read weights for a network that answers without Keras."""
+    return unet.read(path, _heads(classes), **options)
+
+
+def _heads(classes):
+    return {"segmentation": (1, -3.0), **({"classes": (1, 0.0)} if classes else {})}
 
 
 def make_targets(patch, classes=False, **_):

@@ -4,6 +4,8 @@ import numpy as np
 
 from fermiml.errors import InputError
 from fermiml.features.patch_features import CHANNELS, N_FEATURES
+from fermiml.networks import arrays
+from fermiml.networks.forward import UNet
 from fermiml.schema import flag, list_of, whole
 from fermiml.sky.bands import BANDS
 
@@ -19,7 +21,7 @@ OPTIONS = {
 
 
 def check(options):
-    """Raise InputError where options make no U-Net, or one that no memory holds."""
+    """Raise InputError if the options do not define a valid U-Net, or one too large for memory."""
     for key in ("widths", "encoder", "decoder"):
         _POSITIVE(f"architecture.{key}", options[key])
     flag("architecture.raw", options["raw"])
@@ -34,7 +36,7 @@ def check(options):
     if number > _MOST_PARAMETERS:
         raise InputError(
             f"architecture: a network of {number:.2g} parameters is larger than "
-            f"{_MOST_PARAMETERS:.2g}; take smaller widths"
+            f"{_MOST_PARAMETERS:.2g}; use smaller widths"
         )
 
 
@@ -95,6 +97,37 @@ def build(heads, **options):
         for name, (channels, start) in heads.items()
     }
     return keras.Model(inputs, outputs)
+
+
+def read(path, heads, **options):
+    """Read weights for a network that answers without Keras."""
+    options = {**OPTIONS, **options}
+    planes = _raw_planes() if options.pop("raw") else None
+    values, _ = arrays.read_weights(path, [*_shapes(heads, **options)])
+    return UNet(values, heads, **options, planes=planes)
+
+
+def _shapes(heads, widths, encoder, decoder):
+    """Yield the shapes of the model's variables, in their order."""
+    yield from 2 * [(N_FEATURES,)]
+    before = N_FEATURES
+    for width, count in zip(widths, encoder, strict=True):
+        for _ in range(count):
+            yield from _block_shapes(before, width)
+            before = width
+    for width, count in zip(widths[-2::-1], decoder, strict=True):
+        yield from _block_shapes(before, width, size=1)
+        before = width
+        for _ in range(count):
+            yield from _block_shapes(width, width)
+    for _, (channels, _) in sorted(heads.items()):
+        yield 1, 1, before, channels
+        yield (channels,)
+
+
+def _block_shapes(before, width, size=3):
+    """Shapes of a kernel and of a batch normalisation."""
+    return [(size, size, before, width), *4 * [(width,)]]
 
 
 def _raw_planes():

@@ -148,7 +148,7 @@ def _group(number, component, bins, response, fraction, exposure):
     while size / samples > _SAMPLED * r68 and samples < 8:
         samples *= 2
     reach = float(np.clip(reach, 2 * size, max(_LONGEST, 2 * size)))
-    side = max(size / samples, merge_factor(size, r68) * size)
+    side = size / samples if samples > 1 else merge_factor(size, r68) * size
     means, point = means.smeared(_window(side)), typical.smeared(_window(side))
     disks = [point.smeared(radius * np.sqrt((np.arange(8) + 0.5) / 8)) for radius in DISKS]
     values = np.concatenate([p.values for p in (point, *disks)])

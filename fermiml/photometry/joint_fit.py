@@ -1,4 +1,4 @@
-"""Groups, spectra and positions, fitted in turn until the positions stay."""
+"""Groups, spectra and positions, fitted in turn until the positions no longer move."""
 
 from dataclasses import dataclass
 

@@ -40,7 +40,7 @@ def measure(cube, positions, progress=False, jobs=None, parts=None):
         Threads that fit regions, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores.
     parts : path or `fermiml.checkpoint.Pieces`, optional
-        Folder for the results of regions: a run that was interrupted resumes there.
+        Folder for the results of regions: an interrupted run resumes there.
 
     Returns
     -------

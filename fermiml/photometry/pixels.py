@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import healpy
 import numpy as np
 from gammapy.maps import HpxGeom
 from scipy.sparse import csr_matrix
@@ -179,6 +178,8 @@ def _labels(sky, chosen, factor):
     """Return a number for each pixel, the same for those to be merged."""
     geom, numbers = sky.geom, sky.numbers[chosen]
     if geom.is_hpx:
+        import healpy
+
         pixel = geom.local_to_global((numbers,))[0]
         nested = pixel if geom.nest else healpy.ring2nest(int(geom.nside[0]), pixel)
         return nested // factor**2

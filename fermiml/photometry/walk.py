@@ -1,4 +1,4 @@
-"""The way of sources to the maximum of the likelihood."""
+"""Steps of source positions to the maximum of the likelihood."""
 
 import numpy as np
 from scipy.spatial import cKDTree

@@ -1,4 +1,4 @@
-"""What a network saw around a source, as one figure."""
+"""The network input around a source, as one figure."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -12,7 +12,7 @@ _SIGMA = {"vmin": -8, "vmax": 8, "cmap": "RdBu_r"}
 
 
 def plot_explanation(explanation, catalog, number, figure=None):
-    """Draw a figure from which a doubtful source can be judged by eye.
+    """Draw the network input for one source, to judge doubtful detections by eye.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def _third_row(explanation, catalog, number, figure, grid):
         plot_map(image, extent, ax, label=label, **look).set_title(title, fontsize=9)
         mark(ax, others, number)
     ax = plot_spectrum(catalog.table[number], figure.add_subplot(grid[2, 4]))
-    ax.tick_params(labelsize=7)
+    ax.tick_params(which="both", labelsize=7)
 
 
 def _smooth(counts):
@@ -106,11 +106,16 @@ def _without(explanation, band):
     return "no data" if np.isnan(value) else f"score without it {value:.2f}"
 
 
+def _plain(value):
+    """Format a number with three digits, more where it has more before the point."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _headline(row, explanation):
     flags = [FLAG_MEANING[flag] for flag in MLFlag if int(row["ML_Flags"] or 0) & flag]
     parts = [str(row["Source_Name"]), f"score {explanation.score:.2f}"]
     for text, name in (("ML_Prob", "ML_Prob"), ("counts-only TS", "ML_TS"), ("TS", "TS")):
         if np.isfinite(float(row[name])):
-            parts.append(f"{text} {float(row[name]):.3g}")
+            parts.append(f"{text} {_plain(float(row[name]))}")
     parts += [str(row["ML_Class"])] if row["ML_Class"] else []
     return ",  ".join(parts) + ("\n" + "; ".join(flags) if flags else "")

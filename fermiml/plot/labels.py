@@ -5,6 +5,7 @@ from matplotlib.artist import Artist
 from matplotlib.patheffects import withStroke
 
 _HALO = (1, 1, 1, 0.6)  # so that a name can be read on dark ground
+_FARTHEST = 3.0  # sizes of the font, from a symbol that is larger
 _WIDTH, _HEIGHT = 0.58, 1.25  # of a character, in units of the size of the font
 
 
@@ -19,14 +20,17 @@ class Names(Artist):
     names : sequence of str
     symbol : float
         Radius of the symbols in points.
+    size : array (n,)
+        Radius of what is drawn around each symbol, in the coordinates of the data, or NaN.
     look : keyword arguments for the texts, with `fontsize`
     """
 
-    def __init__(self, ax, places, names, symbol, **look):
+    def __init__(self, ax, places, names, symbol, size, **look):
         super().__init__()
         self.set_zorder(-1)  # drawn, that is placed, before the texts
         self.set_in_layout(False)
-        self._places, self._symbol, self._size = places, symbol, look["fontsize"]
+        self._places, self._symbol, self._size = places, symbol, np.nan_to_num(size)
+        self._font = look["fontsize"]
         look |= {"va": "bottom", "path_effects": [withStroke(linewidth=1.5, foreground=_HALO)]}
         self._texts = [
             ax.annotate(name, place, xytext=(0, 0), textcoords="offset points", **look)
@@ -42,7 +46,9 @@ class Names(Artist):
         points = self.axes.transData.transform(self._places) * scale
         inside = self.axes.bbox.extents * scale
         names = [text.get_text() for text in self._texts]
-        corners = place(points, names, self._size, self._symbol, inside)
+        beside = self.axes.transData.transform(self._places + self._size[:, None]) * scale
+        around = np.minimum((beside - points)[:, 0], _FARTHEST * self._font)
+        corners = place(points, names, self._font, np.maximum(around, self._symbol), inside)
         for text, offset in zip(self._texts, corners - points, strict=True):
             text.set_visible(bool(np.isfinite(offset).all()))
             if text.get_visible():
@@ -59,17 +65,19 @@ def place(points, texts, size, symbol, inside):
     texts : sequence of str
     size : float
         Of the font.
-    symbol : float
+    symbol : float or array (n,)
         Radius of the symbols.
     inside : tuple of float
         Left, bottom, right, top: what texts must not leave.
     """
     points = np.asarray(points, float).reshape(-1, 2)
-    taken = np.hstack([points - 0.7 * symbol, points + 0.7 * symbol])  # boxes within the circles
+    symbol = np.broadcast_to(np.asarray(symbol, float), len(points))
+    inner = 0.7 * symbol[:, None]
+    taken = np.hstack([points - inner, points + inner])  # boxes within the circles
     corners = np.full(points.shape, np.nan)
     for i, text in enumerate(texts):
         extent = np.array([_WIDTH * len(text), _HEIGHT]) * size
-        for corner in points[i] + _offsets(extent, symbol):
+        for corner in points[i] + _offsets(extent, symbol[i]):
             box = np.concatenate([corner, corner + extent])
             if _within(box, inside) and not _overlaps(box, taken).any():
                 corners[i] = corner

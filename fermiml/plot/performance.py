@@ -63,7 +63,7 @@ def plot_fractions(
 
 
 def plot_curve(rows, ax=None, *, key="TS", value="completeness"):
-    """Plot a curve with the band of its errors; what is not known is not drawn.
+    """Plot a curve with the band of its errors; unknown values are not drawn.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def plot_confusion(matrix, names, ax=None):
 
 
 def plot_localisation(by_name, ax=None):
-    """Plot the fraction of true positions within each contour of the error ellipses, against what
-    the ellipses promise; honest ones lie on the diagonal.
+    """Plot the fraction of true positions within each contour of the error ellipses, against their
+    nominal probability; correct ellipses lie on the diagonal.
 
     Parameters
     ----------

@@ -4,9 +4,11 @@ import numpy as np
 from astropy import units as u
 
 from fermiml.catalog.ellipses import R95
+from fermiml.catalog.flags import MLFlag
 from fermiml.errors import InputError
 from fermiml.plot import labels, style
 from fermiml.plot.sky_images import SMOOTH, SkyImages
+from fermiml.plot.tracks import plot_tracks
 from fermiml.sky.display_geom import canvas
 
 KINDS = ("counts", "significance", "residuals")
@@ -21,6 +23,8 @@ def plot_counts(
 ):  # fmt: skip
     """Draw the counts of a cube, and sources on them.
 
+    Where a source is the Sun or the Moon (bit 128 of ML_Flags), their paths are drawn, too.
+
     Parameters
     ----------
     cube : fermiml.SkyCube
@@ -30,8 +34,8 @@ def plot_counts(
         One with a projection of the sky: ``figure.add_subplot(projection=projection(cube))``.
     kind : str
         "counts" (smoothed, square-root scale), "significance" (within 0.35 deg, over the cube's
-        background model or, without one, the smooth local background) or "residuals" (the same
-        over the catalog's sources and a background that is fitted beside them).
+        background model or, without one, the smooth local background) or "residuals" (the same over
+        the catalog's sources and a background fitted together with them).
     smooth : float
         Sigma in deg of the smoothing of counts.
     emin, emax : float, optional
@@ -47,7 +51,7 @@ def plot_counts(
     if kind not in KINDS:
         raise InputError(f"kind {kind!r}: known are {', '.join(KINDS)}")
     if kind == "residuals" and catalog is None:
-        raise InputError("residuals are what a catalog leaves: give one")
+        raise InputError("residuals need a catalog: give one")
     ax = style.new_axes(projection=projection(cube)) if ax is None else _with_sky(ax)
     images = SkyImages(cube, emin, emax)
     if kind == "counts":
@@ -57,7 +61,16 @@ def plot_counts(
     draw(image, ax, colorbar)
     if catalog is not None:
         plot_sources(catalog, ax, names=names, label=label)
+        _explain_bodies(cube, catalog, ax)
     return ax
+
+
+def _explain_bodies(cube, catalog, ax):
+    """Draw the paths of the Sun and the Moon, if they are what a row of the catalog is."""
+    gti = cube.components[0].selection.gti
+    bits = np.ma.filled(catalog.table["ML_Flags"], 0).astype(int)
+    if gti is not None and np.any(bits & MLFlag.SUN_MOON):
+        plot_tracks(gti, ax)
 
 
 def draw(image, ax, colorbar=True):
@@ -125,7 +138,8 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
     if names:
         texts = [str(name) for name in catalog.table["Source_Name"]]
         radius = np.sqrt(size["s"]) / 2
-        labels.Names(ax, places, texts, radius, fontsize=_FONT, color=color)
+        errors = R95 * catalog.ellipses()[0] / ax.wcs.proj_plane_pixel_scales()[0].to_value("deg")
+        labels.Names(ax, places, texts, radius, errors, fontsize=_FONT, color=color)
     return ax
 
 

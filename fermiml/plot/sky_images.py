@@ -1,5 +1,6 @@
 """Images of a cube on one flat grid: counts, their significance, and what a catalog leaves."""
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,12 +12,14 @@ from scipy.signal import fftconvolve
 
 from fermiml.errors import InputError
 from fermiml.features.local_background import SMOOTHING, SmoothBackground
+from fermiml.likelihood.background import DiffuseBackground
 from fermiml.model import point_sources
 from fermiml.model.from_catalog import sources_of
 from fermiml.model.observation import Observation
 from fermiml.sky.display_geom import canvas
 from fermiml.sky.patches import PIXEL
 
+log = logging.getLogger(__name__)
 SMOOTH = 0.12  # deg, sigma of the smoothing of counts
 _DISK = 0.35  # deg: where a source's counts are
 _FAINTEST = 0.05  # counts of background that a significance needs
@@ -63,7 +66,7 @@ class SkyImages:
 
     def significance(self):
         """Compute the excess within 0.35 deg, in sigma, over the cube's background model or,
-        without one, the smooth local background that a network is shown."""
+        without one, the smooth local background of the network input."""
         background = self._background
         if background is None:
             background = local_background(self._counts, self._seen, self.pixel)
@@ -71,11 +74,10 @@ class SkyImages:
 
     def residuals(self, catalog):
         """Compute the excess within 0.35 deg, in sigma, over the sources of a catalog and a
-        background that is fitted beside them: the cube's model, or a flat one, times a smooth
-        factor."""
+        background fitted together with them: the cube's model or, without one, the embedded
+        diffuse emission, times a smooth factor."""
         sources = self._expected(catalog)
-        model = self._seen if self._background is None else self._background
-        background = local_background(self._counts - sources, model, self.pixel)
+        background = local_background(self._counts - sources, self._diffuse, self.pixel)
         return self._sigmas(background + sources, "residuals (sigma)")
 
     def _sigmas(self, expected, label):
@@ -102,6 +104,14 @@ class SkyImages:
         if any(c.background is None for c in self._cube.components):
             return None
         return self._sum(c.background.data[bins].sum(axis=0) for c, bins in self._parts)
+
+    @cached_property
+    def _diffuse(self):
+        """Return the background model, the embedded one where the cube has none."""
+        if self._background is not None:
+            return self._background
+        log.info("residuals: no background is given, so that the embedded diffuse model is taken")
+        return self._sum(_embedded(c)[bins].sum(axis=0) for c, bins in self._parts)
 
     def _expected(self, catalog):
         """Compute the counts that the sources of a catalog let one expect."""
@@ -155,6 +165,12 @@ def sigma_scale(image):
     most = max(_LEAST, float(np.nanmax(np.abs(image), initial=0.0)))
     ticks = [n for n in _SIGMAS if n <= most]
     return AsinhNorm(_LINEAR, -most, most), (*(-n for n in reversed(ticks)), 0, *ticks)
+
+
+def _embedded(component):
+    """Compute the counts that the embedded diffuse model lets one expect."""
+    planes = DiffuseBackground().planes(component, Observation.like(component))
+    return planes.sum(axis=0).reshape(component.counts.data.shape)
 
 
 def _bins(edges, emin, emax):

@@ -43,7 +43,7 @@ def plot_spectrum(row, ax=None, *, network_bands=True):
     style.plain_powers(ax.xaxis)
     _limit_height(ax)
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(fontsize=7, loc="lower left")
+        ax.legend(fontsize=7)
     else:
         ax.text(0.5, 0.5, "no fluxes known", ha="center", transform=ax.transAxes)
     return ax

@@ -1,4 +1,4 @@
-"""Colours that the colour-blind can tell apart, and figures that need no screen."""
+"""Colours for colour-blind readers, and figures without a display."""
 
 from pathlib import Path
 
@@ -47,6 +47,6 @@ def save(figure, path, overwrite=False, dpi=110):
     """Write a figure, complete or not at all; the ending of the name chooses the format."""
     known = figure.canvas.get_supported_filetypes()
     if Path(path).suffix.lower().removeprefix(".") not in known:
-        raise InputError(f"{path}: not a format of figures; take .png, .pdf or .svg")
+        raise InputError(f"{path}: not a figure format; use .png, .pdf or .svg")
     with replacing(path, overwrite) as temporary:
         figure.savefig(temporary, dpi=dpi)

@@ -12,6 +12,7 @@ from fermiml.plot.sky_images import SkyImages
 from fermiml.report.page import build
 from fermiml.sky.describe import response_lines
 from fermiml.sky.energy_text import range_text
+from fermiml.wording import counted
 
 _CLASSES = {"AGN": style.BLUE, "PSR": style.VERMILION, "FAKE": "#777777", "other": style.GREEN}
 
@@ -58,8 +59,8 @@ def facts_of_data(cube):
     facts = [
         ("data", f"{Path(cube.source).name} ({cube.kind})"),
         ("energies", f"{range_text(edges[0], edges[-1])}, {len(edges) - 1} bins"),
-        ("counts", f"{cube.total_counts:.0f}, in {len(cube.components)} component"
-                   f"{'s' * (len(cube.components) != 1)}"),
+        ("counts", f"{cube.total_counts:.0f}, in "
+                   f"{counted(len(cube.components), 'component')}"),
     ]  # fmt: skip
     if not first.geom.is_allsky:
         center = cube.center.galactic

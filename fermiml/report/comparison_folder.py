@@ -120,7 +120,7 @@ def summary(comparison):
         lines.append((words, text))
     if comparison.alternative:
         lines.append(("second diffuse model", comparison.alternative))
-        lines.append(("hang on the diffuse model", _hanging(comparison)))
+        lines.append(("depend on the diffuse model", _hanging(comparison)))
     if comparison.known is not None:
         lines.append(_known_line(comparison, threshold))
     false = comparison.expected_false

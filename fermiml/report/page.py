@@ -14,8 +14,14 @@ import numpy as np
 
 from fermiml.catalog.flags import FLAG_MEANING
 from fermiml.report import sky_picture, source_table
+from fermiml.report.light_curve_points import light_curves
 from fermiml.report.source_table import SHOWN, Shown
 
+# The script of the page, in this order; the last one begins when all others are defined.
+SCRIPTS = (
+    "objects", "map", "labels", "layers", "table", "downloads", "panel", "spectrum", "light_curve",
+    "start",
+)  # fmt: skip
 # Of a known source.
 KNOWN = (
     Shown("Source_Name", "Name"),
@@ -46,18 +52,18 @@ def build(
     geom : gammapy WcsGeom
         Of the pictures.
     layers : dict
-        Name -> `fermiml.plot.sky_images.SkyImage`; the first is seen at first.
+        Name -> `fermiml.plot.sky_images.SkyImage`; the first is shown initially.
     catalog : SourceCatalog
         The rows of the table and the marks on the map.
     title : str
     shown : sequence of Shown
         Columns of the table; those that the catalog lacks or that are empty are left out.
     groups : sequence of str, optional
-        What kind each row is: its colour, and a switch in the page.
+        The kind of each row, which sets its colour and has a switch on the page.
     colours : dict, optional
         The colour of each kind, in the order of the switches.
     facts : sequence of (str, str)
-        What stands at the top.
+        Shown at the top.
     figures : sequence of (str, matplotlib Figure)
         With captions, at the bottom.
     known : SourceCatalog, optional
@@ -77,6 +83,7 @@ def build(
         "sources": {
             "group": [list(colours).index(g) for g in groups.tolist()],
             "spectra": source_table.spectra(catalog),
+            "curves": light_curves(catalog),
             **_objects(catalog, geom, shown),
         },
         "known": None if known is None else _known(known, geom),
@@ -86,7 +93,7 @@ def build(
     return Template(_part("page.html")).substitute(
         title=html.escape(title),
         style=_part("page.css"),
-        script=_part("page.js"),
+        script="\n".join(_part(f"js/{name}.js") for name in SCRIPTS),
         data=as_script(data),
         facts="\n".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in facts),
         figures="\n".join(_figure(*f) for f in figures),

@@ -41,6 +41,7 @@ SHOWN = (
     Shown("Flux1000", "Flux 1-100 GeV", 2, "exp", tip=True),
     Shown("PL_Index", "Index"),
     Shown("SpectrumType", "Spectrum"),
+    Shown("Variability_Index", "Variability", 1, tip=True),
     Shown("GLON", "l", 3),
     Shown("GLAT", "b", 3),
     Shown("RAJ2000", "RA", 3),

@@ -1,1 +1,1 @@
-"""What the instrument does: effective area, PSF, energy dispersion, exposure."""
+"""The instrument response: effective area, PSF, energy dispersion, exposure."""

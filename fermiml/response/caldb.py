@@ -52,7 +52,7 @@ def read_caldb(folder, name, types, livetime=None):
 def _find(folder, kind, name, partition):
     paths = sorted(Path(folder).expanduser().rglob(f"{kind}_{name}_{partition}.fits"))
     if not paths:
-        raise InputError(f"{folder}: holds no {kind}_{name}_{partition}.fits, nor a subfolder")
+        raise InputError(f"{folder}: contains no {kind}_{name}_{partition}.fits, nor a subfolder")
     return paths[0]
 
 
@@ -88,7 +88,8 @@ def _check(response):
             raise InputError(f"{label}: {what} is negative, not a number, or zero; copy its file "
                              "again")  # fmt: skip
     if response.aeff.max() > _LARGEST_AREA:
-        raise InputError(f"{label}: an effective area of {response.aeff.max():.3g} cm2 is no LAT's")
+        raise InputError(f"{label}: an effective area of {response.aeff.max():.3g} cm2 "
+                         "is not that of the LAT")  # fmt: skip
 
 
 def _first(parameters, _energy, _costheta):

@@ -80,7 +80,7 @@ def inclinations(declination):
 def estimate(good_time, response):
     """All-sky exposure of `good_time` seconds of survey; right to 10 % for a year or more."""
     declination, edges, fraction = _survey()
-    area = _mean_area(response, edges)
+    area = mean_area(response, edges)
     table = good_time * fraction @ area.T  # (declination, energy)
     geom = WcsGeom.create(
         binsz=2, proj="CAR", frame="icrs", axes=[_nodes(response)], skydir=(0, 0), width=(360, 180)
@@ -94,7 +94,7 @@ def from_livetime_cube(path, response):
     """Livetime (gtltcube) times effective area, on the livetime cube's own HEALPix grid."""
     with open_fits(path) as hdus:
         header, edges, livetime = read_livetime(hdus)
-    values = _mean_area(response, edges) @ livetime.T
+    values = mean_area(response, edges) @ livetime.T
     geom = HpxGeom(
         header["NSIDE"],
         nest=header["ORDERING"].upper() != "RING",
@@ -107,11 +107,11 @@ def from_livetime_cube(path, response):
 def read_livetime(hdus):
     """Header, rising edges of costheta and livetime (pixel, bin) of an open livetime cube."""
     if "EXPOSURE" not in hdus or "CTHETABOUNDS" not in hdus:
-        raise InputError("is no livetime cube (HDUs EXPOSURE and CTHETABOUNDS)")
+        raise InputError("is not a livetime cube (HDUs EXPOSURE and CTHETABOUNDS)")
     header, bounds = hdus["EXPOSURE"].header, hdus["CTHETABOUNDS"].data
     livetime = np.array(hdus["EXPOSURE"].data["COSBINS"], float)
     if len(livetime) != 12 * header["NSIDE"] ** 2:
-        raise InputError("the livetime cube does not hold the whole sky")
+        raise InputError("the livetime cube does not cover the whole sky")
     edges = np.append(bounds["CTHETA_MAX"], bounds["CTHETA_MIN"][-1]).astype(float)
     return header, edges[::-1], livetime[:, ::-1]
 
@@ -126,8 +126,9 @@ def _nodes(response):
     return MapAxis.from_nodes(response.energy * u.MeV, name="energy_true", interp="log")
 
 
-def _mean_area(response, edges, steps=8):
+def mean_area(response, edges, energy=None, steps=8):
     """Effective area averaged over bins of costheta (rising edges), (energy, bin)."""
+    energy = response.energy if energy is None else np.asarray(energy)
     points = edges[:-1, None] + np.diff(edges)[:, None] * (np.arange(steps) + 0.5) / steps
-    area = response.effective_area(response.energy, points.ravel())
-    return area.reshape(len(response.energy), *points.shape).mean(axis=2)
+    area = response.effective_area(energy, points.ravel())
+    return area.reshape(len(energy), *points.shape).mean(axis=2)

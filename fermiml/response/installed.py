@@ -1,4 +1,4 @@
-"""The responses at hand: the compact tables that come with fermiml, or any other of a CALDB."""
+"""The available responses: the compact tables shipped with fermiml, or any other from a CALDB."""
 
 import os
 from contextlib import contextmanager
@@ -32,7 +32,8 @@ def _folder():
 
 
 def load_response(name=DEFAULT_IRF, evtype=ALL_EVENTS):
-    """Load a response by name: from the installed tables, else from the CALDB that $CALDB names."""
+    """Load a response by name, from the installed tables or else from the folder named by
+    $CALDB."""
     types = type_names(evtype)
     if name in installed_irfs():
         per_type = _read_compact(name, types)
@@ -41,7 +42,7 @@ def load_response(name=DEFAULT_IRF, evtype=ALL_EVENTS):
     else:
         raise InputError(
             f"unknown IRF {name!r}: known are {', '.join(installed_irfs())}; "
-            "set CALDB to the calibration folder of a Fermitools to use another"
+            "set CALDB to the calibration folder of the Fermitools to use another"
         )
     return Response.combine(name, per_type)
 

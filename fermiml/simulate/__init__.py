@@ -1,1 +1,1 @@
-"""Skies with known truth: sources, diffuse emission, and what the LAT sees of them."""
+"""Skies with known truth: sources, diffuse emission, and their observation by the LAT."""

@@ -87,7 +87,8 @@ def write_isotropic(folder, output):
 
 
 def write_spectra(planes, output):
-    """Write spectra.fits: what the official model says per gas column and for inverse Compton.
+    """Write spectra.fits: the spectra of the official model, per gas column and for inverse
+    Compton.
 
     A linear fit at every energy, |b| > 8 deg and outside the Fermi bubbles' and Loop I's
     longitudes, where the gas is local and the templates can be trusted.

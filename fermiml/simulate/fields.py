@@ -1,7 +1,7 @@
 """Fields of sky: what a configuration describes, and what the LAT is expected to see there."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -257,8 +257,20 @@ def isotropic(setup, observation):
     return published, lowered
 
 
+def with_sources(field, sources):
+    """Return a field with more sources."""
+    if not len(sources):
+        return field
+    return replace(field, sources=field.sources + point_sources.total(field.observation, sources))
+
+
 def true_catalog(fields, sources):
     """Build the truth table: Asimov TS and counts are summed over the components."""
+    return true_rows(fields, sources)[0]
+
+
+def true_rows(fields, sources):
+    """Build the truth table, and list which source each of its rows is."""
     counts = np.zeros((len(sources), 5))
     ts = np.zeros((len(sources), len(fields[0].observation.edges) - 1))
     for f in fields:
@@ -268,7 +280,8 @@ def true_catalog(fields, sources):
     first = fields[0]
     position = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic")
     inside = first.observation.geom.to_image().contains(position)
-    seen = inside | (counts.sum(axis=1) > 0.5)
+    seen = np.flatnonzero(inside | (counts.sum(axis=1) > 0.5))
+    seen = seen[np.argsort(-ts[seen].sum(axis=1))]
     edges = first.observation.edges
     meta = {
         "EMIN": float(edges[0]),
@@ -277,7 +290,7 @@ def true_catalog(fields, sources):
         "TSTART": float(first.selection.gti[0, 0]),
         "TSTOP": float(first.selection.gti[-1, 1]),
     }
-    return truth.catalog(sources[seen], ts[seen], counts[seen], inside[seen], meta)
+    return truth.catalog(sources[seen], ts[seen], counts[seen], inside[seen], meta), seen.tolist()
 
 
 def wrong_background(setup, fields, counts, rng):
@@ -295,7 +308,8 @@ def wrong_background(setup, fields, counts, rng):
         parts.append((galactic, isotropic))
         fixed.append(f.sources)
     norms = _fit_norms(counts, parts, fixed)
-    log.info("wrong model %s: norms %.3f (Galaxy), %.3f (isotropic)", diffuse.name, *norms)
+    log.info("the wrong diffuse model (%s) is scaled to the field: Galaxy x %.3f, isotropic x %.3f",
+             diffuse.name, *norms)  # fmt: skip
     return [np.tensordot(norms, pair, 1) for pair in parts], diffuse.name
 
 

@@ -1,9 +1,10 @@
 """Simulated data in the formats of the LAT tools: gtbin, gtexpcube2, gtpsf, gtlike."""
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
-from fermiml.response.irfs import EVENT_CLASSES
+from fermiml.response.irfs import EVENT_CLASSES, EVENT_TYPES, PARTITIONS
 from fermiml.sky.selection import MJDREF
 
 START = 239557417.0  # mission elapsed time of the start of the survey (2008-08-04)
@@ -57,6 +58,58 @@ def exposure(path, values, nodes, geom, selection):
         [fits.Column("Energy", "1D", array=nodes)], name="ENERGIES"
     )
     _write(path, [primary, *sky, energies, _gti(selection.gti)], selection)
+
+
+def events(path, photons, energies, selection, rng):
+    """Write single photons as an FT1 file: those of an event class, with its types at random.
+
+    Zenith angles are drawn, too, from a sky that is seen evenly up to the cut.
+    """
+    number = len(photons.time)
+    types = _draw_types(selection.evtype, number, rng)
+    runs, inverse, counts = np.unique(
+        np.searchsorted(selection.gti[:, 0], photons.time, side="right") - 1,
+        return_inverse=True, return_counts=True,
+    )  # fmt: skip
+    first = np.cumsum(counts) - counts
+    position = SkyCoord(photons.ra, photons.dec, unit="deg").galactic
+    cosine = np.cos(np.radians(selection.zenith[1]))
+    columns = [
+        ("ENERGY", "E", "MeV", photons.energy),
+        ("RA", "E", "deg", photons.ra),
+        ("DEC", "E", "deg", photons.dec),
+        ("L", "E", "deg", position.l.deg),
+        ("B", "E", "deg", position.b.deg),
+        ("ZENITH_ANGLE", "E", "deg", np.degrees(np.arccos(rng.uniform(cosine, 1, number)))),
+        ("TIME", "D", "s", photons.time),
+        ("EVENT_ID", "J", None, np.arange(number) - first[inverse] + 1),
+        ("RUN_ID", "J", None, selection.gti[runs, 0].astype(int)[inverse]),
+        ("EVENT_CLASS", "32X", None, _as_bits(np.full(number, selection.evclass))),
+        ("EVENT_TYPE", "32X", None, _as_bits(types)),
+        ("CONVERSION_TYPE", "I", None, (types & EVENT_TYPES["BACK"]) > 0),
+    ]
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column(name, form, unit=unit, array=array) for name, form, unit, array in columns],
+        name="EVENTS",
+    )
+    table.header.update({"HDUCLASS": "OGIP", "HDUCLAS1": "EVENTS", "HDUCLAS2": "ALL"})
+    _selection_keywords(table.header, selection, energies)
+    _write(path, [fits.PrimaryHDU(), table, _gti(selection.gti)], selection)
+
+
+def _draw_types(evtype, number, rng):
+    """Draw one type of each partition for every event, one of those that `evtype` lets pass."""
+    total = np.zeros(number, int)
+    for partition in PARTITIONS:
+        bits = np.array([EVENT_TYPES[name] for name in partition])
+        passed = bits[(bits & evtype) > 0]
+        total |= rng.choice(passed if len(passed) else bits, number)
+    return total
+
+
+def _as_bits(numbers):
+    """Convert integers to rows of 32 bits, the lowest of which stands last."""
+    return np.unpackbits(numbers.astype(">u4").view(np.uint8).reshape(-1, 4), axis=1).astype(bool)
 
 
 def psf(path, table, exposures):

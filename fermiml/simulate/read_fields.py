@@ -14,7 +14,7 @@ _TRUTH = ("truth.fits", "*/truth.fits")  # of a single field, of several
 
 @dataclass(frozen=True)
 class Sky:
-    """A simulated field and what is truly there."""
+    """A simulated field and its truth."""
 
     name: str
     cube: SkyCube
@@ -27,7 +27,7 @@ def fields_of(folder):
     folder = Path(folder).expanduser()
     fields = sorted(p.parent for pattern in _TRUTH for p in folder.glob(pattern))
     if not fields:
-        raise InputError(f"{folder}: no simulated fields (truth.fits) in there")
+        raise InputError(f"{folder}: contains no simulated fields (truth.fits)")
     return fields
 
 
@@ -40,7 +40,7 @@ def read_sky(folder, background="background", lowest=None):
     folder = Path(folder)
     counts = sorted(folder.glob("counts*.fits"))
     if not counts:
-        raise InputError(f"{folder}: holds no counts of fermiml simulate")
+        raise InputError(f"{folder}: contains no counts made by fermiml simulate")
     given = {
         option: found
         for option, stem in (("exposure", "bexpmap"), ("psf", "psf"), ("background", background))

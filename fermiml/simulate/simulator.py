@@ -13,17 +13,17 @@ from fermiml.yamlfile import take_settings
 
 
 class SkySimulator:
-    """Simulates skies whose sources are known, in the formats of the LAT tools.
+    """Simulates skies with known sources, in the formats of the LAT tools.
 
     Parameters
     ----------
     settings : path or dict, optional
-        A YAML file as for `fermiml simulate`, or what such a file holds: sections
-        ``sky``, ``energy``, ``observation``, ``population``, ``diffuse``, ``wrong``, and
-        ``training`` for training fields instead of skies.
+        A YAML file as for `fermiml simulate`, or the contents of one: sections ``sky``, ``energy``,
+        ``observation``, ``population``, ``diffuse``, ``wrong``, and ``training`` for training
+        fields instead of skies.
     prepare : callable, optional
-        Makes the `fermiml.simulate.fields.Setup` of the settings; another one may give the data a
-        response that is not the one their header names.
+        Makes the `fermiml.simulate.fields.Setup` of the settings; use it to give the data a
+        response other than the one in their header.
     jobs : int, str or concurrent.futures.Executor, optional
         Processes that simulate fields, or a cluster (docs/scaling.md) that sees the same folders;
         by default FERMIML_JOBS, or one.
@@ -35,7 +35,7 @@ class SkySimulator:
     Raises
     ------
     InputError
-        Where a key does not exist or a value makes no sense.
+        If a key does not exist or a value is invalid.
 
     Examples
     --------
@@ -61,13 +61,13 @@ class SkySimulator:
 
     @property
     def makes_training_fields(self) -> bool:
-        """Whether these are settings of training fields."""
+        """Whether the settings are those of training fields."""
         return self.settings["training"] is not None
 
     def run(self, output: str | os.PathLike, overwrite: bool = False) -> list[Path]:
         """Simulate all fields.
 
-        Fields that are complete already are left as they are: a run that was interrupted resumes.
+        Complete fields are left unchanged, so an interrupted run resumes.
 
         Parameters
         ----------

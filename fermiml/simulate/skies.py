@@ -4,7 +4,7 @@ import uuid
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from fermiml.catalog.spectral_models import to_xml
 from fermiml.errors import InputError
 from fermiml.executors import open_executor
 from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
+from fermiml.model.sources import concatenate
+from fermiml.simulate import blazar_noise, event_list, lat_files, outbursts, truth
 from fermiml.simulate import fields as sky_fields
-from fermiml.simulate import lat_files
 
 _LAST = "truth.fits"  # written last: a folder that has it is complete
-_MAPS = ("counts", "background", "background_wrong", "bexpmap", "psf")
+_MAPS = ("counts", "events", "background", "background_wrong", "bexpmap", "psf")
 _FILES = (*(f"{name}{end}.fits" for name in _MAPS for end in ("", "_[0-9][0-9]")), _LAST,
           "sources.xml", "field.yaml")  # fmt: skip
 _FIELDS = ("field_[0-9][0-9][0-9][0-9]*", "sky_[0-9][0-9][0-9]")  # folders of several fields
@@ -90,9 +91,16 @@ def simulate_task(task):
     """Simulate a field into its folder."""
     setup = prepared(task.shared)
     rng = np.random.default_rng([setup.config["seed"], task.number])
+    own = rng.spawn(1)[0]  # for what changes with time, so that all else stays as it was
     with building(task.folder, task.output) as temporary:
+        bursts, courses = outbursts.draw(setup.config["population"], task.geom, setup.gti, own)
         fields, bright = sky_fields.simulate_field(setup, task.geom, rng)
-        write_field(setup, fields, bright, task.geom, rng, temporary)
+        profiles = dict(enumerate(courses, start=len(bright)))
+        if setup.config["population"]["variability"] == "nominal":
+            profiles |= blazar_noise.draw_profiles(bright, setup.gti, own)
+        fields = [sky_fields.with_sources(field, bursts) for field in fields]
+        bright = concatenate([bright, bursts])
+        write_field(setup, fields, bright, profiles, task.geom, rng, temporary)
 
 
 def claim(config, output, overwrite):
@@ -109,7 +117,7 @@ def claim(config, output, overwrite):
 def _give_up(output, found):
     """Remove another simulation, if it is one, and nothing but its files."""
     if not found.startswith(_SIGNATURE):
-        raise InputError(f"{output}: holds no simulation; it will not be replaced")
+        raise InputError(f"{output}: does not contain a simulation and will not be replaced")
     for folder in (path for pattern in _FIELDS for path in output.glob(pattern)):
         if is_folder(folder):
             remove_own(folder, _FILES)
@@ -129,9 +137,13 @@ def building(folder, output):
             move(path, folder / path.name)
 
 
-def write_field(setup, fields, bright, geom, rng, folder):
-    """Draw the counts of a field, and write all of its files."""
-    counts = [rng.poisson(f.expected) for f in fields]
+def write_field(setup, fields, bright, profiles, geom, rng, folder):
+    """Draw the counts of a field, and write all of its files.
+
+    `profiles` are the time profiles of sources by number; the others are steady.
+    """
+    drawn = [event_list.draw_counts(f, bright, profiles, rng) for f in fields]
+    counts = [d.counts for d in drawn]
     wrong, name = sky_fields.wrong_background(setup, fields, counts, rng)
     several = len(fields) > 1
     for i, (f, observed, other) in enumerate(zip(fields, counts, wrong, strict=True)):
@@ -140,12 +152,27 @@ def write_field(setup, fields, bright, geom, rng, folder):
         lat_files.counts(folder / f"background{end}", f.background, geom, f.selection)
         lat_files.counts(folder / f"background_wrong{end}", other, geom, f.selection)
         _write_response(f, folder, end)
-    catalog = sky_fields.true_catalog(fields, bright)
+        if setup.config["observation"]["events"]:
+            _write_events(folder / f"events{end}", f, drawn[i], profiles, rng)
+    catalog, rows = sky_fields.true_rows(fields, bright)
     catalog.write(folder / _LAST)
+    truth.append_times(folder / _LAST, catalog.table, [profiles.get(row) for row in rows])
     known = catalog.filter(catalog.table["TS_Asimov"] > 4)
     (folder / "sources.xml").write_text(to_xml(known.table), encoding="utf-8")
     record = {"config": setup.config, "wrong model": name, "fermiml": __version__}
     (folder / "field.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+
+
+def _write_events(path, field, drawn, profiles, rng):
+    """Write the photons that make up the counts.
+
+    A circle is named only for HEALPix disks: around the square of an image, it would hold empty
+    sky.
+    """
+    photons = event_list.photons(drawn, field.observation, field.selection.gti, profiles, rng)
+    pixels = field.observation.pixels
+    selection = replace(field.selection, circles=(pixels.center,) if pixels.geom.is_hpx else ())
+    lat_files.events(path, photons, field.observation.edges, selection, rng)
 
 
 def _write_response(field, folder, end):

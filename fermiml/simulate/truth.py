@@ -1,16 +1,19 @@
-"""The truth table of a simulation: 4FGL columns and what only a simulation knows."""
+"""The truth table of a simulation: 4FGL columns, and columns of true values."""
 
 import astropy.units as u
 import numpy as np
+from astropy.io import fits
 from astropy.table import Table
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.positions import equatorial
 from fermiml.catalog.spectra import MEV
 from fermiml.model.sources import FORM_NAMES, POINT
+from fermiml.sky.selection import MJDREF
 
 PREFIX = "SIM"
 _FLUX = "ph cm-2 s-1"
+_BINS, _CURVES = "LIGHTCURVE_BINS", "LIGHTCURVES"
 
 
 def catalog(sources, ts, band_counts, inside, meta, extended=None):
@@ -20,7 +23,7 @@ def catalog(sources, ts, band_counts, inside, meta, extended=None):
     Columns beyond 4FGL's: TS_Asimov, TS_Asimov_Bin, S1, Npred_Band (the five network bands),
     Inside.
     """
-    order = np.argsort(-ts.sum(axis=1))
+    order = np.argsort(-ts.sum(axis=1), kind="stable")
     sources, ts, band_counts, inside = (x[order] for x in (sources, ts, band_counts, inside))
     table = Table(_columns(sources))
     table["Npred"] = band_counts.sum(axis=1)
@@ -35,6 +38,54 @@ def catalog(sources, ts, band_counts, inside, meta, extended=None):
     result = SourceCatalog.from_table(table, extended=shapes, meta={"SIMULATE": True, **meta})
     _rename(result.table)
     return result
+
+
+def append_times(path, table, profiles):
+    """Append to a file what changes with time: HDUs for each kind of profile that there is.
+
+    `profiles` has a `TimeProfile`, or None, for each row of the table.
+    """
+    varies = [i for i, p in enumerate(profiles) if p is not None and not p.kind]
+    bursts = [i for i, p in enumerate(profiles) if p is not None and p.kind]
+    hdus = []
+    if varies:
+        edges = profiles[varies[0]].edges  # all have the same
+        bins = {"START": edges[:-1], "STOP": edges[1:]}
+        hdus.append(_times_hdu(_BINS, bins, {"START": "s", "STOP": "s"}))
+        flux = np.array([profiles[i].relative for i in varies], np.float32)
+        named = {"Source_Name": table["Source_Name"][varies], "Relative_Flux": flux}
+        hdus.append(_times_hdu(_CURVES, named, {}))
+    if bursts:
+        hdus.append(_transients_hdu(table[bursts], [profiles[i] for i in bursts]))
+    for hdu in hdus:
+        fits.append(path, hdu.data, hdu.header, checksum=True)
+
+
+def _transients_hdu(table, profiles):
+    """Build the table of sources that shine once."""
+    start, stop = np.array([p.span for p in profiles]).T
+    top = [int(np.argmax(p.relative)) for p in profiles]
+    mean = np.asarray(table["S1"], float)
+    columns = {
+        **{name: np.asarray(table[name]) for name in ("Source_Name", "RAJ2000", "DEJ2000")},
+        "Kind": [p.kind for p in profiles],
+        "Start": start,
+        "Duration": stop - start,
+        "Peak_Time": [p.edges[i : i + 2].mean() for p, i in zip(profiles, top, strict=True)],
+        "Fluence": mean * [p.fluence for p in profiles],
+        "Peak_Flux": mean * [p.relative[i] for p, i in zip(profiles, top, strict=True)],
+    }
+    units = {"RAJ2000": "deg", "DEJ2000": "deg", "Start": "s", "Duration": "s", "Peak_Time": "s",
+             "Fluence": "ph cm-2", "Peak_Flux": _FLUX}  # fmt: skip
+    return _times_hdu("TRANSIENTS", columns, units)
+
+
+def _times_hdu(name, columns, units):
+    hdu = fits.table_to_hdu(Table(columns, units=units))
+    hdu.name = name
+    hdu.header.update({"MJDREFI": MJDREF[0], "MJDREFF": MJDREF[1], "TIMESYS": "TT",
+                       "TIMEUNIT": "s"})  # fmt: skip
+    return hdu
 
 
 def _rename(table):

@@ -80,7 +80,8 @@ def bubbles(rng):
 
 
 def limb(rng):
-    """Draw what a loose zenith cut lets in from the Earth: a declination gradient, below 1 GeV."""
+    """Draw the emission of the Earth admitted by a loose zenith cut: a declination gradient, below
+    1 GeV."""
     lon, lat = healpy.pix2ang(32, np.arange(12 * 32**2), lonlat=True)
     dec = healpy.Rotator(coord=["G", "C"])(lon, lat, lonlat=True)[1]
     gradient = 0.5 * (1 + np.sin(np.radians(dec)) * rng.choice([-1, 1]))

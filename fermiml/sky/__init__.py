@@ -1,1 +1,1 @@
-"""What the LAT saw: counts and their selection, cut into the patches that networks look at."""
+"""The observed counts and their selection, cut into patches for the networks."""

@@ -10,12 +10,12 @@ _DEEPEST = 9  # cells of 0.11 deg, as large as the pixels of most cubes
 
 
 def to_moc(cube, depth=None):
-    """Make a MOC of the sky that a cube has observed, with the package mocpy.
+    """Make a MOC of the sky observed by a cube, with the package mocpy.
 
     Parameters
     ----------
     cube : SkyCube
-        Counts; the cuts of the header (a circle, for instance) count.
+        Counts; the cuts in the header (such as a circle) are applied.
     depth : int, optional
         Order of the smallest cells, whose side is 58.6 deg / 2**depth. By default they are not
         larger than the pixels of the cube, down to 0.11 deg.

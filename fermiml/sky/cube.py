@@ -15,7 +15,9 @@ from fermiml.errors import InputError
 from fermiml.fitsmaps import image_geom
 from fermiml.response.irfs import ALL_EVENTS, type_names
 from fermiml.sky.energy_text import range_text
+from fermiml.sky.pixel_area import pixel_areas
 from fermiml.sky.selection import Selection
+from fermiml.wording import counted
 
 EDGE_MARGIN = 0.5  # deg from the edge of the data, within which sources are not judged
 # Of `fermiml.sky.describe`, in a notebook.
@@ -54,6 +56,7 @@ class Component:
     exposure: object = None  # gammapy map with the axis `energy_true`
     edisp: EnergyDispersion | None = None
     background: object = None  # expected counts, same geometry as `counts`
+    times: object = None  # fermiml.sky.timed_counts.TimedCounts, where intervals were asked for
     origins: dict = field(default_factory=dict)  # "psf", "exposure", "edisp" -> Origin
     notes: list = field(default_factory=list)
 
@@ -69,7 +72,7 @@ class Component:
 
     @property
     def is_healpix(self):
-        """Whether the pixels are HEALPix ones."""
+        """Whether the pixels are HEALPix pixels."""
         return self.counts.geom.is_hpx
 
     @cached_property
@@ -92,7 +95,7 @@ class Component:
 
     @property
     def event_types(self):
-        """Names of the event types, FRONT and BACK where the header is silent."""
+        """Names of the event types; FRONT and BACK if the header has none."""
         return type_names(self.selection.evtype or ALL_EVENTS)
 
     def content(self):
@@ -106,7 +109,7 @@ class Component:
         return (
             self.counts.data, self.mask, self.energy_edges, position.ra.deg, position.dec.deg,
             background, exposure, self.psf, self.edisp,
-            self.selection.evtype, self.selection.irf_name,
+            self.selection.evtype, self.selection.irf_name, self.times,
         )  # fmt: skip
 
     def pixel_positions(self):
@@ -116,19 +119,27 @@ class Component:
     def pixel_areas(self):
         """Solid angles in deg2, in the shape of `mask`; at the rim of a projection, where the
         corners of a pixel are off the sky, that of a typical pixel."""
-        area = self.geom.solid_angle().to_value("deg2")
+        area = pixel_areas(self.geom)
         return np.broadcast_to(np.nan_to_num(area, nan=self.pixel_size**2), self.mask.shape)
 
-    def observed(self, position):
-        """Which positions (an array SkyCoord) lie in an observed pixel."""
-        inside = np.zeros(len(position), bool)
+    def pixel_numbers(self, position):
+        """Numbers in the flattened mask of the pixels at positions (an array SkyCoord), -1 off the
+        map."""
+        numbers = np.full(len(position), -1)
         if not len(position):
-            return inside
+            return numbers
         on_map = np.ravel(self.geom.contains(position))
         index = self.geom.coord_to_idx(position[on_map])
-        pixel = self.geom.global_to_local(index)[:1] if self.is_healpix else index[::-1]
-        inside[on_map] = self.mask[pixel]
-        return inside
+        if self.is_healpix:
+            numbers[on_map] = self.geom.global_to_local(index)[0]
+        else:
+            numbers[on_map] = np.ravel_multi_index(index[::-1], self.geom.data_shape)
+        return numbers
+
+    def observed(self, position):
+        """Mask of the positions (an array SkyCoord) in observed pixels."""
+        numbers = self.pixel_numbers(position)
+        return (numbers >= 0) & self.mask.ravel()[numbers]
 
     def positions_of(self, pixels):
         """SkyCoord of some pixels, given by their numbers in the flattened mask."""
@@ -139,7 +150,7 @@ class Component:
         return SkyCoord(*coords, frame=self.geom.frame)
 
     def away_from_edge(self, position, margin=EDGE_MARGIN):
-        """Which positions have observed pixels all around them, out to `margin` (deg)."""
+        """Mask of the positions with observed pixels all around, out to `margin` (deg)."""
         inside = self.observed(position)
         for angle in np.arange(_STEPS) * 360 / _STEPS:
             around = position.directional_offset_by(angle * u.deg, margin * u.deg)
@@ -147,7 +158,7 @@ class Component:
         return inside
 
     def area_away_from_edge(self, margin=EDGE_MARGIN, samples=4000):
-        """Solid angle (deg2) of what is farther than `margin` from the edge of the data."""
+        """Solid angle (deg2) farther than `margin` from the edge of the data."""
         observed = np.flatnonzero(self.mask)
         some = observed[:: max(1, len(observed) // samples)]
         counts = self.away_from_edge(self.positions_of(some), margin)
@@ -164,7 +175,7 @@ class SkyCube:
     components : list of `fermiml.sky.cube.Component`
         Counts maps that are analysed together, e.g. one for each PSF event type.
     kind : str
-        What was read, in words.
+        Description of what was read.
     source : str
         The name of the file or folder.
 
@@ -187,14 +198,21 @@ class SkyCube:
         ----------
         source : path, gammapy Map, MapDataset or Datasets
             A gtbin cube or map (WCS or HEALPix), a fermipy output folder or its YAML, a
-            gammapy file or YAML, FT1 events, or ``"@list.txt"`` with FT1 names.
+            gammapy file or YAML, FT1 events, a list of FT1 names, or ``"@list.txt"`` with them.
         exposure, psf, background : path, gammapy object, or a list with one per component
             gtexpcube2 or gtltcube output; gtpsf output or a PSFMap; expected counts.
         irf, evtype : str, int
-            Response to take, whatever the header names. ``evtype`` also selects events of FT1.
+            Response to use instead of the one in the header. ``evtype`` also selects FT1 events.
         center, width, binsz, emin, emax, zmax, tmin, tmax
             For FT1 only: a SkyCoord; numbers in deg, deg, MeV, MeV, deg, or Quantities; times as
             `~astropy.time.Time`, as dates, or as mission elapsed time in s.
+        time_bins : int, str or list
+            For FT1 only: intervals of time in which the counts are kept apart, too, for light
+            curves: a number of equal ones, ``"yearly"``, ``"monthly"``, or edges (dates, MJD,
+            mission elapsed times in s; a list, a text, or the name of a text file).
+        scfile : path
+            For FT1 with ``time_bins`` only: the spacecraft file (FT2), from which the exposure of
+            each interval is known; by default it goes with good time.
 
         Returns
         -------
@@ -206,13 +224,18 @@ class SkyCube:
 
     @classmethod
     def of(cls, data: Any) -> SkyCube:
-        """Return a cube as it is, and read anything else that `read` takes."""
+        """Return a cube unchanged, and read anything else that `read` accepts."""
         return data if isinstance(data, cls) else cls.read(data)
 
     @property
     def total_counts(self) -> float:
         """All counts of all components, also those in masked pixels."""
         return sum(float(c.counts.data.sum(dtype=float)) for c in self.components)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a header says that the data are simulated."""
+        return any(component.selection.simulated for component in self.components)
 
     @property
     def energy_range(self) -> tuple[float, float]:
@@ -226,7 +249,7 @@ class SkyCube:
         return self.components[0].center
 
     def observed(self, position: SkyCoord) -> np.ndarray:
-        """Return which positions (an array SkyCoord) any component has observed.
+        """Return a mask of the positions (an array SkyCoord) observed by any component.
 
         Parameters
         ----------
@@ -235,7 +258,7 @@ class SkyCube:
         Returns
         -------
         array of bool, shape (n,)
-            False off the maps, and in pixels that the masks of all components leave out.
+            False off the maps, and in pixels excluded by the masks of all components.
         """
         return np.any([component.observed(position) for component in self.components], axis=0)
 
@@ -280,7 +303,7 @@ class SkyCube:
         Parameters
         ----------
         galdiff, iso : path, optional
-            Diffuse model, where the cube has no background; else the embedded one is taken.
+            Diffuse model, if the cube has no background; by default the embedded one.
         """
         from fermiml.likelihood.datasets import to_datasets
 
@@ -298,20 +321,20 @@ class SkyCube:
     def __repr__(self):
         edges = self.components[0].energy_edges
         return (
-            f"<SkyCube: {self.kind}, {len(self.components)} component(s), "
+            f"<SkyCube: {self.kind}, {counted(len(self.components), 'component')}, "
             f"{self.total_counts:.0f} counts, {range_text(edges[0], edges[-1])}>"
         )
 
 
 def check_counts(component):
-    """Refuse counts that are none, and mark what the selection left unobserved."""
+    """Reject invalid counts, and mask the pixels outside the selection."""
     data = component.counts.data
     if data.dtype.kind not in "iuf":
-        raise InputError(f"the counts are no numbers (type {data.dtype})")
+        raise InputError(f"the counts are not numbers (type {data.dtype})")
     if not np.all(np.isfinite(data)):
-        raise InputError("the counts hold NaN or infinite values")
+        raise InputError("the counts contain NaN or infinite values")
     if data.size and data.min() < 0:
-        raise InputError("the counts hold negative values: not a counts cube")
+        raise InputError("the counts contain negative values: not a counts cube")
     check_energies(component.energy_edges)
     observed = _observed_pixels(component)
     component.mask = observed if component.mask is None else component.mask & observed

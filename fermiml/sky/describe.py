@@ -1,21 +1,20 @@
 """A SkyCube in words and numbers: what is known, what is missing, what is assumed."""
 
 import numpy as np
-from astropy.time import TimeDelta
 
 from fermiml.response import exposure as exposures
 from fermiml.response.irfs import EVENT_CLASSES
 from fermiml.sky.bands import group_bands
 from fermiml.sky.energy_text import energy_text, range_text
 from fermiml.sky.patches import PIXEL
-from fermiml.sky.selection import EPOCH
+from fermiml.sky.selection import dates_text
 
 _COARSE = 1.0  # deg, of pixels: the 68 % radius of the PSF at 0.8 GeV
 _NOT_SAID = "not in the header"
 
 
 def response_lines(cube):
-    """Say in two lines what of the response was taken from where, and what was assumed."""
+    """Describe in two lines where the response came from, and what was assumed."""
     taken = []
     for part, what in (("psf", "PSF"), ("exposure", "exposure"), ("edisp", "energy dispersion")):
         texts = [c.origins[part].text for c in cube.components if part in c.origins]
@@ -27,18 +26,18 @@ def response_lines(cube):
 
 
 def obstacles(cube):
-    """Say why nothing can be found in a cube; empty if nothing speaks against it."""
+    """List the reasons why nothing can be found in a cube; empty if there is none."""
     if not any(component.mask.any() for component in cube.components):
         return ["every pixel is masked"]
     found, banded = [], [group_bands(component) for component in cube.components]
     if not any(band.covered > 0 for b in banded for band in b.bands):
-        found.append(f"{range_text(*cube.energy_range)} is outside the bands that the "
-                     "networks look at, from 500 MeV")  # fmt: skip
+        found.append(f"{range_text(*cube.energy_range)} is outside the bands of the "
+                     "networks, which begin at 500 MeV")  # fmt: skip
     elif not any(b.counts[:, b.component.mask].any() for b in banded):
         found.append("there are no counts above 500 MeV in the observed pixels")
     coarsest = max(component.pixel_size for component in cube.components)
     if coarsest > _COARSE:
-        found.append(f"pixels of {coarsest:.2g} deg are too large to see sources in")
+        found.append(f"pixels of {coarsest:.2g} deg are too large to resolve sources")
     return found
 
 
@@ -85,7 +84,7 @@ def _sky(component):
         height, width = geom.data_shape[-2:]
         grid = f"{width} x {height} pixels, {geom.projection}"
     return {
-        "text": f"{grid}, {component.pixel_size:.3g} deg a pixel, {geom.frame}",
+        "text": f"{grid}, {component.pixel_size:.3g} deg per pixel, {geom.frame}",
         "pixel_deg": component.pixel_size,
         "frame": geom.frame,
     }
@@ -113,7 +112,7 @@ def _observed(component):
 def _energy(component):
     edges = component.energy_edges
     per_decade = (len(edges) - 1) / np.log10(edges[-1] / edges[0])
-    text = f"{range_text(edges[0], edges[-1])}, {len(edges) - 1} bins ({per_decade:.3g} a decade)"
+    text = f"{range_text(edges[0], edges[-1])}, {len(edges) - 1} bins ({per_decade:.3g} per decade)"
     return {"text": text, "edges_mev": [float(f"{edge:.9g}") for edge in edges]}
 
 
@@ -144,14 +143,9 @@ def _event_type(component):
 def _time(selection):
     if selection.time is None:
         return {"text": "no GTI table", "good_time_s": None}
-    start, stop = (
-        (EPOCH + TimeDelta(t, format="sec")).utc.to_value("iso", subfmt="date")
-        for t in selection.time
-    )
     days = selection.good_time / 86400
     return {
-        "text": f"{start} to {stop} (MET {selection.time[0]:.0f} - {selection.time[1]:.0f}), "
-        f"{days:.4g} d of good time",
+        "text": f"{dates_text(*selection.time)}, {days:.4g} d of good time",
         "met": [float(t) for t in selection.time],
         "good_time_s": selection.good_time,
     }
@@ -201,11 +195,11 @@ def _band(banded, number):
 def _missing(component):
     """List what no reader can fill in, and cuts that were not understood."""
     selection = component.selection
-    notes = [f"cut not understood and ignored: {cut}" for cut in selection.ignored]
+    notes = [f"cut not recognised and ignored: {cut}" for cut in selection.ignored]
     if component.pixel_size > 2 * PIXEL:
         notes.append(
             f"pixels of {component.pixel_size:.2g} deg: every count is spread over its pixel "
-            "and the PSF widened accordingly; positions suffer"
+            "and the PSF widened accordingly; positions are less precise"
         )
     if selection.zenith is None:
         notes.append("no zenith cut in the header: Earth limb photons may be in the data")

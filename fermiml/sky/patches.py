@@ -16,7 +16,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import WcsGeom
 
-from fermiml.sky.resample import AreaSplitter
+from fermiml.sky.resample import AreaSplitter, healpix_blocks
 from fermiml.sky.sphere import to_frame, vectors_of
 from fermiml.sky.tiling import SinglePlane, SphereTiling, WindowTiling
 
@@ -187,8 +187,10 @@ def _observed_blocks(component):
     """Positions of the observed pixels, or of blocks of them where there are millions, and
     the size (deg) of either."""
     step = int(_BLOCK / component.pixel_size)
-    if component.is_healpix or component.mask.size < 1e6 or step < 2:
+    if component.mask.size < 1e6 or step < 2:
         return component.positions_of(np.flatnonzero(component.mask)), component.pixel_size
+    if component.is_healpix:
+        return healpix_blocks(component, step)
     y, x = np.nonzero(_rebin(component.mask[None], step)[0])
     middle = (step - 1) / 2
     coords = component.geom.pix_to_coord((x * step + middle, y * step + middle))

@@ -1,13 +1,11 @@
 """Bring counts from any pixels into tangent planes: every count is spread over its pixel."""
 
-import healpy
 import numpy as np
-from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom
 
-from fermiml.sky.sphere import angles, to_frame, vectors_of
-from fermiml.sky.tiling import pixel_side, pixel_vectors, plane_axes
+from fermiml.sky.samples import Samples
+from fermiml.sky.sphere import vectors_of
 
 _SAMPLES = 6  # samples along a native pixel, where that asks for more than _MIN_SAMPLES
 _MIN_SAMPLES, _MAX_SAMPLES = 3, 12  # along a patch pixel
@@ -35,17 +33,13 @@ class AreaSplitter:
 
     def cut(self, geom):
         """Compute (counts, coverage) of a tangent plane, (band, y, x) and (y, x)."""
-        k, size = self._samples, geom.data_shape[0]
-        vectors = pixel_vectors(geom, k)
-        # of a sample on the sphere
-        area = (pixel_side(geom) / k) ** 2 * (vectors @ plane_axes(geom)[0]) ** 3
-        shape = size, k, size, k
-        pixel = self._pixels.lookup(vectors, geom.frame)
-        counts = self._pixels.sum(pixel, area, shape)
-        if self._collected and self._collected.reaches(vectors, geom.frame):
-            counts += self._collected.sum(self._collected.lookup(vectors, geom.frame), area, shape)
+        samples = Samples(geom, self._samples)
+        pixel = self._pixels.lookup(samples)
+        counts = self._pixels.sum(pixel, samples)
+        if self._collected and self._collected.reaches(samples):
+            counts += self._collected.sum(self._collected.lookup(samples), samples)
         observed = (pixel >= 0) & self._mask[pixel]
-        return counts, observed.reshape(shape).mean(axis=(1, 3))
+        return counts, samples.sum(observed) / self._samples**2
 
 
 class _Layer:
@@ -54,23 +48,25 @@ class _Layer:
     def __init__(self, geom, counts, area):
         self._geom, self._counts, self._area = geom, counts, area
 
-    def lookup(self, vectors, frame):
+    def lookup(self, samples):
         """Index of the pixel under every sample, -1 where there is none."""
         geom = self._geom
-        vectors = to_frame(vectors, frame, geom.frame)
         if geom.is_hpx:
-            x, y, z = np.moveaxis(vectors, -1, 0)
+            import healpy
+
+            x, y, z = np.moveaxis(samples.vectors(geom.frame), -1, 0)
             pixel = healpy.vec2pix(int(geom.nside[0]), x, y, z, nest=geom.nest)
             return pixel if geom.is_allsky else geom.global_to_local((pixel,), ravel=True)
-        lon, lat = angles(vectors)
-        x, y = geom.coord_to_idx((lon * u.deg, lat * u.deg), clip=False)
-        return np.where((x >= 0) & (y >= 0), y * geom.data_shape[1] + x, -1)
+        height, width = geom.data_shape
+        x, y = map(np.rint, samples.pixels(geom))
+        with np.errstate(invalid="ignore"):  # NaN, off the projection
+            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        return np.where(inside, y * width + x, -1).astype(int)
 
-    def sum(self, pixel, area, shape):
-        """Sum the counts per patch pixel; `area` is that of the samples, `shape` groups them."""
-        weight = np.where(pixel >= 0, self._weights(pixel, area), 0.0).astype(np.float32)
-        planes = [(plane[pixel] * weight).reshape(shape).sum(axis=(1, 3)) for plane in self._counts]
-        return np.array(planes)
+    def sum(self, pixel, samples):
+        """Sum the counts per patch pixel."""
+        weight = np.where(pixel >= 0, self._weights(pixel, samples.area()), 0.0).astype(np.float32)
+        return np.array([samples.sum(plane[pixel] * weight) for plane in self._counts])
 
     def _weights(self, pixel, area):
         """Fraction of a pixel's counts that each of its samples carries.
@@ -78,11 +74,12 @@ class _Layer:
         The samples of a pixel that lies wholly in the patch share its counts evenly, so
         that nothing is lost or made; a pixel cut by the border gives what its area says.
         """
-        numbers, inverse, hits = np.unique(pixel, return_inverse=True, return_counts=True)
-        rim = np.concatenate([pixel[0], pixel[-1], pixel[:, 0], pixel[:, -1]])
-        cut = np.isin(numbers, rim)
-        inverse = inverse.reshape(pixel.shape)
-        return np.where(cut[inverse], area / self._area[pixel], (1.0 / hits)[inverse])
+        number = pixel - pixel.min()
+        hits = np.bincount(number.ravel())
+        cut = np.zeros(len(hits), bool)
+        for rim in (number[0], number[-1], number[:, 0], number[:, -1]):
+            cut[rim] = True
+        return np.where(cut[number], area / self._area[pixel], 1.0 / hits[number])
 
 
 class _Collected(_Layer):
@@ -90,6 +87,8 @@ class _Collected(_Layer):
     summed into HEALPix pixels of at least three sample spacings."""
 
     def __init__(self, component, counts, fine, spacing):
+        import healpy
+
         full_sky = 4 * np.pi * np.degrees(1) ** 2
         nside = 2 ** int(np.log2(np.sqrt(full_sky / 12) / (_FINE * spacing)))
         self._vectors = vectors_of(component.positions_of(np.flatnonzero(fine)))
@@ -100,11 +99,24 @@ class _Collected(_Layer):
         area = np.full(len(numbers), full_sky / (12 * nside**2))
         super().__init__(geom, np.array(sums, np.float32), area)
 
-    def reaches(self, vectors, frame):
+    def reaches(self, samples):
         """Whether any of the pixels lies within the circle around a patch."""
-        corner, middle = vectors[0, 0], vectors[len(vectors) // 2, len(vectors) // 2]
-        center = to_frame(middle[None], frame, self._geom.frame)[0]
-        return np.max(self._vectors @ center) > corner @ middle - 0.001
+        center, cosine = samples.circle(self._geom.frame)
+        return np.max(self._vectors @ center) > cosine - 0.001
+
+
+def healpix_blocks(component, step):
+    """Positions and size (deg) of larger HEALPix pixels, up to `step` times as wide, that together
+    hold the observed ones."""
+    import healpy
+
+    geom, pixels = component.geom, np.flatnonzero(component.mask)
+    nside, factor = int(geom.nside[0]), 2 ** int(np.log2(step))
+    numbers = geom.local_to_global((pixels,))[0]
+    nested = numbers if geom.nest else healpy.ring2nest(nside, numbers)
+    blocks = np.flatnonzero(np.bincount(nested // factor**2))
+    lon, lat = healpy.pix2ang(nside // factor, blocks, nest=True, lonlat=True)
+    return SkyCoord(lon, lat, unit="deg", frame=geom.frame), factor * component.pixel_size
 
 
 def pixel_shifts(component, pixels=32, quantiles=64):
@@ -124,6 +136,8 @@ def points_in_pixels(geom, pixels, steps):
     In HEALPix pixels `steps` must be a power of two: the points are a finer grid's pixels.
     """
     if geom.is_hpx:
+        import healpy
+
         numbers = geom.local_to_global((pixels,))[0]
         nside = int(geom.nside[0])
         nested = numbers if geom.nest else healpy.ring2nest(nside, numbers)

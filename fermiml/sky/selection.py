@@ -1,4 +1,4 @@
-"""What the header says: the cuts that made a file (DSTYPn/DSVALn keywords and the GTI)."""
+"""The cuts recorded in a header (DSTYPn/DSVALn keywords and the GTI)."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.time import Time
+from astropy.time import Time, TimeDelta
 
 from fermiml.errors import InputError
 from fermiml.response import irfs
@@ -24,9 +24,21 @@ def mission_time(time):
     return (time - EPOCH).to_value("s")
 
 
+def modified_julian(times):
+    """Convert mission elapsed times (s) to MJD (UTC)."""
+    return (EPOCH + TimeDelta(np.asarray(times, float), format="sec")).utc.mjd
+
+
+def dates_text(start, stop):
+    """Format two mission elapsed times (s) as dates, with the seconds."""
+    days = ((EPOCH + TimeDelta(t, format="sec")).utc.to_value("iso", subfmt="date")
+            for t in (start, stop))  # fmt: skip
+    return f"{' to '.join(days)} (MET {start:.0f} - {stop:.0f})"
+
+
 @dataclass(frozen=True)
 class Selection:
-    """The cuts of a file; None stands for what the header does not say."""
+    """The cuts of a file; None for those that the header does not give."""
 
     evclass: int | None = None
     evtype: int | None = None
@@ -52,7 +64,7 @@ class Selection:
 
     @property
     def irf_name(self):
-        """The IRF that the header names, directly or by release and event class."""
+        """The IRF named in the header, directly or by release and event class."""
         return self.irf or irfs.irf_name(self.release, self.evclass)
 
     @classmethod
@@ -68,7 +80,7 @@ class Selection:
                 _add_cut(fields, kind.strip(), value.strip())
             except ValueError as error:
                 raise InputError(
-                    f"header keyword DSVALn for {kind!r} cannot be understood: {value!r}"
+                    f"header keyword DSVALn for {kind!r} cannot be interpreted: {value!r}"
                 ) from error
         return cls(**fields)
 
@@ -84,7 +96,7 @@ def _cuts(hdus):
     cuts = [(header.get(f"DSTYP{i}", ""), header.get(f"DSVAL{i}", "")) for i in range(1, count + 1)]
     for number, texts in enumerate(cuts, start=1):
         if not all(isinstance(text, str) for text in texts):
-            raise InputError(f"header keywords DSTYP{number}, DSVAL{number}: texts were expected")
+            raise InputError(f"header keywords DSTYP{number}, DSVAL{number}: text was expected")
     return cuts
 
 
@@ -102,7 +114,7 @@ def _add_cut(fields, kind, value):
     elif kind.startswith("POS(") and circle:
         ra, dec, radius = (float(part) for part in circle.groups())
         if not (0 <= radius <= 180 and -90 <= dec <= 90 and np.isfinite(ra)):
-            raise ValueError("no circle on the sky")
+            raise ValueError("not a circle on the sky")
         center = SkyCoord(ra * u.deg, dec * u.deg)
         fields["circles"] += ((center, radius),)
     elif kind == "IRF_VERSION":

@@ -166,9 +166,13 @@ def plane_axes(geom):
 
 def pixel_vectors(geom, samples=1):
     """Compute unit vectors (y, x, 3) of `samples` x `samples` points per tangent-plane pixel."""
-    size = geom.data_shape[0]
-    steps = (np.arange(size * samples) + 0.5) / samples - size / 2
+    pixel = (np.arange(geom.data_shape[0] * samples) + 0.5) / samples - 0.5
+    return plane_vectors(geom, pixel)
+
+
+def plane_vectors(geom, pixel):
+    """Compute unit vectors (y, x, 3) of the points with these coordinates along both axes."""
     center, x, y = plane_axes(geom)
-    offset = np.radians(pixel_side(geom)) * steps
+    offset = np.radians(pixel_side(geom)) * (pixel - (geom.data_shape[0] - 1) / 2)
     vectors = center + offset[None, :, None] * x + offset[:, None, None] * y
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.sqrt(1 + offset[:, None] ** 2 + offset**2)[..., None]

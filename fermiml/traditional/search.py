@@ -29,6 +29,7 @@ from fermiml.sky.cube import SkyCube
 from fermiml.traditional.map_peaks import find
 from fermiml.traditional.norm_fit import PIVOT, NormFit
 from fermiml.traditional.tsmap import SignificanceMaps
+from fermiml.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Options:
 
 
 class TraditionalDetector:
-    """Finds point sources with iterated TS maps, given a model of the diffuse emission.
+    """Detects point sources with iterated TS maps, given a model of the diffuse emission.
 
     The defaults are those of the benchmarks.
 
@@ -58,17 +59,17 @@ class TraditionalDetector:
     index : float
         Photon index of all sources.
     threshold : float
-        Significance (sigma) of peaks of a TS map that join the model.
+        Minimum significance (sigma) of peaks in a TS map that are added to the model.
     final : float
-        Significance (sigma) of the sources in the catalog.
+        Minimum significance (sigma) of the sources in the catalog.
     separation : float or Quantity
-        Least angle (deg) between peaks of one map.
+        Minimum angle (deg) between peaks in one map.
     rounds : int
-        TS maps whose peaks join the model, at most.
+        Maximum number of TS maps whose peaks are added to the model.
     everywhere : bool
         Fit the TS maps in every pixel, as gammapy does: slow.
     cache : path, optional
-        A folder in which results are kept: the same input is not searched twice.
+        A folder for results, so that the same input is not searched twice.
 
     Raises
     ------
@@ -157,13 +158,13 @@ def detect_traditional(cube, background=None, **options):
 
 
 def check_pixels(cube):
-    """Refuse a cube of which no TS map can be made."""
+    """Reject a cube for which no TS map can be made."""
     first = cube.components[0]
     for component in cube.components:
         if component.is_healpix or component.geom != first.geom:
             raise InputError(
                 f"component {component.name}: a TS map needs WCS pixels, the same in all "
-                "components; bin the events again for it"
+                "components; bin the events again"
             )
 
 
@@ -182,7 +183,7 @@ def _diffuse(cube, background):
                 "of the diffuse emission (expected counts on the same pixels)"
             )
         if any(a.shape != component.counts.data.shape for a in arrays):
-            raise InputError(f"component {component.name}: the background is on another grid")
+            raise InputError(f"component {component.name}: the background is on a different grid")
         result.append(arrays)
     if len({len(parts) for parts in result}) > 1:
         raise InputError("the components' backgrounds differ in their number of parts")
@@ -208,7 +209,7 @@ def _search(cube, diffuse, settings):
     rounds = 0
     while rounds < settings.rounds and (new := add_peaks(settings.threshold)):
         rounds += 1
-        log.info("round %d: %d new sources", rounds, new)
+        log.info("round %d: %s", rounds, counted(new, "new source"))
     add_peaks(settings.final)
     catalog = _catalog(fit, vstack(found), settings, observed.energy_edges)
     catalog.table.meta.update(
@@ -216,6 +217,8 @@ def _search(cube, diffuse, settings):
         CPU_SECS=time.process_time() - start[1],
         ROUNDS=rounds,
     )
+    if cube.simulated:
+        catalog.table.meta["SIMULATE"] = True
     return catalog
 
 

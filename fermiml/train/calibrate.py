@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from tqdm import tqdm
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.detect import calibration
@@ -13,12 +12,13 @@ from fermiml.detect.finder import label, load_finder
 from fermiml.errors import InputError
 from fermiml.evaluate import metrics
 from fermiml.networks import pretrained
+from fermiml.progress import progress_bar
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 
 @dataclass(frozen=True)
 class Sample:
-    """All candidates of one simulated field, and what is truly there."""
+    """All candidates in one simulated field, and the truth."""
 
     position: SkyCoord
     counts: np.ndarray  # far enough from the edge
@@ -50,14 +50,14 @@ class Sample:
 
 
 def calibrate(folder, skies, localizer=None):
-    """Fix the operating point of the network in a folder, and note it in its model.yaml.
+    """Determine the operating point of the network in a folder, and write it to its model.yaml.
 
     Parameters
     ----------
     folder : path
-        What `fermiml train` made.
+        A folder made by `fermiml train`.
     skies : path
-        Fields with truth that `fermiml simulate` made; neither trained on nor tested on.
+        Fields with truth made by `fermiml simulate`, used neither for training nor for testing.
     localizer : str, optional
     """
     finder = load_finder(str(folder), localizer)
@@ -84,7 +84,7 @@ def operating_points(finder, skies):
     detector = SourceDetector(finder, threshold=0.0)
     samples = [
         Sample.of(read_sky(field, background="none"), detector)
-        for field in tqdm(fields, f"calibration of {label(finder)}", disable=None)
+        for field in progress_bar(fields, f"calibration of {label(finder)}")
     ]
     return {mode: _point(samples, mode) for mode in calibration.MODES}
 
@@ -97,7 +97,7 @@ def _point(samples, mode):
         for name in ("score", "ts", "real", "matched")
     )
     if not (0 < real.sum() < len(real) and 0 < matched.sum() < len(matched)):
-        raise InputError("the selection skies hold no real or no false candidates: take more")
+        raise InputError("the selection skies contain no real or no false candidates: use more")
     with_ts = mode == "photometry"
     point = calibration.fit(score, ts if with_ts else None, matched, real)
     probabilities = [

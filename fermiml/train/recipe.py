@@ -1,4 +1,4 @@
-"""The YAML that describes a training: its keys, their defaults, and what is wrong with one."""
+"""The YAML that describes a training: its keys, their defaults and their checks."""
 
 import copy
 from pathlib import Path

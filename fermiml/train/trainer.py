@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from tqdm import tqdm
 
 from fermiml import networks
 from fermiml.checkpoint import claim, load
 from fermiml.files import write_text
 from fermiml.networks import arrays, pretrained
 from fermiml.prefetch import ahead
+from fermiml.progress import progress_bar
 from fermiml.train import recipe as recipes
 from fermiml.train.calibrate import calibrate
 from fermiml.train.recipe import loss_options
@@ -39,17 +39,17 @@ class Trainer:
     Parameters
     ----------
     recipe : path or dict, optional
-        A YAML file as for `fermiml train`, or what such a file holds: ``network``, ``turns``,
+        A YAML file as for `fermiml train`, or the contents of one: ``network``, ``turns``,
         ``architecture``, ``seed``, and sections ``loss``, ``training``, ``selection``.
     start : str or path, optional
-        A shipped network, or the folder of one, whose weights are trained on.
+        A shipped network, or the folder of one, from whose weights the training starts.
     **sections
         The same as keywords, instead of a file.
 
     Raises
     ------
     InputError
-        Where the recipe makes no sense, or `start` is no network that can be trusted.
+        If the recipe is invalid, or `start` is not a valid network.
 
     Examples
     --------
@@ -143,6 +143,7 @@ def _seen(output, start):
 
 
 def _compiled(recipe):
+    networks.start_keras()
     import keras
 
     keras.utils.set_random_seed(recipe["seed"])
@@ -168,7 +169,7 @@ def _epoch(model, optimizer, recipe, data, epoch):
     rate = rates(recipe["training"], len(data))
     began, sums = time.monotonic(), {}
     batches = ahead((data.batch(epoch, i) for i in range(len(data))), _AHEAD)
-    for step, batch in enumerate(tqdm(batches, f"epoch {epoch + 1}", len(data), disable=None)):
+    for step, batch in enumerate(progress_bar(batches, f"epoch {epoch + 1}", len(data))):
         optimizer.learning_rate = rate(epoch * len(data) + step)
         losses = model.train_on_batch(*batch, return_dict=True)
         sums = {name: sums.get(name, 0.0) + float(value) for name, value in losses.items()}

@@ -1,4 +1,4 @@
-"""Training patches, made anew every time: no epoch sees the same patch twice.
+"""Training patches, generated on the fly: no patch is used twice.
 
 From a stored field are drawn: a place, one of eight orientations, an exposure, a mix of
 the diffuse models with other norms and colours, absent and partly covered bands, coarse
@@ -77,7 +77,7 @@ class TrainingSet:
         self.paths = [path for f in folders for path in sorted(Path(f).glob("field_*.npz"))]
         if not self.paths:
             names = ", ".join(str(f) for f in folders)
-            raise InputError(f"{names}: no training fields (field_*.npz) in there")
+            raise InputError(f"{names}: no training fields (field_*.npz) found")
         self.size, self.seed = size, seed
         self.randomisation = randomisation or Randomisation()
         self._filters = lru_cache(maxsize=512)(self._make_filter)
@@ -117,7 +117,7 @@ class TrainingSet:
 
 def _load(path):
     """Read a stored field; raise InputError where it is not what `fermiml simulate` made."""
-    what = "is no training field that `fermiml simulate` made"
+    what = "is not a training field made by `fermiml simulate`"
     field = arrays.read(path, what)
     try:
         sound = _is_sound(field)

@@ -119,7 +119,7 @@ def test_units_are_converted():
         ),
         ({"PL_Index": [2.0] * u.MeV}, "PL_Index has unit 'MeV', expected no unit"),
         ({"Pivot_Energy": ["high"]}, "Pivot_Energy holds text, expected numbers in MeV"),
-        ({"Flux_Band": [[1.0, 2.0]]}, "Flux_Band has 2 values a row, expected 8"),
+        ({"Flux_Band": [[1.0, 2.0]]}, "Flux_Band has 2 values per row, expected 8"),
         ({"ML_Flags": [1.5]}, "ML_Flags: whole numbers"),
         ({"ML_Flags": [70000]}, "ML_Flags: whole numbers"),
         ({"SpectrumType": ["Blackbody"]}, "SpectrumType: 'Blackbody', expected one of"),
@@ -135,7 +135,7 @@ def test_bad_input_names_the_column_and_what_is_expected(columns, message):
 
 
 def test_a_name_belongs_to_one_source():
-    with pytest.raises(InputError, match="Source_Name: 'A' stands in 2 rows"):
+    with pytest.raises(InputError, match="Source_Name: 'A' occurs in 2 rows"):
         SourceCatalog.from_table({"Source_Name": ["A", "A"], "RA": [1.0, 2.0], "DEC": [0.0, 0.0]})
 
 
@@ -162,7 +162,7 @@ def test_selecting_rows():
     assert list(blended.table["RAJ2000"]) == [120]
     with pytest.raises(KeyError):
         catalog["no such source"]
-    with pytest.raises(InputError, match="true or false for each of 6"):
+    with pytest.raises(InputError, match="one boolean for each of 6"):
         catalog.filter([True])
 
 

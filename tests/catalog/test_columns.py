@@ -18,7 +18,7 @@ def test_columns_are_those_of_4fgl_dr4_then_ours():
         *("ML_Ext_Size", "TS", "TS_Engine"),
     ]
     assert all(0 < len(c.description) <= 68 for c in COLUMNS.values())
-    assert [f.value for f in FLAG_MEANING] == [1, 2, 4, 8, 16, 32, 64, 512, 1024, 2048]
+    assert [f.value for f in FLAG_MEANING] == [1, 2, 4, 8, 16, 32, 64, 128, 512, 1024, 2048]
 
 
 def test_columns_match_the_file_of_4fgl_dr4():

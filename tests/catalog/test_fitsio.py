@@ -121,7 +121,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
 
 def test_folders_above_are_made_but_none_in_the_place_of_a_file(tmp_path):
     sample().write(tmp_path / "new" / "ml.fits")
-    with pytest.raises(InputError, match=r"ml\.fits is no folder"):
+    with pytest.raises(InputError, match=r"ml\.fits is not a folder"):
         sample().write(tmp_path / "new" / "ml.fits" / "ml.fits")
     with pytest.raises(InputError, match="is a folder"):
         sample().write(tmp_path)
@@ -207,5 +207,5 @@ def test_extended_sources_come_along_with_their_rows(tmp_path):
 
 def test_an_extended_source_that_is_not_in_the_file(tmp_path):
     catalog = sample(Extended_Source_Name=["Nebula"] + [""] * 5)
-    with pytest.raises(InputError, match="Extended_Source_Name: 'Nebula' is no row"):
+    with pytest.raises(InputError, match="Extended_Source_Name: 'Nebula' is not in the table"):
         catalog.write(tmp_path / "ml.fits")

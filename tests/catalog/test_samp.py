@@ -116,7 +116,7 @@ def test_a_program_that_refuses_is_named(receiver, path):
     receiver("topcat", "table.load.fits", lambda p: None, error="no memory")
     run = CliRunner().invoke(main, ["send", path])
     assert run.exit_code == 2
-    assert run.output == "fermiml: error: topcat did not take the catalog: no memory\n"
+    assert run.output == "fermiml: error: topcat did not accept the catalog: no memory\n"
 
 
 def test_without_a_hub_it_says_what_to_do(lockfile, path):

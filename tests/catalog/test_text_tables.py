@@ -7,6 +7,7 @@ from makers.catalogs import sample
 
 from fermiml import SourceCatalog
 from fermiml.catalog.export import export
+from fermiml.errors import InputError
 
 
 @pytest.mark.parametrize("form", ["csv", "votable"])
@@ -23,3 +24,9 @@ def test_ecsv_needs_no_ending(tmp_path):
     path = tmp_path / "table.txt"
     sample().table["Source_Name", "RAJ2000", "DEJ2000"].write(path, format="ascii.ecsv")
     assert len(SourceCatalog.read(path)) == len(sample())
+
+
+def test_xml_that_is_no_votable_is_named(tmp_path):
+    export(sample(), "xml", tmp_path / "sources.xml")
+    with pytest.raises(InputError, match=r"no VOTable \(its first element is source_li"):
+        SourceCatalog.read(tmp_path / "sources.xml")

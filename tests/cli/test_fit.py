@@ -8,6 +8,7 @@ from makers import smallskies as sky
 
 from fermiml import SourceCatalog
 from fermiml.catalog.flags import MLFlag
+from fermiml.cli.fit import _print_limits
 from fermiml.cli.main import main
 from fermiml.simulate import lat_files
 from fermiml.sky.selection import Selection
@@ -55,7 +56,7 @@ def test_the_command_writes_a_catalog(files):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--background", "other_grid.fits"), "the background is on another grid"),
+        (("--background", "other_grid.fits"), "the background is on a different grid"),
         (("--galdiff", "nothing.fits"), "nothing.fits: no such file"),
         (("--engine", "fermipy"), "fermipy"),
         (("--known", "nothing.fits"), "nothing.fits: no such file"),
@@ -75,14 +76,15 @@ def test_a_folder_that_happens_to_have_the_name_of_the_parts_is_left_alone(files
     (files / "mine.parts" / "thesis.tex").write_text("precious")
     result = run(files / "seeds.fits", files / "counts.fits", "--background",
                  files / "background.fits", "-o", files / "mine.fits")  # fmt: skip
-    assert result.exit_code == 2 and "mine.parts: holds something else" in result.output
+    assert result.exit_code == 2 and "mine.parts: contains something other" in result.output
     assert (files / "mine.parts" / "thesis.tex").read_text() == "precious"
 
 
 def test_at_a_position_ts_flux_and_limit_are_printed_and_written_on_request(
-    files, tmp_path, monkeypatch
+    files, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.chdir(tmp_path)
+    caplog.set_level("WARNING", "fermiml")
     options = (
         "--background",
         files / "background.fits",
@@ -100,23 +102,34 @@ def test_at_a_position_ts_flux_and_limit_are_printed_and_written_on_request(
     # Of the two seeds one is at the second position: it is not in the model, and is found there.
     ts = [float(row.split()[2]) for row in rows]
     assert ts[0] < 9 and ts[1] > 100
+    assert "the model has no other sources" not in caplog.text
 
     # Without CATALOG.
     result = run(files / "counts.fits", *options, "--index", "2.5", "-o", "limits.fits")
     assert result.exit_code == 0, result.output
+    assert "the model has no other sources" in caplog.text
     table = Table.read("limits.fits")
     assert table.colnames[:4] == ["RAJ2000", "DEJ2000", "GLON", "GLAT"]
     assert table["Flux_UL95"].unit == "ph cm-2 s-1" and np.all(table["Index"] == 2.5)
     assert np.all(table["Flux_UL95"] > table["Flux"]) and table.meta["EMIN"] == pytest.approx(1000)
 
 
+def test_what_a_limit_lacks_is_no_nan(capsys):
+    columns = {"RAJ2000": 10.0, "DEJ2000": -1.0, "TS": 0.0, "Flux": 0.0, "Unc_Flux": np.nan,
+               "Flux_UL95": 1e-10, "Index": 2.2, "Converged": False}  # fmt: skip
+    table = Table([columns], meta={"EMIN": 1e3, "EMAX": 1e5})
+    _print_limits(table)
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.split()[3:] == ["0", "-", "1e-10", "not", "converged"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("counts.fits",), "Missing argument 'COUNTS'"),
-        (("counts.fits", "--at", "here"), "--at 'here' is no position"),
+        (("counts.fits", "--at", "here"), "--at 'here' is not a position"),
         (("counts.fits", "--at", "10,20"), "nothing was observed at 10.0000,20.0000"),
-        (("counts.fits", "--at", "10,20", "--engine", "fermipy"), "measures no upper limits"),
+        (("counts.fits", "--at", "10,20", "--engine", "fermipy"), "does not measure upper limits"),
     ],
 )
 def test_bad_use_of_at_is_an_error(files, arguments, message, monkeypatch):

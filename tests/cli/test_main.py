@@ -1,12 +1,16 @@
-"""The command line: quick help, versions, and `fermiml info`."""
+"""The command line: quick help, versions, and `fermiml info` of counts and catalogs."""
 
 import json
 import subprocess
 import sys
 
+import pytest
 from click.testing import CliRunner
 from makers import latfiles as lat
+from makers.catalogs import sample
 
+from fermiml import SourceCatalog
+from fermiml.catalog.export import export
 from fermiml.cli.main import main
 
 
@@ -79,3 +83,44 @@ def test_a_position_that_is_none(tmp_path):
     result = run("info", tmp_path / "ft1.fits", "--center", "somewhere")
     assert result.exit_code == 2
     assert "write RA,DEC in deg, or gal:L,B" in result.output
+
+
+def test_info_tells_of_a_catalog_what_is_in_it(tmp_path):
+    meta = {"EMIN": 500.0, "EMAX": 1e6, "TSTART": 239557417.0, "TSTOP": 3e8, "SIMULATE": True}
+    catalog = sample(ASSOC1=["Crab Nebula", *[""] * 5])
+    catalog.table.meta.update(meta)
+    catalog.write(tmp_path / "ml.fits")
+    text = run("info", tmp_path / "ml.fits").output
+    for part in (
+        "source catalog of simulated data", "6, of which 4.9 are expected to be real",
+        "spread over the sky", "0.5 GeV - 1 TeV", "2008-08-04 to 2010-07-05",
+        "fermiml", "found by lat-unek", "95 % ellipses 5", "PSR 3",
+        "near the edge of the data (1)", "the brightest by ", "Crab Nebula",
+    ):  # fmt: skip
+        assert part in text, part
+    facts = json.loads(run("info", tmp_path / "ml.fits", "--json").output)
+    assert facts["simulated"] is True and facts["energy"]["mev"] == [500.0, 1e6]
+    assert len(facts["brightest"]["rows"]) == 5
+
+
+@pytest.mark.parametrize("ending", ["csv", "vot"])
+def test_info_reads_catalogs_of_other_formats(ending, tmp_path):
+    export(sample(), "votable" if ending == "vot" else ending, tmp_path / f"ml.{ending}")
+    text = run("info", tmp_path / f"ml.{ending}").output
+    assert "6, of which 4.9 are expected to be real" in text and "not in the file" in text
+
+
+def test_info_of_a_catalog_that_lacks_most(tmp_path):
+    bare = SourceCatalog.from_table({"RAJ2000": [10.0, 11.0], "DEJ2000": [1.0, 2.0]})
+    bare.write(tmp_path / "bare.fits")
+    text = run("info", tmp_path / "bare.fits").output
+    assert "within 0.707 deg of RA 10.500, Dec 1.500" in text and "positions only" in text
+    SourceCatalog().write(tmp_path / "empty.fits")
+    result = run("info", tmp_path / "empty.fits")
+    assert result.exit_code == 0 and "nowhere" in result.output
+
+
+def test_info_of_a_catalog_takes_no_options_for_counts(tmp_path):
+    sample().write(tmp_path / "ml.fits")
+    result = run("info", tmp_path / "ml.fits", "--psf", "psf.fits")
+    assert result.exit_code == 2 and "is a source catalog; --psf: only for counts" in result.output

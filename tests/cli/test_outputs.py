@@ -74,7 +74,7 @@ def test_a_file_in_the_way_of_a_folder_is_an_error(name, files, tmp_path):
     command, ending, _ = COMMANDS[name]
     (tmp_path / "file").write_text("precious")
     result = run(command, files, "-o", tmp_path / "file" / f"out{ending}")
-    assert result.exit_code == 2 and "file is no folder" in result.output
+    assert result.exit_code == 2 and "file is not a folder" in result.output
 
 
 @pytest.mark.parametrize("name", ["fit", "plot", "report"])

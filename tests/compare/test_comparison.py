@@ -81,7 +81,7 @@ def test_what_a_second_diffuse_model_explains_is_flagged(result):
     flagged = result.catalog.table["ML_Flags"] & MLFlag.SECOND_DIFFUSE > 0
     assert list(flagged) == [False, False, False, True]  # the noise was no detection before
     assert list(result.survives) == [True, True, False, False]
-    hanging = dict(report.summary(result))["hang on the diffuse model"]
+    hanging = dict(report.summary(result))["depend on the diffuse model"]
     assert hanging == f"1 (bit 64): {str(result.catalog.table['Source_Name'][3]).strip()}"
     assert result.catalog.table["TS_Alt"][3] < 9
 
@@ -138,8 +138,8 @@ def test_the_old_function_works_and_warns(sources, result, quick):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"threshold": -1}, "threshold: -1 is no number from 0"),
-        ({"jobs": 0.5}, "jobs: 0.5 is no whole number from 1"),
+        ({"threshold": -1}, "threshold: -1 is not a number from 0"),
+        ({"jobs": 0.5}, "jobs: 0.5 is not a whole number from 1"),
         ({"iso": "nothing.txt"}, "nothing.txt: no such file"),
         ({"known": "gll_psc.fit"}, "known is 'gll_psc.fit': a SourceCatalog was expected"),
     ],
@@ -161,7 +161,7 @@ def test_union_of_empty_lists(sources):
 def test_a_second_background_on_another_grid_is_refused(sources):
     cube = sky.cube(sources, seed=3, **SIZE)
     other = sky.cube(sources, width=4.0, edges=EDGES).components[0].counts
-    with pytest.raises(InputError, match="the background is on another grid"):
+    with pytest.raises(InputError, match="the background is on a different grid"):
         Comparison(background_alt=[other]).run(cube, SourceCatalog())
 
 

@@ -1,5 +1,6 @@
 """From counts to candidates and a catalog, with a network that needs no training."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -224,6 +225,16 @@ def test_data_below_the_bands_are_refused(tmp_path):
         detect(cube)
 
 
+def test_a_catalog_of_simulated_data_says_so(tmp_path):
+    write_ccube(tmp_path / "counts.fits")
+    cube = SkyCube.read(tmp_path / "counts.fits")
+    assert not detect(cube).simulated
+    (component,) = cube.components
+    component.selection = replace(component.selection, simulated=True)
+    detect(cube).write(tmp_path / "ml.fits")
+    assert cube.simulated and SourceCatalog.read(tmp_path / "ml.fits").simulated
+
+
 @pytest.mark.slow
 def test_a_network_that_tells_classes_gives_them_without_photometry(sky, read):
     """The stub's map knows pulsars and others; without such a map there is no class."""
@@ -241,7 +252,7 @@ def test_a_network_that_tells_classes_gives_them_without_photometry(sky, read):
 
 def test_a_network_without_an_operating_point_says_so(read, caplog):
     detector = SourceDetector(stub(operating=None), photometry=False)
-    assert "never calibrated" in caplog.text
+    assert "not calibrated" in caplog.text
     assert detector.threshold == 0.5
 
 

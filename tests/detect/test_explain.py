@@ -65,8 +65,10 @@ def test_offsets_are_those_on_the_sky(explanation, catalog):
 
 
 def test_the_figure_of_a_source_names_it(explanation, catalog):
+    catalog.table["ML_TS"][0] = 3674.9
     figure = plot_explanation(explanation, catalog, 0)
     assert catalog.table["Source_Name"][0] in figure.get_suptitle()
+    assert "e+" not in figure.get_suptitle()
     titles = " ".join(ax.get_title() for ax in figure.axes)
     for text in ("0.5-1 GeV: no data", "2-7 GeV: score without it", "heatmap", "saliency"):
         assert text in titles, text
@@ -98,7 +100,7 @@ def test_a_finder_without_a_heatmap_has_no_panel_and_no_explanation(cube, catalo
     blind = SimpleNamespace(name="blind")
     shown = [len(projections(overview.plot_overview(cube, catalog, f))) for f in (finder(), blind)]
     assert shown == [4, 3]
-    with pytest.raises(InputError, match="network 'blind' gives detections only"):
+    with pytest.raises(InputError, match="network 'blind' returns detections only"):
         explain(catalog.positions[0], Views(cube), blind)
 
 
@@ -108,7 +110,7 @@ def projections(figure):
 
 
 def test_a_source_outside_of_the_data_is_refused(cube):
-    with pytest.raises(InputError, match="outside of the data"):
+    with pytest.raises(InputError, match="outside the data"):
         Views(cube).deepest(SkyCoord(200, 0, unit="deg", frame="galactic"))
 
 

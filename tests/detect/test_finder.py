@@ -31,7 +31,7 @@ def test_an_answer_becomes_arrays():
     ("changes", "message"),
     [
         ({"x": [3.0, np.nan]}, "x is not finite"),
-        ({"y": [3.0]}, r"y has the shape \(1,\), expected is \(2,\)"),
+        ({"y": [3.0]}, r"y has the shape \(1,\), expected \(2,\)"),
         ({"x": 3.0}, r"x has the shape \(\)"),
         ({"score": None}, "score"),
         ({"score": ["high", "low"]}, "could not convert"),
@@ -50,7 +50,7 @@ def test_an_answer_that_cannot_be_names_the_finder(changes, message):
 
 @pytest.mark.parametrize("answer", [None, [GOOD], [GOOD, [1, 2, 0.5]], [GOOD] * 3])
 def test_one_answer_for_each_patch(answer):
-    with pytest.raises(InputError, match=r"network mine: gives .* Detections"):
+    with pytest.raises(InputError, match=r"network mine: .* Detections"):
         checked(answer, FEATURES, "mine")
 
 
@@ -143,5 +143,5 @@ def test_a_localizer_that_gives_no_positions_is_named(tmp_path):
     )
     with plugins.on_path(tmp_path / "site"):
         assert "none" in LOCALIZERS
-        with pytest.raises(InputError, match="localizer 'none': gives no x, y, score"):
+        with pytest.raises(InputError, match="localizer 'none': does not return x, y, score"):
             HeatmapFinder(network).find(FEATURES)

@@ -95,11 +95,11 @@ def test_the_default_configuration_is_a_valid_one():
     [
         ("modles: [lat-best]", "unknown key modles"),
         ("background: gas", "background: one of"),
-        ("emin: high", "emin: 'high' is no number"),
-        ("emin: .nan", "emin: nan is no number"),
-        ("catalogs: [1]", "catalogs: 1 is no name of a file"),
-        ("cache: [1]", "cache: .1. is no name"),
-        ("models: {a: b}", "models: {'a': 'b'} is no text"),
+        ("emin: high", "emin: 'high' is not a number"),
+        ("emin: .nan", "emin: nan is not a number"),
+        ("catalogs: [1]", "catalogs: 1 is not the name of a file"),
+        ("cache: [1]", "cache: .1. is not the name"),
+        ("models: {a: b}", "models: {'a': 'b'} is not text"),
     ],
 )
 def test_bad_configurations_are_named(text, message, folder, tmp_path):
@@ -112,7 +112,7 @@ def test_what_cannot_be_scored_is_named(folder, entries, tmp_path):
     for arguments, message in (
         ([], "nothing to evaluate"),
         (["--catalog", str(tmp_path / "none")], "no such catalog"),
-        (["--catalog", str(tmp_path)], "holds no catalog of field_0000"),
+        (["--catalog", str(tmp_path)], "contains no catalog of field_0000"),
     ):
         run = ["evaluate", settings, "-o", str(tmp_path / "out"), *arguments]
         result = CliRunner().invoke(main, run)

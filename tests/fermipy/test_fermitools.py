@@ -80,6 +80,24 @@ def test_fluxes_are_right(found, truth):
     assert ratio and 0.8 < np.mean(ratio) < 1.2
 
 
+def test_the_quick_ways_give_what_fermipy_gives(gta, found):
+    name = found[0]["sources"][0].name
+    quick = engine.reoptimized_ts(gta, name, 1.0)
+    before = engine.parameters(gta)
+    engine.free_only(gta, [name], 1.0)
+    assert quick == pytest.approx(gta.like.Ts2(name, reoptimize=True), abs=0.2)
+    keys = ("ts", "flux", "flux_err", "flux_ul95", "eflux100_err", "dnde_err", "npred")
+    numbers = []
+    engine.free_only(gta, [name], 1.0, pars=None)
+    engine.run_fit(gta, update=False)
+    for update in (lambda: gta.update_source(name), lambda: engine.refresh(gta, [name])):
+        update()
+        numbers.append([gta.roi[name][key] for key in keys])
+    assert np.all(np.isfinite(numbers[0]))
+    assert numbers[1] == pytest.approx(numbers[0], rel=1e-3)
+    engine.restore(gta, before)
+
+
 def test_free_parameters_are_free_again_and_no_others(gta, found):
     assert {(p["src_name"], p["par_name"]) for p in gta.get_params(True)} == found[1]
 

@@ -40,7 +40,7 @@ def test_values_that_make_no_sense(wrong):
         ({"model": {"Idnex": 2}}, "PowerLaw has no Idnex; it has Prefactor, Index"),
         ({"model": {"SpatialModel": "Disc"}}, "SpatialModel 'Disc' is not known: PointSource"),
         ({"model": {"SpatialWidth": 0.3}}, "no SpatialWidth"),
-        ({"model": {"Index": [2, 3]}}, r"Index \[2, 3\] is no number"),
+        ({"model": {"Index": [2, 3]}}, r"Index \[2, 3\] is not a number"),
     ],
 )
 def test_a_spectrum_that_fermipy_would_not_understand(section, message):

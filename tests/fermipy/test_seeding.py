@@ -14,7 +14,7 @@ DEFAULTS = {key: value[0] for key, value in options.ML_SEED.items()}
 
 
 def test_names_that_do_not_exist_are_told_before_the_analysis_is_set_up():
-    with pytest.raises(InputError, match="network 'lat-worst' is not known: known are lat-best"):
+    with pytest.raises(InputError, match="unknown network 'lat-worst': known are lat-best"):
         options.check_section({"network": "lat-worst"})
     with pytest.raises(InputError, match="unknown localizer 'watershed': known are kmeans"):
         options.check_section({"localizer": "watershed"})

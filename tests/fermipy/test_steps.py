@@ -146,7 +146,7 @@ def test_components_of_any_pixels_and_event_types_become_one_cube(tmp_path):
     cube = cube_of(gta)
     assert [c.is_healpix for c in cube.components] == [False, True]
     assert cube.components[0].event_types == ("PSF2",)
-    assert len(cube.bands()) == 2 and "2 component(s)" in repr(cube)
+    assert len(cube.bands()) == 2 and "2 components" in repr(cube)
 
 
 def test_counts_in_memory_and_masked_pixels(tmp_path):
@@ -196,7 +196,7 @@ def test_engine_fermipy_needs_an_analysis(tmp_path, without):
     write(tmp_path / "a.yaml")
     assert catalog_fit.configuration(tmp_path) == tmp_path / "a.yaml"
     result = run("fit", tmp_path / "c.fits", tmp_path, "--engine", "fermipy", "--iso", "iso.txt")
-    assert "--iso: --engine fermipy has that from COUNTS" in result.output
+    assert "--iso: --engine fermipy reads these from COUNTS" in result.output
     result = run("fit", tmp_path / "c.fits", tmp_path, "--engine", "fermipy")
     assert "Fermitools are not installed" in result.output
 

@@ -1,11 +1,15 @@
 """All of `ml_seed`, without the Fermitools: what it returns, and what an interrupt leaves."""
 
+import logging
+from types import SimpleNamespace
+
 import pytest
-from makers import fakefermipy
+from makers import fakefermipy, latfiles
 from makers.fakefermipy import KNOWN, catalog
 
-from fermiml import InputError, SourceCatalog
-from fermiml.fermipy import options, workflow
+from fermiml import InputError, SkyCube, SourceCatalog, SourceDetector
+from fermiml.fermipy import data, options, workflow
+from fermiml.sky.describe import response_lines
 
 DEFAULTS = {key: value[0] for key, value in options.ML_SEED.items()} | {
     "search_skydir": None, "search_minmax_radius": [None, 1.0],
@@ -108,3 +112,17 @@ def test_healpix_pixels_without_a_diffuse_model_are_refused_at_once(healpix):
     with pytest.raises(InputError, match=r"predict 0 of 39 counts .*projtype: WCS"):
         workflow.run(healpix, "", DEFAULTS, print)
     assert not healpix.fits
+
+
+def test_the_log_says_what_was_taken_and_assumed(monkeypatch, tmp_path, caplog):
+    """As every command does; a second look at the same data need not repeat it."""
+    caplog.set_level(logging.INFO, "GTAnalysis")
+    latfiles.write_ccube(tmp_path / "ccube.fits")
+    cube = SkyCube.read(tmp_path / "ccube.fits")
+    monkeypatch.setattr(data, "cube_of", lambda *_: cube)
+    blind = SimpleNamespace(run=lambda _cube: SourceCatalog())
+    monkeypatch.setattr(SourceDetector, "from_pretrained", lambda *_, **__: blind)
+    gta = SimpleNamespace(logger=logging.getLogger("GTAnalysis"))
+    for model in (False, True):
+        workflow.detect(gta, DEFAULTS, model)
+    assert [record.message for record in caplog.records] == response_lines(cube)

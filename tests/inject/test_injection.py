@@ -205,8 +205,8 @@ def test_bad_settings_are_refused(tmp_path):
     for settings, message in (
         ({"kind": "SNR"}, "kind: one of AGN, PSR, not 'SNR'"),
         ({"flux": (2e-9, 1e-9)}, "lowest, then the highest"),
-        ({"away": 0.2}, "could be taken"),
-        ({"rounds": 0}, "rounds: 0 is no whole number"),
+        ({"away": 0.2}, "could be mistaken"),
+        ({"rounds": 0}, "rounds: 0 is not a whole number"),
     ):
         with pytest.raises(InputError, match=message):
             Injection(Detector(), **settings)

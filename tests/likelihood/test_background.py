@@ -85,7 +85,7 @@ def test_the_part_that_is_not_named_is_the_embedded_one_and_said(sources, files,
     data.components[0].background = None
     with caplog.at_level(logging.WARNING, "fermiml"):
         chosen = background.choose(data, galdiff=str(files[0]))
-    assert "no --iso is given: the EMBEDDED one is taken" in caplog.text
+    assert "no --iso is given: the EMBEDDED one is used" in caplog.text
     assert chosen.text == "galaxy.fits + the embedded isotropic"
 
 

@@ -86,5 +86,5 @@ def test_positions_outside_the_data_and_other_engines_are_errors(data):
     class Other:
         name = "other"
 
-    with pytest.raises(InputError, match="'other' measures no upper limits"):
+    with pytest.raises(InputError, match="'other' does not measure upper limits"):
         LikelihoodFit(Other()).limits(EMPTY, data)

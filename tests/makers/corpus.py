@@ -153,14 +153,14 @@ CASES = [
     Case("long.vot", votable(size=' arraysize="999999999"'), SourceCatalog.read,
          "announces more numbers than it can hold"),
     Case("half.vot", lambda path: path.write_text(to_votable(catalogs.sample().table)[:9000]),
-         SourceCatalog.read, "is no VOTable"),
+         SourceCatalog.read, "is not a valid VOTable"),
     # headers
     Case("cuts.fits", changed(lat.write_ccube, NDSKEYS=-1), SkyCube.read, "NDSKEYS is '-1'"),
     Case("more.fits", changed(lat.write_ccube, NDSKEYS=2), SkyCube.read, "more cuts .DSTYP3"),
     Case("energies.fits", lambda path: lat.write_ft1(path, listed=lat.cuts(energy=(1e-28, 2e4))),
          SkyCube.read, "the energies run from 1e-28 to 2e.04 MeV, outside"),
     Case("kind.fits", changed(lat.write_ft1, 1, DSTYP4=1e300), SkyCube.read,
-         "DSTYP4, DSVAL4: texts were expected"),
+         "DSTYP4, DSVAL4: text was expected"),
     Case("text.fits", changed(gammapy_map, CRVAL1="x"), SkyCube.read,
          "CRVAL1 is 'x', a number was expected"),
     # spectra, responses
@@ -173,7 +173,7 @@ CASES = [
     Case("pickle.npz", pickled, read_weights, "are no weights .*allow_pickle"),
     Case("shape.npz", huge_shape, read_weights, "are no weights"),
     Case("bomb.npz", huge_member, read_weights, "4.0 GB when unpacked"),
-    Case("field_00000.npz", field_without("psf"), read_field, "is no training field .*psf"),
+    Case("field_00000.npz", field_without("psf"), read_field, "is not a training field .*psf"),
     # settings
     Case("twice.yaml", text(SKY.format("seed: 1\nseed: 2\n")), sky_settings.read,
          "the key 'seed' stands there twice, line 3"),

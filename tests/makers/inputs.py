@@ -11,6 +11,7 @@ from astropy.io import fits
 
 from fermiml import SkyCube, SourceCatalog
 from fermiml.catalog import export
+from fermiml.features.patch_features import N_FEATURES
 from fermiml.fermipy import options as fermipy_options
 from fermiml.likelihood import background
 from fermiml.networks import pretrained
@@ -191,11 +192,12 @@ def write_network(folder):
 
 
 def _network_facts(folder):
-    """The weights and all that results depend on; a folder of fermiml 0.1 has no second hash."""
+    """The answer and all that results depend on; a folder of fermiml 0.1 has no second hash."""
     network = pretrained.load(str(folder))
-    weights = b"".join(np.asarray(variable).tobytes() for variable in network.model.variables)
+    features = np.random.default_rng(1).normal(size=(1, 32, 32, N_FEATURES))
+    answer = b"".join(values.tobytes() for values in network.maps(features).values())
     card = {key: value for key, value in network.card.items() if key != "description_sha256"}
-    return [hashlib.sha256(weights).hexdigest(), repr(card)]
+    return [hashlib.sha256(answer).hexdigest(), repr(card)]
 
 
 def _resealed_facts(folder):

@@ -158,7 +158,9 @@ def write_drm(path, edges=EDGES):
     fits.HDUList([fits.PrimaryHDU(), ebounds_hdu(edges), table]).writeto(path)
 
 
-def write_ft1(path, events=None, *, circle=True, start=239557417.0, listed=None):
+def write_ft1(
+    path, events=None, *, circle=True, start=239557417.0, listed=None, good_time=GOOD_TIME
+):  # fmt: skip
     """An FT1 file; `events` holds the arrays position, energy, zenith, time, evtype,
     and, if the file is to have them, numbers (of the run and in the run)."""
     events = random_events() if events is None else events
@@ -182,7 +184,7 @@ def write_ft1(path, events=None, *, circle=True, start=239557417.0, listed=None)
     center = CENTER.icrs
     region = (center.ra.deg, center.dec.deg, 5.0) if circle else None
     add_cuts(table.header, cuts(circle=region, zmax=100) if listed is None else listed)
-    fits.HDUList([fits.PrimaryHDU(), table, gti_hdu(start)]).writeto(path)
+    fits.HDUList([fits.PrimaryHDU(), table, gti_hdu(start, good_time)]).writeto(path)
     return events
 
 

@@ -11,10 +11,11 @@ def test_turning_the_sky_turns_the_answer_with_it():
 
     class Finder:
         def predict_on_batch(self, planes):
-            image = planes[0, ..., 0]
-            row, column = np.unravel_index(np.argmax(image), image.shape)
-            y, x = np.mgrid[: image.shape[0], : image.shape[1]]
-            return {"offset": np.stack([column - x, row - y], -1)[None], "heat": image[None]}
+            brightest = planes[..., 0].reshape(len(planes), -1).argmax(axis=1)
+            row, column = np.unravel_index(brightest, planes.shape[1:3])
+            y, x = np.mgrid[: planes.shape[1], : planes.shape[2]]
+            way = column[:, None, None] - x, row[:, None, None] - y
+            return {"offset": np.stack(way, -1).astype(float), "heat": planes[..., 0]}
 
     planes = np.random.default_rng(3).normal(size=(1, 24, 24, N_FEATURES))
     planes[0, 9, 14, 0] = 9.0
@@ -47,7 +48,7 @@ def test_where_nothing_was_observed_is_as_patches_show_it():
     coverage[:, :, 20:] = 0
     counts[..., 20:] = 0
     features = np.moveaxis(PatchFeatures([[None] * 5], 32)(counts, coverage, covered), 0, -1)
-    shown = unobserved(features[None])
+    shown = unobserved(features)
     beyond = features[16, -1]
     assert np.allclose(shown[:10], beyond[:10], atol=1e-5)
     assert np.allclose(shown[15:20], beyond[15:20])

@@ -97,7 +97,7 @@ def test_the_default_network_on_the_command_line(folder, tmp_path):
 
 def test_wrong_names_on_the_command_line_are_one_line(folder):
     for option, message in (
-        ("--model=lat-worst", "'lat-worst' is not known: known are lat-best"),
+        ("--model=lat-worst", "unknown network 'lat-worst': known are lat-best"),
         ("--localizer=watershed", "unknown localizer 'watershed': known are kmeans"),
         ("--threshold=3", "threshold 3"),
     ):

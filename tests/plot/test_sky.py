@@ -120,6 +120,13 @@ def test_names_cover_neither_symbols_nor_each_other():
             assert abs(x - other[0]) >= width - 1e-6 or abs(y - other[1]) >= height - 1e-6
 
 
+def test_names_stay_clear_of_large_ellipses():
+    (small_x, _), (large_x, _) = labels.place(
+        [[50, 50], [50, 150]], ["J0001.0+0000"] * 2, 7, [4, 20], (0, 0, 200, 200)
+    ) - [50, 0]
+    assert small_x < 5 and large_x > 15
+
+
 def test_bad_input_is_named(cube):
     with pytest.raises(InputError, match="projection"):
         sky.plot_counts(cube, ax=style.new_figure(3, 3).add_subplot())
@@ -134,6 +141,6 @@ def test_figures_are_written_whole_or_not_at_all(tmp_path):
     style.save(figure, tmp_path / "a.png")
     with pytest.raises(InputError, match="exists already"):
         style.save(figure, tmp_path / "a.png")
-    with pytest.raises(InputError, match="not a format"):
+    with pytest.raises(InputError, match="not a figure format"):
         style.save(figure, tmp_path / "a.xyz")
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]

@@ -16,6 +16,7 @@ from makers import smallskies as sky
 from regions import Regions
 
 from fermiml import SourceCatalog
+from fermiml.catalog import histories
 from fermiml.plot.sky_images import SkyImage, sigma_scale
 from fermiml.report import page, sky_picture
 from fermiml.report.catalog_page import page as catalog_page
@@ -68,6 +69,8 @@ results.name = textOf("name");
 results.flags = [...document.querySelectorAll("#details dd")].pop().textContent;
 results.points = document.querySelectorAll("#spectrum .point").length;
 results.axis = [...document.querySelectorAll("#spectrum text")].map((t) => t.textContent);
+results.curve = document.querySelectorAll("#curve .point").length;
+results.times = [...document.querySelectorAll("#curve text")].map((t) => t.textContent);
 results.links = [...document.querySelectorAll("#links a")]
   .map((a) => [a.textContent, a.href, a.rel]);
 map.dispatchEvent(new MouseEvent("click", at(document.querySelectorAll(".known")[1])));
@@ -117,6 +120,9 @@ def catalog():
     table["Flux_Band"][:, 3:7] = flux
     table["Unc_Flux_Band"][:, 3:7, 0], table["Unc_Flux_Band"][:, 3:7, 1] = -0.2 * flux, 0.2 * flux
     table["Unc_Flux_Band"][:, 6, 0] = np.nan  # a limit
+    histories.make_room(table, 239557417.0 + 1e7 * np.arange(5))
+    table["Flux_History"][2], table["Unc_Flux_History"][2] = [1e-8, 3e-8, np.nan, 0], [-2e-9, 2e-9]
+    table["Unc_Flux_History"][2, 2:, 0] = np.nan  # no good time, and a limit
     return SourceCatalog.from_table(table)
 
 
@@ -256,6 +262,14 @@ def test_a_click_tells_all_of_a_source(seen):
     assert {"1 GeV", "10 GeV", "100 GeV"} <= set(seen["axis"])
     assert seen["known"] == f"Known: {EVIL[1]}"
     assert seen["back"] == "The most significant"
+
+
+def test_the_light_curve_is_beside_the_spectrum(seen, text):
+    assert seen["curve"] == 3 and {"54700", "54900", "MJD", "3e-8"} <= set(seen["times"])
+    curves = data_of(text)["sources"]["curves"]
+    assert curves[0] == [] and [len(point) for point in curves[2]] == [5, 5, 5]
+    assert curves[2][0][2:] == [1e-8, 8e-9, 1.2e-8]
+    assert curves[2][2][2:] == [0.0, None, 4e-9]
 
 
 def test_links_lead_to_the_position(seen, catalog):

@@ -22,5 +22,5 @@ def test_tables_follow_from_caldb(latdata, monkeypatch):
     monkeypatch.setenv("CALDB", str(latdata / "caldb"))
     from_caldb = load_response("P8R3_CLEAN_V3", 32)
     assert_allclose(from_caldb.aeff, derived.aeff)
-    with pytest.raises(InputError, match="holds no aeff_P8R3_NOTHING_V1_PSF"):
+    with pytest.raises(InputError, match="contains no aeff_P8R3_NOTHING_V1_PSF"):
         load_response("P8R3_NOTHING_V1", 32)

@@ -49,5 +49,5 @@ def test_livetime_cube_times_area_against_3fhl(latdata):
 def test_livetime_cube_is_told_from_an_exposure_cube(tmp_path):
     lat.write_bexpmap(tmp_path / "bexpmap.fits")
     assert not exposures.is_livetime_cube(tmp_path / "bexpmap.fits")
-    with pytest.raises(InputError, match="is no livetime cube"):
+    with pytest.raises(InputError, match="is not a livetime cube"):
         exposures.from_livetime_cube(tmp_path / "bexpmap.fits", load_response())

@@ -12,7 +12,7 @@ from fermiml.simulate import variants
 
 
 def test_structure_has_mean_one_and_a_seed():
-    """Log-normal, as wide as asked for, the same for the same seed."""
+    """Log-normal, as wide as requested, the same for the same seed."""
     one, two = (variants.structure_map(np.random.default_rng(7), 0.2) for _ in range(2))
     assert np.array_equal(one, two)
     assert one.mean() == pytest.approx(1.0, abs=0.02)

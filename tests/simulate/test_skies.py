@@ -180,7 +180,7 @@ def test_another_simulation_is_not_mixed_in(folder, tmp_path):
     """Exit code 2 and one line; --overwrite replaces a simulation, never a stranger's folder."""
     result = run({**SETTINGS, "seed": 9}, folder)
     assert result.exit_code == 2
-    assert "holds something else" in result.output
+    assert "contains something other" in result.output
     stranger = tmp_path / "photos"
     stranger.mkdir()
     (stranger / "cat.jpg").write_text("cat")
@@ -246,7 +246,7 @@ def test_a_second_run_beside_the_first_is_refused(tmp_path, monkeypatch):
     assert all((folder / "truth.fits").is_file() for folder in folders)
     for result in results:
         assert result.exit_code == 2
-        assert "another run is at work there" in result.output
+        assert "another run is using this folder" in result.output
         assert len(result.output.strip().splitlines()) == 1
 
 

@@ -1,4 +1,4 @@
-"""Structured gas: as strong as asked for, where gas is, on the scales that were asked for."""
+"""Structured gas: as strong as requested, where gas is, on the scales that were asked for."""
 
 import healpy
 import numpy as np
@@ -26,7 +26,7 @@ def _ratio(plain, energy=2e3, seed=1, **settings):
 
 
 def test_structure_is_where_gas_is_and_the_same_at_all_energies(plain):
-    """In the plane as strong as asked for, hardly any at the poles; its mean is one."""
+    """In the plane as strong as requested, hardly any at the poles; its mean is one."""
     low, high = (_ratio(plain, energy, rms=0.2) for energy in (1e3, 1e5))
     assert np.log(low[PLANE]).std() == pytest.approx(0.18, abs=0.03)
     assert np.log(low[POLES]).std() < 0.04

@@ -1,6 +1,7 @@
 """Traditional detection: it finds what is there, where it is, and nothing else."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -204,12 +205,14 @@ def test_nothing_found_is_an_empty_catalog():
     component = make_cube(4, width=3).components[0]
     counts = np.random.default_rng(5).poisson(component.background.data)
     component.counts = WcsNDMap(component.counts.geom, counts)
+    component.selection = replace(component.selection, simulated=True)
     catalog = TraditionalDetector(final=5.0).run(SkyCube([component], "map"))
     assert len(catalog) == 0 and "Signif_Avg" in catalog.table.colnames
+    assert catalog.simulated
 
 
 def test_bad_input_is_named(cube):
-    with pytest.raises(InputError, match="background is on another grid"):
+    with pytest.raises(InputError, match="background is on a different grid"):
         TraditionalDetector().run(cube, [np.ones((2, 3, 4))])
     with pytest.raises(InputError, match="2 backgrounds for 1 components"):
         TraditionalDetector().run(cube, [None, None])
@@ -220,10 +223,10 @@ def test_bad_input_is_named(cube):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"index": -1}, "index: -1 is no number from 0 to 5"),
-        ({"threshold": "high"}, "threshold: 'high' is no number"),
+        ({"index": -1}, "index: -1 is not a number from 0 to 5"),
+        ({"threshold": "high"}, "threshold: 'high' is not a number"),
         ({"separation": 1 * u.m}, "separation: 1.0 m is not in units of deg"),
-        ({"rounds": 2.5}, "rounds: 2.5 is no whole number from 0"),
+        ({"rounds": 2.5}, "rounds: 2.5 is not a whole number from 0"),
         ({"everywhere": 1}, "everywhere: 1 is neither true nor false"),
     ],
 )

@@ -82,14 +82,14 @@ def test_two_trainings_in_one_folder_are_refused(fields, tmp_path):
     (tmp_path / "net" / "train.yaml").touch()  # what else lies there is nobody's network
     with (
         checkpoint.claim(tmp_path / "net", text, record="recipe.yaml", results=()),
-        pytest.raises(InputError, match="another run is at work there"),
+        pytest.raises(InputError, match="another run is using this folder"),
     ):
         Trainer(settings).run(tmp_path / "net")
-    with pytest.raises(InputError, match="holds something else"):
+    with pytest.raises(InputError, match="contains something other"):
         Trainer({**settings, "seed": 2}).run(tmp_path / "net")
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "weights.npz").write_text("precious")
-    with pytest.raises(InputError, match="holds something else"):
+    with pytest.raises(InputError, match="contains something other"):
         Trainer(settings).run(tmp_path / "given")
 
 

@@ -45,7 +45,7 @@ def complete(component, *, exposure=None, psf=None, irf=None, evtype=None):
         check_psf(component)
     if component.selection.overlap > _OVERLAP:
         _warn(component, f"good time intervals overlap: {component.selection.overlap:.6g} s "
-              "that are in several of them count once")  # fmt: skip
+              "occur in several of them and count once")  # fmt: skip
     missing = [p for p in (component.psf, component.exposure, component.edisp) if p is None]
     if missing or exposure is not None:
         _complete_from_irf(component, exposure, asked)
@@ -62,7 +62,7 @@ def _asked_response(component, irf, evtype):
         ("evtype", evtype, selection.evtype),
     ):
         if given is not None and said not in (None, given):
-            _warn(component, f"--{what} {given} is taken, although the header says {said}")
+            _warn(component, f"--{what} {given} is used, although the header says {said}")
     if evtype is not None:
         irfs.type_names(evtype)  # refuses what is no sum of types
         selection = dataclasses.replace(selection, evtype=evtype)
@@ -97,7 +97,7 @@ def _choose_irf(component, asked):
     """Choose the response table, and return also where its name comes from."""
     _settle_event_type(component)
     if asked is not None:
-        return asked, _origin(asked, "as asked for")
+        return asked, _origin(asked, "as requested")
     selection, named = component.selection, component.selection.irf_name
     if named:
         response = _load_or_replace(named, selection.evtype)
@@ -152,13 +152,13 @@ def _gtpsf(hdus):
     for what, number, least in (("energies", len(energy), 2), ("radii", len(rad), _RADII)):
         if number < least:
             raise InputError(
-                f"the PSF table has {number} {what}, at least {least} are expected; run gtpsf anew"
+                f"the PSF table has {number} {what}, at least {least} are expected; run gtpsf again"
             )
     rising = np.all(np.diff(energy) > 0) and np.all(np.diff(rad) > 0)
     if not rising or values.shape != (len(energy), len(rad)) or not np.all(values >= 0):
-        raise InputError("the PSF table is no gtpsf output (Energy, Theta rising, Psf >= 0)")
+        raise InputError("the PSF table is not gtpsf output (Energy, Theta increasing, Psf >= 0)")
     if not (np.all(np.isfinite(values)) and energy[0] > 0 and rad[0] >= 0 and rad[-1] <= 180):
-        raise InputError("the PSF table is no gtpsf output: energies, radii or values are no such")
+        raise InputError("the PSF table is not gtpsf output: energies, radii or values are invalid")
     if not np.all(values.sum(axis=1) > 0):
         raise InputError("the PSF is zero at some energy")
     return PSF(energy, rad, values)
@@ -166,7 +166,7 @@ def _gtpsf(hdus):
 
 def _column(hdu, name):
     if hdu.data is None or name not in hdu.data.names:
-        raise InputError(f"the table {hdu.name} has no column {name}: no gtpsf output")
+        raise InputError(f"the table {hdu.name} has no column {name}: not gtpsf output")
     return np.array(hdu.data[name], float)
 
 
@@ -191,7 +191,7 @@ def _estimate_exposure(component, response):
     days = good_time / 86400
     component.notes.append(
         f"no exposure given: estimated from {good_time:.3g} s ({days:.0f} d) of good time "
-        "in survey mode, right to about 10 %"
+        "in survey mode, accurate to about 10 %"
     )
     component.origins["exposure"] = Origin("estimated from the good time", assumed=True)
     return exposures.estimate(good_time, response)
@@ -221,7 +221,7 @@ def check_psf(component):
     if not 1 / _PSF_FAR < ours[worst] / irf[worst] < _PSF_FAR:
         _warn(
             component,
-            f"the PSF ({component.origins['psf'].text}) is far from that of {response.name} "
+            f"the PSF ({component.origins['psf'].text}) differs from that of {response.name} "
             f"{'+'.join(response.types)}: its 68 % radius at {energy[worst]:.4g} MeV is "
             f"{ours[worst]:.3g} deg instead of {irf[worst]:.3g} deg",
         )

@@ -1,4 +1,4 @@
-"""From whatever an analyst has to a SkyCube: find out what it is, read it, complete it."""
+"""From any input to a SkyCube: recognise it, read it, complete it."""
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -8,6 +8,7 @@ from astropy.time import Time
 
 from fermiml import schema
 from fermiml.errors import InputError
+from fermiml.files import check_input
 from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import image_geom
 from fermiml.sky.cube import SkyCube, check_counts
@@ -31,7 +32,9 @@ def _date(name, value):
     try:
         return Time(value, scale="utc")
     except ValueError:
-        raise InputError(f"{name}: {schema.shown(value)} is no date such as 2012-03-07") from None
+        raise InputError(
+            f"{name}: {schema.shown(value)} is not a date such as 2012-03-07"
+        ) from None
 
 
 _KINDS = {
@@ -47,7 +50,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What `SkyCube.read` takes besides the source."""
+    """The options of `SkyCube.read`."""
 
     exposure: object = None
     psf: object = None
@@ -62,8 +65,13 @@ class ReadOptions:
     zmax: float | None = None
     tmin: float | None = None
     tmax: float | None = None
+    time_bins: object = None
+    scfile: object = None
 
-    _for_events = ("center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax")
+    _for_events = (
+        "center", "width", "binsz", "emin", "emax", "zmax", "tmin", "tmax", "time_bins",
+        "scfile",
+    )  # fmt: skip
 
     def __post_init__(self):
         for name, kind in _KINDS.items():
@@ -76,24 +84,42 @@ class ReadOptions:
         if given:
             raise InputError(
                 f"{source}: {', '.join(given)} can only be chosen for FT1 events; "
-                "these data are binned already"
+                "these data are already binned"
             )
 
 
 def read_cube(source, **options):
     """Do the work of `SkyCube.read`."""
-    unknown = set(options) - {f.name for f in fields(ReadOptions)}
-    if unknown:
-        known = ", ".join(f.name for f in fields(ReadOptions))
-        raise InputError(f"unknown option {', '.join(sorted(unknown))}: known are {known}")
-    options = ReadOptions(**options)
-    name = str(source) if isinstance(source, str | Path) else type(source).__name__
+    options = _checked(options)
+    first = source[0] if isinstance(source, list | tuple) and source else source
+    name = str(first) if isinstance(first, str | Path) else type(source).__name__
     with reading(name):
         kind, components = _read_components(source, options)
         evtype = _evtype_of_binned(kind, components, options.evtype)
         for number, component in enumerate(components):
             _finish(component, number, len(components), options, evtype)
     return SkyCube(components, kind, name)
+
+
+def read_timed_events(source, **options):
+    """Read an FT1 file, or an ``@list`` of them, as `fermiml.sky.times.TimedEvents`.
+
+    Takes the options of `SkyCube.read` that cut events: evtype, zmax, tmin and tmax.
+    """
+    options = _checked(options)
+    with reading(str(source)):
+        if str(source).startswith("@"):
+            return events.timed_events(events.read_list(str(source)[1:]), options)
+        path = check_input(source, "FT1 events")
+        return events.timed_events([path], options)
+
+
+def _checked(options):
+    unknown = set(options) - {f.name for f in fields(ReadOptions)}
+    if unknown:
+        known = ", ".join(f.name for f in fields(ReadOptions))
+        raise InputError(f"unknown option {', '.join(sorted(unknown))}: known are {known}")
+    return ReadOptions(**options)
 
 
 def _evtype_of_binned(kind, components, evtype):
@@ -103,8 +129,8 @@ def _evtype_of_binned(kind, components, evtype):
     types = {component.selection.evtype for component in components}
     if len(types) > 1:
         raise InputError(
-            f"evtype {evtype} cannot be that of all components: their headers say "
-            f"{', '.join(map(str, types))}; leave it out"
+            f"evtype {evtype} cannot apply to all components: their headers say "
+            f"{', '.join(map(str, types))}; omit it"
         )
     return evtype
 
@@ -151,6 +177,8 @@ def _part(given, number, count, what):
 
 def _read_components(source, options):
     """Find out what kind of data it is, and read its components without response."""
+    if isinstance(source, list | tuple) and all(isinstance(s, str | Path) for s in source):
+        return events.read_events([check_input(s, "FT1 events") for s in source], options)
     if not isinstance(source, str | Path):
         options.refuse_event_options(type(source).__name__)
         return gammapy_data.components_of(source)
@@ -203,11 +231,11 @@ def _read_background(background, component):
         name = "the given background"
     if background.data.shape != component.counts.data.shape or not _same_sky(background, component):
         raise InputError(
-            f"{name}: the background is on another grid than the counts "
+            f"{name}: the background is on a different grid from the counts "
             f"({background.data.shape} against {component.counts.data.shape})"
         )
     if not np.all(np.isfinite(background.data)) or background.data.min() < 0:
-        raise InputError(f"{name}: the background holds NaN or negative values")
+        raise InputError(f"{name}: the background contains NaN or negative values")
     return background
 
 

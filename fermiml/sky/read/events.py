@@ -9,17 +9,20 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from gammapy.maps import HpxGeom, HpxNDMap, WcsGeom, WcsNDMap
 from scipy.spatial import ConvexHull, Delaunay
-from tqdm import tqdm
 
 from fermiml.errors import InputError
 from fermiml.files import check_input
-from fermiml.fitsfile import open_fits
+from fermiml.fitsfile import open_fits, reading
 from fermiml.fitsmaps import edges_axis
+from fermiml.progress import progress_bar
 from fermiml.response.irfs import type_names
 from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component, check_energies
+from fermiml.sky.pointings import PointedExposure, read_pointings
 from fermiml.sky.read.duplicates import first_of_each
 from fermiml.sky.selection import Selection, merge_gti
+from fermiml.sky.timed_counts import GoodTimeExposure, TimedCounts
+from fermiml.sky.times import TimedEvents, outside_gti, time_bins
 
 log = logging.getLogger(__name__)
 BINS_PER_DECADE = 8
@@ -28,17 +31,21 @@ WIDEST_IMAGE = 60.0  # deg; wider fields become HEALPix maps
 ALL_SKY_NSIDE = 512
 _IDENTITY = ("RUN_ID", "EVENT_ID")
 _COLUMNS = ("RA", "DEC", "ENERGY", "TIME", "ZENITH_ANGLE", "EVENT_TYPE")
+_LIMB = 100.0  # deg from the zenith, beyond which the Earth's limb outshines everything
+_CHUNK = 500_000  # events whose positions are converted at a time, to bound the memory
 
 
 @dataclasses.dataclass(frozen=True)
 class Events:
     """The columns that matter, of one or several files."""
 
-    position: SkyCoord
+    ra: np.ndarray  # deg
+    dec: np.ndarray
     energy: np.ndarray  # MeV
     selection: Selection
     time: np.ndarray  # mission elapsed time in s
     numbers: np.ndarray | None  # (event, 2) of the run and in the run, where the file has them
+    limb: int  # how many of them may come from the limb of the Earth
 
 
 def read_list(path):
@@ -47,31 +54,26 @@ def read_list(path):
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text file with one FT1 name a line") from error
+        raise InputError(f"{path}: is not a text file with one FT1 name per line") from error
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not names:
-        raise InputError(f"{path}: the list names no file")
+        raise InputError(f"{path}: the list is empty")
     return [path.parent / name for name in names]
 
 
 def read_events(paths, options):
     """Bin the events of one or more FT1 files: (kind, [component])."""
-    parts = [_read_file(path, options) for path in tqdm(paths, "FT1", disable=_quiet(paths))]
-    selection, notes = _joint_selection([p.selection for p in parts], paths)
-    position, energy, repeated = _joint_events(parts)
-    if repeated:
-        notes.append(f"{repeated} events were in the data before: each is counted once")
-        log.warning("%s: %s", paths[0], notes[-1])
-    if not len(energy):
-        raise InputError(f"{paths[0]}: no event is left by the cuts")
+    (ra, dec, energy, time), selection, notes = _read_files(paths, options)
+    energy = energy.astype(float)
+    position = _galactic(ra, dec)
     center, width = _field(position, selection, options)
     edges = _energy_edges(energy, selection, options)
     check_energies(edges)  # before there are as many bins as they ask for
     cut = selection.energy or (0, np.inf)
     if (options.emin or cut[0]) < cut[0] or (options.emax or 0) > cut[1]:
         notes.append(
-            f"the events were cut to {cut[0]:g}-{cut[1]:g} MeV: nothing is binned outside, where "
-            "empty bins would speak against every source"
+            f"the events were cut to {cut[0]:g}-{cut[1]:g} MeV: nothing is binned outside, because "
+            "empty bins would count against every source"
         )
     counts = _bin(position, energy, center, width, edges, options)
     outside = len(energy) - counts.data.sum()
@@ -80,6 +82,16 @@ def read_events(paths, options):
             f"{outside:.0f} of {len(energy)} events are outside the binned field or energies"
         )
     component = Component(Path(paths[0]).name, counts, selection, notes=notes)
+    if options.scfile is not None and options.time_bins is None:
+        raise InputError("scfile: only intervals of time (time_bins) need a spacecraft file")
+    if options.time_bins is not None:
+        _check_times(time, selection, paths)
+        bins = time_bins(options.time_bins, selection.gti)
+        exposure = _exposure(bins, selection, options.scfile)
+        pixel = [component.pixel_numbers(position[some]) for some in _chunks(len(time))]
+        component.times = TimedCounts.of_events(
+            bins, exposure, edges, np.concatenate(pixel), energy, time
+        )
     if not selection.circles and not component.is_healpix:
         component.mask = _hull(component.geom, position)
         notes.append("no circle in the header: the field is the convex hull of the events")
@@ -87,27 +99,88 @@ def read_events(paths, options):
     return kind, [component]
 
 
+def timed_events(paths, options):
+    """Read the events of one or more FT1 files as `TimedEvents`."""
+    (ra, dec, energy, time), selection, _ = _read_files(paths, options)
+    _check_times(time, selection, paths)
+    position = _galactic(ra, dec)
+    lon, lat, energy = (v.astype(np.float32) for v in (position.l.deg, position.b.deg, energy))
+    return TimedEvents(lon, lat, energy, time.astype(float), selection)
+
+
+def _galactic(ra, dec):
+    """Convert to a Galactic SkyCoord, some events at a time, as this takes many times their
+    memory."""
+    lon, lat = np.empty((2, len(ra)))
+    for some in _chunks(len(ra)):
+        position = SkyCoord(ra[some].astype(float), dec[some].astype(float), unit="deg").galactic
+        lon[some], lat[some] = position.l.deg, position.b.deg
+    return SkyCoord(lon, lat, unit="deg", frame="galactic", copy=False)
+
+
+def _chunks(count):
+    """Yield slices of some events."""
+    for start in range(0, count, _CHUNK):
+        yield slice(start, start + _CHUNK)
+
+
+def _check_times(time, selection, paths):
+    """Refuse events without good time."""
+    if selection.gti is None:
+        raise InputError(f"{paths[0]}: no GTI table: the observing time is unknown")
+    outside = outside_gti(time, selection.gti)
+    if outside.any():
+        raise InputError(
+            f"{paths[0]}: {outside.sum()} of {len(time)} events are outside the good time "
+            f"intervals (one at {time[outside][0]:.0f} s); run gtmktime on the file"
+        )
+
+
+def _exposure(bins, selection, scfile):
+    """How much of the exposure each interval has: by good time, or where the LAT pointed."""
+    if scfile is None:
+        return GoodTimeExposure(bins)
+    with reading(scfile, "a spacecraft file"):
+        pointings = read_pointings(scfile).within(selection.gti)
+    zmax = selection.zenith[1] if selection.zenith else 180.0
+    return PointedExposure(pointings, bins.edges, zmax)
+
+
+def _read_files(paths, options):
+    """Read the files: (RA, Dec, energy, time) of their events, each once, selection and notes."""
+    parts = [_read_file(path, options) for path in progress_bar(paths, "FT1", show=len(paths) > 1)]
+    selection, notes = _joint_selection([p.selection for p in parts], paths)
+    columns, repeated = _joint_events(parts)
+    if repeated:
+        notes.append(f"{repeated} events are duplicates and count once")
+        log.warning("%s: %s", paths[0], notes[-1])
+    if not len(columns[0]):
+        raise InputError(f"{paths[0]}: no events are left after the cuts")
+    if limb := sum(p.limb for p in parts):
+        notes.append(
+            f"{limb} events ({limb / len(columns[0]):.1%}) have zenith angles above {_LIMB:g} deg, "
+            "where the limb of the Earth shines: cut them with --zmax 90 (above 1 GeV: 100)"
+        )
+        log.warning("%s: %s", paths[0], notes[-1])
+    return columns, selection, notes
+
+
 def _joint_events(parts):
-    """Positions (Galactic) and energies of the events of all files, and how many were dropped
-    because they had been there before."""
-    energy, time = (np.concatenate([getattr(p, k) for p in parts]) for k in ("energy", "time"))
-    ra, dec = (np.concatenate([getattr(p.position, k).deg for p in parts]) for k in ("ra", "dec"))
+    """(RA, Dec, energy, time) of the events of all files, and how many were dropped because they
+    had been there before."""
+    names = ("ra", "dec", "energy", "time")
+    columns = [np.concatenate([getattr(p, name) for p in parts]) for name in names]
+    ra, dec, energy, time = columns
     numbers = [p.numbers for p in parts]
     known = all(number is not None for number in numbers)
     keep = first_of_each(time, np.concatenate(numbers).T if known else (energy, ra, dec))
-    position = SkyCoord(ra[keep] * u.deg, dec[keep] * u.deg).galactic
-    return position, energy[keep], len(keep) - int(keep.sum())
-
-
-def _quiet(paths):
-    """No progress bar for one file; None lets tqdm ask whether this is a terminal."""
-    return True if len(paths) == 1 else None
+    return [column[keep] for column in columns], len(keep) - int(keep.sum())
 
 
 def _read_file(path, options):
     with open_fits(path) as hdus:
         if "EVENTS" not in hdus:
-            raise InputError("is no FT1 file (no HDU EVENTS)")
+            raise InputError("is not an FT1 file (no HDU EVENTS)")
         columns = hdus["EVENTS"].columns.names
         missing = set(_COLUMNS) - set(columns)
         if missing:
@@ -115,16 +188,19 @@ def _read_file(path, options):
         table = hdus["EVENTS"].data
         selection = Selection.from_hdus(hdus)
         keep, selection = _cut(table, selection, options)
-        position = SkyCoord(
-            table["RA"][keep].astype(float) * u.deg, table["DEC"][keep].astype(float) * u.deg
-        )
-        energy, time = (table[name][keep].astype(float) for name in ("ENERGY", "TIME"))
+        ra, dec, energy, time = (_native(table[name][keep]) for name in _COLUMNS[:4])
+        limb = int(np.sum(table["ZENITH_ANGLE"][keep] > _LIMB))
         numbers = None
         if set(_IDENTITY) <= set(columns):
             numbers = np.column_stack([table[name][keep] for name in _IDENTITY])
     if not np.all(np.isfinite(energy)) or np.any(energy <= 0):
         raise InputError(f"{path}: event energies are not all positive numbers")
-    return Events(position, energy, selection, time, numbers)
+    return Events(ra, dec, energy, selection, time, numbers, limb)
+
+
+def _native(column):
+    """Convert to the byte order of this machine."""
+    return column.astype(column.dtype.newbyteorder("="))
 
 
 def _cut(table, selection, options):
@@ -166,7 +242,7 @@ def _joint_selection(selections, paths):
             if getattr(selection, key) != getattr(first, key):
                 raise InputError(
                     f"{path}: {key} is {getattr(selection, key)}, that of {paths[0]} is "
-                    f"{getattr(first, key)}; read them apart"
+                    f"{getattr(first, key)}; read them separately"
                 )
         if str(selection.circles) != str(first.circles):
             raise InputError(f"{path}: its selection circle differs from that of {paths[0]}")
@@ -175,7 +251,7 @@ def _joint_selection(selections, paths):
     gtis = [s.gti for s in selections if s.gti is not None]
     gti = merge_gti(np.concatenate(gtis)) if len(gtis) == len(selections) else None
     if gti is None:
-        notes.append("not every file has a GTI table: no good time is known")
+        notes.append("not every file has a GTI table: the good time is unknown")
     joint = dataclasses.replace(first, energy=energy, gti=gti)
     if gti is not None:
         apart = sum(s.good_time + s.overlap for s in selections)
@@ -247,7 +323,9 @@ def _bin(position, energy, center, width, edges, options):
     inside = (energy >= edges[0]) & (energy <= edges[-1])
     # The uppermost edge belongs to the last bin.
     energy = np.minimum(energy[inside], np.nextafter(edges[-1], 0)) * u.MeV
-    counts.fill_by_coord({"skycoord": position[inside], "energy": energy})
+    position = position[inside]
+    for some in _chunks(len(energy)):
+        counts.fill_by_coord({"skycoord": position[some], "energy": energy[some]})
     return counts
 
 

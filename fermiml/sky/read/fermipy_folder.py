@@ -13,6 +13,7 @@ from fermiml.response.installed import installed_irfs
 from fermiml.sky.cube import EnergyDispersion, Origin
 from fermiml.sky.read.complete import read_psf
 from fermiml.sky.read.gtbin import read_counts_hdus
+from fermiml.wording import counted
 from fermiml.yamlfile import read_yaml
 
 _CCUBE = re.compile(r"ccube(?:_(\d+))?\.fits(?:\.gz)?")
@@ -23,10 +24,13 @@ def read_folder(folder, config=None):
     folder = Path(folder)
     cubes = _counts_files(folder)
     if not cubes:
-        raise InputError(f"{folder}: holds no ccube_NN.fits; run gta.setup() of fermipy first")
+        raise InputError(
+            f"{folder}: contains no ccube_NN.fits, which fermipy's gta.setup() writes; if this is "
+            "no fermipy folder, name one of its files"
+        )
     config = _find_config(folder) if config is None else config
     components = [_read_component(folder, *item, config) for item in cubes.items()]
-    return f"fermipy folder with {len(components)} component(s)", components
+    return f"fermipy folder with {counted(len(components), 'component')}", components
 
 
 def read_config(path, config):
@@ -102,7 +106,7 @@ def _fill_from_config(selection, config, number):
     components = config.get("components") or []
     own = components[number] if number < len(components) else {}
     if not isinstance(own, dict):
-        raise InputError("the fermipy configuration has a component that is no mapping")
+        raise InputError("the fermipy configuration has a component that is not a mapping")
 
     def setting(section, key):
         for part in (own, config):

@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 from astropy import units as u
-from gammapy.datasets import Datasets, MapDataset
 from gammapy.maps import HpxNDMap, Map, MapAxis, WcsNDMap
 
 from fermiml.errors import InputError
@@ -19,6 +18,8 @@ def components_of(data):
     """(kind, [component, ...]) of a gammapy object."""
     if isinstance(data, WcsNDMap | HpxNDMap):
         return "gammapy map", [_from_map(data)]
+    from gammapy.datasets import Datasets, MapDataset
+
     if isinstance(data, MapDataset):
         return "gammapy MapDataset", [_from_dataset(data)]
     if isinstance(data, Datasets):
@@ -49,6 +50,8 @@ def read_map_file(path):
 
 def read_dataset_file(path):
     """Read a file written by MapDataset.write."""
+    from gammapy.datasets import MapDataset
+
     _check_file(path)
     kind, components = components_of(MapDataset.read(path))
     return f"{kind} file", components
@@ -64,6 +67,8 @@ def _check_file(path):
 
 def read_datasets(path):
     """Read a YAML written by Datasets.write."""
+    from gammapy.datasets import Datasets
+
     return components_of(Datasets.read(path))
 
 
@@ -74,14 +79,14 @@ def _in_mev(counts):
         raise InputError(f"the map has the axes {names or 'none'}: one axis `energy` was expected")
     axis = counts.geom.axes["energy"]
     if axis.node_type != "edges":
-        raise InputError("the energy axis has nodes, not bins: this is no counts map")
+        raise InputError("the energy axis has nodes, not bins: not a counts map")
     edges = MapAxis.from_energy_edges(axis.edges.to("MeV"), name="energy")
     return type(counts)(with_axes(counts.geom, [edges]), counts.data)
 
 
 def _from_map(counts, name="map"):
     if not counts.geom.is_regular:
-        raise InputError("the map has another geometry in each energy bin; re-bin it first")
+        raise InputError("the geometry of the map differs between energy bins; re-bin it first")
     return Component(name, _in_mev(counts))
 
 

@@ -28,7 +28,7 @@ def read_counts_hdus(hdus, name):
     selection = Selection.from_hdus(hdus)
     table, image = healpix_hdu(hdus), image_hdu(hdus, (2, 3))
     if table is None and image is None:
-        raise InputError("holds no counts: no image, HEALPix table or EVENTS")
+        raise InputError("contains no counts: no image, HEALPix table or EVENTS")
     axis = _counts_axis(hdus, selection, table, image)
     if table is not None:
         kind, counts = "gtbin HEALPix counts cube", hpx_map(table, axis)

@@ -1,4 +1,4 @@
-"""What no LAT observation can be, whatever a file says: errors, and doubts in words.
+"""Checks that data are possible for a LAT observation: errors and warnings.
 
 Data that do not call themselves the LAT's (by event class or IRF) are not judged.
 """
@@ -19,7 +19,8 @@ _BACKGROUND = 0.1, 3.0  # of the counts
 
 
 def doubts(component):
-    """List what is odd in a complete component, in words; what is impossible is an InputError."""
+    """List warnings about implausible values in a component; impossible ones raise an
+    InputError."""
     selection = component.selection
     if selection.evclass is None and selection.irf_name is None:
         return []
@@ -35,19 +36,19 @@ def _of_counts(component):
     counts = component.counts.data
     most = float(counts.max())
     if most > _MOST:
-        raise InputError(f"{most:.3g} counts in one pixel: more than the LAT has had photons")
+        raise InputError(f"{most:.3g} counts in one pixel: more photons than the LAT has recorded")
     if counts.dtype.kind == "f" and np.any(counts != np.rint(counts)):
         some = float(counts[counts != np.rint(counts)][0])
-        yield (f"counts that are no whole numbers ({some:.6g}): these are no photons; errors and "
-               "probabilities hold for Poisson counts")  # fmt: skip
+        yield (f"counts that are not whole numbers ({some:.6g}): errors and probabilities are "
+               "valid for Poisson counts only")  # fmt: skip
     if most > _SINGLE[0] and component.pixel_size < _SHARP and counts[0].size > 1:
         planes = counts.reshape(len(counts), -1)
         next_most, most = np.moveaxis(np.partition(planes, planes.shape[1] - 2)[:, -2:], 1, 0)
         bins = np.flatnonzero((most > _SINGLE[0]) & (most > _SINGLE[1] * next_most))
         if len(bins):
             here, edges = bins[0], component.energy_edges
-            yield (f"one pixel holds {most[here]:.3g} counts from {edges[here]:.4g} MeV, the next "
-                   f"{next_most[here]:.3g}: the PSF allows no such source")  # fmt: skip
+            yield (f"one pixel contains {most[here]:.3g} counts from {edges[here]:.4g} MeV, the "
+                   f"next {next_most[here]:.3g}: the PSF rules out such a source")  # fmt: skip
 
 
 def _of_energies(component):
@@ -77,5 +78,5 @@ def _of_background(component):
                         for data in (component.counts.data, component.background.data))  # fmt: skip
     low, high = _BACKGROUND
     if not low * counts - 30 < expected < high * counts + 30:
-        yield (f"the background holds {expected:.4g} counts, the data {counts:.4g}: it is not that "
-               "of these data")  # fmt: skip
+        yield (f"the background contains {expected:.4g} counts, the data {counts:.4g}: it does "
+               "not belong to these data")  # fmt: skip

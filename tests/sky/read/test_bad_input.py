@@ -65,7 +65,7 @@ def no_lat_data(folder):
     path = folder / "spectrum.fits"
     table = fits.BinTableHDU.from_columns([fits.Column("FLUX", "E", array=np.arange(9.0))])
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)
-    return path, "holds no counts"
+    return path, "contains no counts"
 
 
 def image_without_energies(folder):
@@ -115,7 +115,7 @@ def healpix_pixels_missing(folder):
 
 
 def healpix_pixel_twice(folder):
-    return hpx_file(folder, pixels=np.array([4, 5, 5])), "occur twice"
+    return hpx_file(folder, pixels=np.array([4, 5, 5])), "are repeated"
 
 
 def healpix_pixel_number_too_large(folder):
@@ -164,7 +164,7 @@ def yaml_without_its_cubes(folder):
 
 def empty_folder(folder):
     (folder / "empty").mkdir()
-    return folder / "empty", "holds no ccube_NN.fits"
+    return folder / "empty", "contains no ccube_NN.fits"
 
 
 def ft1_without_column(folder):
@@ -177,7 +177,7 @@ def ft1_without_column(folder):
 def list_of_nothing(folder):
     path = folder / "list.txt"
     path.write_text("\n")
-    return f"@{path}", "names no file"
+    return f"@{path}", "the list is empty"
 
 
 def broken_cut(folder):
@@ -232,7 +232,7 @@ def test_exposure_of_zero(tmp_path):
 def test_background_on_another_grid(tmp_path):
     path = cube_file(tmp_path)
     lat.write_ccube(tmp_path / "model.fits", shape=(50, 50))
-    with pytest.raises(InputError, match="on another grid"):
+    with pytest.raises(InputError, match="on a different grid"):
         SkyCube.read(path, background=tmp_path / "model.fits")
 
 
@@ -258,7 +258,7 @@ def test_options_that_do_not_fit(tmp_path):
     path = cube_file(tmp_path)
     with pytest.raises(InputError, match="width can only be chosen for FT1"):
         SkyCube.read(path, width=5.0)
-    with pytest.raises(InputError, match=r"binsz: 0\.0 is no number above 0 to 10"):
+    with pytest.raises(InputError, match=r"binsz: 0\.0 is not a number above 0 to 10"):
         SkyCube.read(path, binsz=0.0)
     with pytest.raises(InputError, match="unknown option colour"):
         SkyCube.read(path, colour="green")
@@ -281,7 +281,7 @@ def test_an_unknown_response_is_refused_although_the_header_names_one(tmp_path):
 def test_one_event_type_for_components_of_several(tmp_path):
     lat.write_ccube(tmp_path / "ccube_00.fits", listed=lat.cuts(evtype=16))
     lat.write_ccube(tmp_path / "ccube_01.fits", listed=lat.cuts(evtype=32))
-    with pytest.raises(InputError, match="evtype 48 cannot be that of all components"):
+    with pytest.raises(InputError, match="evtype 48 cannot apply to all components"):
         SkyCube.read(tmp_path, evtype=48)
 
 
@@ -362,7 +362,7 @@ def test_changed_header_values(originals, tmp_path, kind, data):
 @pytest.mark.parametrize(
     ("rows", "radii", "message"),
     [
-        (0, 3001, "has 0 energies, at least 2 are expected; run gtpsf anew"),
+        (0, 3001, "has 0 energies, at least 2 are expected; run gtpsf again"),
         (1, 3001, "has 1 energies, at least 2"),
         (13, 10, "has 10 radii, at least 12"),
     ],
@@ -385,7 +385,7 @@ def test_a_psf_table_of_next_to_nothing(tmp_path, rows, radii, message):
     ("old", "new", "message"),
     [
         (b"TFORM2  = '1E", b"TFORM2  = '1?", "table EBOUNDS is damaged: TFORM2 is '1[?]'"),
-        (b"TFORM2  = '1E", b"TFORM2  = '1D", "its 3 columns take 14 bytes a row, the header says"),
+        (b"TFORM2  = '1E", b"TFORM2  = '1D", "3 columns take 14 bytes per row, the header says"),
         (b"TFIELDS =                    3", b"TFIELDS =                 3333", "table EBOUNDS is"),
         (b"TTYPE2  = 'E_MIN", b"TTYPE2  = 'E_MIX", "EBOUNDS has no energies"),
         (b"TTYPE1  = 'START", b"TTYPE1  = 'STARX", "GTI table has no columns START"),

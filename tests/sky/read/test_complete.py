@@ -30,13 +30,13 @@ def test_response_follows_the_order_of_preference(tmp_path, caplog):
     assert component.origins["psf"].text == "P8R3_SOURCE_V3 FRONT+BACK, from the header"
 
     wins, component = psf(named, irf="P8R3_CLEAN_V3", evtype=32)
-    assert component.origins["psf"].text == "P8R3_CLEAN_V3 PSF3, as asked for"
+    assert component.origins["psf"].text == "P8R3_CLEAN_V3 PSF3, as requested"
     assert (component.selection.irf_name, component.selection.evtype) == ("P8R3_CLEAN_V3", 32)
-    assert "--irf P8R3_CLEAN_V3 is taken, although the header says P8R3_SOURCE_V3" in caplog.text
-    assert "--evtype 32 is taken, although the header says 3" in component.notes
+    assert "--irf P8R3_CLEAN_V3 is used, although the header says P8R3_SOURCE_V3" in caplog.text
+    assert "--evtype 32 is used, although the header says 3" in component.notes
 
     asked, component = psf(silent, irf="P8R3_CLEAN_V3", evtype=32)
-    assert component.origins["psf"].text == "P8R3_CLEAN_V3 PSF3, as asked for"
+    assert component.origins["psf"].text == "P8R3_CLEAN_V3 PSF3, as requested"
     assert asked == wins < 0.6 * header
 
     default, component = psf(silent)
@@ -89,7 +89,7 @@ def test_a_psf_far_from_the_irf_is_told(tmp_path, caplog):
     lat.write_ccube(tmp_path / "cube.fits")
     lat.write_gtpsf(tmp_path / "psf.fits", sigma=0.5)
     component = SkyCube.read(tmp_path / "cube.fits", psf=tmp_path / "psf.fits").components[0]
-    (note,) = (note for note in component.notes if "is far from that of" in note)
+    (note,) = (note for note in component.notes if "differs from that of" in note)
     assert "P8R3_SOURCE_V3 FRONT+BACK: its 68 % radius at 3.749e+05 MeV is 0.755 deg" in note
     assert note in caplog.text
 
@@ -97,4 +97,4 @@ def test_a_psf_far_from_the_irf_is_told(tmp_path, caplog):
     axis = MapAxis.from_energy_edges(lat.EDGES * u.MeV, name="energy_true")
     good = load_response("P8R3_SOURCE_V3").psf.to_gammapy(axis)
     SkyCube.read(tmp_path / "cube.fits", psf=good)
-    assert "is far from" not in caplog.text
+    assert "differs from that of" not in caplog.text

@@ -56,6 +56,17 @@ def test_ft1_is_not_binned_where_events_were_cut_away(tmp_path):
     assert any("nothing is binned outside" in note for note in component.notes)
 
 
+def test_the_limb_of_the_earth_is_told(tmp_path):
+    """How many events may come from it, where no cut keeps them out."""
+    events = lat.random_events()
+    events["zenith"][:400] = 105
+    lat.write_ft1(tmp_path / "ft1.fits", events, listed=lat.cuts(zmax=None))
+    (note,) = (n for n in SkyCube.read(tmp_path / "ft1.fits").components[0].notes if "limb" in n)
+    assert "400 events (10.0%)" in note
+    cut = SkyCube.read(tmp_path / "ft1.fits", zmax=90).components[0]
+    assert not any("limb" in note for note in cut.notes)
+
+
 def test_list_of_ft1_files(tmp_path):
     for number in range(2):
         events = lat.random_events(seed=number)
@@ -81,7 +92,7 @@ def test_times_are_seconds_dates_or_astropys(tmp_path, start):
     by_seconds = SkyCube.read(tmp_path / "ft1.fits", tmin=252460802.0)
     (component,) = SkyCube.read(tmp_path / "ft1.fits", tmin=start).components
     assert_allclose(component.selection.gti, by_seconds.components[0].selection.gti)
-    with pytest.raises(InputError, match="tmin: '2009-13-01' is no date"):
+    with pytest.raises(InputError, match="tmin: '2009-13-01' is not a date"):
         SkyCube.read(tmp_path / "ft1.fits", tmin="2009-13-01")
 
 
@@ -124,7 +135,7 @@ def test_events_that_are_there_twice_count_once(tmp_path, caplog, numbered):
     both = SkyCube.read(f"@{tmp_path / 'list.txt'}")
     assert once.total_counts == 300 and both.total_counts == 400
     for cube, number in ((once, 20), (both, 70)):
-        text = f"{number} events were in the data before: each is counted once"
+        text = f"{number} events are duplicates and count once"
         assert text in cube.components[0].notes and text in caplog.text
 
 

@@ -51,13 +51,13 @@ def test_more_counts_in_a_pixel_than_there_were_photons(tmp_path):
 
 def test_a_pixel_that_the_psf_does_not_allow_warns(tmp_path, caplog):
     component = read(tmp_path, one_pixel(1e7)).components[0]
-    assert "one pixel holds 1e+07 counts from" in caplog.text
-    assert any("one pixel holds" in note for note in component.notes)
+    assert "one pixel contains 1e+07 counts from" in caplog.text
+    assert any("one pixel contains" in note for note in component.notes)
 
 
 def test_fractional_counts_warn(tmp_path, caplog):
     read(tmp_path, one_pixel(3.25))
-    assert "counts that are no whole numbers (3.25)" in caplog.text
+    assert "counts that are not whole numbers (3.25)" in caplog.text
 
 
 @pytest.mark.parametrize("factor", [0.01, 1e3])
@@ -65,7 +65,7 @@ def test_a_background_far_from_the_counts_warns(tmp_path, caplog, factor):
     counts = read(tmp_path).components[0].counts.data
     lat.write_ccube(tmp_path / "model.fits", np.full(counts.shape, counts.mean() * factor, "f4"))
     SkyCube.read(tmp_path / "cube.fits", background=tmp_path / "model.fits")
-    assert f"the background holds {counts.sum() * factor:.4g} counts, the data" in caplog.text
+    assert f"the background contains {counts.sum() * factor:.4g} counts, the data" in caplog.text
 
 
 def test_energies_that_the_header_says_were_cut_away_warn(tmp_path, caplog):

@@ -1,0 +1,75 @@
+"""`fermiml transients`: sources that only a part of the time shows."""
+
+import click
+
+from fermiml.cli.base import Command, catalog_output, jobs_options
+from fermiml.cli.counts import counts_options, read_options, say_response
+
+
+@click.command(cls=Command)
+@click.argument("events", type=click.Path())
+@counts_options
+@click.option("--scfile", metavar="F", help="Spacecraft file (FT2), for windows below 60 days.")
+@click.option("--shortest", metavar="T", default="1d", show_default=True,
+              help="Shortest window, such as 12h or 1d.")  # fmt: skip
+@click.option("--longest", metavar="T", default="1yr", show_default=True,
+              help="Longest window; between them each is twice the one before.")  # fmt: skip
+@click.option(
+    "--false-alarms", type=float, metavar="RATE",
+    help="Chance excesses that are accepted, per deg2 and year.  [default: 1e-4, 0.1 in 10 x 10 "
+    "deg and ten years]",
+)  # fmt: skip
+@click.option(
+    "--catalog", metavar="CAT",
+    help="Catalog of known sources, whose names rows get; by default 4FGL-DR4 for data that are "
+    "not simulated. none: no names.",
+)  # fmt: skip
+@jobs_options("Parts of the field that are searched")
+@catalog_output("transients.fits", "The catalog; beside it a figure (.png).")
+def transients(
+    events, scfile, shortest, longest, false_alarms, catalog, jobs, output, overwrite, **options
+):
+    """Find sources in EVENTS that shine for a part of the time only: novae, flares.
+
+    EVENTS: an FT1 file, or an @list of them. An interrupted run resumes when the command is
+    repeated.
+    """
+    from pathlib import Path
+
+    from fermiml.catalog import names
+    from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.files import FITS, check_new
+    from fermiml.plot import style
+    from fermiml.time import transients as search
+
+    output = Path(output).expanduser()
+    plain = output.with_name(output.name.removesuffix(".gz"))
+    figure = plain.with_suffix(".png")
+    for path, endings in ((output, FITS), (figure, ())):
+        check_new(path, overwrite, [events], endings)
+    known = SourceCatalog.read(catalog) if catalog not in (None, "none") else None
+    settings = {"shortest": shortest, "longest": longest, "jobs": jobs}
+    if false_alarms is not None:
+        settings["false_alarms"] = false_alarms
+    with search.held(plain.with_suffix(".parts")) as parts:
+        searcher = search.TransientSearch(**settings, parts=parts)
+        cube, timed = search.read(events, **read_options(**options))
+        say_response(cube)
+        found = searcher.run((cube, timed), scfile=scfile)
+        if catalog is None and not cube.components[0].selection.simulated:
+            catalog, known = names.RELEASE, names.known_names()
+        result = found.catalog if known is None else search.named(found.catalog, known)
+        result.write(output, overwrite=overwrite)
+        style.save(found.plot(), figure, overwrite)
+        parts.forget()
+    click.echo(f"{output}: {_count(result, found, searcher.false_alarms)}")
+
+
+def _count(catalog, found, rate):
+    """Count the rows, those that chance would make, and the known sources among them."""
+    import numpy as np
+
+    known = int(np.isfinite(catalog.table["ASSOC_PROB_BAY"]).sum())
+    text = f"{len(catalog)} transient{'s' * (len(catalog) != 1)}"
+    text += f" ({rate * found.area_time:.2g} expected by chance)"
+    return f"{text}; {known} of known sources" if known else text

@@ -1,0 +1,138 @@
+"""The U-Net evaluated in numpy, because importing and tracing a framework takes longer than the
+search of a field.
+
+Convolutions are products of matrices, (channel, pixel) in memory; batch normalisations that follow
+them are part of their weights. `tests/networks/test_forward.py` compares the answers with those of
+the same network in Keras.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from fermiml.cores import usable_cores
+
+_EPSILON = 1e-3  # of Keras' batch normalisation
+
+
+class UNet:
+    """Answers as the Keras model of `fermiml.networks.unet.build` does.
+
+    Parameters
+    ----------
+    values : iterable of array
+        The weights in the order of that model's variables.
+    heads : dict
+        As for `build`; only the names are used.
+    widths, encoder, decoder : lists of int
+        Options of the U-Net, as are `planes`.
+    planes : array, optional
+        Factors of the features: the ablation ``raw``.
+    """
+
+    def __init__(self, values, heads, widths, encoder, decoder, planes=None):
+        take = iter(values)
+        mean, variance = next(take), next(take)
+        factor = 1 / np.sqrt(variance + _EPSILON)
+        self._shift = -(mean * factor)[:, None, None]
+        self._factor = (factor if planes is None else factor * planes)[:, None, None]
+        self._down = [[_Layer.folded(take) for _ in range(count)] for count in encoder]
+        self._up = [(_Layer.folded(take), [_Layer.folded(take) for _ in range(count)])
+                    for count in decoder]  # fmt: skip
+        # Keras sorts outputs by name.
+        self._heads = {name: _Layer(next(take), next(take)) for name in sorted(heads)}
+
+    def predict_on_batch(self, features):
+        """Compute the outputs by name, (batch, y, x, channel), of features (batch, y, x, plane)."""
+        with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
+            answers = list(pool.map(self._answer, features))
+        return {name: np.stack([answer[name] for answer in answers]) for name in self._heads}
+
+    def _answer(self, features):
+        x = np.moveaxis(features, -1, 0) * self._factor
+        x += self._shift
+        skips = []
+        for level, layers in enumerate(self._down):
+            for step, layer in enumerate(layers):
+                x = _rectified(_halving(x, layer) if level and not step else _same_size(x, layer))
+            skips.append(x)
+        for (narrow, layers), skip in zip(self._up, skips[-2::-1], strict=True):
+            x = _doubled(_rectified(_pixel_by_pixel(x, narrow))) + skip
+            for layer in layers:
+                x = _rectified(_same_size(x, layer))
+        return {name: np.moveaxis(_pixel_by_pixel(x, head), 0, -1)
+                for name, head in self._heads.items()}  # fmt: skip
+
+
+class _Layer:
+    """Weights of a convolution: kernel (y, x, channel before, channel after), and bias."""
+
+    def __init__(self, kernel, bias):
+        # (y, channel after, x and channel before)
+        self.rows = np.ascontiguousarray(
+            np.moveaxis(kernel, 3, 1).reshape(len(kernel), kernel.shape[3], -1), np.float32
+        )
+        self.bias = bias.astype(np.float32)[:, None]
+
+    @classmethod
+    def folded(cls, values):
+        """Take the next convolution without bias, and the batch normalisation after it."""
+        kernel, gamma, beta, mean, variance = (next(values) for _ in range(5))
+        factor = gamma / np.sqrt(variance + _EPSILON)
+        return cls(kernel * factor, beta - mean * factor)
+
+
+@cache
+def _blas():
+    """Threads of BLAS; to look for them takes milliseconds."""
+    return ThreadpoolController()
+
+
+def _same_size(x, layer):
+    """Convolve (channel, y, x) with 3 x 3 pixels, zeros around the image."""
+    channels, height, width = x.shape
+    # The image moved along x; as rows follow each other in memory, moved along y it is a window.
+    moved = np.zeros((3, channels, height + 2, width), np.float32)
+    moved[0, :, 1:-1, 1:] = x[:, :, :-1]
+    moved[1, :, 1:-1] = x
+    moved[2, :, 1:-1, :-1] = x[:, :, 1:]
+    moved = moved.reshape(3 * channels, -1)
+    size = height * width
+    total = layer.rows[0] @ moved[:, :size]
+    for row in (1, 2):
+        total += layer.rows[row] @ moved[:, row * width : row * width + size]
+    total += layer.bias
+    return total.reshape(-1, height, width)
+
+
+def _halving(x, layer):
+    """Convolve with 3 x 3 pixels in steps of 2; an even image gets zeros behind its end."""
+    channels, height, width = x.shape
+    padded = np.zeros((channels, height + 1, width + 1), np.float32)
+    padded[:, :-1, :-1] = x
+    moved = np.empty((3, 3, channels, height // 2, width // 2), np.float32)
+    for row in range(3):
+        for column in range(3):
+            moved[row, column] = padded[:, row : row + height : 2, column : column + width : 2]
+    moved = moved.reshape(3, 3 * channels, -1)
+    total = sum(rows @ window for rows, window in zip(layer.rows, moved, strict=True))
+    total += layer.bias
+    return total.reshape(-1, height // 2, width // 2)
+
+
+def _pixel_by_pixel(x, layer):
+    """Convolve with one pixel."""
+    total = layer.rows[0] @ x.reshape(len(x), -1)
+    total += layer.bias
+    return total.reshape(-1, *x.shape[1:])
+
+
+def _rectified(x):
+    return np.maximum(x, 0, out=x)
+
+
+def _doubled(x):
+    """Each pixel as 2 x 2 of them."""
+    return np.repeat(np.repeat(x, 2, axis=1), 2, axis=2)

@@ -1,0 +1,117 @@
+"""Single photons of a simulated field: their counts are those of the cube."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+
+from fermiml.errors import InputError
+from fermiml.model import point_sources
+from fermiml.simulate.time_profiles import even_times
+from fermiml.sky.bands import INDEX
+
+_ROUNDS = 200  # in which a place within its pixel must be found
+_EDGE = 1e-6  # of an energy: single precision moves no event into the next bin
+_FINE = 2**10  # parts of a HEALPix pixel's side
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Counts of one component."""
+
+    counts: np.ndarray  # (bin, pixels...)
+    own: dict  # number of a variable source -> (bin, pixel) of each of its photons, as one index
+
+
+@dataclass(frozen=True)
+class Photons:
+    """One entry for each photon, in the order of their times."""
+
+    ra: np.ndarray  # deg, single precision as FT1 files have it
+    dec: np.ndarray
+    energy: np.ndarray  # MeV, likewise
+    time: np.ndarray  # mission elapsed time in s
+
+
+def draw_counts(field, sources, profiles, rng):
+    """Draw the counts of a component; those of sources with a time profile one by one."""
+    if not profiles:
+        return Drawn(rng.poisson(field.expected), {})
+    shape = field.expected.shape
+    steady = field.expected.reshape(len(field.expected), -1).copy()
+    variable, own = np.array(sorted(profiles)), {}
+    counts = np.zeros(steady.shape, int)
+    for i, pixels, expected in point_sources.windows(field.observation, sources[variable]):
+        steady[:, pixels] -= expected
+        number = rng.poisson(expected)
+        counts[:, pixels] += number
+        bins, columns = np.nonzero(number)
+        cells = bins * steady.shape[1] + pixels[columns]
+        own[variable[i]] = np.repeat(cells, number[bins, columns])
+    counts += rng.poisson(np.maximum(steady, 0))
+    return Drawn(counts.reshape(shape), own)
+
+
+def photons(drawn, observation, gti, profiles, rng):
+    """Give every count of a component a place in its pixel, an energy in its bin, and a time."""
+    left = drawn.counts.ravel().copy()
+    cells, times = [], []
+    for source, own in drawn.own.items():
+        np.subtract.at(left, own, 1)
+        cells.append(own)
+        times.append(profiles[source].draw(rng, len(own), gti))
+    cells.append(np.repeat(np.arange(left.size), left))
+    times.append(even_times(rng, len(cells[-1]), gti))
+    cells, times = np.concatenate(cells), np.concatenate(times)
+    order = np.argsort(times, kind="stable")
+    bins, pixels = np.divmod(cells[order], observation.pixels.area.size)
+    ra, dec = _places(observation.pixels.geom, pixels, rng)
+    return Photons(ra, dec, _energies(observation.edges, bins, rng), times[order])
+
+
+def _energies(edges, bins, rng):
+    """Draw energies (MeV) within bins, from the power law that the bands assume."""
+    power = 1 - INDEX
+    low, high = edges[:-1][bins], edges[1:][bins]
+    energy = (low**power + rng.random(len(bins)) * (high**power - low**power)) ** (1 / power)
+    return np.clip(energy, low * (1 + _EDGE), high * (1 - _EDGE)).astype(np.float32)
+
+
+def _places(geom, pixels, rng):
+    """Draw right ascensions and declinations within pixels, which they are in as rounded, too."""
+    ra, dec = np.zeros((2, len(pixels)), np.float32)
+    waiting = np.arange(len(pixels))
+    for _ in range(_ROUNDS):
+        if not len(waiting):
+            return ra, dec
+        icrs = within_pixels(geom, pixels[waiting], rng).icrs
+        ra[waiting], dec[waiting] = icrs.ra.deg, icrs.dec.deg
+        waiting = waiting[_pixel_of(geom, ra[waiting], dec[waiting]) != pixels[waiting]]
+    raise InputError("sky.pixel: too small for events, whose positions have single precision")
+
+
+def within_pixels(geom, pixels, rng):
+    """Draw a position in each of some pixels, given by their numbers."""
+    if geom.is_hpx:
+        import healpy
+
+        nside = int(geom.nside[0])
+        parents = geom.local_to_global((pixels,))[0]
+        if not geom.nest:
+            parents = healpy.ring2nest(nside, parents)
+        children = parents * _FINE**2 + rng.integers(_FINE**2, size=len(pixels))
+        lon, lat = healpy.pix2ang(nside * _FINE, children, nest=True, lonlat=True)
+        return SkyCoord(lon, lat, unit="deg", frame=geom.frame)
+    y, x = np.unravel_index(pixels, geom.data_shape)
+    shift = rng.uniform(-0.5, 0.5, (2, len(pixels)))
+    return SkyCoord(*geom.pix_to_coord((x + shift[0], y + shift[1])), frame=geom.frame)
+
+
+def _pixel_of(geom, ra, dec):
+    """Find the number of the pixel, -1 beyond the geometry, at each position."""
+    position = SkyCoord(ra.astype(float), dec.astype(float), unit="deg")
+    found = geom.coord_to_idx(position)
+    if geom.is_hpx:
+        return np.asarray(geom.global_to_local(found)[0])
+    x, y = found
+    return np.where((x < 0) | (y < 0), -1, y * geom.data_shape[1] + x)

@@ -1,0 +1,1 @@
+"""What the time of photons tells: light curves and variability."""

@@ -1,0 +1,58 @@
+"""Networks answer in numpy as they do in Keras, and without it."""
+
+import numpy as np
+import pytest
+
+from fermiml.features.patch_features import N_FEATURES
+from fermiml.networks import arrays, get_architecture, pretrained
+
+OPTIONS = [
+    ("heatmap", {"widths": [6, 8, 12], "encoder": [2, 1, 3], "decoder": [2, 1]}),
+    ("unek", {"widths": [5, 7], "encoder": [1, 2], "decoder": [1], "classes": True}),
+    ("centroid", {"widths": [4, 6], "encoder": [1, 1], "decoder": [1], "raw": True}),
+]
+
+
+def features(size=32, number=3):
+    return np.random.default_rng(2).normal(2, 3, (number, size, size, N_FEATURES)).astype("f")
+
+
+def randomly_trained(model):
+    """Give a model such weights as no initialisation has: all variables matter."""
+    random = np.random.default_rng(5)
+    for variable in model.variables:
+        spread = 0.3 * random.normal(size=variable.shape)
+        is_kernel = len(variable.shape) == 4
+        variable.assign(spread if is_kernel else 1 + np.abs(spread))
+
+
+@pytest.mark.parametrize(("kind", "options"), OPTIONS)
+def test_any_of_our_networks_answers_as_in_keras(kind, options, tmp_path):
+    architecture = get_architecture(kind)
+    model = architecture.build(**options)
+    randomly_trained(model)
+    arrays.save(tmp_path / "weights.npz", model.variables)
+    ours = architecture.read(tmp_path / "weights.npz", **options).predict_on_batch(features())
+    theirs = model.predict_on_batch(features())
+    assert ours.keys() == theirs.keys()
+    for name, values in theirs.items():
+        assert values.shape == ours[name].shape
+        np.testing.assert_allclose(ours[name], values, rtol=1e-4, atol=1e-4 * np.ptp(values))
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_the_shipped_networks_answer_as_in_keras(name):
+    ours = pretrained.load(name).model.predict_on_batch(features(64))
+    weights = pretrained.locate(name) / "weights.npz"
+    model = pretrained.keras_model(weights, pretrained.card(name))
+    for head, values in model.predict_on_batch(features(64)).items():
+        np.testing.assert_allclose(ours[head], values, atol=1e-4)
+
+
+def test_the_answer_does_not_depend_on_the_number_of_threads(monkeypatch):
+    model = pretrained.load("lat-unek").model
+    answers = []
+    for jobs in ("1", "3"):
+        monkeypatch.setenv("FERMIML_JOBS", jobs)
+        answers.append(model.predict_on_batch(features())["segmentation"])
+    assert np.array_equal(*answers)
