@@ -12,6 +12,7 @@ from fermiml.response import exposure as exposures
 from fermiml.response import irfs
 from fermiml.response.installed import installed_irfs, load_response
 from fermiml.response.irfs import true_energies
+from fermiml.sky.pixel_area import pixel_areas
 from fermiml.sky.resample import points_in_pixels
 from fermiml.sky.sphere import separation, to_frame, unit_vectors
 
@@ -127,7 +128,7 @@ class Pixels:
         self.lon = np.nan_to_num(np.ravel(position.l.deg))
         self.lat = np.nan_to_num(np.ravel(position.b.deg))
         on_sky = np.isfinite(np.ravel(position.l.deg))
-        area = np.broadcast_to(geom.solid_angle().to_value("sr"), self.shape).ravel()
+        area = np.radians(np.radians(pixel_areas(geom))).ravel()
         self.area = np.where(on_sky, np.nan_to_num(area), 0.0)
         self.side = float(np.degrees(np.sqrt(np.median(self.area[self.area > 0]))))
         # Pixels off the sky are put far away, where no window finds them.
