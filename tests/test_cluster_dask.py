@@ -161,7 +161,7 @@ def test_workers_that_go_and_do_not_come_back(monkeypatch, tmp_path):
         open_executor(address) as executor,
     ):
         process.kill()
-        with pytest.raises(FermimlError, match="the cluster has had no worker for 3 s"):
+        with pytest.raises(FermimlError, match="the cluster has had no workers for 3 s"):
             tasks.run(pieces.square, range(3), executor, count=3, what="region")
 
 

@@ -154,7 +154,7 @@ def test_a_finished_round_is_not_repeated(result, cube, folder):
 
     again = Injection(Broken(), **SETTINGS).run(cube, folder)
     assert np.array_equal(again.sources.table["Found"], result.sources.table["Found"])
-    with pytest.raises(InputError, match="something else"):
+    with pytest.raises(InputError, match="something other"):
         Injection(Detector(), seed=5).run(cube, folder)
 
 
@@ -179,7 +179,7 @@ def test_everything_is_written(result, folder):
     assert "expected TS" in result._repr_html_() and "(power law 2.2) found" in repr(result)
     said = injection_outputs.describe(result)
     assert "expected TS" in said and " to " in said
-    assert f"{len(result.sources)} sources are few for these numbers: take --rounds" in said
+    assert f"{len(result.sources)} sources are too few for these numbers: use --rounds" in said
 
 
 @pytest.mark.slow

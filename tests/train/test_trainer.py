@@ -115,7 +115,7 @@ def test_training_on_from_other_weights_needs_the_same_architecture(fields, tmp_
             assert np.allclose(a[old], b[new], atol=1e-3)  # the head of the discs
         assert len(b.files) == len(a.files) + 2  # the head that tells classes
     wider = {**settings, "architecture": {**settings["architecture"], "widths": [4, 12]}}
-    with pytest.raises(InputError, match="another architecture"):
+    with pytest.raises(InputError, match="different architecture"):
         Trainer(wider, first).run(tmp_path / "third")
 
 

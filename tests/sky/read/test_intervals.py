@@ -67,7 +67,7 @@ def test_other_pixels_are_refused(events):
 
 def test_one_map_of_the_whole_time_is_refused(tmp_path):
     lat.write_ccube(tmp_path / "ccube.fits")
-    with pytest.raises(InputError, match=r"ccube\.fits: these data are one map"):
+    with pytest.raises(InputError, match=r"ccube\.fits: these data are a single map"):
         read_with_times(tmp_path / "ccube.fits")
     with pytest.raises(InputError, match="time_bins can only be chosen for FT1"):
         read_with_times(tmp_path / "ccube.fits", "yearly")
