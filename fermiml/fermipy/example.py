@@ -22,6 +22,7 @@ from fermiml.response.exposure import inclinations
 from fermiml.simulate import lat_files
 from fermiml.simulate import sky_settings as simulation
 from fermiml.simulate.simulator import SkySimulator
+from fermiml.sky.selection import duration
 
 YEARS = 14
 LIVE = 0.9  # fraction of the time in which the LAT is not busy reading out
@@ -90,7 +91,7 @@ def livetime_cube(path, gti):
     from fermipy.hpx_utils import HPX
     from fermipy.ltcube import LTCube
 
-    good_time = float(np.sum(gti[:, 1] - gti[:, 0]))
+    good_time = duration(gti)
     pixels = HPX(32, True, "CEL", ebins=_EDGES)
     livetime = np.empty((len(_EDGES) - 1, 12 * 32**2))
     for number, declination in enumerate(pixels.get_sky_dirs().dec.deg):

@@ -1,5 +1,7 @@
 """The U-Net that all networks share."""
 
+import math
+
 import numpy as np
 
 from fermiml.errors import InputError
@@ -42,11 +44,8 @@ def check(options):
 
 def _count_parameters(widths, encoder, decoder, **_):
     """Weights of the convolutions of 3 x 3 pixels, nearly all there are."""
-    before = [N_FEATURES, *widths[:-1]]
-    down = [width * (first + (count - 1) * width)
-            for first, width, count in zip(before, widths, encoder, strict=True)]  # fmt: skip
-    up = [count * width**2 for width, count in zip(widths[-2::-1], decoder, strict=True)]
-    return 9 * (sum(down) + sum(up))
+    shapes = _shapes({}, widths, encoder, decoder)
+    return sum(math.prod(shape) for shape in shapes if shape[:2] == (3, 3))
 
 
 def trunk(inputs, widths, encoder, decoder, raw):

@@ -1,11 +1,10 @@
 """Transients: where they are in the field, and when they shine."""
 
 import numpy as np
-from astropy.time import TimeDelta
 
 from fermiml.plot import sky, style
 from fermiml.plot.sky_images import SkyImages
-from fermiml.sky.selection import EPOCH
+from fermiml.sky.selection import utc
 from fermiml.sky.times import DAY
 from fermiml.time.flares import curve
 
@@ -61,8 +60,8 @@ def _title(row):
 
 
 def _date(met):
-    return (EPOCH + TimeDelta(met, format="sec")).utc.iso[:10]
+    return utc(met).iso[:10]
 
 
 def _years(met):
-    return (EPOCH + TimeDelta(np.asarray(met, float), format="sec")).utc.decimalyear
+    return utc(met).decimalyear

@@ -5,6 +5,7 @@ import numpy as np
 from fermiml.catalog.fitsio import HIST_START
 from fermiml.plot import style
 from fermiml.sky.selection import modified_julian
+from fermiml.time.curve_table import one_curve
 
 _ACROSS = 4  # panels of small multiples side by side
 _MOST = 200  # panels, the most variable sources first
@@ -24,7 +25,7 @@ def plot_light_curve(catalog, row, ax=None):
     matplotlib Axes
     """
     ax = style.new_axes() if ax is None else ax
-    draw(catalog.table, row, ax)
+    draw(catalog, row, ax)
     energies = (catalog.table.meta.get(name) for name in ("HISTEMIN", "HISTEMAX"))
     low, high = (f"{e / 1e3:g}" if e else "?" for e in energies)
     ax.set(xlabel="MJD", ylabel=f"flux {low}-{high} GeV\n(cm$^{{-2}}$ s$^{{-1}}$)",
@@ -32,17 +33,17 @@ def plot_light_curve(catalog, row, ax=None):
     return ax
 
 
-def draw(table, row, ax):
+def draw(catalog, row, ax):
     """Draw fluxes, errors, limits and the mean of a row."""
-    edges = modified_julian(table.meta[HIST_START])
-    flux = np.asarray(table["Flux_History"][row], float)
-    low, high = np.asarray(table["Unc_Flux_History"][row], float).T
-    limited = np.isnan(low) & np.isfinite(high)
+    edges = modified_julian(catalog.table.meta[HIST_START])
+    curve = one_curve(catalog, row)
+    flux, top = np.asarray(curve["Flux"]), np.asarray(curve["Flux_UL95"])
+    errors = np.array([curve["Unc_Flux_Low"], curve["Unc_Flux_High"]])
+    limited = np.isfinite(top)
     good = np.isfinite(flux) & ~limited
     middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
-    ax.errorbar(middle[good], flux[good], xerr=half[good], yerr=np.abs([low[good], high[good]]),
+    ax.errorbar(middle[good], flux[good], xerr=half[good], yerr=errors[:, good],
                 color=style.BLUE, marker="o", ms=3, ls="", lw=1.1)  # fmt: skip
-    top = flux + 2 * high
     ax.errorbar(middle[limited], top[limited], xerr=half[limited], yerr=0.3 * top[limited],
                 uplims=True, color=style.GREY, marker="", ls="", lw=1.0)  # fmt: skip
     if good.any():
@@ -69,7 +70,7 @@ def plot_all(catalog, rows=None):
     figure = style.new_figure(3.2 * across, 1.9 * down + 0.3)
     axes = figure.subplots(down, across, squeeze=False).ravel()
     for ax, row in zip(axes, rows, strict=False):
-        draw(table, row, ax)
+        draw(catalog, row, ax)
         index = table["Variability_Index"][row]
         ax.set_title(f"{table['Source_Name'][row]}, index {index:.3g}", fontsize=8)
         ax.tick_params(labelsize=7)

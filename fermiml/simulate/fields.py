@@ -17,7 +17,7 @@ from fermiml.response.installed import load_response
 from fermiml.simulate import diffuse_models, lat_files, populations, splits, truth
 from fermiml.simulate.populations import PRESETS
 from fermiml.sky.bands import assign_bins
-from fermiml.sky.selection import Selection
+from fermiml.sky.selection import Selection, duration
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +80,7 @@ def _exposures(settings, responses):
     given = settings["livetime_cube"] or settings["exposure"]
     if given is None:
         gti = lat_files.survey_gti((settings["years"] or 14.0) * lat_files.GOOD_TIME)
-        good_time = np.sum(gti[:, 1] - gti[:, 0])
-        return tuple(exposures.estimate(good_time, r) for r in responses), gti
+        return tuple(exposures.estimate(duration(gti), r) for r in responses), gti
     with open_fits(given) as hdus:
         gti = Selection.from_hdus(hdus).gti
     if gti is None:

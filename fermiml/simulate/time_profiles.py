@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fermiml.sky.selection import duration
 from fermiml.sky.times import good_time, times_at
 
 
@@ -21,8 +22,7 @@ class TimeProfile:
     @classmethod
     def of(cls, edges, values, gti, kind=""):
         """Build a profile from values in any unit."""
-        total = np.sum(gti[:, 1] - gti[:, 0])
-        return cls(edges, values * total / np.sum(values * good_time(edges, gti)), kind)
+        return cls(edges, values * duration(gti) / np.sum(values * good_time(edges, gti)), kind)
 
     @property
     def span(self):
@@ -46,4 +46,4 @@ class TimeProfile:
 
 def even_times(rng, number, gti):
     """Draw times of good time evenly."""
-    return times_at(rng.uniform(0, np.sum(gti[:, 1] - gti[:, 0]), number), gti)
+    return times_at(rng.uniform(0, duration(gti), number), gti)

@@ -1,11 +1,12 @@
 """The spacecraft file (FT2): where the LAT pointed, every 30 s, and what a direction saw of it."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.fitsfile import open_fits
+from fermiml.fitsfile import open_fits, reading
 from fermiml.response.exposure import mean_area
 from fermiml.sky.sphere import unit_vectors, vectors_of
 from fermiml.sky.times import elapsed
@@ -110,3 +111,13 @@ class PointedExposure:
         """Compute the fraction of the exposure of each interval, (interval, energy, position)."""
         whole = self.exposure(position, energy, response)
         return whole[1:-1] / np.maximum(whole.sum(axis=0), 1e-30)
+
+
+def pointed_exposure(scfile, gti, zenith):
+    """Read a spacecraft file; return a function from edges of intervals to their `PointedExposure`.
+
+    `gti` are the good time intervals, `zenith` the (lowest, highest) angle in deg, or None.
+    """
+    with reading(scfile, "a spacecraft file"):
+        pointings = read_pointings(scfile).within(gti)
+    return partial(PointedExposure, pointings, zmax=zenith[1] if zenith else 180.0)

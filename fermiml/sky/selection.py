@@ -19,20 +19,30 @@ _CIRCLE = re.compile(r"(?:ACCEPT)?CIRCLE\(([^,]+),([^,]+),([^,)]+)\)", re.I)
 _IRF = re.compile(r"P\w+_\w+_V\d+")
 
 
-def mission_time(time):
-    """Convert an astropy Time to mission elapsed time in s."""
+def is_date(when):
+    """Return whether `mission_time` takes this: an astropy Time, or the text of a date."""
+    return isinstance(when, Time) or (isinstance(when, str) and when.count("-") == 2)
+
+
+def mission_time(when):
+    """Convert an astropy Time, or the text of a date (UTC), to mission elapsed time in s."""
+    time = Time(when, scale="utc") if isinstance(when, str) else when
     return (time - EPOCH).to_value("s")
+
+
+def utc(times):
+    """Convert mission elapsed times (s) to an astropy Time (UTC)."""
+    return (EPOCH + TimeDelta(np.asarray(times, float), format="sec")).utc
 
 
 def modified_julian(times):
     """Convert mission elapsed times (s) to MJD (UTC)."""
-    return (EPOCH + TimeDelta(np.asarray(times, float), format="sec")).utc.mjd
+    return utc(times).mjd
 
 
 def dates_text(start, stop):
     """Format two mission elapsed times (s) as dates, with the seconds."""
-    days = ((EPOCH + TimeDelta(t, format="sec")).utc.to_value("iso", subfmt="date")
-            for t in (start, stop))  # fmt: skip
+    days = utc([start, stop]).to_value("iso", subfmt="date")
     return f"{' to '.join(days)} (MET {start:.0f} - {stop:.0f})"
 
 
@@ -60,7 +70,7 @@ class Selection:
     @property
     def good_time(self):
         """Seconds of good time, or None."""
-        return None if self.gti is None else _length(self.gti)
+        return None if self.gti is None else duration(self.gti)
 
     @property
     def irf_name(self):
@@ -140,11 +150,11 @@ def _read_gti(hdus):
         raise InputError(f"the GTI table is damaged: row {row} goes from {intervals[row, 0]:.9g} "
                          f"to {intervals[row, 1]:.9g} s")  # fmt: skip
     merged = merge_gti(intervals)
-    return merged, 0.0 if merged is None else _length(intervals) - _length(merged)
+    return merged, 0.0 if merged is None else duration(intervals) - duration(merged)
 
 
-def _length(intervals):
-    """Seconds in all intervals."""
+def duration(intervals):
+    """Sum the seconds of intervals (n, 2)."""
     return float(np.sum(intervals[:, 1] - intervals[:, 0]))
 
 

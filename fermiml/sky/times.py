@@ -10,11 +10,13 @@ from astropy.time import Time
 
 from fermiml import schema
 from fermiml.errors import InputError
-from fermiml.sky.selection import Selection, mission_time
+from fermiml.sky.selection import Selection, duration, is_date, mission_time
 
 DAY = 86400.0  # s
 YEAR = 365.25 * DAY
 MONTH = YEAR / 12
+# Below this, exposure does not go with good time: the orbit precesses in 53 days.
+PRECESSION = 60 * DAY
 _SPANS = {"yearly": YEAR, "monthly": MONTH}
 _MOST = 10_000  # intervals
 _LATEST_MJD = 1e5  # a smaller number is an MJD, a larger one mission elapsed time in s
@@ -52,7 +54,7 @@ class TimeBins:
     def of(cls, edges, gti):
         """Build the intervals with the good time that each has of `gti`."""
         edges = np.asarray(edges, float)
-        return cls(edges, good_time(edges, gti), float(np.sum(gti[:, 1] - gti[:, 0])))
+        return cls(edges, good_time(edges, gti), duration(gti))
 
     def __len__(self):
         return len(self.good_time)
@@ -177,10 +179,8 @@ def _given_edges(words):
 def _mission_time(word):
     """Mission elapsed time of a date (UTC), an MJD or a mission elapsed time."""
     try:
-        if isinstance(word, Time):
+        if is_date(word):
             return mission_time(word)
-        if isinstance(word, str) and word.count("-") == 2:
-            return mission_time(Time(word, scale="utc"))
         number = schema.number(0)("time bins", word)
     except (ValueError, InputError):
         raise InputError(f"time bins: {schema.shown(word)} is not a time; write {_HOW}") from None

@@ -26,13 +26,12 @@ from fermiml.sky.cutout import Cutter
 from fermiml.sky.describe import response_lines
 from fermiml.sky.read.intervals import read_with_times
 from fermiml.sky.timed_counts import GoodTimeExposure
-from fermiml.sky.times import DAY
+from fermiml.sky.times import DAY, PRECESSION
 from fermiml.time import class_odds, curve_regions, variability
 
 log = logging.getLogger(__name__)
 ENERGIES = (100.0, 1e5)  # MeV, those of 4FGL's Flux_History
-PRECESSION = 60.0  # days, below which exposure does not go with good time
-# By how much it does not, rms: benchmarks/time/exposure_by_good_time.py.
+# By how much exposure does not go with good time, rms: benchmarks/time/exposure_by_good_time.py.
 _WIDTHS, _ERRORS = (1.0, 7.0, 14.0, 30.0, 45.0, 60.0), (0.14, 0.13, 0.12, 0.07, 0.02, 0.01)
 _COLUMNS = (
     "Variability_Index", "Frac_Variability", "Unc_Frac_Variability", "Signif_Peak", "Flux_Peak",
@@ -138,13 +137,14 @@ def _warn(catalog, cube):
         log.warning("%d of %d sources have no fitted spectrum: a power law is taken; run "
                     "`fermiml fit` first", unknown.sum(), len(catalog))  # fmt: skip
     times = cube.components[0].times
-    shortest = times.bins.width[times.bins.good_time > 0].min() / DAY
+    shortest = times.bins.width[times.bins.good_time > 0].min()
     if isinstance(times.exposure, GoodTimeExposure) and shortest < PRECESSION:
+        days, error = shortest / DAY, exposure_error(shortest / DAY)
         log.warning(
             "intervals of %.3g d: without --scfile exposure is taken to go with good time, which "
             "is wrong by %.0f %% rms, as the orbit precesses in 53 d; --systematic %.2f allows for "
             "it",
-            shortest, 100 * exposure_error(shortest), exposure_error(shortest),
+            days, 100 * error, error,
         )  # fmt: skip
 
 

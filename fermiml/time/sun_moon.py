@@ -19,7 +19,7 @@ from scipy.stats import binom
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.flags import MLFlag
 from fermiml.detect.classify import FAKE_ABOVE
-from fermiml.sky.selection import EPOCH
+from fermiml.sky.selection import EPOCH, duration
 from fermiml.sky.sphere import separation, unit_vectors, vectors_of
 from fermiml.sky.times import DAY, times_at
 
@@ -138,8 +138,7 @@ def _mark(table, left):
 def visits(catalog, events, psf):
     """List the rows, as `Visit`, whose excess photons came while the Sun or Moon was there."""
     gti, positions = events.gti, vectors_of(catalog.positions.icrs)
-    seconds = np.sum(gti[:, 1] - gti[:, 0])
-    clock = times_at((np.arange(_TIMES) + 0.5) / _TIMES * seconds, gti)
+    clock = times_at((np.arange(_TIMES) + 0.5) / _TIMES * duration(gti), gti)
     tracks = {name: _track(name, gti[0, 0], gti[-1, 1]) for name in BODIES}
     bodies = {name: track(clock) for name, track in tracks.items()}
     found = []

@@ -19,11 +19,11 @@ from fermiml.executors import check_jobs, open_executor
 from fermiml.files import replacing
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.read.dispatch import read_timed_events
-from fermiml.sky.times import DAY, YEAR
+from fermiml.sky.times import DAY, PRECESSION, YEAR
 from fermiml.time import flares, peak_windows, scan, sky_in_time, sun_moon
 from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
 from fermiml.time.transient_table import table_of
-from fermiml.time.window_exposure import PRECESSION, exposure_until, systematic_errors
+from fermiml.time.window_exposure import exposure_until, systematic_errors
 from fermiml.time.windows import Ladder
 
 log = logging.getLogger(__name__)

@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from fermiml.fitsfile import reading
 from fermiml.model.observation import response_of
-from fermiml.sky.pointings import PointedExposure, read_pointings
-from fermiml.sky.times import DAY, elapsed
+from fermiml.sky.pointings import pointed_exposure
+from fermiml.sky.times import DAY, PRECESSION, elapsed
 
-PRECESSION = 60 * DAY  # s; the orbit precesses in 53 days, and the exposure of a source with it
 _ENERGY = 1000.0  # MeV, at which exposures are compared
 # Largest error of good time as a measure of exposure, by the length of windows (d):
 # benchmarks/time/exposure_by_good_time.py
@@ -30,14 +28,10 @@ def exposure_until(component, gti, scfile=None):
     """
     if scfile is None:
         return lambda time: elapsed(time, gti)
-    with reading(scfile, "a spacecraft file"):
-        pointings = read_pointings(scfile).within(gti)
-    zenith = component.selection.zenith
+    between = pointed_exposure(scfile, gti, component.selection.zenith)
 
     def pointed(time):
-        seen = PointedExposure(pointings, time, zenith[1] if zenith else 180.0).exposure(
-            component.center[None], [_ENERGY], response_of(component)
-        )
+        seen = between(time).exposure(component.center[None], [_ENERGY], response_of(component))
         return np.cumsum(seen[:-1, 0, 0])
 
     return pointed

@@ -4,7 +4,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from astropy.time import Time
 
 from fermiml import schema
 from fermiml.errors import InputError
@@ -15,26 +14,20 @@ from fermiml.sky.cube import SkyCube, check_counts
 from fermiml.sky.read import events, fermipy_folder, gammapy_data
 from fermiml.sky.read.complete import complete
 from fermiml.sky.read.gtbin import read_counts_hdus
-from fermiml.sky.selection import mission_time
+from fermiml.sky.selection import is_date, mission_time
 from fermiml.yamlfile import read_yaml
 
 
 def _mission_time(name, value):
     """Check a time: seconds since the LAT's epoch, an astropy Time, or a date (UTC)."""
-    if isinstance(value, str) and value.count("-") == 2:
-        value = _date(name, value)
-    if isinstance(value, Time):
-        value = mission_time(value)
+    if is_date(value):
+        try:
+            value = mission_time(value)
+        except ValueError:
+            raise InputError(
+                f"{name}: {schema.shown(value)} is not a date such as 2012-03-07"
+            ) from None
     return schema.number(unit="s")(name, value)
-
-
-def _date(name, value):
-    try:
-        return Time(value, scale="utc")
-    except ValueError:
-        raise InputError(
-            f"{name}: {schema.shown(value)} is not a date such as 2012-03-07"
-        ) from None
 
 
 _KINDS = {

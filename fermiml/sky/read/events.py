@@ -12,13 +12,13 @@ from scipy.spatial import ConvexHull, Delaunay
 
 from fermiml.errors import InputError
 from fermiml.files import check_input
-from fermiml.fitsfile import open_fits, reading
+from fermiml.fitsfile import open_fits
 from fermiml.fitsmaps import edges_axis
 from fermiml.progress import progress_bar
 from fermiml.response.irfs import type_names
 from fermiml.sky.bands import EDGES
 from fermiml.sky.cube import Component, check_energies
-from fermiml.sky.pointings import PointedExposure, read_pointings
+from fermiml.sky.pointings import pointed_exposure
 from fermiml.sky.read.duplicates import first_of_each
 from fermiml.sky.selection import Selection, merge_gti
 from fermiml.sky.timed_counts import GoodTimeExposure, TimedCounts
@@ -140,10 +140,7 @@ def exposure_by_time(bins, selection, scfile):
     """Return how much of the exposure each interval has: by good time, or where the LAT pointed."""
     if scfile is None:
         return GoodTimeExposure(bins)
-    with reading(scfile, "a spacecraft file"):
-        pointings = read_pointings(scfile).within(selection.gti)
-    zmax = selection.zenith[1] if selection.zenith else 180.0
-    return PointedExposure(pointings, bins.edges, zmax)
+    return pointed_exposure(scfile, selection.gti, selection.zenith)(bins.edges)
 
 
 def _read_files(paths, options):
