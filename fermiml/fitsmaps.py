@@ -196,6 +196,21 @@ def _listed_pixels(geom):
     return geom.get_idx(idx=first_plane, flat=True)[0]
 
 
+def pixel_numbers(geom, position):
+    """Find the numbers in a flattened image of the pixels at positions (an array SkyCoord), -1 off
+    the image."""
+    numbers = np.full(len(position), -1)
+    if not len(position):
+        return numbers
+    on_map = np.ravel(geom.contains(position))
+    index = geom.coord_to_idx(position[on_map])
+    if geom.is_hpx:
+        numbers[on_map] = geom.global_to_local(index)[0]
+    else:
+        numbers[on_map] = np.ravel_multi_index(index[::-1], geom.data_shape)
+    return numbers
+
+
 def geom_content(geom):
     """Return all that tells the pixels of two maps apart, for `fermiml.checkpoint.content_key`.
 

@@ -6,6 +6,7 @@ import locale
 import logging
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import click
 
@@ -98,6 +99,20 @@ def catalog_output(default, text="The catalog."):
         )(command)  # fmt: skip
 
     return add
+
+
+def files_beside(output, overwrite, inputs, *suffixes):
+    """Check that a catalog and files beside it, which have its name and other suffixes, can be
+    written; return the paths of all, and of the folder in which an interrupted run resumes."""
+    from fermiml.files import FITS, check_new
+
+    output = Path(output).expanduser()
+    plain = output.with_name(output.name.removesuffix(".gz"))
+    beside = [plain.with_suffix(suffix) for suffix in suffixes]
+    check_new(output, overwrite, inputs, FITS)
+    for path in beside:
+        check_new(path, overwrite, inputs)
+    return output, *beside, plain.with_suffix(".parts")
 
 
 def jobs_options(what, default="1"):

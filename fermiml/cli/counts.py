@@ -76,9 +76,8 @@ def without_bodies(catalog, counts, cube, **options):
     from fermiml.sky.read.dispatch import read_timed_events
     from fermiml.time.sun_moon import flagged
 
-    cuts = {name: options[name] for name in ("evtype", "zmax", "tmin", "tmax")}
     try:
-        events = read_timed_events(counts, **cuts)
+        events = read_timed_events(counts, **read_options(**options))
     except InputError as error:
         log.warning("the Sun and the Moon are not looked for: %s", error)
         return catalog

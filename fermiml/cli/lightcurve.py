@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output, jobs_options
+from fermiml.cli.base import Command, catalog_output, files_beside, jobs_options
 from fermiml.cli.counts import counts_options, read_options, say_response
 
 
@@ -44,19 +44,14 @@ def lightcurve(
     fit to the whole time: positions and spectral shapes are fixed, and only norms are free. An
     interrupted run resumes when the command is repeated.
     """
-    from pathlib import Path
-
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.files import FITS, check_new
     from fermiml.sky.read.intervals import read_with_times
     from fermiml.time.curve_regions import held
     from fermiml.time.light_curve import LightCurve
 
-    output = Path(output).expanduser()
-    plain = output.with_name(output.name.removesuffix(".gz"))
-    figure, table = plain.with_suffix(".png"), plain.with_suffix(".csv")
-    for path, endings in ((output, FITS), (figure, ()), (table, ())):
-        check_new(path, overwrite, [catalog, *events], endings)
+    output, figure, table, folder = files_beside(
+        output, overwrite, [catalog, *events], ".png", ".csv"
+    )
     sources = SourceCatalog.read(catalog)
     settings = {"known": SourceCatalog.read(known) if known else None, "galdiff": galdiff,
                 "iso": iso, "systematic": systematic, "jobs": jobs}  # fmt: skip
@@ -66,7 +61,7 @@ def lightcurve(
     data = events[0] if len(events) == 1 else list(events)
     cube = read_with_times(data, time_bins, **options)
     say_response(cube)
-    with held(plain.with_suffix(".parts")) as kept:
+    with held(folder) as kept:
         result = LightCurve(parts=kept, **settings).run(sources, cube, list(names) or None)
         result.catalog.write(output, overwrite=overwrite)
         kept.forget()

@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output, jobs_options
+from fermiml.cli.base import Command, catalog_output, files_beside, jobs_options
 from fermiml.cli.counts import counts_options, read_options, say_response
 
 
@@ -34,30 +34,24 @@ def transients(
     EVENTS: an FT1 file, or an @list of them. An interrupted run resumes when the command is
     repeated.
     """
-    from pathlib import Path
-
     from fermiml.catalog import names
     from fermiml.catalog.catalog import SourceCatalog
-    from fermiml.files import FITS, check_new
     from fermiml.plot import style
+    from fermiml.sky.read.dispatch import read_cube_and_events
     from fermiml.time import transients as search
 
-    output = Path(output).expanduser()
-    plain = output.with_name(output.name.removesuffix(".gz"))
-    figure = plain.with_suffix(".png")
-    for path, endings in ((output, FITS), (figure, ())):
-        check_new(path, overwrite, [events], endings)
+    output, figure, folder = files_beside(output, overwrite, [events], ".png")
     known = SourceCatalog.read(catalog) if catalog not in (None, "none") else None
     settings = {"shortest": shortest, "longest": longest, "jobs": jobs}
     if false_alarms is not None:
         settings["false_alarms"] = false_alarms
-    with search.held(plain.with_suffix(".parts")) as parts:
+    with search.held(folder) as parts:
         searcher = search.TransientSearch(**settings, parts=parts)
-        cube, timed = search.read(events, **read_options(**options))
+        cube, timed = read_cube_and_events(events, **read_options(**options))
         say_response(cube)
         found = searcher.run((cube, timed), scfile=scfile)
-        if catalog is None and not cube.components[0].selection.simulated:
-            catalog, known = names.RELEASE, names.known_names()
+        if catalog is None and not cube.simulated:
+            known = names.known_names()
         result = found.catalog if known is None else search.named(found.catalog, known)
         result.write(output, overwrite=overwrite)
         style.save(found.plot(), figure, overwrite)

@@ -14,9 +14,9 @@ from gammapy.maps import Maps, WcsNDMap
 from fermiml import notebook
 from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.data_header import header_of
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
-from fermiml.catalog.fitsio import add_history
 from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
 from fermiml.detect.field_prior import FieldPrior
@@ -25,7 +25,6 @@ from fermiml.detect.invariants import assert_near, assert_sound
 from fermiml.errors import InputError
 from fermiml.executors import check_jobs
 from fermiml.sky.cube import SkyCube
-from fermiml.sky.describe import response_lines
 from fermiml.sky.sphere import vectors_of
 
 log = logging.getLogger(__name__)
@@ -149,7 +148,7 @@ class SourceDetector:
         table = table[table["ML_Prob"] >= self._least(table["ML_Prob"])]
         table.sort("ML_Prob", reverse=True)
         assert_sound(table, cube)
-        return SourceCatalog.from_table(table, meta=_header(cube))
+        return SourceCatalog.from_table(table, meta=header_of(cube, "detect"))
 
     def heatmap(self, data: SkyCube | object) -> WcsNDMap:
         """Compute the network's score, from 0 to 1, in every pixel of the data; NaN off them.
@@ -201,7 +200,7 @@ class SourceDetector:
         table["ML_Model"] = self.finder.name
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)
-        forget_extrapolated(table, _header(cube))
+        forget_extrapolated(table, header_of(cube, "detect"))
         # The PSF wing of a source outside the data is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
 
@@ -242,17 +241,3 @@ def _positions(found):
         for name, values in error_columns(*semi_axes(found.covariance)).items():
             table[name] = values
     return table
-
-
-def _header(cube):
-    """Keywords that travel along with the catalog."""
-    header = dict(zip(("EMIN", "EMAX"), cube.energy_range, strict=True))
-    add_history(header, "detect", response_lines(cube))
-    selection = cube.components[0].selection
-    if selection.time is not None:
-        header["TSTART"], header["TSTOP"] = selection.time
-    if selection.irf_name:
-        header["RSPFUNC"] = selection.irf_name
-    if cube.simulated:
-        header["SIMULATE"] = True
-    return header

@@ -6,6 +6,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from fermiml.errors import InputError
+from fermiml.fitsmaps import pixel_numbers
 from fermiml.model import point_sources
 from fermiml.simulate.time_profiles import even_times
 from fermiml.sky.bands import INDEX
@@ -86,7 +87,8 @@ def _places(geom, pixels, rng):
             return ra, dec
         icrs = within_pixels(geom, pixels[waiting], rng).icrs
         ra[waiting], dec[waiting] = icrs.ra.deg, icrs.dec.deg
-        waiting = waiting[_pixel_of(geom, ra[waiting], dec[waiting]) != pixels[waiting]]
+        rounded = SkyCoord(ra[waiting].astype(float), dec[waiting].astype(float), unit="deg")
+        waiting = waiting[pixel_numbers(geom, rounded) != pixels[waiting]]
     raise InputError("sky.pixel: too small for events, whose positions have single precision")
 
 
@@ -105,13 +107,3 @@ def within_pixels(geom, pixels, rng):
     y, x = np.unravel_index(pixels, geom.data_shape)
     shift = rng.uniform(-0.5, 0.5, (2, len(pixels)))
     return SkyCoord(*geom.pix_to_coord((x + shift[0], y + shift[1])), frame=geom.frame)
-
-
-def _pixel_of(geom, ra, dec):
-    """Find the number of the pixel, -1 beyond the geometry, at each position."""
-    position = SkyCoord(ra.astype(float), dec.astype(float), unit="deg")
-    found = geom.coord_to_idx(position)
-    if geom.is_hpx:
-        return np.asarray(geom.global_to_local(found)[0])
-    x, y = found
-    return np.where((x < 0) | (y < 0), -1, y * geom.data_shape[1] + x)

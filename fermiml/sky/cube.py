@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 
 from fermiml import notebook
 from fermiml.errors import InputError
-from fermiml.fitsmaps import geom_content, image_geom
+from fermiml.fitsmaps import geom_content, image_geom, pixel_numbers
 from fermiml.response.irfs import ALL_EVENTS, type_names
 from fermiml.sky.energy_text import range_text
 from fermiml.sky.pixel_area import pixel_areas
@@ -125,16 +125,7 @@ class Component:
     def pixel_numbers(self, position):
         """Numbers in the flattened mask of the pixels at positions (an array SkyCoord), -1 off the
         map."""
-        numbers = np.full(len(position), -1)
-        if not len(position):
-            return numbers
-        on_map = np.ravel(self.geom.contains(position))
-        index = self.geom.coord_to_idx(position[on_map])
-        if self.is_healpix:
-            numbers[on_map] = self.geom.global_to_local(index)[0]
-        else:
-            numbers[on_map] = np.ravel_multi_index(index[::-1], self.geom.data_shape)
-        return numbers
+        return pixel_numbers(self.geom, position)
 
     def observed(self, position):
         """Mask of the positions (an array SkyCoord) in observed pixels."""

@@ -5,12 +5,11 @@ from astropy.coordinates import FK5, SkyCoord
 from astropy.table import Column, Table
 
 from fermiml.catalog import flags
+from fermiml.catalog.data_header import header_of
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
-from fermiml.catalog.fitsio import add_history
 from fermiml.catalog.spectra import MEV, row_flux
 from fermiml.response import exposure as exposures
-from fermiml.sky.describe import response_lines
 from fermiml.time.sky_in_time import PIVOT
 
 NAME = "sliding windows"
@@ -62,7 +61,7 @@ def table_of(flares, sky, cube, ln_rate):
            np.exp(ln_rate(lengths, columns["ts"])))  # fmt: skip
     for (name, (unit, text)), values in zip(_OWN.items(), own, strict=True):
         table[name] = Column(values, unit=unit, description=text)
-    table.meta = _header(cube)
+    table.meta = header_of(cube, "transients")
     forget_extrapolated(table, table.meta)
     return table
 
@@ -104,14 +103,3 @@ def _flags(component, cube, table):
     if len(table):
         bits[~component.away_from_edge(_coordinates(table))] |= flags.MLFlag.EDGE
     return bits
-
-
-def _header(cube):
-    """Keywords that travel along with the catalog."""
-    header = dict(zip(("EMIN", "EMAX"), cube.energy_range, strict=True))
-    add_history(header, "transients", response_lines(cube))
-    selection = cube.components[0].selection
-    header["TSTART"], header["TSTOP"] = selection.time
-    if selection.irf_name:
-        header["RSPFUNC"] = selection.irf_name
-    return header

@@ -18,7 +18,7 @@ from fermiml.errors import InputError
 from fermiml.executors import check_jobs, open_executor
 from fermiml.files import replacing
 from fermiml.sky.cube import SkyCube
-from fermiml.sky.read.dispatch import read_timed_events
+from fermiml.sky.read.dispatch import read_cube_and_events
 from fermiml.sky.times import DAY, PRECESSION, YEAR
 from fermiml.time import flares, peak_windows, scan, sky_in_time, sun_moon
 from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
@@ -31,7 +31,6 @@ _SEED = 0.55  # of the test statistic that is asked for: a fit finds more than a
 _MOST_FITS = 300
 _BLOCK = 4  # rows of the grid that are a piece of work
 _UNITS = {"h": 1 / 24, "": 1.0, "d": 1.0, "w": 7.0, "yr": 365.25}  # d
-_EVENT_OPTIONS = ("evtype", "zmax", "tmin", "tmax")
 
 
 class TransientSearch:
@@ -104,7 +103,7 @@ class TransientSearch:
         Transients
             Its catalog has a row for each flare, the most significant first.
         """
-        cube, events = data if isinstance(data, tuple) else read(data, **options)
+        cube, events = data if isinstance(data, tuple) else read_cube_and_events(data, **options)
         sky = self.sky(cube, events, scfile)
         found = self.flares(sky)
         table = table_of(found, sky, cube, self._ln_rate(sky))
@@ -230,12 +229,6 @@ class Transients:
         from fermiml.plot.flare_figure import plot_flares
 
         return plot_flares(self, figure)
-
-
-def read(data, **options):
-    """Read FT1 events twice: as a cube with its response, and with their times."""
-    events = read_timed_events(data, **{k: options[k] for k in _EVENT_OPTIONS if k in options})
-    return SkyCube.read(data, **options), events
 
 
 def named(catalog, known):

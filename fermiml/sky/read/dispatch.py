@@ -87,24 +87,32 @@ def read_cube(source, **options):
     first = source[0] if isinstance(source, list | tuple) and source else source
     name = str(first) if isinstance(first, str | Path) else type(source).__name__
     with reading(name):
-        kind, components = _read_components(source, options)
-        evtype = _evtype_of_binned(kind, components, options.evtype)
-        for number, component in enumerate(components):
-            _finish(component, number, len(components), options, evtype)
-    return SkyCube(components, kind, name)
+        return _finished(*_read_components(source, options), name, options)
 
 
 def read_timed_events(source, **options):
     """Read an FT1 file, or an ``@list`` of them, as `fermiml.sky.times.TimedEvents`.
 
-    Takes the options of `SkyCube.read` that cut events: evtype, zmax, tmin and tmax.
+    Takes the options of `SkyCube.read`, of which evtype, zmax, tmin and tmax cut events.
     """
     options = _checked(options)
     with reading(str(source)):
-        if str(source).startswith("@"):
-            return events.timed_events(events.read_list(str(source)[1:]), options)
-        path = check_input(source, "FT1 events")
-        return events.timed_events([path], options)
+        return events.timed_events(_event_files(source), options)
+
+
+def read_cube_and_events(source, **options):
+    """Read FT1 events as `SkyCube.read` and `read_timed_events` do, but once for both."""
+    options = _checked(options)
+    with reading(str(source)):
+        binned, timed = events.binned_and_timed(_event_files(source), options)
+        return _finished(*binned, str(source), options), timed
+
+
+def _event_files(source):
+    """List the FT1 files of an ``@list``, or the one that is named."""
+    if str(source).startswith("@"):
+        return events.read_list(str(source)[1:])
+    return [check_input(source, "FT1 events")]
 
 
 def _checked(options):
@@ -113,6 +121,14 @@ def _checked(options):
         known = ", ".join(f.name for f in fields(ReadOptions))
         raise InputError(f"unknown option {', '.join(sorted(unknown))}: known are {known}")
     return ReadOptions(**options)
+
+
+def _finished(kind, components, name, options):
+    """Complete the response of components, and make a cube of them."""
+    evtype = _evtype_of_binned(kind, components, options.evtype)
+    for number, component in enumerate(components):
+        _finish(component, number, len(components), options, evtype)
+    return SkyCube(components, kind, name)
 
 
 def _evtype_of_binned(kind, components, evtype):
@@ -176,7 +192,7 @@ def _read_components(source, options):
         options.refuse_event_options(type(source).__name__)
         return gammapy_data.components_of(source)
     if str(source).startswith("@"):
-        return events.read_events(events.read_list(str(source)[1:]), options)
+        return events.read_events(_event_files(source), options)
     path = Path(source).expanduser()
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")

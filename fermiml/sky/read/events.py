@@ -63,9 +63,30 @@ def read_list(path):
 
 def read_events(paths, options):
     """Bin the events of one or more FT1 files: (kind, [component])."""
+    return _binned(_loaded(paths, options), paths, options)
+
+
+def timed_events(paths, options):
+    """Read the events of one or more FT1 files as `TimedEvents`."""
+    return _timed(_loaded(paths, options), paths)
+
+
+def binned_and_timed(paths, options):
+    """Read events once for both: what `read_events` returns, and `TimedEvents`."""
+    loaded = _loaded(paths, options)
+    timed = _timed(loaded, paths)
+    return _binned(loaded, paths, options), timed
+
+
+def _loaded(paths, options):
+    """Read the files: Galactic position, energy and time of their events, selection and notes."""
     (ra, dec, energy, time), selection, notes = _read_files(paths, options)
+    return _galactic(ra, dec), energy, time, selection, notes
+
+
+def _binned(loaded, paths, options):
+    position, energy, time, selection, notes = loaded
     energy = energy.astype(float)
-    position = _galactic(ra, dec)
     center, width = _field(position, selection, options)
     edges = _energy_edges(energy, selection, options)
     check_energies(edges)  # before there are as many bins as they ask for
@@ -99,11 +120,9 @@ def read_events(paths, options):
     return kind, [component]
 
 
-def timed_events(paths, options):
-    """Read the events of one or more FT1 files as `TimedEvents`."""
-    (ra, dec, energy, time), selection, _ = _read_files(paths, options)
+def _timed(loaded, paths):
+    position, energy, time, selection, _ = loaded
     _check_times(time, selection, paths)
-    position = _galactic(ra, dec)
     lon, lat, energy = (v.astype(np.float32) for v in (position.l.deg, position.b.deg, energy))
     return TimedEvents(lon, lat, energy, time.astype(float), selection)
 
