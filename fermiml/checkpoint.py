@@ -126,12 +126,14 @@ def claim(
     folder = Path(folder).expanduser()
     text = content if isinstance(content, str) else json.dumps(content, indent=1, default=str)
     make_folder(folder)
-    with _lock(folder):
-        sweep(folder)
-        _take(folder, text, folder / record, replace, results, remedy)
-        yield folder
-    with suppress(OSError):
-        folder.rmdir()  # if nothing is left in it
+    try:
+        with _lock(folder):
+            sweep(folder)
+            _take(folder, text, folder / record, replace, results, remedy)
+            yield folder
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # if nothing is left in it
 
 
 def _take(folder, text, record, replace, results, remedy):
@@ -236,7 +238,11 @@ class Pieces:
             return
         remedy = "move it away: the finished pieces of the run are kept there"
         with claim(folder, _PIECES, record=_MARK, remedy=remedy) as folder:
-            yield cls(folder, write, read, ending)
+            pieces = cls(folder, write, read, ending)
+            try:
+                yield pieces
+            finally:
+                pieces._unmark_if_empty()
 
     def load(self, task):
         """Load the result of a task, or return None if it has not been finished."""
@@ -249,8 +255,14 @@ class Pieces:
     def forget(self):
         """Remove all pieces: the whole result is written. No other file is removed."""
         name = f"{'[0-9a-f]' * KEY}{self.ending}"
-        if remove_own(self.folder, [name, f"{name}{_DAMAGED}"]) <= {_MARK, _LOCK}:
-            (self.folder / _MARK).unlink()
+        remove_own(self.folder, [name, f"{name}{_DAMAGED}"])
+        self._unmark_if_empty()
+
+    def _unmark_if_empty(self):
+        """Remove the mark, without which `claim` removes the folder, if there is nothing else."""
+        with suppress(OSError):
+            if {path.name for path in self.folder.iterdir()} <= {_MARK, _LOCK}:
+                (self.folder / _MARK).unlink()
 
     def _path(self, task):
         return self.folder / f"{content_key(__version__, task)}{self.ending}"

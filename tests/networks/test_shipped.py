@@ -95,7 +95,9 @@ def test_the_default_network_on_the_command_line(folder, tmp_path):
     assert "exists already" in again.output
 
 
-def test_wrong_names_on_the_command_line_are_one_line(folder):
+def test_wrong_names_on_the_command_line_are_one_line(folder, tmp_path, monkeypatch):
+    """And nothing is left where the catalog would have been written."""
+    monkeypatch.chdir(tmp_path)
     for option, message in (
         ("--model=lat-worst", "unknown network 'lat-worst': known are lat-best"),
         ("--localizer=watershed", "unknown localizer 'watershed': known are kmeans"),
@@ -105,6 +107,7 @@ def test_wrong_names_on_the_command_line_are_one_line(folder):
         assert result.exit_code == 2
         assert message in result.output
         assert result.output.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_models_command_lists_the_networks_and_shows_a_card():
