@@ -20,7 +20,7 @@ def imported(*arguments):
         "finally:\n    print('loaded:', *sys.modules)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True
+        [sys.executable, "-P", "-c", code, *map(str, arguments)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split()[1:])
