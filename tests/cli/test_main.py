@@ -30,6 +30,10 @@ def test_help_imports_nothing_heavy():
     assert output.stdout.strip().endswith("[]")
 
 
+def test_the_list_of_commands_describes_each_in_full():
+    assert "..." not in run("--help").output.partition("Commands:")[2]
+
+
 def test_version_names_what_matters():
     output = run("--version").output
     for name in ("fermiml", "numpy", "astropy", "gammapy", "healpy", "python"):
