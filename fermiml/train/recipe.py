@@ -39,6 +39,7 @@ SCHEMA = {
         "decay": Key(0.25, number(0, 1)),  # the last part of the steps, in which the rate falls
         "weight_decay": Key(0.01, number(0, 10)),
         "precision": Key("float32", one_of(*PRECISIONS)),
+        "structure": Key(0.0, number(0, 2)),  # largest rms of gas structure that no model has
     },
     "selection": {
         "fields": Key(None, _FOLDERS),  # of training fields, for the loss on other skies

@@ -2,8 +2,8 @@
 
 From a stored field are drawn: a place, one of eight orientations, an exposure, a mix of
 the diffuse models with other norms and colours, absent and partly covered bands, coarse
-pixels, a rim of the data, a background that a user might give, and the counts. A seed, an
-epoch and a number make one and the same patch again.
+pixels, a rim of the data, gas structure, a background that a user might give, and the counts.
+A seed, an epoch and a number make one and the same patch again.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from scipy.fft import next_fast_len, rfft2
 
 from fermiml.errors import InputError
-from fermiml.features.patch_features import PatchFeatures
+from fermiml.features.patch_features import REACH, PatchFeatures, psf_kernel
 from fermiml.networks import arrays
 from fermiml.response.psf import PSF
 from fermiml.sky.patches import PIXEL
+from fermiml.train import patch_structure
 
 BANDS = 5
 _PLANES = ("sources", "faint", "isotropic", "galactic")
@@ -36,6 +38,9 @@ class Randomisation:
     rim: float = 0.15  # probability that a part of the patch is outside the data
     coarse: float = 0.06  # probability of native pixels of 0.2 or 0.3 deg
     given: float = 0.25  # probability that a (more or less wrong) background is given
+    structure: float = 0.0  # largest rms of gas structure that no model has, where gas dominates
+    structured: float = 0.75  # probability of that
+    true: float = 0.25  # probability that a given background is the true one
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ class TrainingSet:
         self.randomisation = randomisation or Randomisation()
         self._filters = lru_cache(maxsize=512)(self._make_filter)
         self._load = lru_cache(maxsize=512)(_load)  # 4 MB a field
+        self._kernels = lru_cache(maxsize=64)(self._make_kernels)
 
     def __len__(self):
         return len(self.paths)
@@ -90,7 +96,9 @@ class TrainingSet:
         """Draw the patch of a number and an epoch, from field `number` modulo their count."""
         rng = np.random.default_rng([*np.atleast_1d(self.seed), epoch, number])
         field = number % len(self)
-        return _draw(self._load(self.paths[field]), field, self.size, self.randomisation, rng)
+        kernels = self._kernels(field) if self.randomisation.structure else None
+        stored = self._load(self.paths[field])
+        return _draw(stored, field, self.size, self.randomisation, kernels, rng)
 
     def example(self, number, epoch=0):
         """Return (features, patch)."""
@@ -113,6 +121,12 @@ class TrainingSet:
             window = np.hypot(step[:, None], step).ravel()
             psf = [p and p.smeared(window) for p in psf]
         return PatchFeatures([psf], self.size)
+
+    def _make_kernels(self, field):
+        """Transform the PSFs of a field's bands on a grid that holds a patch and their reach."""
+        size = next_fast_len(self.size + REACH, real=True)
+        kernels = np.array([psf_kernel(psf, size) for psf in self.psf(field)])
+        return rfft2(kernels.astype(np.float32))
 
 
 def _load(path):
@@ -145,7 +159,7 @@ def _is_sound(field):
     )
 
 
-def _draw(field, number, size, options, rng):
+def _draw(field, number, size, options, kernels, rng):
     corner = rng.integers(0, field["sources"].shape[-1] - size + 1, 2)
     window = tuple(slice(c, c + size) for c in corner)
     parts = {name: _cut(field, name, window) for name in _PLANES}
@@ -158,8 +172,12 @@ def _draw(field, number, size, options, rng):
         covered, field["covered"], out=np.zeros(BANDS), where=field["covered"] > 0
     )
     fraction = fraction[:, None, None]
-    expected = fraction * (parts["sources"] + parts["faint"] + _mix(parts, options, rng))
-    background = fraction * _guess(parts, rng) if rng.random() < options.given else None
+    smooth, diffuse = _diffuse(parts, options, kernels, rng)
+    sources = parts["sources"] + parts["faint"]
+    expected = fraction * (sources + diffuse)
+    known = options.structure > 0 and rng.random() < options.true
+    guess = diffuse if known else _guess(parts, rng)
+    background = fraction * guess if rng.random() < options.given else None
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     expected = _turn(expected, turn, flip)
     coverage = _rim(size, rng) if rng.random() < options.rim else np.ones((size, size))
@@ -167,7 +185,12 @@ def _draw(field, number, size, options, rng):
     counts = _coarsened(rng.poisson(expected) * coverage, coarse, rng)
     x, y = field["x"] - corner[1], field["y"] - corner[0]
     inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
-    x, y = _turn_points(x[inside], y[inside], size, turn, flip)
+    x, y = x[inside], y[inside]
+    # Structure changes the background of a source, and so its Asimov TS.
+    place = slice(None), np.rint(y).astype(int), np.rint(x).astype(int)
+    before, after = (sources + smooth)[place], (sources + diffuse)[place]
+    ts = field["ts"][inside].T * np.divide(before, after, out=np.ones_like(after), where=after > 0)
+    x, y = _turn_points(x, y, size, turn, flip)
     return TrainingPatch(
         counts=counts.astype(np.float32),
         expected=expected,
@@ -175,7 +198,7 @@ def _draw(field, number, size, options, rng):
         covered=covered,
         x=x,
         y=y,
-        ts=field["ts"][inside] @ fraction[:, 0, 0],
+        ts=fraction[:, 0, 0] @ ts,
         npred=field["npred"][inside] * fraction[:, 0, 0],
         flux=field["flux"][inside],
         pulsar=field["pulsar"][inside],
@@ -192,14 +215,23 @@ def _cut(field, name, window):
     return field[name][(..., *window)].astype(np.float32) * scale
 
 
-def _mix(parts, options, rng):
-    """Mix the diffuse models, each with its own norm, times a colour for each band."""
+def _diffuse(parts, options, kernels, rng):
+    """Mix the diffuse models, each with its own norm, times a colour for each band.
+
+    Returns the mixture without and with gas structure.
+    """
     models = parts["galactic"]
     weight = rng.dirichlet(np.ones(len(models)))
     weight = weight * np.exp(rng.normal(0, options.galactic, len(models)))
     isotropic = parts["isotropic"] * np.exp(rng.normal(0, options.isotropic))
-    colour = np.exp(rng.normal(0, options.colour, BANDS)).astype(np.float32)
-    return colour[:, None, None] * (np.tensordot(weight, models, 1) + isotropic)
+    colour = np.exp(rng.normal(0, options.colour, BANDS)).astype(np.float32)[:, None, None]
+    galactic = np.tensordot(weight, models, 1)
+    smooth = colour * (galactic + isotropic)
+    if kernels is None or rng.random() >= options.structured:
+        return smooth, smooth
+    own = rng.spawn(1)[0]  # what is drawn after it does not depend on the structure
+    factor = patch_structure.draw(galactic, isotropic, kernels, options.structure, own)
+    return smooth, colour * (factor * galactic + isotropic)
 
 
 def _guess(parts, rng):
