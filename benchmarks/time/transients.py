@@ -47,8 +47,11 @@ from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
 SEED = 71
 WIDTH, YEARS = 10.0, 10.0
 AREA_TIME = WIDTH**2 * YEARS  # deg2 yr of a field
-# Galactic [l, b] of the fields, by turns: two far from the plane, one near it, one in it.
-CENTERS = ([60, 50], [250, -60], [130, 15], [100, 1])
+# Galactic [l, b] of the fields, by turns: far from the plane, near it and in it; those from the
+# fifth on have gas with structure on small scales.
+CENTERS = ([60, 50], [250, -60], [130, 15], [100, 1], [170, -15], [75, 0], [15, -8], [335, 0])
+SMOOTH = 4
+STRUCTURE = {"rms": 0.2, "slope": 2.8, "clumps": 1500, "filaments": 300}
 DURATIONS = (0.5, 2.0, 7.0, 30.0, 120.0)  # d
 FLUENCES = -5.0, -3.0  # decimal logarithm of erg cm-2, 100 MeV to 100 GeV
 INDICES = (2.0, 2.3, 2.7)
@@ -74,6 +77,7 @@ def prepared(number):
         "energy": {"min": 100, "max": 1e5, "bins_per_decade": 8},
         "observation": {"years": YEARS},
         "population": {"preset": "nominal"},
+        "diffuse": {"structure": None if number < SMOOTH else STRUCTURE},
     })  # fmt: skip
     setup = fields.prepare(settings)
     ((_, geom),) = fields.geometries(settings)
