@@ -23,6 +23,7 @@ ARCHITECTURES = Registry(
         "unek": "fermiml.networks.unek",
         "centroid": "fermiml.networks.centroidnet",
         "heatmap": "fermiml.networks.heatmap",
+        "mask": "fermiml.networks.mask.architecture",
     },
     needs=_MEMBERS,
     taken=_OLD_NAMES,

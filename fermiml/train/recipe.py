@@ -38,6 +38,8 @@ SCHEMA = {
         "warmup": Key(300, whole(0, 1_000_000_000)),  # steps
         "decay": Key(0.25, number(0, 1)),  # the last part of the steps, in which the rate falls
         "weight_decay": Key(0.01, number(0, 10)),
+        "optimizer": Key("adamw", one_of("adamw", "sgd")),  # sgd: with momentum 0.9
+        "heads_only": Key(False, schema.flag),  # the trunk stays as it is, see --from
         "precision": Key("float32", one_of(*PRECISIONS)),
     },
     "selection": {

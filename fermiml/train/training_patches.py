@@ -14,6 +14,8 @@ import numpy as np
 
 from fermiml.errors import InputError
 from fermiml.features.patch_features import PatchFeatures
+from fermiml.model import masks
+from fermiml.model.sources import DISK
 from fermiml.networks import arrays
 from fermiml.response.psf import PSF
 from fermiml.sky.patches import PIXEL
@@ -52,6 +54,8 @@ class TrainingPatch:
     flux: np.ndarray  # 1-100 GeV
     pulsar: np.ndarray
     extended: np.ndarray  # deg, 0 for points
+    radius: np.ndarray  # deg, of the pixels that belong to a source, see `fermiml.model.masks`
+    hole: np.ndarray  # deg, inner radius of those
     npred: np.ndarray  # (source, band)
     background: np.ndarray | None  # (band, y, x), what a user might give
     coarse: int  # native pixels along whose side counts were spread evenly
@@ -125,6 +129,9 @@ def _load(path):
         raise InputError(f"{path}: {what} ({error})") from None
     if not sound:
         raise InputError(f"{path}: {what}: shapes or values of its arrays are wrong")
+    form = field.get("form", np.where(field["extended"] > 0, DISK, 0))  # fields of fermiml 0.1
+    wide = [field[name].astype(float) for name in ("rad", "psf", "npred")]
+    field["radius"], field["hole"] = masks.radii(*wide, form, field["extended"])
     return field
 
 
@@ -135,6 +142,7 @@ def _is_sound(field):
     shapes["galactic"] = (len(field["galactic"]), BANDS, size, size)
     shapes |= {f"{name}_scale": shapes[name][:-2] for name in _PLANES}
     shapes |= dict.fromkeys(("x", "y", "flux", "pulsar", "extended"), (sources,))
+    shapes |= {"form": (sources,)} if "form" in field else {}
     shapes |= dict.fromkeys(("ts", "npred"), (sources, BANDS))
     shapes |= {"covered": (BANDS,), "rad": (radii,), "psf": (BANDS, radii)}
     return (
@@ -180,6 +188,8 @@ def _draw(field, number, size, options, rng):
         flux=field["flux"][inside],
         pulsar=field["pulsar"][inside],
         extended=field["extended"][inside],
+        radius=field["radius"][inside],
+        hole=field["hole"][inside],
         background=None if background is None else _turn(background, turn, flip),
         coarse=coarse,
         field=number,

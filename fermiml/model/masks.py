@@ -1,0 +1,51 @@
+"""The pixels that belong to a source: where its own expected counts stand out.
+
+They are those of the bands of the networks together. A pixel belongs to a source where these counts
+exceed `FRACTION` of their peak, and `NOISE` of the root of all expected counts there.
+"""
+
+import numpy as np
+
+from fermiml.model.point_sources import spread
+
+FRACTION = 0.2  # of the peak: of a point as wide as its PSF, of a disk little more than the disk
+NOISE = 0.1  # of the standard deviation of the counts: a faint rim that no data show is left out
+
+
+def belongs(counts, expected):
+    """Return which pixels belong to a source, from its own and from all expected counts."""
+    return (counts > FRACTION * counts.max(initial=0)) & (counts > NOISE * np.sqrt(expected))
+
+
+def radii(rad, psf, npred, form, size):
+    """Compute outer and inner radii (deg) of the masks of sources, by the fraction of their peak.
+
+    Parameters
+    ----------
+    rad : array (radius,)
+        deg.
+    psf : array (band, radius)
+        Density of probability in each band.
+    npred : array (source, band)
+        Counts.
+    form, size : array (source,)
+        As in `fermiml.model.sources.Sources`.
+    """
+    profiles = npred @ psf
+    for i in np.flatnonzero(form):
+        profiles[i : i + 1] = spread(rad, profiles[i : i + 1], form[i], size[i])
+    above = profiles - FRACTION * profiles.max(axis=1, keepdims=True)
+    inside = above > 0
+    number = np.arange(len(above))
+    first, last = np.argmax(inside, axis=1), len(rad) - 1 - np.argmax(inside[:, ::-1], axis=1)
+    outer = _crossing(rad, above, number, np.minimum(last, len(rad) - 2))
+    inner = np.where(first > 0, _crossing(rad, above, number, np.maximum(first - 1, 0)), 0.0)
+    seen = inside.any(axis=1)
+    return np.where(seen, outer, 0.0), np.where(seen, inner, 0.0)
+
+
+def _crossing(rad, above, number, node):
+    """Find where profiles cross zero between a node and the next one."""
+    here, there = above[number, node], above[number, node + 1]
+    step = np.divide(here, here - there, out=np.zeros_like(here), where=here != there)
+    return rad[node] + np.clip(step, 0, 1) * (rad[node + 1] - rad[node])
