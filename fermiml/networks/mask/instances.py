@@ -87,8 +87,3 @@ def _painted(x, y, radius, logits, size):
     values = map_coordinates(logits.reshape(number, number), at, order=1, mode="nearest")
     image[window] = 1 / (1 + np.exp(-values))
     return image
-
-
-def painted(found):
-    """Make a map (y, x): in each pixel the highest score of an instance that it belongs to."""
-    return np.max(found.score[:, None, None] * found.mask, axis=0, initial=0.0)
