@@ -6,7 +6,8 @@ exceed `FRACTION` of their peak, and `NOISE` of the root of all expected counts 
 
 import numpy as np
 
-from fermiml.model.point_sources import spread
+from fermiml.model.point_sources import spread, windows
+from fermiml.sky.bands import assign_bins
 
 FRACTION = 0.2  # of the peak: of a point as wide as its PSF, of a disk little more than the disk
 NOISE = 0.1  # of the standard deviation of the counts: a faint rim that no data show is left out
@@ -15,6 +16,30 @@ NOISE = 0.1  # of the standard deviation of the counts: a faint rim that no data
 def belongs(counts, expected):
     """Return which pixels belong to a source, from its own and from all expected counts."""
     return (counts > FRACTION * counts.max(initial=0)) & (counts > NOISE * np.sqrt(expected))
+
+
+def of_sources(observations, sources, expected):
+    """Find the numbers of the pixels that belong to each source.
+
+    `expected` has all expected counts (bin, pixels...) of each of the observations, which share
+    their pixels.
+    """
+    used = [assign_bins(observation.edges) >= 0 for observation in observations]
+    total = sum(e[u].sum(axis=0).ravel() for e, u in zip(expected, used, strict=True))
+    parts = [[] for _ in range(len(sources))]
+    for observation, bins in zip(observations, used, strict=True):
+        for i, pixels, counts in windows(observation, sources, "masks"):
+            parts[i].append((pixels, counts[bins].sum(axis=0)))
+    return [_pixels(part, total) for part in parts]
+
+
+def _pixels(parts, total):
+    """Add up the counts of a source in all observations, and choose its pixels."""
+    if not parts:
+        return np.zeros(0, int)
+    pixels, where = np.unique(np.concatenate([p for p, _ in parts]), return_inverse=True)
+    counts = np.bincount(where.ravel(), np.concatenate([c for _, c in parts]))
+    return pixels[belongs(counts, total[pixels])]
 
 
 def radii(rad, psf, npred, form, size):

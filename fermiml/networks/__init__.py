@@ -77,8 +77,8 @@ class Architecture(Protocol):
         """Convert outputs by name to maps (batch, [channel,] y, x) that localizers take."""
 
     # Instead of `to_maps`, `to_instances(outputs, size, lowest)` returns for each patch of `size`
-    # pixels what `fermiml.networks.mask.instances.Instances` holds, above the score `lowest`; such
-    # a network is its own localizer.
+    # pixels what a `fermiml.networks.mask.found_instances.Instances` holds, above the score
+    # `lowest`; such a network is its own localizer.
 
     # Optional: `read(path, **options)` reads weights that `fermiml train` has written, and returns
     # what answers like the Keras model, without Keras: an object with `predict_on_batch`.

@@ -8,7 +8,13 @@ from fermiml import Trainer
 from fermiml.detect.finder import InstanceFinder, load_finder
 from fermiml.errors import InputError
 from fermiml.networks import get_architecture, pretrained
-from fermiml.networks.mask import instances, region_losses, regions, stages, truth
+from fermiml.networks.mask import (
+    found_instances,
+    instance_targets,
+    region_grids,
+    region_losses,
+    stages,
+)
 from fermiml.train.training_patches import Randomisation, TrainingSet
 
 FULL = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
@@ -28,26 +34,26 @@ def patch(fields):
 def second_stage(x, y, radius, kind=1, inside=None):
     """What the second stage says if it is sure: regions as given, their discs painted."""
     x, y, radius = (np.asarray(v, float) for v in (x, y, radius))
-    across, down = regions.grid(regions.PAINTED)
+    across, down = region_grids.grid(region_grids.PAINTED)
     disc = np.where(np.hypot(across, down) <= 1, 9.0, -9.0).ravel()
-    kinds = np.full(len(regions.KINDS), -9.0)
+    kinds = np.full(len(region_grids.KINDS), -9.0)
     kinds[kind] = 9.0
     rest = np.concatenate([[9.0], kinds, np.zeros(3), disc])
     return np.column_stack([x, y, radius, np.tile(rest, (len(x), 1))])
 
 
 def test_every_clear_source_is_a_row_and_has_a_cell_of_its_own_level(patch):
-    sources = truth.table(patch)
+    sources = instance_targets.table(patch)
     clear = sources[sources[:, 4] > 0]
     assert len(clear) > 5
-    target = truth.proposals(sources, patch.coverage, levels=4)
+    target = instance_targets.proposals(sources, patch.coverage, levels=4)
     assert len(target) == sum((SIZE // 2**level) ** 2 for level in range(4))
     heat, x, y = target[: SIZE**2, 0].reshape(SIZE, SIZE), *clear[:, :2].T
     assert np.all(heat[np.round(y).astype(int), np.round(x).astype(int)] == 1)
     row, column = np.divmod(np.flatnonzero(target[: SIZE**2, 5]), SIZE)
     there = (
         np.column_stack([column, row])
-        + regions.ANCHOR * target[: SIZE**2, 2:4][target[: SIZE**2, 5] > 0]
+        + region_grids.ANCHOR * target[: SIZE**2, 2:4][target[: SIZE**2, 5] > 0]
     )
     apart = np.hypot(*(there[:, None] - clear[None, :, :2]).T)
     assert apart.min(axis=0).max() < 1e-4
@@ -56,14 +62,14 @@ def test_every_clear_source_is_a_row_and_has_a_cell_of_its_own_level(patch):
 
 def test_extended_sources_go_to_the_level_of_their_size():
     compact = np.array([True, False, False, False, False])
-    radius = regions.ANCHOR * np.array([6.0, 0.5, 2.1, 3.9, 30.0])
-    assert regions.levels_of(compact, radius, 4).tolist() == [0, 1, 1, 2, 3]
+    radius = region_grids.ANCHOR * np.array([6.0, 0.5, 2.1, 3.9, 30.0])
+    assert region_grids.levels_of(compact, radius, 4).tolist() == [0, 1, 1, 2, 3]
 
 
 def test_the_truth_has_the_least_loss(patch):
     """Of the second stage: regions at the sources are sources, moved ones cost more."""
-    sources = truth.table(patch)[None].astype(np.float32)
-    clear = sources[0, sources[0, :, 4] == truth.COMPACT]
+    sources = instance_targets.table(patch)[None].astype(np.float32)
+    clear = sources[0, sources[0, :, 4] == instance_targets.COMPACT]
     losses = []
     for moved in (0.0, 0.3):
         found = second_stage(clear[:, 0] + moved * clear[:, 2], clear[:, 1], clear[:, 2])
@@ -87,18 +93,18 @@ def test_each_source_is_found_once_with_its_pixels():
     """Two regions of one source, a neighbour 1.2 radii away, a disk below a point."""
     found = second_stage([30, 30.5, 33, 80, 80], [40, 40, 40, 80, 80], [2.5, 2.5, 2.5, 20, 2.5])
     found[3, 4:7] = [-9, -9, 9]
-    one = instances.of_patch(found, SIZE, 0.05)
+    one = found_instances.of_patch(found, SIZE, 0.05)
     assert sorted(one.x.round(3)) == [30, 33, 80, 80]
     assert one.extended.sum() == 1
     for mask, radius in zip(one.mask > 0.5, one.radius, strict=True):
         assert mask.sum() == pytest.approx(np.pi * radius**2, rel=0.2)
-    nothing = instances.of_patch(second_stage([30], [40], [2.5], kind=0), SIZE, 0.05)
+    nothing = found_instances.of_patch(second_stage([30], [40], [2.5], kind=0), SIZE, 0.05)
     assert nothing.mask.shape == (0, SIZE, SIZE)
 
 
 def test_overlap_of_discs():
     """None, one within the other, and equal ones half a radius apart (by hand 0.521)."""
-    got = instances.overlap(*np.array([[9.0, 2, 3], [1, 1, 2], [0.5, 1, 1]]).T)
+    got = found_instances.overlap(*np.array([[9.0, 2, 3], [1, 1, 2], [0.5, 1, 1]]).T)
     np.testing.assert_allclose(got, [0, 0.25, 0.521], atol=1e-3)
 
 

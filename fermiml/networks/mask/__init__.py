@@ -5,7 +5,7 @@ where a region is as wide as the PSF, extended ones on the coarser levels, whose
 and 8 times as wide. A second stage looks at the features within each region: it says what is there,
 moves and resizes the region, and paints the pixels that belong to it.
 
-`architecture.py` is the network as `fermiml train` and `fermiml detect` know it, `regions.py` the
-geometry, `stages.py` the two stages as Keras layers, `truth.py` the targets, `region_losses.py` the
-losses, `instances.py` what the network found.
+`architecture.py` is the network as `fermiml train` and `fermiml detect` know it, `region_grids.py`
+the geometry, `stages.py` the two stages as Keras layers, `instance_targets.py` what they should
+say, `region_losses.py` the losses, `found_instances.py` what the network found.
 """

@@ -1,8 +1,8 @@
 """The losses of the two stages."""
 
 from fermiml.networks import losses
-from fermiml.networks.mask import regions
-from fermiml.networks.mask.truth import COMPACT, EXTENDED
+from fermiml.networks.mask import region_grids
+from fermiml.networks.mask.instance_targets import COMPACT, EXTENDED
 
 _MATCHED, _NEAR = 0.7, 1.2  # how far (see `_apart`) a region may be from its source, and from none
 _FAR = 1e3
@@ -44,14 +44,14 @@ def instances(sources, found):
     number = ops.sum(is_source) + 1
     there = ops.stack([(own[..., 0] - x) / radius, (own[..., 1] - y) / radius,
                        ops.log(ops.maximum(own[..., 2], 0.1) / radius)], axis=-1)  # fmt: skip
-    moved = losses.huber(there / regions.OFFSET, is_source[..., None], change)
+    moved = losses.huber(there / region_grids.OFFSET, is_source[..., None], change)
     painted = ops.sum(is_source * _mask_loss(x, y, radius, own, mask)) / number
     return 4 * classes + moved + painted
 
 
 def split(found):
     """Divide what the second stage says: x, y, radius, logit, kinds, change, mask."""
-    kinds = 4 + len(regions.KINDS)
+    kinds = 4 + len(region_grids.KINDS)
     numbers = (found[..., i] for i in range(4))
     return (*numbers, found[..., 4:kinds], found[..., kinds : kinds + 3], found[..., kinds + 3 :])
 
@@ -71,7 +71,9 @@ def _mask_loss(x, y, radius, own, logits):
     """(batch, region): mean cross-entropy of the mask of each region with that of its source."""
     from keras import ops
 
-    across, down = (ops.convert_to_tensor(g.ravel()) for g in regions.grid(regions.PAINTED))
+    across, down = (
+        ops.convert_to_tensor(g.ravel()) for g in region_grids.grid(region_grids.PAINTED)
+    )
     dx = x[..., None] + radius[..., None] * across - own[..., 0:1]
     dy = y[..., None] + radius[..., None] * down - own[..., 1:2]
     distance = ops.sqrt(ops.square(dx) + ops.square(dy))

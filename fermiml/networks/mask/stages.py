@@ -6,14 +6,14 @@ Both compute in single precision: positions would not survive half of it.
 import keras
 from keras import layers, ops
 
-from fermiml.networks.mask import regions
+from fermiml.networks.mask import region_grids
 
 _START = -4.0  # logit of a proposal before training: sources are rare
 _WIDTH = 32  # channels of the first stage
 _LATERAL, _DENSE, _PAINT = 48, 128, 32  # of the second
 
 
-class Proposals(layers.Layer):
+class ProposalStage(layers.Layer):
     """First stage: (batch, cell, 4) of all levels, the finest first.
 
     For each cell: logit that a source is centred there; offset (x, y) of its centre in radii of the
@@ -39,19 +39,19 @@ class Proposals(layers.Layer):
         return ops.concatenate([ops.reshape(m, (ops.shape(m)[0], -1, 4)) for m in made], axis=1)
 
 
-class Instances(layers.Layer):
+class InstanceStage(layers.Layer):
     """Second stage: (batch, region, value) of the most promising regions of all levels.
 
     The values are the region (x, y, radius), the logit of its proposal, a logit for each of
-    `regions.KINDS`, the change of the region (x, y in radii, ln radius, in units of
-    `regions.OFFSET`), and the logits of its mask, row by row.
+    `region_grids.KINDS`, the change of the region (x, y in radii, ln radius, in units of
+    `region_grids.OFFSET`), and the logits of its mask, row by row.
     """
 
     def __init__(self, levels, **options):
         super().__init__(dtype="float32", **options)
         self._lateral = [_convolution(_LATERAL, 1, activation=None) for _ in range(levels)]
         self._dense = layers.Dense(_DENSE, "relu")
-        self._kind = layers.Dense(len(regions.KINDS))
+        self._kind = layers.Dense(len(region_grids.KINDS))
         self._change = layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal(0, 0.01))
         self._paint = _convolution(_PAINT, 3)
         self._finer = layers.Conv2DTranspose(_PAINT, 2, strides=2, activation="relu")
@@ -61,13 +61,13 @@ class Instances(layers.Layer):
         """Build the layers, which regions of all levels share but for the first."""
         for lateral, shape in zip(self._lateral, shapes[0], strict=True):
             lateral.build(shape)
-        pooled = (None, regions.POOLED, regions.POOLED, _LATERAL)
-        self._dense.build((None, None, regions.POOLED**2 * _LATERAL))
+        pooled = (None, region_grids.POOLED, region_grids.POOLED, _LATERAL)
+        self._dense.build((None, None, region_grids.POOLED**2 * _LATERAL))
         self._kind.build((None, None, _DENSE))
         self._change.build((None, None, _DENSE))
         self._paint.build(pooled)
         self._finer.build((*pooled[:-1], _PAINT))
-        self._mask.build((None, regions.PAINTED, regions.PAINTED, _PAINT))
+        self._mask.build((None, region_grids.PAINTED, region_grids.PAINTED, _PAINT))
 
     def call(self, inputs):
         """Look at the best proposals of every level."""
@@ -82,10 +82,10 @@ class Instances(layers.Layer):
             first += height * width
         kept, pooled = ops.concatenate(kept, axis=1), ops.concatenate(pooled, axis=1)
         number = ops.shape(kept)[1]
-        hidden = self._dense(ops.reshape(pooled, (-1, number, regions.POOLED**2 * _LATERAL)))
-        mask = self._mask(self._finer(self._paint(
-            ops.reshape(pooled, (-1, regions.POOLED, regions.POOLED, _LATERAL)))))  # fmt: skip
-        mask = ops.reshape(mask, (-1, number, regions.PAINTED**2))
+        hidden = self._dense(ops.reshape(pooled, (-1, number, region_grids.POOLED**2 * _LATERAL)))
+        image = ops.reshape(pooled, (-1, region_grids.POOLED, region_grids.POOLED, _LATERAL))
+        mask = self._mask(self._finer(self._paint(image)))
+        mask = ops.reshape(mask, (-1, number, region_grids.PAINTED**2))
         return ops.concatenate([kept, self._kind(hidden), self._change(hidden), mask], axis=-1)
 
 
@@ -99,10 +99,10 @@ def _best(proposals, height, width, level):
     logit = ops.reshape(proposals[..., 0], (-1, height, width, 1))
     is_peak = logit >= ops.max_pool(logit, 3, strides=1, padding="same")
     rank = ops.reshape(ops.where(is_peak, logit, logit - 100.0), (-1, height * width))
-    cell = ops.top_k(rank, regions.KEPT[level])[1]
+    cell = ops.top_k(rank, region_grids.KEPT[level])[1]
     chosen = ops.take_along_axis(proposals, cell[..., None], axis=1)
-    stride = regions.stride(level)
-    anchor = regions.ANCHOR * stride
+    stride = region_grids.stride(level)
+    anchor = region_grids.ANCHOR * stride
     row, column = ops.cast(cell // width, "float32"), ops.cast(cell % width, "float32")
     x = (column + 0.5) * stride - 0.5 + anchor * ops.clip(chosen[..., 1], -1, 1)
     y = (row + 0.5) * stride - 0.5 + anchor * ops.clip(chosen[..., 2], -1, 1)
@@ -112,9 +112,11 @@ def _best(proposals, height, width, level):
 
 def _pooled(features, found, level):
     """RoIAlign: features (batch, y, x, channel) read at the grids of regions (batch, region, 3)."""
-    across, down = (ops.convert_to_tensor(g.ravel()) for g in regions.grid(regions.POOLED))
+    across, down = (
+        ops.convert_to_tensor(g.ravel()) for g in region_grids.grid(region_grids.POOLED)
+    )
     x, y, radius = (found[..., i : i + 1] for i in range(3))
-    stride = regions.stride(level)
+    stride = region_grids.stride(level)
     column = (x + radius * across + 0.5) / stride - 0.5
     row = (y + radius * down + 0.5) / stride - 0.5
     return bilinear(features, column, row)

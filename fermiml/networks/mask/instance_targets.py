@@ -3,7 +3,7 @@
 import numpy as np
 
 from fermiml.networks import targets
-from fermiml.networks.mask import regions
+from fermiml.networks.mask import region_grids
 from fermiml.sky.patches import PIXEL, pixel_at
 
 MOST = 256  # sources of a patch; the brightest ones
@@ -33,32 +33,39 @@ def proposals(sources, coverage, levels):
     """Make the target of the first stage, (cell, 6): height of a Gaussian around each centre and
     its weight, the three values of the region and their weight."""
     x, y, radius, _, kind = sources[sources[:, 4] != 0].T
-    level = regions.levels_of(kind == COMPACT, radius, levels)
+    level = region_grids.levels_of(kind == COMPACT, radius, levels)
     made = []
     for number in range(levels):
         mine, faint = (kind > 0) & (level == number), kind == NEITHER
-        cells = _binned(coverage, regions.stride(number))
+        cells = _binned(coverage, region_grids.stride(number))
         made.append(_level(x[mine], y[mine], radius[mine], (x[faint], y[faint]), cells, number))
     return np.concatenate(made)
 
 
 def _level(x, y, radius, faint, coverage, level):
     """Make the target of one level."""
-    stride, size = regions.stride(level), len(coverage)
+    stride, size = region_grids.stride(level), len(coverage)
     x, y = _in_cells(x, stride), _in_cells(y, stride)
     distance, nearest, way = targets.nearest(x, y, size)
     heat = np.exp(-0.5 * np.square(distance / _SIGMA))
     inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
     heat[np.round(y[inside]).astype(int), np.round(x[inside]).astype(int)] = 1.0
     away = targets.nearest(*(_in_cells(f, stride) for f in faint), size)[0]
-    counts = (coverage > 0) & ((away > regions.ANCHOR) | (heat >= 0.3))
+    counts = (coverage > 0) & ((away > region_grids.ANCHOR) | (heat >= 0.3))
     ratio = (
-        np.log(radius / (regions.ANCHOR * stride))[nearest]
+        np.log(radius / (region_grids.ANCHOR * stride))[nearest]
         if len(radius)
         else np.zeros_like(distance)
     )
     near = distance <= _REACH
-    planes = [heat, counts, way[..., 0] / regions.ANCHOR, way[..., 1] / regions.ANCHOR, ratio, near]
+    planes = [
+        heat,
+        counts,
+        way[..., 0] / region_grids.ANCHOR,
+        way[..., 1] / region_grids.ANCHOR,
+        ratio,
+        near,
+    ]
     return np.stack(planes, axis=-1).reshape(-1, 6)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml.networks.mask import regions
+from fermiml.networks.mask import region_grids
 from fermiml.networks.mask.region_losses import split
 
 _CLOSE = 0.6  # radii of the smaller of two regions, within which they are one source
@@ -30,7 +30,7 @@ def of_patch(found, size, lowest):
     kinds = np.exp(kinds - kinds.max(axis=-1, keepdims=True))
     kinds /= kinds.sum(axis=-1, keepdims=True)
     score = 1 - kinds[:, 0]
-    change = np.clip(regions.OFFSET * change, -1, 1)
+    change = np.clip(region_grids.OFFSET * change, -1, 1)
     better = np.array([x + radius * change[:, 0], y + radius * change[:, 1],
                        radius * np.exp(change[:, 2])])  # fmt: skip
     inside = np.all((better[:2] > -0.5) & (better[:2] < size - 0.5), axis=0)
@@ -74,14 +74,14 @@ def _painted(x, y, radius, logits, size):
     """Probability in every pixel of a patch from the logits on the grid of a region."""
     from scipy.ndimage import map_coordinates
 
-    number = regions.PAINTED
-    low, high = (np.clip(np.array([y, x]) + sign * regions.CONTEXT * radius, -0.5, size - 0.5)
+    number = region_grids.PAINTED
+    low, high = (np.clip(np.array([y, x]) + sign * region_grids.CONTEXT * radius, -0.5, size - 0.5)
                  for sign in (-1, 1))  # fmt: skip
     window = tuple(
         slice(int(np.ceil(a)), int(np.floor(b)) + 1) for a, b in zip(low, high, strict=True)
     )
     rows, columns = np.mgrid[window]
-    scale = number / (2 * regions.CONTEXT * radius)
+    scale = number / (2 * region_grids.CONTEXT * radius)
     at = [(rows - y) * scale + (number - 1) / 2, (columns - x) * scale + (number - 1) / 2]
     image = np.zeros((size, size))
     values = map_coordinates(logits.reshape(number, number), at, order=1, mode="nearest")
