@@ -14,6 +14,7 @@ POINT, DISK, GAUSS, RING = 0, 1, 2, 3  # values of `form`
 MODEL_FORMS = {DISK: "Disk", GAUSS: "2D Gaussian", RING: "Ring"}
 FORM_NAMES = {DISK: "RadialDisk", GAUSS: "RadialGauss", RING: "RadialDisk"}
 HOLE = 0.7  # inner radius of a ring over its outer one
+GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 _CHUNK = 2_000_000  # flux densities that are computed at once, to bound the memory
 
 

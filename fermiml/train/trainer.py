@@ -23,7 +23,7 @@ from fermiml.progress import progress_bar
 from fermiml.train import recipe as recipes
 from fermiml.train.calibrate import calibrate
 from fermiml.train.recipe import loss_options
-from fermiml.train.training_patches import TrainingSet
+from fermiml.train.training_patches import Randomisation, TrainingSet
 from fermiml.yamlfile import take_settings
 
 log = logging.getLogger(__name__)
@@ -217,7 +217,8 @@ class _Batches:
 
     def __init__(self, recipe, section):
         seed = [recipe["seed"], ("training", "selection").index(section)]
-        self._set = TrainingSet(recipe[section]["fields"], seed=seed)
+        drawn = Randomisation(extended=recipe["training"]["extended"])
+        self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn)
         self._recipe = recipe
         self._batch = int(recipe["training"]["batch"])
         self.size = int(recipe[section]["patches"])

@@ -19,9 +19,11 @@ from fermiml.model.sources import DISK
 from fermiml.networks import arrays
 from fermiml.response.psf import PSF
 from fermiml.sky.patches import PIXEL
+from fermiml.train import added_sources
 
 BANDS = 5
 _PLANES = ("sources", "faint", "isotropic", "galactic")
+_KNOWN = ("flux", "pulsar", "extended", "radius", "hole")  # of sources, at any exposure
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Randomisation:
     rim: float = 0.15  # probability that a part of the patch is outside the data
     coarse: float = 0.06  # probability of native pixels of 0.2 or 0.3 deg
     given: float = 0.25  # probability that a (more or less wrong) background is given
+    extended: float = 0.0  # mean number of extended sources that are added
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ class TrainingSet:
         """Draw the patch of a number and an epoch, from field `number` modulo their count."""
         rng = np.random.default_rng([*np.atleast_1d(self.seed), epoch, number])
         field = number % len(self)
-        return _draw(self._load(self.paths[field]), field, self.size, self.randomisation, rng)
+        blurred = self._filters(field, 1).blurred
+        stored = self._load(self.paths[field])
+        return _draw(stored, field, self.size, self.randomisation, blurred, rng)
 
     def example(self, number, epoch=0):
         """Return (features, patch)."""
@@ -153,7 +158,7 @@ def _is_sound(field):
     )
 
 
-def _draw(field, number, size, options, rng):
+def _draw(field, number, size, options, blurred, rng):
     corner = rng.integers(0, field["sources"].shape[-1] - size + 1, 2)
     window = tuple(slice(c, c + size) for c in corner)
     parts = {name: _cut(field, name, window) for name in _PLANES}
@@ -165,17 +170,21 @@ def _draw(field, number, size, options, rng):
     fraction = scale * np.divide(
         covered, field["covered"], out=np.zeros(BANDS), where=field["covered"] > 0
     )
-    fraction = fraction[:, None, None]
-    expected = fraction * (parts["sources"] + parts["faint"] + _mix(parts, options, rng))
-    background = fraction * _guess(parts, rng) if rng.random() < options.given else None
+    mixed = parts["sources"] + parts["faint"] + _mix(parts, options, rng)
+    expected = fraction[:, None, None] * mixed
+    sources = _sources(field, corner, size, fraction)
+    if options.extended and (number_added := rng.poisson(options.extended)):
+        added = added_sources.draw(number_added, expected, field, fraction, blurred, rng)
+        sources = added.beside(sources, expected)
+        expected = expected + added.counts
+    given = rng.random() < options.given
+    background = fraction[:, None, None] * _guess(parts, rng) if given else None
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     expected = _turn(expected, turn, flip)
     coverage = _rim(size, rng) if rng.random() < options.rim else np.ones((size, size))
     coarse = int(rng.integers(2, 4)) if rng.random() < options.coarse else 1
     counts = _coarsened(rng.poisson(expected) * coverage, coarse, rng)
-    x, y = field["x"] - corner[1], field["y"] - corner[0]
-    inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
-    x, y = _turn_points(x[inside], y[inside], size, turn, flip)
+    x, y = _turn_points(sources.pop("x"), sources.pop("y"), size, turn, flip)
     return TrainingPatch(
         counts=counts.astype(np.float32),
         expected=expected,
@@ -183,17 +192,21 @@ def _draw(field, number, size, options, rng):
         covered=covered,
         x=x,
         y=y,
-        ts=field["ts"][inside] @ fraction[:, 0, 0],
-        npred=field["npred"][inside] * fraction[:, 0, 0],
-        flux=field["flux"][inside],
-        pulsar=field["pulsar"][inside],
-        extended=field["extended"][inside],
-        radius=field["radius"][inside],
-        hole=field["hole"][inside],
+        ts=sources.pop("ts").sum(axis=1),
         background=None if background is None else _turn(background, turn, flip),
         coarse=coarse,
         field=number,
+        **sources,
     )
+
+
+def _sources(field, corner, size, fraction):
+    """Return the sources in a window by what is known of them, (source, [band])."""
+    x, y = field["x"] - corner[1], field["y"] - corner[0]
+    inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
+    found = {name: field[name][inside] for name in _KNOWN}
+    found |= {name: field[name][inside] * fraction for name in ("ts", "npred")}
+    return found | {"x": x[inside], "y": y[inside]}
 
 
 def _cut(field, name, window):
