@@ -1,6 +1,7 @@
 """The file of instance masks of a simulated field: for each source the pixels that belong to it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
@@ -67,6 +68,15 @@ def read(path):
             )
             for row in rows
         }
+
+
+def read_of(folder):
+    """Read the masks in the folder of a field; None where there are none, or no image."""
+    path = Path(folder) / NAME
+    if not path.is_file():
+        return None
+    found = read(path)
+    return found if any(mask.box for mask in found.values()) else None
 
 
 def _box(pixels, shape):
