@@ -91,6 +91,9 @@ def try_all(gta, seeds, config, say):
 
     Nothing changes in the model.
     """
+    for row in seeds.rows(decisions.WAITING):
+        if gta.roi.has_source(seeds.names([row])[0]):
+            seeds.mark(row, decisions.FAILED, "the model has another source of this name")
     probability = np.asarray(seeds.catalog.table["ML_Prob"], float)
     waiting = decisions.by_probability(probability, seeds.status == decisions.WAITING)
     if not len(waiting):

@@ -189,6 +189,16 @@ def test_where_no_seed_can_be_tried_all_have_failed(analysis, monkeypatch):
     assert gta.consistent() and not gta.fits
 
 
+def test_a_seed_with_the_name_of_another_source_is_not_added(analysis):
+    gta = analysis()
+    gta.roi.sources.append(fakefermipy.Source("S1", SkyCoord(12.0, 5.0, unit="deg")))
+    for component in gta.components:
+        component.like.names.append("S1")
+    seeds, _ = run(gta)
+    assert seeds.status[1] == "failed" and "another source of this name" in seeds.reason[1]
+    assert gta.roi["S1"].skydir.dec.deg == 5.0 and gta.consistent()
+
+
 def test_a_seed_that_cannot_be_localized_stays_where_the_network_found_it(analysis):
     gta = analysis(nowhere=["S0"])
     seeds, said = run(gta)
