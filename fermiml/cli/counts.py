@@ -69,18 +69,27 @@ def read_options(*, center=None, exposure=(), psf=(), background=(), **options):
     return options
 
 
-def without_bodies(catalog, counts, cube, **options):
-    """Flag the rows that are the Sun or the Moon, if COUNTS are events whose times are good."""
-    if not len(catalog) or "FT1" not in cube.kind:
-        return catalog
-    from fermiml.sky.read.dispatch import read_timed_events
-    from fermiml.time.sun_moon import flagged
+def read_counts_and_events(counts, **options):
+    """Do as `read_counts`, and return also the events with times: None without usable ones."""
+    from fermiml.sky.read.dispatch import is_events, read_cube_and_loaded
 
+    if not is_events(counts):
+        return read_counts(counts, **options), None
+    cube, loaded = read_cube_and_loaded(counts, **read_options(**options))
+    say_response(cube)
     try:
-        events = read_timed_events(counts, **read_options(**options))
+        return cube, loaded.timed()
     except InputError as error:
         log.warning("the Sun and the Moon are not looked for: %s", error)
+        return cube, None
+
+
+def without_bodies(catalog, events, cube):
+    """Flag the rows that are the Sun or the Moon, if there are events with times."""
+    if not len(catalog) or events is None:
         return catalog
+    from fermiml.time.sun_moon import flagged
+
     return flagged(catalog, events, cube.components[0].psf)
 
 

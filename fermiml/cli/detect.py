@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options
-from fermiml.cli.counts import counts_options, read_counts, without_bodies
+from fermiml.cli.counts import counts_options, read_counts_and_events, without_bodies
 from fermiml.files import FITS, check_new
 from fermiml.wording import counted
 
@@ -58,7 +58,7 @@ def detect(
     from fermiml.sky.describe import obstacles
 
     others = SourceCatalog.read(known) if known not in (None, "none") else None
-    cube = read_counts(counts, **options)
+    cube, events = read_counts_and_events(counts, **options)
     if known is None and not cube.simulated:
         known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
@@ -69,7 +69,7 @@ def detect(
         detector = SourceDetector.from_pretrained(
             model or DEFAULT, **settings, jobs=jobs, parts=parts
         )
-        catalog = without_bodies(detector.run(cube), counts, cube, **options)
+        catalog = without_bodies(detector.run(cube), events, cube)
         if others is not None:
             catalog = catalog.associate(others)
             new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())

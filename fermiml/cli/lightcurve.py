@@ -65,8 +65,8 @@ def lightcurve(
     with held(folder) as kept:
         result = LightCurve(parts=kept, **settings).run(sources, cube, list(names) or None)
         result.catalog.write(output, overwrite=overwrite)
+        _write_beside(result, names, figure, table, overwrite)
         kept.forget()
-    _write_beside(result, names, figure, table, overwrite)
     _tell(result, output, figure, table)
 
 

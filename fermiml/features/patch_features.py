@@ -110,6 +110,10 @@ class PatchFeatures:
         given = np.full((1, self._size, self._size), model is not None)
         return np.concatenate([*planes, joint, given], dtype=np.float32)
 
+    def blurred(self, planes):
+        """Fold maps (band, y, x) with the PSF of the only component."""
+        return self._convolve(planes[None], self._kernel)
+
     def _filtered(self, counts, expected, seen):
         """Compute counts and background within the PSF, in units in which both are Poisson-like.
 

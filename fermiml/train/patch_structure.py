@@ -22,26 +22,24 @@ _WIDTH = (0.05, 0.4)  # deg, sigma of clumps
 _THIN, _LONG, _BEND = (0.05, 0.12), (1.0, 4.0), 0.15  # deg, deg, rad: filaments
 
 
-def draw(galactic, isotropic, kernels, largest, rng):
+def draw(galactic, isotropic, blurred, largest, rng):
     """Draw by what factor structure changes the galactic counts of a patch (band, y, x).
 
     Parameters
     ----------
     galactic, isotropic : array (band, y, x)
         Expected counts.
-    kernels : array (band, y, x // 2 + 1)
-        Transforms of the bands' PSFs on a grid that holds the patch and their reach.
+    blurred : callable
+        Folds maps (band, y, x) with the PSF of each band.
     largest : float
         Limit of the standard deviation of the pattern's logarithm where gas dominates.
     """
-    size, padded = galactic.shape[-1], kernels.shape[-2]
     ratio = galactic[_PIVOT] / np.maximum(isotropic[_PIVOT], 1e-30)
-    ratio = np.pad(ratio, (0, padded - size), mode="edge").astype(np.float32)
     sigma = rng.uniform(0, largest) * ratio / (ratio + _HALF)
-    pattern = np.exp(sigma * _gaussian(padded, rng) - sigma**2 / 2)
+    excess = np.exp(sigma * _gaussian(len(ratio), rng) - sigma**2 / 2) - 1
     if rng.random() < _CLUMPED:
-        pattern += _clumps_and_filaments(ratio, rng)
-    return irfft2(rfft2(pattern) * kernels, pattern.shape)[:, :size, :size]
+        excess += _clumps_and_filaments(ratio, rng)
+    return 1 + blurred(np.broadcast_to(excess, galactic.shape))
 
 
 def _gaussian(size, rng):

@@ -2,28 +2,23 @@
 
 import numpy as np
 import pytest
-from scipy.fft import rfft2
+from scipy.ndimage import gaussian_filter
 
 from fermiml.train import patch_structure
 
-SIZE, GRID = 128, 160
+SIZE = 128
 GAS, NO_GAS = 4000.0, 0.02  # galactic over isotropic counts
 
 
-def kernels(sigma):
-    """Transforms of five Gaussian PSFs, sigma in pixels; 0 for none."""
-    step = np.fft.fftfreq(GRID, 1 / GRID)
-    if not sigma:
-        psf = (np.hypot(step[:, None], step) == 0).astype(float)
-    else:
-        psf = np.exp(-0.5 * (step[:, None] ** 2 + step**2) / sigma**2)
-    return rfft2(np.repeat((psf / psf.sum())[None], 5, axis=0))
+def blurred_by(sigma):
+    """Fold with five Gaussian PSFs alike, sigma in pixels."""
+    return lambda planes: np.array([gaussian_filter(p, sigma) for p in planes])
 
 
 def factors(ratio, number=20, psf=0, largest=0.25):
     shape = 5, SIZE, SIZE
     draw = [
-        patch_structure.draw(np.full(shape, ratio), np.ones(shape), kernels(psf), largest,
+        patch_structure.draw(np.full(shape, ratio), np.ones(shape), blurred_by(psf), largest,
                              np.random.default_rng(seed))
         for seed in range(number)
     ]  # fmt: skip
@@ -64,7 +59,9 @@ def test_clumps_are_where_it_is_bright(monkeypatch):
     ratio = np.full((5, SIZE, SIZE), 100.0)
     ratio[..., SIZE // 2 :] = 1.0
     drawn = [
-        patch_structure.draw(ratio, np.ones_like(ratio), kernels(0), 0.0, np.random.default_rng(s))
+        patch_structure.draw(
+            ratio, np.ones_like(ratio), blurred_by(0), 0.0, np.random.default_rng(s)
+        )
         for s in range(20)
     ]
     added = np.array(drawn)[:, 0] - 1
