@@ -75,7 +75,6 @@ COMMANDS = {
     "compare": ["compare", "{demo}/sky/counts.fits", "-o", "{out}.d"],
 }
 ENDINGS = {"export": ".csv", "plot": ".png", "report": ".html"}
-SLOW = ("fit", "inject", "compare", "report", "simulate")
 
 
 @contextmanager
@@ -102,9 +101,8 @@ def read_only(folder):
 # numpy's archives cannot be closed on a full disk, and say so when they are collected
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("fault", ["full disk", "read-only folder"])
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in COMMANDS]
-)
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.slow
 def test_every_command_on_a_faulty_disk(name, fault, demonstration, tmp_path):
     """One line at the end, exit code 2, and what was there before is untouched."""
     out = tmp_path / f"out{ENDINGS.get(name, '.fits')}"

@@ -176,6 +176,7 @@ def test_a_background_that_is_given_enters_the_features(sky, read):
     assert separations(again, plain.positions.galactic).max() < 0.03
 
 
+@pytest.mark.slow
 def test_a_purity_may_be_chosen(read):
     """The default is 0.95, at the threshold of the network; a purer catalog is shorter."""
     cube = read("wcs.fits")
@@ -256,6 +257,7 @@ def test_a_network_without_an_operating_point_says_so(read, caplog):
     assert detector.threshold == 0.5
 
 
+@pytest.mark.slow
 def test_what_the_photometry_does_not_confirm_is_demoted(read):
     """A network that takes noise of 2 sigma for sources."""
     point = {**OPERATING["photometry"], "intercept": 2.0}

@@ -214,6 +214,7 @@ def test_the_challenge_shows_no_truth(challenge, folder, tmp_path, monkeypatch):
     assert shown == (read_fields.fields_of(folder)[0] / "background_wrong.fits").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_entry_to_the_challenge_is_scored(challenge, folder, entries, tmp_path):
     (tmp_path / "entry").mkdir()
     (tmp_path / "entry" / folder.name).symlink_to(entries)

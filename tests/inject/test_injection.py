@@ -107,6 +107,7 @@ def test_the_sensitivity_is_the_flux_of_the_threshold(result, depth):
     assert ts == pytest.approx(np.full(len(table), 25.0), rel=0.02)
 
 
+@pytest.mark.slow
 def test_thresholds_have_intervals_and_the_curve_a_band(result):
     summary = result.summary
     for told in (summary.ts_at_completeness, summary.flux_at_completeness):
@@ -121,6 +122,7 @@ def test_thresholds_have_intervals_and_the_curve_a_band(result):
     assert share[0] < 0.3 and share[-1] > 0.8
 
 
+@pytest.mark.slow
 def test_the_intervals_are_those_that_occur():
     """Sources that are found with a logistic probability: half of them at a TS of 25."""
     rng = np.random.default_rng(1)
@@ -230,6 +232,7 @@ def test_two_processes_inject_the_same(cube, folder, result, tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_a_round_that_fails_is_left_out(cube, tmp_path, monkeypatch, caplog):
     with_sources = rounds.with_sources
 

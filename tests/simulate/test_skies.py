@@ -229,6 +229,7 @@ SMALL = {"sky": {"centers": [[30, 58], [31, 58]], "width": 3}, "population": {"p
          "energy": {"edges": [1000, 10000]}, "wrong": {"model": "embedded"}}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nothing_is_removed_that_is_not_of_the_simulation(tmp_path):
     """Hidden folders stay when a finished simulation is looked at again; so does, when it is
     replaced, what lies beside and among its files."""
@@ -354,6 +355,7 @@ def test_two_processes_make_the_same_fields(folder, tmp_path):
         assert fits.FITSDiff(path, other, ignore_keywords=dates, ignore_comments=["*"]).identical
 
 
+@pytest.mark.slow
 def test_a_field_that_fails_is_told_when_the_others_are_there(tmp_path, monkeypatch):
     """The same call makes what is missing."""
     settings = {**SETTINGS, "sky": {**SETTINGS["sky"], "width": 2}}

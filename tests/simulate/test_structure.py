@@ -9,7 +9,7 @@ from fermiml.model import diffuse
 from fermiml.model.diffuse import Diffuse
 from fermiml.simulate import diffuse_models, sky_settings, structure
 
-LON, LAT = healpy.pix2ang(256, np.arange(12 * 256**2), lonlat=True)
+LON, LAT = healpy.pix2ang(128, np.arange(12 * 128**2), lonlat=True)
 PLANE = (np.abs(LAT) < 1) & (np.abs((LON + 180) % 360 - 180) < 60)
 POLES = np.abs(LAT) > 60
 
