@@ -8,7 +8,7 @@ from astropy.table import Table
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.positions import equatorial
 from fermiml.catalog.spectra import MEV
-from fermiml.model.sources import FORM_NAMES, POINT
+from fermiml.model.sources import FORM_NAMES, MODEL_FORMS, POINT
 from fermiml.sky.selection import MJDREF
 
 PREFIX = "SIM"
@@ -17,14 +17,12 @@ _BINS, _CURVES = "LIGHTCURVE_BINS", "LIGHTCURVES"
 
 
 def catalog(sources, ts, band_counts, inside, meta, extended=None):
-    """Build a `SourceCatalog` of true sources, the one of highest Asimov TS first.
+    """Build a `SourceCatalog` of true sources.
 
     `ts` is the Asimov TS by native bin, so that a part of the energies can be judged, too.
     Columns beyond 4FGL's: TS_Asimov, TS_Asimov_Bin, S1, Npred_Band (the five network bands),
     Inside.
     """
-    order = np.argsort(-ts.sum(axis=1), kind="stable")
-    sources, ts, band_counts, inside = (x[order] for x in (sources, ts, band_counts, inside))
     table = Table(_columns(sources))
     table["Npred"] = band_counts.sum(axis=1)
     table["TS_Asimov"] = ts.sum(axis=1)
@@ -138,7 +136,7 @@ def _extended_rows(sources):
     if not len(extended):
         return names, None
     ra, dec = equatorial(sources.lon[extended], sources.lat[extended])
-    functions = [FORM_NAMES[form] for form in sources.form[extended]]
+    forms = sources.form[extended]
     rows = Table(
         {
             "Source_Name": names[extended],
@@ -146,11 +144,11 @@ def _extended_rows(sources):
             "DEJ2000": dec,
             "GLON": sources.lon[extended],
             "GLAT": sources.lat[extended],
-            "Model_Form": ["Disk" if f == "RadialDisk" else "2D Gaussian" for f in functions],
+            "Model_Form": [MODEL_FORMS[form] for form in forms],
             "Model_SemiMajor": sources.size[extended],
             "Model_SemiMinor": sources.size[extended],
             "Model_PosAng": np.zeros(len(extended)),
-            "Spatial_Function": functions,
+            "Spatial_Function": [FORM_NAMES[form] for form in forms],
         }
     )
     return names, rows
