@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.io import fits
 
-from fermiml import SourceCatalog, checkpoint, files
+from fermiml import LightCurve, SourceCatalog, checkpoint, files
 from fermiml.likelihood.likelihood_fit import LikelihoodFit
 from fermiml.likelihood.parts import held
 from fermiml.simulate import fields, skies, training_fields
 from fermiml.simulate.sky_settings import check
-from makers import killed, trainingfields
+from fermiml.time import curve_regions
+from fermiml.time import transients as search
+from makers import flaringskies, killed, timedskies, trainingfields
 from makers import smallskies as sky
 
 
@@ -94,6 +96,40 @@ def fit():
         return [f"{ts:.5g}" for ts in table["TS"]], sorted(p.name for p in folder.glob("ml*"))
 
     return Run(work, content, 25)
+
+
+def light_curves():
+    """Fluxes of two sources in four intervals, region by region."""
+    sources = sky.four()[[0, 1]]
+    seeds, data = sky.seeds(sources, shapes=True), timedskies.cube(sources, np.ones((2, 4)), 1)
+
+    def work(folder):
+        with curve_regions.held(folder / "lc.parts") as kept:
+            LightCurve(parts=kept).run(seeds, data).catalog.write(folder / "lc.fits", True)
+            kept.forget()
+
+    def content(folder):
+        fluxes = SourceCatalog.read(folder / "lc.fits").table["Flux_History"]
+        return killed.digest(fluxes), sorted(p.name for p in folder.glob("lc*"))
+
+    return Run(work, content, 28)
+
+
+def transients():
+    """A search for a flare, some rows of the field at a time."""
+    data = flaringskies.sky(6, sky.power_laws(100.7, 45.6, 5e-8))
+
+    def work(folder):
+        with search.held(folder / "tr.parts") as kept:
+            finder = search.TransientSearch(shortest="8d", longest="8d", parts=kept)
+            finder.run(data).catalog.write(folder / "tr.fits", overwrite=True)
+            kept.forget()
+
+    def content(folder):
+        table = SourceCatalog.read(folder / "tr.fits").table
+        return len(table), float(table["ML_TS"][0]), sorted(p.name for p in folder.glob("tr*"))
+
+    return Run(work, content, 68)
 
 
 def training(folder):
