@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-_SLOW = ("fit", "light curves", "transients")
+_SLOW = ("fit", "lightcurve", "transients")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ _OPTIONS = [
     click.option("--psf", multiple=True, metavar="F",
                  help="gtpsf output or a gammapy PSFMap; repeat for each component."),
     click.option("--background", multiple=True, metavar="F",
-                 help="Expected counts on the same grid (gtmodel); repeat likewise."),
+                 help="Expected counts on the same grid (gtmodel); repeat for each component."),
     click.option("--irf", metavar="NAME", help="IRF to use instead of the one in the header."),
     click.option("--evtype", type=int, metavar="N",
                  help="Event type bits to use instead of those in the header; selects FT1 events."),
@@ -26,7 +26,7 @@ _OPTIONS = [
     click.option("--emax", type=float, metavar="MEV", help="FT1 only: highest energy."),
     click.option("--zmax", type=float, metavar="DEG", help="FT1 only: largest zenith angle."),
     click.option("--tmin", metavar="TIME", help="FT1 only: start time, a date (UTC) or MET in s."),
-    click.option("--tmax", metavar="TIME", help="FT1 only: stop time, likewise."),
+    click.option("--tmax", metavar="TIME", help="FT1 only: stop time, a date (UTC) or MET in s."),
 ]  # fmt: skip
 
 

@@ -12,7 +12,10 @@ from fermiml.wording import counted
 @click.argument("counts", type=click.Path())
 @counts_options
 @click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
-@click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid, peaks, ...")
+@click.option(
+    "--localizer", metavar="NAME",
+    help="Localizer: kmeans, log, dbscan, centroid or peaks; by default the network's own.",
+)  # fmt: skip
 @click.option(
     "--threshold",
     type=float,
@@ -23,7 +26,7 @@ from fermiml.wording import counted
     "--purity",
     type=float,
     metavar="F",
-    help="Fraction of the catalog that should be real, instead of a threshold; 0.95 by default.",
+    help="Choose the threshold so that this fraction of the catalog is real; 0.95 by default.",
 )
 @click.option(
     "--known", metavar="CAT",

@@ -1,11 +1,13 @@
 """Finders, which turn the features of patches into detections, and how to load one by name.
 
 A finder is anything with the attributes and the method of `Finder`. Networks that answer with maps
-become one together with a localizer (`HeatmapFinder`); a network that answers with instances or
-with a list implements `find` itself.
+become one together with a localizer (`HeatmapFinder`), those that answer with instances by
+themselves (`InstanceFinder`).
 """
 
 from typing import Protocol
+
+import numpy as np
 
 from fermiml.detect import calibration
 from fermiml.detect.detections import Detections
@@ -17,6 +19,8 @@ from fermiml.sky.patches import pixel_at
 
 DEFAULT = pretrained.DEFAULT
 _LOWEST = 0.15  # score below which nothing is looked at
+_LOWEST_INSTANCE = 0.05  # the same of instances, whose scores are probabilities
+_BELONGS = 0.5  # probability from which a pixel is one of an instance
 
 # Those of other packages; the networks that come with fermiml are folders.
 FINDERS = Registry("fermiml.finders", "network", needs=["__call__"], taken=pretrained.names())
@@ -127,14 +131,77 @@ class HeatmapFinder:
         return self.network.maps(features)["probability"]
 
 
+class InstanceFinder:
+    """A network that answers with instances: each source once, with the pixels that belong to it.
+
+    Parameters
+    ----------
+    network : fermiml.networks.pretrained.Pretrained
+    lowest : float
+        Least score of a detection.
+    """
+
+    def __init__(self, network, lowest=_LOWEST_INSTANCE):
+        self.network = network
+        self.lowest = lowest
+
+    def __repr__(self):
+        return f"<InstanceFinder: {self.name}>"
+
+    @property
+    def name(self):
+        """The network's name."""
+        return self.network.name
+
+    @property
+    def localizer(self):
+        """The network itself."""
+        return self.network.architecture.LOCALIZER
+
+    @property
+    def identity(self):
+        """Hash of the weights."""
+        return self.network.card["sha256"][:20]
+
+    @property
+    def operating(self):
+        """The operating point."""
+        return self.network.card.get("operating", {}).get(self.localizer, {})
+
+    def find(self, features):
+        """Return the `Detections` of each patch; extended ones have the radius of their mask."""
+        return [
+            Detections(one.x, one.y, one.score, mask=one.mask > _BELONGS,
+                       extent=np.where(one.extended, one.radius, np.nan))
+            for one in self.network.instances(features, self.lowest)
+        ]  # fmt: skip
+
+    def heatmap(self, features):
+        """Compute for every pixel the score of the instance it belongs to, (patch, y, x)."""
+        found = self.network.instances(features, self.lowest)
+        return np.array([(i.score[:, None, None] * i.mask).max(axis=0, initial=0) for i in found])
+
+
 def load_finder(name=DEFAULT, localizer=None):
     """Load a finder by name: a shipped network, one of another package, or the folder of one."""
     check_known(name)
     if name not in FINDERS:
-        return HeatmapFinder(pretrained.load(name), localizer)
+        return _of_network(pretrained.load(name), localizer)
     if localizer is not None:
-        raise InputError(f"localizer {localizer!r}: network {name!r} takes no localizer")
+        raise _takes_none(name, localizer)
     return _of_other_package(name)
+
+
+def _of_network(network, localizer):
+    if not hasattr(network.architecture, "to_instances"):
+        return HeatmapFinder(network, localizer)
+    if localizer not in (None, network.architecture.LOCALIZER):
+        raise _takes_none(network.name, localizer)
+    return InstanceFinder(network)
+
+
+def _takes_none(name, localizer):
+    return InputError(f"localizer {localizer!r}: network {name!r} takes no localizer")
 
 
 def finder_of(catalog, default=None):
@@ -173,8 +240,9 @@ def _of_other_package(name):
 
 def _try(operating):
     """Use operating points, so that wrong ones show."""
+    measured = {"ML_TS": [25.0], "ML_TS_Ext": [0.0], "Npred": [100.0]}
     for mode, point in operating.items():
-        calibration.probability([0.5], [25.0] if mode == "photometry" else None, point)
+        calibration.probability([0.5], measured if mode == "photometry" else None, point)
         float(point["threshold"])
 
 

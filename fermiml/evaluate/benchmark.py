@@ -11,7 +11,7 @@ from astropy.coordinates import SkyCoord
 from fermiml import checkpoint
 from fermiml.catalog import record
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.evaluate import counts_in_cells, metrics, panes2021, segmentation
+from fermiml.evaluate import counts_in_cells, metrics, panes2021, segmentation, sky_instances
 from fermiml.evaluate.scores import DefaultScores, FieldScores, PurityScores, ZoneScores
 
 _TS_EDGES = (9, 16, 25, 36, 64, 100, 200, 400, 1000)  # bins of Asimov TS
@@ -47,6 +47,7 @@ class Judged:
     area: float  # deg2
     spent: dict  # seconds, cpu_seconds
     pixels: dict | None = None  # of a segmentation: see `fermiml.evaluate.segmentation`
+    instances: list | None = None  # see `fermiml.evaluate.sky_instances`
 
 
 def score_column(catalog):
@@ -57,7 +58,7 @@ def score_column(catalog):
     return "Signif_Avg"
 
 
-def judge(catalog, sky, spent=None, pixels=None):
+def judge(catalog, sky, spent=None, pixels=None, instances=None):
     """Compare a catalog with the truth of a sky."""
     column = score_column(catalog)
     component = sky.cube.components[0]
@@ -72,7 +73,8 @@ def judge(catalog, sky, spent=None, pixels=None):
     )
     chance = metrics.chance_rate(detected, component.away_from_edge, true, sky.ts)
     area = component.area_away_from_edge()
-    return Judged(sky.name, catalog, sky.truth, comparison, chance, area, spent or {}, pixels)
+    return Judged(sky.name, catalog, sky.truth, comparison, chance, area, spent or {}, pixels,
+                  instances)  # fmt: skip
 
 
 def summary(judged, default=None):
@@ -105,6 +107,7 @@ def summary(judged, default=None):
         source_numbers=counts_in_cells.by_cell([j.comparison for j in judged], threshold),
         panes2021=panes2021.flux_limits(judged, threshold),
         pixels=segmentation.summary([j.pixels for j in judged if j.pixels]),
+        instances=sky_instances.summary([p for j in judged for p in j.instances or ()]),
         seconds=_median(judged, "seconds"),
         cpu_seconds=_median(judged, "cpu_seconds"),
     )

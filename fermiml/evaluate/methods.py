@@ -12,7 +12,7 @@ import numpy as np
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.checkpoint import content_key, kept
 from fermiml.errors import InputError
-from fermiml.evaluate import benchmark, segmentation
+from fermiml.evaluate import benchmark, segmentation, sky_instances
 from fermiml.files import read_json, write_json
 from fermiml.traditional.search import TraditionalDetector
 
@@ -73,8 +73,21 @@ class Network:
             return None
         if cached and not path.is_file():
             return None
-        write = partial(write_json, overwrite=True)
-        return kept(path, lambda: segmentation.count_pixels(self._finder, sky), write, read_json)
+        return _kept(path, lambda: segmentation.count_pixels(self._finder, sky))
+
+    def instances(self, sky, name, true_masks, cached=False):
+        """Return what is found in the patches of a sky, beside the true masks; kept likewise."""
+        path = self._cache / f"{name}_instances.json"
+        if cached and not path.is_file():
+            return None
+        rows = _kept(path, lambda: sky_instances.plain(
+            sky_instances.collect(self._finder, sky, true_masks)))  # fmt: skip
+        return sky_instances.of_plain(rows)
+
+
+def _kept(path, make):
+    """Return what is in a JSON file, or that of `make()`, which is then kept."""
+    return kept(path, make, partial(write_json, overwrite=True), read_json)
 
 
 def detector(name, **settings):

@@ -13,6 +13,7 @@ from fermiml.evaluate import benchmark
 from fermiml.evaluate.methods import is_empty
 from fermiml.evaluate.scores import FalseScores, MethodScores
 from fermiml.executors import open_executor
+from fermiml.simulate import mask_file
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,12 @@ def judge_field(chosen, label, folder, cached=False):
     if cached and not chosen.has(sky, name):
         return None
     catalog, spent = chosen.find(sky, name)
-    pixels = getattr(chosen, "pixels", None)
-    return benchmark.judge(catalog, sky, spent, pixels and pixels(sky, name, cached))
+    pixels, instances = (getattr(chosen, kind, None) for kind in ("pixels", "instances"))
+    masks = None if lowest else mask_file.read_of(folder)
+    return benchmark.judge(
+        catalog, sky, spent, pixels and pixels(sky, name, cached),
+        masks and instances and instances(sky, name, masks, cached),
+    )  # fmt: skip
 
 
 def score(methods, judged):

@@ -60,6 +60,7 @@ class FieldScores:
     source_numbers: dict  # predicted and true, by cell of sky
     panes2021: dict[str, dict]  # S1 at 90 % completeness and purity, scored as they do
     pixels: dict | None  # precision and recall of a segmentation
+    instances: dict | None  # where skies have masks: see `sky_instances.summary`
     seconds: float | None  # a field
     cpu_seconds: float | None
 

@@ -3,7 +3,8 @@
 import numpy as np
 from astropy.table import Table
 
-from fermiml.evaluate import metrics, panes2021
+from fermiml.evaluate import instance_tables, metrics, panes2021
+from fermiml.evaluate.markdown_cells import table, value
 from fermiml.evaluate.scores import FalseScores, FieldScores
 
 _DETECTION = {
@@ -22,16 +23,16 @@ def markdown(results):
         zones = list(metrics.ZONES)
         parts += [
             f"{HEADLINE}:",
-            _table(*headlines(results)),
+            table(*headlines(results)),
             "At the default threshold, completeness / purity:",
-            _table(["set", "method", *zones, "chance matches"],
+            table(["set", "method", *zones, "chance matches"],
                    [_at_default(*row) for row in with_sources]),
             "S1 (1e-10 ph cm-2 s-1) at 90 % completeness / 90 % purity, at 95 % purity:",
-            _table(["set", "method", *zones], [_limits(*row) for row in with_sources]),
+            table(["set", "method", *zones], [_limits(*row) for row in with_sources]),
             "The same scored as Panes et al. (2021) do, at the default threshold:",
-            _table(["set", "method", *metrics.HALVES], [*map(_published, with_sources), _panes()]),
+            table(["set", "method", *metrics.HALVES], [*map(_published, with_sources), _panes()]),
             "Positions, numbers, classes, time:",
-            _table(["set", "method", "median offset (deg)", "within 95 % ellipse",
+            table(["set", "method", "median offset (deg)", "within 95 % ellipse",
                     "flux pull (mean, width)", "sources in 10 deg cells: predicted - true",
                     "classes, balanced", "seconds per field"],
                    [_rest(*row) for row in with_sources]),
@@ -40,15 +41,16 @@ def markdown(results):
     if bins:
         parts += [
             "Reliability: mean ML_Prob of ten bins of equal counts, and the fraction that is real:",
-            _table(["set", "method", "zone", "candidates", *range(1, metrics.BINS + 1)], bins),
+            table(["set", "method", "zone", "candidates", *range(1, metrics.BINS + 1)], bins),
             "Purity at the default threshold, field by field:",
-            _table(["set", "method", "all fields", "worst field"],
+            table(["set", "method", "all fields", "worst field"],
                    [_by_field(*row) for row in with_sources]),
         ]  # fmt: skip
+    parts += instance_tables.markdown([row for row in with_sources if row[2].instances])
     empty = [row for row in rows if isinstance(row[2], FalseScores)]
     if empty:
         parts.append("False sources per 1000 deg2 of a sky without sources, by threshold:")
-        parts.append(_table(["set", "method", "by threshold"], [_false(*row) for row in empty]))
+        parts.append(table(["set", "method", "by threshold"], [_false(*row) for row in empty]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,12 +89,6 @@ def _rows(results):
                 yield label, f"{name}, common fields", scores.common
 
 
-def _table(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
-
-
 def _zones(scores):
     return [scores.zones[zone] for zone in metrics.ZONES]
 
@@ -111,15 +107,15 @@ def _at_default(label, name, scores):
     cells = []
     for zone in _zones(scores):
         pair = zone.at_default.completeness[0], zone.at_default.purity[0]
-        cells.append(" / ".join(_value(v, ".3f") for v in pair))
-    return [label, name, *cells, _value(scores.chance_matches, ".3f")]
+        cells.append(" / ".join(value(v, ".3f") for v in pair))
+    return [label, name, *cells, value(scores.chance_matches, ".3f")]
 
 
 def _limits(label, name, scores):
     cells = []
     for zone in _zones(scores):
         pair = zone.at_purity.s1_complete, zone.at_purity.s1_pure
-        cells.append(" / ".join(_value(v, ".2f", 1e10) for v in pair))
+        cells.append(" / ".join(value(v, ".2f", 1e10) for v in pair))
     return [label, name, *cells]
 
 
@@ -134,7 +130,7 @@ def _panes():
 
 
 def _pair(half):
-    return " / ".join(_value(half[key], ".2f", 1e10) for key in ("completeness", "purity"))
+    return " / ".join(value(half[key], ".2f", 1e10) for key in ("completeness", "purity"))
 
 
 def _reliability(label, name, scores):
@@ -161,22 +157,18 @@ def _rest(label, name, scores):
     counted = scores.source_numbers
     inside = place["within_95"]
     return [
-        label, name, _value(place["median"], ".3f"),
-        f"{_value(inside[0], '.3f')} (of {place['number']})",
-        f"{_value(pulls['mean'], '.2f')}, {_value(pulls['width'], '.2f')}",
-        f"{_value(counted['bias'], '+.2f')} +- {_value(counted['scatter'], '.2f')}",
-        _value(scores.classes["balanced"], ".2f"),
-        _value(scores.seconds, ".1f"),
+        label, name, value(place["median"], ".3f"),
+        f"{value(inside[0], '.3f')} (of {place['number']})",
+        f"{value(pulls['mean'], '.2f')}, {value(pulls['width'], '.2f')}",
+        f"{value(counted['bias'], '+.2f')} +- {value(counted['scatter'], '.2f')}",
+        value(scores.classes["balanced"], ".2f"),
+        value(scores.seconds, ".1f"),
     ]  # fmt: skip
 
 
 def _false(label, name, scores):
     by_threshold = scores.false_per_1000_deg2
     return [label, name, ", ".join(f"{t:g}: {v:.2f}" for t, v in by_threshold.items())]
-
-
-def _value(value, form, factor=1.0):
-    return "-" if value is None or not np.isfinite(value) else format(factor * value, form)
 
 
 def draw(results, folder, prefix=""):
@@ -246,5 +238,8 @@ def draw_quality(name, scores):
         axes[6].set(xlabel="precision", ylabel="recall")
     else:
         axes[6].set_axis_off()
-    axes[7].set_axis_off()
+    if scores.instances:
+        instance_tables.draw({name: scores}, axes[7])
+    else:
+        axes[7].set_axis_off()
     return figure

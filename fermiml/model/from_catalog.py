@@ -7,7 +7,7 @@ import numpy as np
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.errors import InputError
-from fermiml.model.sources import DISK, GAUSS, POINT, Shapes, Sources
+from fermiml.model.sources import DISK, GAUSS, POINT, RING, Shapes, Sources
 
 # File names of the releases within an installed fermipy.
 KNOWN = {"4FGL-DR4": "gll_psc_v35.fit", "FL16Y": "gll_psc_v40.fit"}
@@ -113,6 +113,13 @@ def _extensions(catalog):
     rows = {str(row["Source_Name"]).strip(): row for row in catalog.extended}
     for i in np.flatnonzero(np.isin(names, list(rows))):
         row = rows[names[i]]
-        kind[i] = GAUSS if str(row["Spatial_Function"]).strip() == "RadialGauss" else DISK
+        kind[i] = _form(*(str(row[key]).strip() for key in ("Model_Form", "Spatial_Function")))
         size[i] = np.sqrt(row["Model_SemiMajor"] * row["Model_SemiMinor"])
     return kind, size
+
+
+def _form(model_form, function):
+    """Return the value of `form` for 4FGL's words."""
+    if model_form == "Ring":
+        return RING
+    return GAUSS if function == "RadialGauss" else DISK

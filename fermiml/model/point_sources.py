@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fermiml.model.sources import DISK, POINT
+from fermiml.model.sources import DISK, GAUSS_68, HOLE, POINT, RING
 from fermiml.progress import progress_bar
 from fermiml.sky.sphere import unit_vectors
 
@@ -10,7 +10,6 @@ _TINY = 1e-30
 _STEP = 0.02  # deg between the points at which a pixel near a source is sampled
 _LOST_SHARE, _LOST_COUNTS = 0.005, 0.05  # what may be moved from outside a window into it
 _POINTS = 3000  # that fill an extended source
-_GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 
 
 def windows(observation, sources, progress=None):
@@ -36,7 +35,7 @@ def windows_by_distance(observation, sources, progress=None, photons=None):
         matrix = photons[i][:, None] * observation.dispersion
         profiles = matrix.T @ observation.true_profiles  # counts per sr
         if sources.form[i] != POINT:
-            profiles = _spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
+            profiles = spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
         pixels, values, reach = _window(
             observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i]
         )
@@ -157,17 +156,18 @@ def _outside(rad, profiles):
     return np.cumsum(steps[:, ::-1], axis=1)[:, ::-1]
 
 
-def _spread(rad, profiles, form, size):
-    """Spread profiles over a disk or Gaussian, with their sums conserved.
+def spread(rad, profiles, form, size):
+    """Spread profiles over a disk, Gaussian or ring, with their sums conserved.
 
     They are means over points that fill the source evenly, in a sunflower's order.
     """
     number = np.arange(_POINTS) + 0.5
     fraction = number / _POINTS
-    if form == DISK:
-        radius = size * np.sqrt(fraction)
+    if form in (DISK, RING):
+        hole = HOLE**2 if form == RING else 0.0
+        radius = size * np.sqrt(hole + (1 - hole) * fraction)
     else:
-        radius = size / _GAUSS_68 * np.sqrt(-2 * np.log(1 - fraction))
+        radius = size / GAUSS_68 * np.sqrt(-2 * np.log(1 - fraction))
     points = radius * np.exp(1j * number * np.pi * (3 - np.sqrt(5)))
     distance = np.abs(rad[:, None] - points)
     logs = np.log(np.maximum(profiles, _TINY))

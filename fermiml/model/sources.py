@@ -9,8 +9,12 @@ from fermiml.catalog.spectra import shape
 from fermiml.sky.sphere import separation, unit_vectors
 
 FLUX_BAND = (1e3, 1e5)  # MeV, the band of S1 (4FGL's Flux1000)
-POINT, DISK, GAUSS = 0, 1, 2  # values of `form`
-FORM_NAMES = {DISK: "RadialDisk", GAUSS: "RadialGauss"}
+POINT, DISK, GAUSS, RING = 0, 1, 2, 3  # values of `form`
+# 4FGL's words: Model_Form, and the Spatial_Function of gtlike, which knows no rings.
+MODEL_FORMS = {DISK: "Disk", GAUSS: "2D Gaussian", RING: "Ring"}
+FORM_NAMES = {DISK: "RadialDisk", GAUSS: "RadialGauss", RING: "RadialDisk"}
+HOLE = 0.7  # inner radius of a ring over its outer one
+GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 _CHUNK = 2_000_000  # flux densities that are computed at once, to bound the memory
 
 
@@ -71,8 +75,8 @@ class Sources:
     amplitude: np.ndarray  # ph cm-2 MeV-1 s-1 at the pivot energy
     shapes: Shapes
     class1: np.ndarray  # 4FGL's words: bll, fsrq, PSR, MSP ...
-    form: np.ndarray  # POINT, DISK or GAUSS
-    size: np.ndarray  # deg: radius of a disk, 68 % radius of a Gaussian
+    form: np.ndarray  # POINT, DISK, GAUSS or RING
+    size: np.ndarray  # deg: radius of a disk, 68 % radius of a Gaussian, outer radius of a ring
 
     @classmethod
     def points(cls, lon, lat, flux, shapes, class1):
@@ -105,7 +109,7 @@ class Sources:
         return self.flux()[:, 0]
 
     def extended_to(self, form, size):
-        """Return the same sources as disks or Gaussians."""
+        """Return the same sources as disks, Gaussians or rings."""
         return dataclasses.replace(self, form=np.asarray(form, int), size=np.asarray(size, float))
 
     def within(self, position, radius):

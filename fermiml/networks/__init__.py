@@ -8,6 +8,7 @@ from functools import cache
 from typing import Protocol
 
 from fermiml.cores import bound_tensorflow
+from fermiml.errors import InputError
 from fermiml.registry import Registry
 
 # What TensorFlow says of its build and of absent GPUs tells a user nothing.
@@ -23,6 +24,7 @@ ARCHITECTURES = Registry(
         "unek": "fermiml.networks.unek",
         "centroid": "fermiml.networks.centroidnet",
         "heatmap": "fermiml.networks.heatmap",
+        "mask": "fermiml.networks.mask.architecture",
     },
     needs=_MEMBERS,
     taken=_OLD_NAMES,
@@ -75,6 +77,10 @@ class Architecture(Protocol):
     def to_maps(self, outputs):
         """Convert outputs by name to maps (batch, [channel,] y, x) that localizers take."""
 
+    # Instead of `to_maps`, `to_instances(outputs, size, lowest)` returns for each patch of `size`
+    # pixels what a `fermiml.networks.mask.found_instances.Instances` holds, above the score
+    # `lowest`; such a network is its own localizer.
+
     # Optional: `read(path, **options)` reads weights that `fermiml train` has written, and returns
     # what answers like the Keras model, without Keras: an object with `predict_on_batch`.
 
@@ -101,6 +107,11 @@ def start_keras():
         import keras
 
         keras.ops.zeros(1)
+    except ImportError as error:
+        raise InputError(
+            f"Keras does not start ({error}): install tensorflow, or name the backend that is "
+            "installed, KERAS_BACKEND=jax or torch"
+        ) from error
     finally:
         os.dup2(kept, 2)
         os.close(kept)

@@ -33,6 +33,11 @@ class Pretrained:
         turns, vectors = self.card.get("turns", 1), self.architecture.VECTORS
         return self.architecture.to_maps(rotations.predict(self.model, features, turns, vectors))
 
+    def instances(self, features, lowest):
+        """Find instances with scores above `lowest` in features (batch, y, x, plane)."""
+        outputs = self.model.predict_on_batch(features)
+        return self.architecture.to_instances(outputs, features.shape[1], lowest)
+
 
 def names():
     """List the networks that come with fermiml."""

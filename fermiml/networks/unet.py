@@ -48,8 +48,9 @@ def _count_parameters(widths, encoder, decoder, **_):
     return sum(math.prod(shape) for shape in shapes if shape[:2] == (3, 3))
 
 
-def trunk(inputs, widths, encoder, decoder, raw):
-    """Compute maps at full resolution from features (batch, y, x, plane).
+def pyramid(inputs, widths, encoder, decoder, raw):
+    """Compute maps from features (batch, y, x, plane): the finest, at full resolution, comes first,
+    and each has half the resolution of the one before.
 
     With `raw` (an ablation) only counts and the observed fraction of each band are looked at.
     """
@@ -62,12 +63,14 @@ def trunk(inputs, widths, encoder, decoder, raw):
         for step in range(count):
             x = _block(x, width, stride=2 if level and not step else 1)
         skips.append(x)
+    maps = [x]
     for width, count, skip in zip(widths[-2::-1], decoder, skips[-2::-1], strict=True):
         x = layers.UpSampling2D()(_block(x, width, size=1))
         x = layers.Add()([x, skip])
         for _ in range(count):
             x = _block(x, width)
-    return x
+        maps.insert(0, x)
+    return maps
 
 
 def build(heads, **options):
@@ -84,7 +87,7 @@ def build(heads, **options):
     from keras import layers
 
     inputs = layers.Input((None, None, N_FEATURES), name="features")
-    x = trunk(inputs, **{**OPTIONS, **options})
+    x = pyramid(inputs, **{**OPTIONS, **options})[0]
     outputs = {
         name: layers.Conv2D(
             channels,

@@ -18,11 +18,19 @@ from fermiml.errors import InputError
 from fermiml.executors import open_executor
 from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
 from fermiml.model.sources import concatenate
-from fermiml.simulate import blazar_noise, event_list, lat_files, outbursts, spacecraft, truth
+from fermiml.simulate import (
+    blazar_noise,
+    event_list,
+    lat_files,
+    mask_file,
+    outbursts,
+    spacecraft,
+    truth,
+)
 from fermiml.simulate import fields as sky_fields
 
 _LAST = "truth.fits"  # written last: a folder that has it is complete
-_MAPS = ("counts", "events", "background", "background_wrong", "bexpmap", "psf")
+_MAPS = ("counts", "events", "background", "background_wrong", "bexpmap", "psf", "masks")
 _FILES = (*(f"{name}{end}.fits" for name in _MAPS for end in ("", "_[0-9][0-9]")), _LAST,
           "spacecraft.fits", "sources.xml", "field.yaml")  # fmt: skip
 _FIELDS = ("field_[0-9][0-9][0-9][0-9]*", "sky_[0-9][0-9][0-9]")  # folders of several fields
@@ -159,6 +167,7 @@ def write_field(setup, fields, bright, profiles, geom, rng, folder):
     catalog, rows = sky_fields.true_rows(fields, bright)
     catalog.write(folder / _LAST)
     truth.append_times(folder / _LAST, catalog.table, [profiles.get(row) for row in rows])
+    mask_file.write(folder / mask_file.NAME, fields, bright, rows, catalog.table)
     known = catalog.filter(catalog.table["TS_Asimov"] > 4)
     (folder / "sources.xml").write_text(to_xml(known.table), encoding="utf-8")
     record = {"config": setup.config, "wrong model": name, "fermiml": __version__}

@@ -143,6 +143,7 @@ def _truth(observation, sources, everything, member):
         "flux": sources.flux1000[inside].astype(np.float32),
         "pulsar": np.isin(sources.class1[inside], _PULSARS),
         "extended": sources.size[inside].astype(np.float32),
+        "form": sources.form[inside].astype(np.int8),
         "ts": (ts @ member)[inside].astype(np.float32),
         "npred": (counts @ member)[inside].astype(np.float32),
     }

@@ -8,7 +8,7 @@ from astropy.table import Table
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.positions import equatorial
 from fermiml.catalog.spectra import MEV
-from fermiml.model.sources import FORM_NAMES, POINT
+from fermiml.model.sources import FORM_NAMES, MODEL_FORMS, POINT
 from fermiml.sky.selection import MJDREF
 
 PREFIX = "SIM"
@@ -136,7 +136,7 @@ def _extended_rows(sources):
     if not len(extended):
         return names, None
     ra, dec = equatorial(sources.lon[extended], sources.lat[extended])
-    functions = [FORM_NAMES[form] for form in sources.form[extended]]
+    forms = sources.form[extended]
     rows = Table(
         {
             "Source_Name": names[extended],
@@ -144,11 +144,11 @@ def _extended_rows(sources):
             "DEJ2000": dec,
             "GLON": sources.lon[extended],
             "GLAT": sources.lat[extended],
-            "Model_Form": ["Disk" if f == "RadialDisk" else "2D Gaussian" for f in functions],
+            "Model_Form": [MODEL_FORMS[form] for form in forms],
             "Model_SemiMajor": sources.size[extended],
             "Model_SemiMinor": sources.size[extended],
             "Model_PosAng": np.zeros(len(extended)),
-            "Spatial_Function": functions,
+            "Spatial_Function": [FORM_NAMES[form] for form in forms],
         }
     )
     return names, rows

@@ -31,6 +31,7 @@ SCHEMA = {
     },
     "training": {
         "fields": Key(REQUIRED, _FOLDERS, "folders that `fermiml simulate` made"),
+        "extended": Key(0.0, number(0, 100)),  # mean number of extended sources added to a patch
         "epochs": Key(50, whole(1, 1_000_000)),
         "patches": Key(2000, whole(1, 100_000_000)),  # in an epoch
         "batch": Key(16, whole(1, 4096)),
@@ -38,7 +39,10 @@ SCHEMA = {
         "warmup": Key(300, whole(0, 1_000_000_000)),  # steps
         "decay": Key(0.25, number(0, 1)),  # the last part of the steps, in which the rate falls
         "weight_decay": Key(0.01, number(0, 10)),
+        "optimizer": Key("adamw", one_of("adamw", "sgd")),  # sgd: with momentum 0.9
+        "heads_only": Key(False, schema.flag),  # the trunk stays as it is, see --from
         "precision": Key("float32", one_of(*PRECISIONS)),
+        "structure": Key(0.0, number(0, 2)),  # largest rms of gas structure that no model has
     },
     "selection": {
         "fields": Key(None, _FOLDERS),  # of training fields, for the loss on other skies

@@ -23,7 +23,7 @@ from fermiml.progress import progress_bar
 from fermiml.train import recipe as recipes
 from fermiml.train.calibrate import calibrate
 from fermiml.train.recipe import loss_options
-from fermiml.train.training_patches import TrainingSet
+from fermiml.train.training_patches import Randomisation, TrainingSet
 from fermiml.yamlfile import take_settings
 
 log = logging.getLogger(__name__)
@@ -155,13 +155,24 @@ def _compiled(recipe):
         model = architecture.build(**recipe["architecture"])
     finally:
         keras.config.set_dtype_policy(before)
-    optimizer = keras.optimizers.AdamW(
-        training["rate"], weight_decay=training["weight_decay"], global_clipnorm=_CLIP
-    )
+    if training["heads_only"]:
+        for layer in model.layers:
+            layer.trainable = layer.name in model.output_names
+    optimizer = _optimizer(training)
     loss = architecture.make_losses(loss_options(recipe), **recipe["architecture"])
     model.compile(optimizer, loss)
     optimizer.build(model.trainable_variables)
     return model, optimizer
+
+
+def _optimizer(training):
+    import keras
+
+    rate = {"learning_rate": training["rate"], "weight_decay": training["weight_decay"],
+            "global_clipnorm": _CLIP}  # fmt: skip
+    if training["optimizer"] == "sgd":
+        return keras.optimizers.SGD(momentum=0.9, **rate)
+    return keras.optimizers.AdamW(**rate)
 
 
 def _epoch(model, optimizer, recipe, data, epoch):
@@ -206,7 +217,9 @@ class _Batches:
 
     def __init__(self, recipe, section):
         seed = [recipe["seed"], ("training", "selection").index(section)]
-        self._set = TrainingSet(recipe[section]["fields"], seed=seed)
+        training = recipe["training"]
+        drawn = Randomisation(structure=training["structure"], extended=training["extended"])
+        self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn)
         self._recipe = recipe
         self._batch = int(recipe["training"]["batch"])
         self.size = int(recipe[section]["patches"])

@@ -2,8 +2,8 @@
 
 From a stored field are drawn: a place, one of eight orientations, an exposure, a mix of
 the diffuse models with other norms and colours, absent and partly covered bands, coarse
-pixels, a rim of the data, a background that a user might give, and the counts. A seed, an
-epoch and a number make one and the same patch again.
+pixels, a rim of the data, gas structure, a background that a user might give, and the counts.
+A seed, an epoch and a number make one and the same patch again.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,16 @@ import numpy as np
 
 from fermiml.errors import InputError
 from fermiml.features.patch_features import PatchFeatures
+from fermiml.model import masks
+from fermiml.model.sources import DISK
 from fermiml.networks import arrays
 from fermiml.response.psf import PSF
-from fermiml.sky.patches import PIXEL
+from fermiml.sky.patches import PIXEL, pixel_at
+from fermiml.train import added_sources, patch_structure
 
 BANDS = 5
 _PLANES = ("sources", "faint", "isotropic", "galactic")
+_KNOWN = ("flux", "pulsar", "extended", "radius", "hole")  # of sources, at any exposure
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class Randomisation:
     rim: float = 0.15  # probability that a part of the patch is outside the data
     coarse: float = 0.06  # probability of native pixels of 0.2 or 0.3 deg
     given: float = 0.25  # probability that a (more or less wrong) background is given
+    structure: float = 0.0  # largest rms of gas structure that no model has, where gas dominates
+    structured: float = 0.75  # probability of that
+    true: float = 0.25  # probability that a given background is the true one
+    extended: float = 0.0  # mean number of extended sources that are added
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,8 @@ class TrainingPatch:
     flux: np.ndarray  # 1-100 GeV
     pulsar: np.ndarray
     extended: np.ndarray  # deg, 0 for points
+    radius: np.ndarray  # deg, of the pixels that belong to a source, see `fermiml.model.masks`
+    hole: np.ndarray  # deg, inner radius of those
     npred: np.ndarray  # (source, band)
     background: np.ndarray | None  # (band, y, x), what a user might give
     coarse: int  # native pixels along whose side counts were spread evenly
@@ -90,7 +100,9 @@ class TrainingSet:
         """Draw the patch of a number and an epoch, from field `number` modulo their count."""
         rng = np.random.default_rng([*np.atleast_1d(self.seed), epoch, number])
         field = number % len(self)
-        return _draw(self._load(self.paths[field]), field, self.size, self.randomisation, rng)
+        blurred = self._filters(field, 1).blurred
+        stored = self._load(self.paths[field])
+        return _draw(stored, field, self.size, self.randomisation, blurred, rng)
 
     def example(self, number, epoch=0):
         """Return (features, patch)."""
@@ -125,6 +137,9 @@ def _load(path):
         raise InputError(f"{path}: {what} ({error})") from None
     if not sound:
         raise InputError(f"{path}: {what}: shapes or values of its arrays are wrong")
+    form = field.get("form", np.where(field["extended"] > 0, DISK, 0))  # fields of fermiml 0.1
+    wide = [field[name].astype(float) for name in ("rad", "psf", "npred")]
+    field["radius"], field["hole"] = masks.radii(*wide, form, field["extended"])
     return field
 
 
@@ -135,6 +150,7 @@ def _is_sound(field):
     shapes["galactic"] = (len(field["galactic"]), BANDS, size, size)
     shapes |= {f"{name}_scale": shapes[name][:-2] for name in _PLANES}
     shapes |= dict.fromkeys(("x", "y", "flux", "pulsar", "extended"), (sources,))
+    shapes |= {"form": (sources,)} if "form" in field else {}
     shapes |= dict.fromkeys(("ts", "npred"), (sources, BANDS))
     shapes |= {"covered": (BANDS,), "rad": (radii,), "psf": (BANDS, radii)}
     return (
@@ -145,29 +161,29 @@ def _is_sound(field):
     )
 
 
-def _draw(field, number, size, options, rng):
+def _draw(field, number, size, options, blurred, rng):
     corner = rng.integers(0, field["sources"].shape[-1] - size + 1, 2)
     window = tuple(slice(c, c + size) for c in corner)
     parts = {name: _cut(field, name, window) for name in _PLANES}
-    covered = _cover(field["covered"], options, rng)
-    scale = rng.uniform(*options.exposure)
-    if rng.random() < options.short:
-        scale = np.exp(rng.uniform(*np.log(options.exposure)))
-    # The diffuse counts were drawn with the whole band; a part of it has a part of them.
-    fraction = scale * np.divide(
-        covered, field["covered"], out=np.zeros(BANDS), where=field["covered"] > 0
-    )
-    fraction = fraction[:, None, None]
-    expected = fraction * (parts["sources"] + parts["faint"] + _mix(parts, options, rng))
-    background = fraction * _guess(parts, rng) if rng.random() < options.given else None
+    covered, fraction = _expose(field["covered"], options, rng)
+    smooth, diffuse = _diffuse(parts, options, blurred, rng)
+    known = options.structure > 0 and rng.random() < options.true
+    guess = diffuse if known else _guess(parts, rng)
+    stars, scaled = parts["sources"] + parts["faint"], fraction[:, None, None]
+    expected = scaled * (stars + diffuse)
+    sources = _sources(field, corner, size, fraction)
+    sources = _outshone(sources, scaled * (stars + smooth), expected)
+    if options.extended and (number_added := rng.poisson(options.extended)):
+        added = added_sources.draw(number_added, expected, field, fraction, blurred, rng)
+        sources = added.beside(_outshone(sources, expected, expected + added.counts))
+        expected = expected + added.counts
+    background = scaled * guess if rng.random() < options.given else None
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     expected = _turn(expected, turn, flip)
     coverage = _rim(size, rng) if rng.random() < options.rim else np.ones((size, size))
     coarse = int(rng.integers(2, 4)) if rng.random() < options.coarse else 1
     counts = _coarsened(rng.poisson(expected) * coverage, coarse, rng)
-    x, y = field["x"] - corner[1], field["y"] - corner[0]
-    inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
-    x, y = _turn_points(x[inside], y[inside], size, turn, flip)
+    x, y = _turn_points(sources.pop("x"), sources.pop("y"), size, turn, flip)
     return TrainingPatch(
         counts=counts.astype(np.float32),
         expected=expected,
@@ -175,15 +191,46 @@ def _draw(field, number, size, options, rng):
         covered=covered,
         x=x,
         y=y,
-        ts=field["ts"][inside] @ fraction[:, 0, 0],
-        npred=field["npred"][inside] * fraction[:, 0, 0],
-        flux=field["flux"][inside],
-        pulsar=field["pulsar"][inside],
-        extended=field["extended"][inside],
+        ts=sources.pop("ts").sum(axis=1),
         background=None if background is None else _turn(background, turn, flip),
         coarse=coarse,
         field=number,
+        **sources,
     )
+
+
+def _expose(stored, options, rng):
+    """Draw which part of each band the data have, and their exposure over that of the field."""
+    covered = _cover(stored, options, rng)
+    scale = rng.uniform(*options.exposure)
+    if rng.random() < options.short:
+        scale = np.exp(rng.uniform(*np.log(options.exposure)))
+    # The diffuse counts were drawn with the whole band; a part of it has a part of them.
+    return covered, scale * np.divide(covered, stored, out=np.zeros(BANDS), where=stored > 0)
+
+
+def _sources(field, corner, size, fraction):
+    """Return the sources in a window by what is known of them, (source, [band])."""
+    x, y = field["x"] - corner[1], field["y"] - corner[0]
+    inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
+    found = {name: field[name][inside] for name in _KNOWN}
+    found |= {name: field[name][inside] * fraction for name in ("ts", "npred")}
+    return found | {"x": x[inside], "y": y[inside]}
+
+
+def _outshone(sources, before, after):
+    """Return sources with the Asimov TS that they have on brighter or fainter surroundings.
+
+    Parameters
+    ----------
+    before, after : array (band, y, x)
+        Expected counts.
+    """
+    row, column = pixel_at(sources["x"], sources["y"], after.shape[-1])
+    old, new = (expected[:, row, column].T for expected in (before, after))
+    return sources | {
+        "ts": sources["ts"] * np.divide(old, new, out=np.ones_like(new), where=new > 0)
+    }
 
 
 def _cut(field, name, window):
@@ -192,14 +239,23 @@ def _cut(field, name, window):
     return field[name][(..., *window)].astype(np.float32) * scale
 
 
-def _mix(parts, options, rng):
-    """Mix the diffuse models, each with its own norm, times a colour for each band."""
+def _diffuse(parts, options, blurred, rng):
+    """Mix the diffuse models, each with its own norm, times a colour for each band.
+
+    Returns the mixture without and with gas structure.
+    """
     models = parts["galactic"]
     weight = rng.dirichlet(np.ones(len(models)))
     weight = weight * np.exp(rng.normal(0, options.galactic, len(models)))
     isotropic = parts["isotropic"] * np.exp(rng.normal(0, options.isotropic))
-    colour = np.exp(rng.normal(0, options.colour, BANDS)).astype(np.float32)
-    return colour[:, None, None] * (np.tensordot(weight, models, 1) + isotropic)
+    colour = np.exp(rng.normal(0, options.colour, BANDS)).astype(np.float32)[:, None, None]
+    galactic = np.tensordot(weight, models, 1)
+    smooth = colour * (galactic + isotropic)
+    if not options.structure or rng.random() >= options.structured:
+        return smooth, smooth
+    own = rng.spawn(1)[0]  # what is drawn after it does not depend on the structure
+    factor = patch_structure.draw(galactic, isotropic, blurred, options.structure, own)
+    return smooth, colour * (factor * galactic + isotropic)
 
 
 def _guess(parts, rng):

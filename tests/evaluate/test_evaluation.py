@@ -14,14 +14,15 @@ from makers.matchedfilter import Detector, MatchedFilter
 from fermiml import Evaluation, FermimlError, SkySimulator, SourceCatalog
 from fermiml.cli.main import main
 from fermiml.detect import detector
+from fermiml.detect.detections import Detections
 from fermiml.detect.finder import HeatmapFinder
 from fermiml.errors import InputError
-from fermiml.evaluate import methods, segmentation
+from fermiml.evaluate import instance_tables, methods, segmentation, sky_instances
 from fermiml.evaluate import plan as configs
 from fermiml.evaluate.benchmark import judge
 from fermiml.features.views import Views
 from fermiml.networks import targets
-from fermiml.simulate import read_fields
+from fermiml.simulate import mask_file, read_fields
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,40 @@ def test_pixels_of_a_perfect_segmentation(folder):
     assert result["precision"] == pytest.approx([1.0] * len(result["precision"]))
     assert result["recall"] == pytest.approx([1.0] * len(result["recall"]))
     assert segmentation.summary([]) is None
+
+
+def test_instances_of_a_perfect_finder(folder, tmp_path):
+    """The true masks, where all sources that count are found: AP of one, nothing merged."""
+    path = read_fields.fields_of(folder)[0]
+    sky, masks = read_fields.read_sky(path, background="none"), mask_file.read_of(path)
+
+    class Perfect:
+        name, localizer, operating = "perfect", "", {}
+
+        def find(self, features):
+            view = Views(sky.cube)[0]
+            rows, true = sky_instances._true_masks(
+                view.patch.geom, sky.cube.components[0].counts.geom.to_image(), sky, masks
+            )
+            x, y = view.patch.geom.coord_to_pix(sky.truth.positions[rows])
+            inside = (np.minimum(x, y) > 0) & (np.maximum(x, y) < 127)
+            return [Detections(x[inside], y[inside], np.ones(inside.sum()), mask=true[inside])]
+
+    patches = sky_instances.collect(Perfect(), sky, masks)
+    again = sky_instances.of_plain(json.loads(json.dumps(sky_instances.plain(patches))))
+    scores = sky_instances.summary(again)
+    assert scores["sources"]["all"] > 3
+    assert scores["sources"]["extended"] == 0
+    assert scores["average_precision"]["masks"]["all"] == pytest.approx([1] * 10)
+    assert scores["average_precision"]["boxes"]["compact"] == pytest.approx([1] * 10)
+    assert scores["at_threshold"]["all"] == {"precision": 1, "recall": 1}
+    assert sum(scores["by_density"]["number"]) == scores["sources"]["all"]
+    fates = np.sum(scores["deblending"]["number"], axis=(0, 1))
+    assert fates[1:].sum() == 0
+    row = "test", "perfect", SimpleNamespace(instances=scores)
+    text = "\n".join(instance_tables.markdown([row]))
+    assert "| test | perfect | compact |" in text and "1.000" in text
+    assert sky_instances.summary([]) is None and instance_tables.markdown([]) == []
 
 
 @pytest.fixture

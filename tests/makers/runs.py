@@ -1,19 +1,20 @@
 """Small runs that take a while and can be resumed: what each does in a folder, and its result."""
 
+import contextlib
+import io
 import json
 from dataclasses import dataclass
 
 import numpy as np
 from astropy.io import fits
 
-from fermiml import LightCurve, SourceCatalog, checkpoint, files
+from fermiml import SourceCatalog, checkpoint, files
+from fermiml.cli.main import main
 from fermiml.likelihood.likelihood_fit import LikelihoodFit
 from fermiml.likelihood.parts import held
 from fermiml.simulate import fields, skies, training_fields
 from fermiml.simulate.sky_settings import check
-from fermiml.time import curve_regions
-from fermiml.time import transients as search
-from makers import flaringskies, killed, timedskies, trainingfields
+from makers import flaringskies, killed, trainingfields
 from makers import smallskies as sky
 
 
@@ -98,38 +99,36 @@ def fit():
     return Run(work, content, 25)
 
 
-def light_curves():
-    """Fluxes of two sources in four intervals, region by region."""
-    sources = sky.four()[[0, 1]]
-    seeds, data = sky.seeds(sources, shapes=True), timedskies.cube(sources, np.ones((2, 4)), 1)
+def lightcurve(folder):
+    """`fermiml lightcurve`: two sources, in three intervals."""
+    events, catalog = folder / "events.fits", folder / "catalog.fits"
+    flaringskies.write(events, 3)
+    sky.seeds(sky.power_laws([99.5, 101.0], [44.5, 45.5], [1e-9, 1e-9]), shapes=True).write(catalog)
+    return _command("lightcurve", "lc", catalog, events, "--time-bins", 3,
+                    column="Flux_History", operations=40)  # fmt: skip
+
+
+def transients(folder):
+    """`fermiml transients`: a flare in a small field."""
+    events = folder / "events.fits"
+    flaringskies.write(events, 3, sky.power_laws(100.7, 45.6, 4e-8))
+    return _command("transients", "found", events, "--shortest", "16d", "--longest", "16d",
+                    "--catalog", "none", column="ML_TS", operations=100)  # fmt: skip
+
+
+def _command(command, name, *arguments, column, operations):
+    """A command that writes a catalog `name`.fits and what stands beside it."""
+    given = ["--quiet", command, *map(str, arguments), "--overwrite", "-o"]
 
     def work(folder):
-        with curve_regions.held(folder / "lc.parts") as kept:
-            LightCurve(parts=kept).run(seeds, data).catalog.write(folder / "lc.fits", True)
-            kept.forget()
+        with contextlib.redirect_stdout(io.StringIO()):
+            main([*given, str(folder / f"{name}.fits")], standalone_mode=False)
 
     def content(folder):
-        fluxes = SourceCatalog.read(folder / "lc.fits").table["Flux_History"]
-        return killed.digest(fluxes), sorted(p.name for p in folder.glob("lc*"))
+        values = np.asarray(SourceCatalog.read(folder / f"{name}.fits").table[column])
+        return killed.digest(values), sorted(path.name for path in folder.glob(f"{name}*"))
 
-    return Run(work, content, 28)
-
-
-def transients():
-    """A search for a flare, some rows of the field at a time."""
-    data = flaringskies.sky(6, sky.power_laws(100.7, 45.6, 5e-8))
-
-    def work(folder):
-        with search.held(folder / "tr.parts") as kept:
-            finder = search.TransientSearch(shortest="8d", longest="8d", parts=kept)
-            finder.run(data).catalog.write(folder / "tr.fits", overwrite=True)
-            kept.forget()
-
-    def content(folder):
-        table = SourceCatalog.read(folder / "tr.fits").table
-        return len(table), float(table["ML_TS"][0]), sorted(p.name for p in folder.glob("tr*"))
-
-    return Run(work, content, 68)
+    return Run(work, content, operations)
 
 
 def training(folder):

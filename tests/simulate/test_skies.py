@@ -11,7 +11,7 @@ from fermiml import SkySimulator
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.cli.main import main
 from fermiml.errors import InputError
-from fermiml.simulate import skies, sky_settings
+from fermiml.simulate import mask_file, skies, sky_settings
 from fermiml.sky.cube import SkyCube
 
 SETTINGS = {
@@ -97,6 +97,24 @@ def test_truth_is_a_catalog(field):
     assert 3 < detectable.sum() < 60
     inside = table["Inside"]
     assert np.abs(table["GLAT"][inside] - 58).max() < 4.2
+
+
+def test_each_source_has_a_mask_around_it(field):
+    """Those of Asimov TS > 4: pixels around the position, within the box; brighter ones larger."""
+    table = SourceCatalog.read(field / "truth.fits").table
+    masks = mask_file.read(field / "masks.fits")
+    known = table[(table["TS_Asimov"] > 4)]
+    assert set(masks) == set(known["Source_Name"])
+    geom = SkyCube.read(field / "counts.fits").components[0].counts.geom.to_image()
+    inside = known[known["Inside"] & (known["TS_Asimov"] > 25)]
+    x, y = geom.coord_to_pix({"lon": inside["GLON"], "lat": inside["GLAT"]})
+    for name, column, row in zip(inside["Source_Name"], np.round(x), np.round(y), strict=True):
+        mask = masks[name]
+        assert row * geom.data_shape[1] + column in mask.pixels
+        rows, columns = np.divmod(mask.pixels, geom.data_shape[1])
+        assert mask.box == (columns.min(), columns.max(), rows.min(), rows.max())
+        assert not mask.extended and mask.extent == 0
+        assert 4 <= len(mask.pixels) < 200
 
 
 def test_gammapy_reads_the_files(field):
