@@ -88,9 +88,10 @@ def compare(first, second, cube, point, threshold):
 
 
 def causes(before, after, point):
-    """What changes if only the score changes, and if only the TS does."""
+    """What changes if only the score changes, and if only the photometry does."""
+    names = "ML_TS", "ML_TS_Ext", "Npred"
     old, score, ts = (
-        calibration.probability([row["ML_Score"]], [other["ML_TS"]], point)[0]
+        calibration.probability([row["ML_Score"]], {n: [other[n]] for n in names}, point)[0]
         for row, other in ((before, before), (after, before), (before, after))
     )
     return score - old, ts - old

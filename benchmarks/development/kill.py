@@ -23,12 +23,14 @@ from makers import killed, runs
 
 
 def makers(folder):
-    """The runs by name; a training needs fields in a folder."""
+    """The runs by name; some need inputs in a folder."""
     return {
         "pieces": runs.pieces,
         "simulation": runs.simulation,
         "fields": runs.stored_fields,
         "fit": runs.fit,
+        "lightcurve": lambda: runs.lightcurve(folder),
+        "transients": lambda: runs.transients(folder),
         "training": lambda: runs.training(folder),
     }
 
@@ -47,17 +49,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100, help="of each kind of run")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs", nargs="*", default=["pieces", "simulation", "fields"],
-                        help="of pieces, simulation, fields, fit, training")  # fmt: skip
+    parser.add_argument(
+        "--runs",
+        nargs="*",
+        default=["pieces", "simulation", "fields"],
+        help="also fit, lightcurve, transients, training",
+    )
     options = parser.parse_args()
     logging.getLogger("fermiml").setLevel(logging.ERROR)
     print(machine(options.seed), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        (folder / "stored").mkdir()
-        known = makers(folder / "stored")
         for name in options.runs:
-            report(name, kill(known[name](), folder / name, options), options)
+            (inputs := folder / f"{name}-inputs").mkdir()
+            known = makers(inputs)
+            report(name, kill(known[name](), folder / name, options))
 
 
 def kill(run, folder, options):
@@ -71,7 +77,7 @@ def kill(run, folder, options):
     return found
 
 
-def report(name, found, options):
+def report(name, found):
     """Print what was found."""
     problems = {text: n for text, n in found.items() if text not in ("kills", "chains")}
     print(f"{name}: {found['kills']} kills of {found['chains']} runs, "

@@ -360,7 +360,7 @@ def plot(cache, path):
         x = np.linspace(0, 12, 200)
         axes[1, 0].step(x, [np.mean(ts > v) for v in x], where="post")
         axes[1, 0].plot(x, 0.5 * stats.chi2(1).sf(x), "k:")
-        axes[1, 0].set(yscale="log", xlabel="TS of nothing", ylabel="share above")
+        axes[1, 0].set(yscale="log", xlabel="TS of noise", ylabel="fraction above")
     false_ones = _joined(cache.glob("false_*.npz"))
     if false_ones:
         x = np.linspace(9, 26, 100)
@@ -372,7 +372,7 @@ def plot(cache, path):
     if (cache / "speed.npz").is_file():
         rows = np.load(cache / "speed.npz")["rows"]
         axes[1, 2].plot(rows[:, 0], rows[:, 2], "o-")
-        axes[1, 2].set(xlabel="seeds", ylabel="s of CPU")
+        axes[1, 2].set(xlabel="seeds", ylabel="CPU time (s)")
     style.save(figure, path, overwrite=True)
 
 
@@ -388,7 +388,9 @@ def _plot_isolated(found, axes):
     axes[1].plot(sigma, np.arange(1, len(sigma) + 1) / len(sigma))
     x = np.linspace(0, 2, 100)
     axes[1].plot(x, 1 - 0.05 ** (x**2), "k:")
-    axes[1].set(xlim=(0, 2), xlabel="offset / 95 % ellipse", ylabel="fraction of sources")
+    axes[1].set(
+        xlim=(0, 2), xlabel="offset / radius of the 95 % ellipse", ylabel="fraction of sources"
+    )
     x = np.linspace(-4, 4, 100)
     for name in ("flux", "index"):
         pull = found[f"{name}_pull"]

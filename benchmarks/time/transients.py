@@ -8,7 +8,7 @@
     python benchmarks/time/transients.py speed
 
 `alarms` searches fields of 10 x 10 deg with 10 years of survey from 100 MeV on, full of steady
-sources, and saves all excesses down to a rate that is a hundred times the default one; `fit` makes
+sources, and saves all excesses down to a rate that is ten times the default one; `fit` makes
 the rates of false alarms from them; `flares` puts flares into such fields and tells how many are
 found; `speed` measures CPU time and memory with 5 million events. Finished fields are saved in
 CACHE, so that an interrupted run resumes.
@@ -47,8 +47,11 @@ from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
 SEED = 71
 WIDTH, YEARS = 10.0, 10.0
 AREA_TIME = WIDTH**2 * YEARS  # deg2 yr of a field
-# Galactic [l, b] of the fields, by turns: two far from the plane, one near it, one in it.
-CENTERS = ([60, 50], [250, -60], [130, 15], [100, 1])
+# Galactic [l, b] of the fields, by turns: far from the plane, near it and in it; those from the
+# fifth on have gas with structure on small scales.
+CENTERS = ([60, 50], [250, -60], [130, 15], [100, 1], [170, -15], [75, 0], [15, -8], [335, 0])
+SMOOTH = 4
+STRUCTURE = {"rms": 0.2, "slope": 2.8, "clumps": 1500, "filaments": 300}
 DURATIONS = (0.5, 2.0, 7.0, 30.0, 120.0)  # d
 FLUENCES = -5.0, -3.0  # decimal logarithm of erg cm-2, 100 MeV to 100 GeV
 INDICES = (2.0, 2.3, 2.7)
@@ -61,8 +64,8 @@ observation: {years: 3, events: true}
 population: {preset: nominal, flares: 6, novae: 2}
 """
 LENGTHS = tuple(2.0**k for k in range(9))  # d
-LOOSE = 1e-2  # false alarms per deg2 and year, down to which excesses are saved
-ROUGH = FalseAlarms(level=-6.0, shortness=0.5, slope=0.45)  # what decides which these are
+LOOSE = 1e-3  # false alarms per deg2 and year, down to which excesses are saved
+ROUGH = FalseAlarms(level=-5.1, shortness=1.0, slope=0.36)  # what decides which these are
 
 
 @cache
@@ -74,6 +77,7 @@ def prepared(number):
         "energy": {"min": 100, "max": 1e5, "bins_per_decade": 8},
         "observation": {"years": YEARS},
         "population": {"preset": "nominal"},
+        "diffuse": {"structure": None if number < SMOOTH else STRUCTURE},
     })  # fmt: skip
     setup = fields.prepare(settings)
     ((_, geom),) = fields.geometries(settings)
@@ -220,7 +224,7 @@ def fit(cache_folder, output):
         print(f"{length / DAY:4g}  {low:7.1f}  {np.sum(seconds == length):8d}  {fitted:6.1f}  "
               f"{default:.1f}")  # fmt: skip
     rarest = rates.ln_rate(seconds, ts) + np.log(len(lengths))
-    for rate in (3e-3, 1e-3, 1e-4):  # what is saved is complete from there on
+    for rate in (5e-4, 2e-4, 1e-4, 5e-5):  # what is saved is complete from there on
         seen = np.sum(rarest <= np.log(rate))
         print(f"rate {rate:g}: {AREA_TIME * number * rate:.3g} promised, {seen} found")
     names = ("level", "shortness", "slope")

@@ -111,6 +111,12 @@ def band_errors(error_low, error_high, sqrt_ts, flux, upper_limit):
     return np.stack([low, high], axis=-1)
 
 
+def upper_limits(flux, errors):
+    """Compute 95 % limits of fluxes whose errors are as of `band_errors`; NaN where measured."""
+    low, high = np.moveaxis(np.asarray(errors, float), -1, 0)
+    return np.where(np.isnan(low), flux + 2 * high, np.nan)
+
+
 def cutoff4_from_cutoff2(pivot, index, expfactor, exp_index):
     """Convert the cutoff of 4FGL-DR1 and DR2 (PLSuperExpCutoff2) to that of DR3 (PLEC_IndexS and
     PLEC_ExpfactorS)."""

@@ -32,7 +32,9 @@ def compare(
     counts, galdiff, iso, catalog, model, background_alt, known, ts, jobs, output, overwrite,
     **options,
 ):  # fmt: skip
-    """Detect sources in COUNTS with a network and with TS maps, and fit all of them together.
+    """Compare a network with TS maps, both applied to COUNTS.
+
+    All sources that either detects are fitted together.
 
     \b
     The output folder contains

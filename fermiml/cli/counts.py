@@ -14,7 +14,7 @@ _OPTIONS = [
     click.option("--psf", multiple=True, metavar="F",
                  help="gtpsf output or a gammapy PSFMap; repeat for each component."),
     click.option("--background", multiple=True, metavar="F",
-                 help="Expected counts on the same grid (gtmodel); repeat likewise."),
+                 help="Expected counts on the same grid (gtmodel); repeat for each component."),
     click.option("--irf", metavar="NAME", help="IRF to use instead of the one in the header."),
     click.option("--evtype", type=int, metavar="N",
                  help="Event type bits to use instead of those in the header; selects FT1 events."),
@@ -26,7 +26,7 @@ _OPTIONS = [
     click.option("--emax", type=float, metavar="MEV", help="FT1 only: highest energy."),
     click.option("--zmax", type=float, metavar="DEG", help="FT1 only: largest zenith angle."),
     click.option("--tmin", metavar="TIME", help="FT1 only: start time, a date (UTC) or MET in s."),
-    click.option("--tmax", metavar="TIME", help="FT1 only: stop time, likewise."),
+    click.option("--tmax", metavar="TIME", help="FT1 only: stop time, a date (UTC) or MET in s."),
 ]  # fmt: skip
 
 
@@ -69,18 +69,27 @@ def read_options(*, center=None, exposure=(), psf=(), background=(), **options):
     return options
 
 
-def without_bodies(catalog, counts, cube, **options):
-    """Flag the rows that are the Sun or the Moon, if COUNTS are events whose times are good."""
-    if not len(catalog) or "FT1" not in cube.kind:
-        return catalog
-    from fermiml.sky.read.dispatch import read_timed_events
-    from fermiml.time.sun_moon import flagged
+def read_counts_and_events(counts, **options):
+    """Do as `read_counts`, and return also the events with times: None without usable ones."""
+    from fermiml.sky.read.dispatch import is_events, read_cube_and_loaded
 
+    if not is_events(counts):
+        return read_counts(counts, **options), None
+    cube, loaded = read_cube_and_loaded(counts, **read_options(**options))
+    say_response(cube)
     try:
-        events = read_timed_events(counts, **read_options(**options))
+        return cube, loaded.timed()
     except InputError as error:
         log.warning("the Sun and the Moon are not looked for: %s", error)
+        return cube, None
+
+
+def without_bodies(catalog, events, cube):
+    """Flag the rows that are the Sun or the Moon, if there are events with times."""
+    if not len(catalog) or events is None:
         return catalog
+    from fermiml.time.sun_moon import flagged
+
     return flagged(catalog, events, cube.components[0].psf)
 
 

@@ -13,10 +13,11 @@ from fermiml.cli.base import Command, jobs_options
 @jobs_options("Regions to fit", default="2")
 @click.option("--overwrite", is_flag=True, help="Replace a demonstration in that folder.")
 def demo(output, jobs, overwrite):
-    """Simulate a field, find its sources with a network and with TS maps, and fit them.
+    """Show the whole chain on a simulated field.
 
-    The diffuse model of the analysis lacks structure that the simulated data have, as is the case
-    for real data. The truth is known, so the report shows which sources are real.
+    A network and TS maps find its sources, which are then fitted. The diffuse model of the analysis
+    lacks structure that the simulated data have, as is the case for real data. The truth is known,
+    so the report shows which sources are real.
 
     Takes about two minutes; needs no data and no internet connection. The output folder contains
     figures, a report, catalogs and regions, and the field as LAT files for the other commands.

@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options
-from fermiml.cli.counts import counts_options, read_counts, without_bodies
+from fermiml.cli.counts import counts_options, read_counts_and_events, without_bodies
 from fermiml.files import FITS, check_new
 from fermiml.wording import counted
 
@@ -12,7 +12,10 @@ from fermiml.wording import counted
 @click.argument("counts", type=click.Path())
 @counts_options
 @click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
-@click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid, peaks, ...")
+@click.option(
+    "--localizer", metavar="NAME",
+    help="Localizer: kmeans, log, dbscan, centroid or peaks; by default the network's own.",
+)  # fmt: skip
 @click.option(
     "--threshold",
     type=float,
@@ -23,7 +26,7 @@ from fermiml.wording import counted
     "--purity",
     type=float,
     metavar="F",
-    help="Fraction of the catalog that should be real, instead of a threshold; 0.95 by default.",
+    help="Choose the threshold so that this fraction of the catalog is real; 0.95 by default.",
 )
 @click.option(
     "--known", metavar="CAT",
@@ -55,7 +58,7 @@ def detect(
     from fermiml.sky.describe import obstacles
 
     others = SourceCatalog.read(known) if known not in (None, "none") else None
-    cube = read_counts(counts, **options)
+    cube, events = read_counts_and_events(counts, **options)
     if known is None and not cube.simulated:
         known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
@@ -66,7 +69,7 @@ def detect(
         detector = SourceDetector.from_pretrained(
             model or DEFAULT, **settings, jobs=jobs, parts=parts
         )
-        catalog = without_bodies(detector.run(cube), counts, cube, **options)
+        catalog = without_bodies(detector.run(cube), events, cube)
         if others is not None:
             catalog = catalog.associate(others)
             new = int(np.isnan(catalog.table["ASSOC_PROB_BAY"]).sum())

@@ -17,11 +17,11 @@ from fermiml.cli.base import Command, jobs_options
 @click.option("--cached", is_flag=True, help="Run nothing; score the cached detections.")
 @click.option("--overwrite", is_flag=True, help="Replace other scores in that folder.")
 def evaluate(config, output, catalogs, jobs, cached, overwrite):
-    """Score networks, traditional detection and catalogs on skies with known truth.
+    """Score networks and catalogs on skies with known truth.
 
-    CONFIG (YAML) names them, and the skies, which are made by `fermiml simulate`. Writes
-    scores.json, scores.md and figures. The detections in each field are cached, so an
-    interrupted run resumes when the command is repeated.
+    CONFIG (YAML) names the networks, the catalogs, traditional detection, and the skies, which are
+    made by `fermiml simulate`. Writes scores.json, scores.md and figures. The detections in each
+    field are cached, so an interrupted run resumes when the command is repeated.
     """
     from fermiml import Evaluation
 

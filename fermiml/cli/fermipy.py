@@ -19,12 +19,13 @@ from fermiml.cli.base import Command
 )
 @click.pass_context
 def fermipy(ctx, config, steps):
-    """Run the fermipy analysis described by CONFIG, a YAML with a section ml_seed.
+    """Run a fermipy analysis with seeds from a network.
 
-    Needs the Fermitools. The results are in the folder named by `fileio: outdir`: ml_seed.fits
-    (new and known sources in 4FGL columns), ml_seed_new.fits (the new ones), ml_seed.npy and,
-    after `write`, fermiml.fits, fermiml.npy and XML files. config/fermipy_ml_seed.yaml shows
-    every option of ml_seed. Warnings of other libraries are in fermipy's log; -v also prints them.
+    CONFIG is the YAML of the analysis, with a section ml_seed. Needs the Fermitools. The results
+    are in the folder named by `fileio: outdir`: ml_seed.fits (new and known sources in 4FGL
+    columns), ml_seed_new.fits (the new ones), ml_seed.npy and, after `write`, fermiml.fits,
+    fermiml.npy and XML files. config/fermipy_ml_seed.yaml shows every option of ml_seed. Warnings
+    of other libraries are in fermipy's log; -v also prints them.
     """
     from fermiml.fermipy import steps as analysis
 

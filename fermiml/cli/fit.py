@@ -42,12 +42,12 @@ log = logging.getLogger(__name__)
 def fit(
     catalog, counts, galdiff, iso, known, engine, at, index, jobs, output, overwrite, **options
 ):  # fmt: skip
-    """Fit the sources of CATALOG to COUNTS: TS, positions, spectra, fluxes in bands.
+    """Fit the sources of CATALOG to COUNTS.
 
-    COUNTS is any input of `fermiml info`, preferably with --exposure and --psf; a missing
-    response comes from the IRF named in the header. The background is --background (expected
-    counts), or is built from --galdiff and --iso, or else is the coarse embedded model. An
-    interrupted run resumes when the command is repeated.
+    Measures TS, positions, spectra, and fluxes in bands. COUNTS is any input of `fermiml info`,
+    preferably with --exposure and --psf; a missing response comes from the IRF named in the header.
+    The background is --background (expected counts), or is built from --galdiff and --iso, or else
+    is the coarse embedded model. An interrupted run resumes when the command is repeated.
 
     With --engine fermipy, COUNTS is the YAML of a fermipy analysis or a folder that contains one.
 

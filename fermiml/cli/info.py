@@ -12,9 +12,9 @@ from fermiml.errors import InputError
 @click.command(cls=Command)
 @click.argument("file")
 @counts_options
-@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def info(file, as_json, **options):
-    """Show what FILE is, what is known about it and what will be assumed.
+    """Show what FILE is, and what will be assumed about it.
 
     FILE is a gtbin cube or map (WCS or HEALPix), a fermipy folder or its YAML, a gammapy
     map, dataset or YAML, FT1 events, or @list.txt with the names of FT1 files; or a catalog

@@ -23,20 +23,25 @@ from fermiml.cli.counts import counts_options, read_counts
               help="Minimum distance from detected and known sources.")  # fmt: skip
 @click.option("--known", metavar="CAT", help="Catalog of known sources to avoid.")
 @click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
-@click.option("--localizer", metavar="NAME", help="kmeans, log, dbscan, centroid, peaks, ...")
-@click.option("--threshold", type=float, metavar="P", help="Minimum ML_Prob.")
+@click.option(
+    "--localizer", metavar="NAME",
+    help="Localizer: kmeans, log, dbscan, centroid or peaks; by default the network's own.",
+)  # fmt: skip
+@click.option(
+    "--threshold", type=float, metavar="P", help="Minimum ML_Prob; by default the network's own."
+)
 @click.option("--photometry", is_flag=True, help="Also measure fluxes of detections (slower).")
 @jobs_options("Rounds to run")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
               help="The same seed gives the same sources.")  # fmt: skip
 def inject(counts, output, kind, index, flux, rounds, apart, away, known, model, localizer,
            threshold, photometry, jobs, seed, **options):  # fmt: skip
-    """Inject artificial sources into COUNTS and detect them, to measure the sensitivity.
+    """Measure the sensitivity of COUNTS with artificial sources.
 
-    The output folder contains injected.fits (every source, with the result), detected.fits
-    (detections in the original COUNTS), sensitivity.fits (maps of the flux of 50 % and 90 %
-    completeness), summary.json, completeness.png and sensitivity.png. An interrupted run
-    resumes when the command is repeated.
+    They are injected into COUNTS and detected again. The output folder contains injected.fits
+    (every source, with the result), detected.fits (detections in the original COUNTS),
+    sensitivity.fits (maps of the flux of 50 % and 90 % completeness), summary.json,
+    completeness.png and sensitivity.png. An interrupted run resumes when the command is repeated.
     """
     from dataclasses import asdict
 

@@ -37,12 +37,13 @@ def lightcurve(
     catalog, events, names, time_bins, scfile, galdiff, iso, known, systematic, jobs, output,
     overwrite, **options,
 ):  # fmt: skip
-    """Measure the fluxes of the sources of CATALOG in intervals of time, and their variability.
+    """Measure the light curves of the sources of CATALOG.
 
-    EVENTS are FT1 files or an @list of them, or one counts cube for each interval (several files,
-    an @list, a folder with fermipy's lightcurve_* folders). CATALOG is preferably the result of a
-    fit to the whole time: positions and spectral shapes are fixed, and only norms are free. An
-    interrupted run resumes when the command is repeated.
+    Gives their fluxes in intervals of time, and their variability. EVENTS are FT1 files or an @list
+    of them, or one counts cube for each interval (several files, an @list, a folder with fermipy's
+    lightcurve_* folders). CATALOG is preferably the result of a fit to the whole time: positions
+    and spectral shapes are fixed, and only norms are free. An interrupted run resumes when the
+    command is repeated.
     """
     from fermiml.catalog.catalog import SourceCatalog
     from fermiml.sky.read.intervals import read_with_times
@@ -64,8 +65,8 @@ def lightcurve(
     with held(folder) as kept:
         result = LightCurve(parts=kept, **settings).run(sources, cube, list(names) or None)
         result.catalog.write(output, overwrite=overwrite)
+        _write_beside(result, names, figure, table, overwrite)
         kept.forget()
-    _write_beside(result, names, figure, table, overwrite)
     _tell(result, output, figure, table)
 
 

@@ -32,7 +32,9 @@ def _print_versions(ctx, _param, wanted):
     import platform
     from importlib import metadata
 
-    installed = {each.name.lower(): each.version for each in metadata.distributions()}
+    installed = {
+        each.name.lower().replace("_", "-"): each.version for each in metadata.distributions()
+    }
     for name in _VERSIONS + _OPTIONAL:
         # TensorFlow without its code for GPUs is a distribution of another name.
         version = installed.get(name) or installed.get(f"{name}-cpu", "not installed")

@@ -8,7 +8,10 @@ from fermiml.cli.base import Command
 @click.command(cls=Command)
 @click.argument("name", required=False)
 def models(name):
-    """List the networks, or show the training, operating points and performance of one."""
+    """List the networks, or describe one.
+
+    The description of NAME gives its training, operating points and performance.
+    """
     from fermiml.detect.finder import FINDERS, check_known
     from fermiml.networks import get_architecture, pretrained
 

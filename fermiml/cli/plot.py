@@ -19,11 +19,11 @@ from fermiml.cli.counts import check_inside, counts_options, read_counts
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an existing figure.")
 def plot(catalog, counts, source, model, names, output, overwrite, **options):
-    """Draw the sources of CATALOG on COUNTS: counts, significance, residuals and heatmap.
+    """Draw the sources of CATALOG on COUNTS.
 
-    With --source, draw the network input for one source, so that you can judge a doubtful
-    detection by eye: counts and significance in five bands, the heatmap, the photons on which
-    the score depends, and the spectrum.
+    The figure shows counts, significance, residuals and heatmap. With --source, draw the network
+    input for one source, so that you can judge a doubtful detection by eye: counts and significance
+    in five bands, the heatmap, the photons on which the score depends, and the spectrum.
     """
     from pathlib import Path
 

@@ -18,7 +18,7 @@ from fermiml.wording import counted
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing page.")
 def report(catalog, counts, known, title, output, overwrite, **options):
-    """Make one self-contained HTML page of the sources of CATALOG in COUNTS.
+    """Make an HTML page of the sources of CATALOG in COUNTS.
 
     Map and table are interactive; the page loads nothing from the internet and can be sent as a
     file. The map shows the counts, their significance, the residuals of the fitted sources, and

@@ -9,7 +9,7 @@ from fermiml.wording import counted
 @click.command(cls=Command)
 @click.argument("catalog", type=click.Path())
 def send(catalog):
-    """Send CATALOG over SAMP to running programs: TOPCAT, ds9, Aladin."""
+    """Send CATALOG over SAMP to TOPCAT, ds9 or Aladin."""
     from pathlib import Path
 
     from fermiml.catalog import samp

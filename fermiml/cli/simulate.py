@@ -12,11 +12,11 @@ from fermiml.wording import counted
 @jobs_options("Fields to simulate")
 @click.option("--overwrite", is_flag=True, help="Replace another simulation in that folder.")
 def simulate(config, output, jobs, overwrite):
-    """Simulate the skies described by CONFIG (YAML), in the file formats of the LAT tools.
+    """Simulate the skies described by CONFIG (YAML).
 
-    Each field has a folder with counts.fits, bexpmap.fits, psf.fits, background.fits,
-    background_wrong.fits, truth.fits and sources.xml; a single one is written to -o itself.
-    An interrupted run resumes when the command is repeated.
+    The files have the formats of the LAT tools. Each field has a folder with counts.fits,
+    bexpmap.fits, psf.fits, background.fits, background_wrong.fits, truth.fits and sources.xml; a
+    single one is written to -o itself. An interrupted run resumes when the command is repeated.
     """
     from fermiml import SkySimulator
 

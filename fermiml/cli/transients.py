@@ -1,4 +1,4 @@
-"""`fermiml transients`: sources that only a part of the time shows."""
+"""`fermiml transients`: sources that shine for part of the time."""
 
 import click
 
@@ -9,30 +9,32 @@ from fermiml.cli.counts import counts_options, read_options, say_response
 @click.command(cls=Command)
 @click.argument("events", type=click.Path())
 @counts_options
-@click.option("--scfile", metavar="F", help="Spacecraft file (FT2), for windows below 60 days.")
+@click.option(
+    "--scfile", metavar="F", help="Spacecraft file (FT2), for windows shorter than 60 days."
+)
 @click.option("--shortest", metavar="T", default="1d", show_default=True,
               help="Shortest window, such as 12h or 1d.")  # fmt: skip
 @click.option("--longest", metavar="T", default="1yr", show_default=True,
-              help="Longest window; between them each is twice the one before.")  # fmt: skip
+              help="Longest window; each window is twice as long as the one before.")  # fmt: skip
 @click.option(
     "--false-alarms", type=float, metavar="RATE",
-    help="Chance excesses that are accepted, per deg2 and year.  [default: 1e-4, 0.1 in 10 x 10 "
-    "deg and ten years]",
+    help="Accepted false alarms per deg2 and year.  [default: 1e-4, which is 0.1 in 10 x 10 deg "
+    "over ten years]",
 )  # fmt: skip
 @click.option(
     "--catalog", metavar="CAT",
-    help="Catalog of known sources, whose names rows get; by default 4FGL-DR4 for data that are "
-    "not simulated. none: no names.",
+    help="Catalog of known sources, to name the rows; by default 4FGL-DR4, or none for simulated "
+    "data. none: no names.",
 )  # fmt: skip
-@jobs_options("Parts of the field that are searched")
-@catalog_output("transients.fits", "The catalog; beside it a figure (.png).")
+@jobs_options("Parts of the field to search")
+@catalog_output("transients.fits", "The catalog; a figure (.png) is written beside it.")
 def transients(
     events, scfile, shortest, longest, false_alarms, catalog, jobs, output, overwrite, **options
 ):
-    """Find sources in EVENTS that shine only for a part of the time, such as novae and flares.
+    """Find sources in EVENTS that shine for part of the time.
 
-    EVENTS: an FT1 file, or an @list of them. An interrupted run resumes when the command is
-    repeated.
+    Such sources are novae and flares, for example. EVENTS is an FT1 file, or an @list of them. An
+    interrupted run resumes when the command is repeated.
     """
     from fermiml.catalog import names
     from fermiml.catalog.catalog import SourceCatalog

@@ -7,6 +7,9 @@ MODES = ("photometry", "score")  # with the TS of the photometry, or by the scor
 _EDGE = 1e-4  # scores are kept this far from 0 and 1
 _SATURATION = 200.0  # TS that counts half: brighter sources are all alike, clumps are bright, too
 _SCALE = 10.0
+_TS, _LEVEL = 1, 2  # columns of the features
+_LEVELS = (10.0, 1e5)  # background counts within the PSF, as the selection skies have them
+_EXTENDED = 25.0  # TS of an extension that counts fully: certain ones are extended sources
 # Where the photometry says TS < 9: the probability above which it is lowered, and the
 # fraction of the rest that stays (measured, docs/detect.md).
 _UNCONFIRMED, _REST = 0.4, 0.1
@@ -14,22 +17,34 @@ _LEAST_SLOPE = 1e-3
 _HIGHEST = 6.0  # logit of a probability above which nothing more can be told apart
 
 
-def features(score, ts=None):
-    """(candidate, feature): logit of the score and, with photometry, a measure of its TS."""
+def features(score, measured=None):
+    """Compute what speaks for and against a source (candidate, feature).
+
+    The logit of the score; and with the table of the photometry measures of its TS, of the
+    background counts beneath it, and of the TS of its extension.
+    """
     score = np.clip(np.asarray(score, float), _EDGE, 1 - _EDGE)
     columns = [np.log(score / (1 - score))]
-    if ts is not None:
-        ts = np.clip(np.nan_to_num(ts), 0, None)
-        columns.append(np.log1p(ts / (1 + ts / _SATURATION) / _SCALE))
+    if measured is not None:
+        ts, extended, counts = (
+            np.clip(np.nan_to_num(np.asarray(measured[name], float)), 0, None)
+            for name in ("ML_TS", "ML_TS_Ext", "Npred")
+        )
+        columns += [
+            np.log1p(ts / (1 + ts / _SATURATION) / _SCALE),
+            np.log10(np.clip(counts**2 / np.maximum(ts, 1), *_LEVELS)),
+            np.log1p(np.minimum(extended, _EXTENDED)),
+        ]
     return np.column_stack(columns)
 
 
-def probability(score, ts, point):
+def probability(score, measured, point):
     """Calibrated probability; strictly rising with the score and with TS.
 
-    `point` has the intercept and the slope of each feature.
+    `point` has the intercept and the slopes of as many features as it knows.
     """
-    logit = point["intercept"] + features(score, ts) @ np.asarray(point["slopes"], float)
+    slopes = np.asarray(point["slopes"], float)
+    logit = point["intercept"] + features(score, measured)[:, : len(slopes)] @ slopes
     # Close to certainty the curve bends, so that nothing is claimed beyond what was measured.
     logit = np.where(logit > 0, _HIGHEST * np.tanh(logit / _HIGHEST), logit)
     return 1 / (1 + np.exp(-logit))
@@ -59,20 +74,28 @@ def threshold_for(purity, probability, measured):
     return max(lowest, measured) if purity > PURITY else min(lowest, measured)
 
 
-def fit(score, ts, matched, real):
+def fit(score, measured, matched, real):
     """Intercept and slopes from candidates with known truth.
 
     Purity is a matter of matches with sources that can be found, so the order of the candidates
     is that in which the probability of a match rises. How probable it is that one is real, as the
-    catalog means it, is then fitted to that order. A TS that speaks against sources, given the
-    score, is left to break ties: probabilities must rise with it.
+    catalog means it, is then fitted to that order and to the background, on which it depends
+    more: where there are more counts, there are more structures that no model has. A TS that
+    speaks against sources, given the score, is left to break ties: probabilities must rise with it.
     """
-    columns = features(score, ts)
+    columns = features(score, measured)
     slopes = _logistic(columns, matched)[1]
-    if len(slopes) > 1 and slopes[1] < _LEAST_SLOPE:
-        slopes = np.append(_logistic(columns[:, :1], matched)[1], _LEAST_SLOPE)
-    intercept, scale = _logistic((columns @ slopes)[:, None], real)
-    return {"intercept": intercept, "slopes": (scale[0] * slopes).tolist()}
+    if measured is None:
+        intercept, (scale,) = _logistic((columns @ slopes)[:, None], real)
+        return {"intercept": intercept, "slopes": (scale * slopes).tolist()}
+    if slopes[_TS] < _LEAST_SLOPE:
+        slopes = np.insert(_logistic(np.delete(columns, _TS, 1), matched)[1], _TS, _LEAST_SLOPE)
+    slopes[_LEVEL] = 0.0
+    both = np.column_stack([columns @ slopes, columns[:, _LEVEL]])
+    intercept, (scale, level) = _logistic(both, real)
+    slopes = scale * slopes
+    slopes[_LEVEL] = min(level, 0.0)
+    return {"intercept": intercept, "slopes": slopes.tolist()}
 
 
 def _logistic(columns, truth):

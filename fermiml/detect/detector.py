@@ -178,12 +178,12 @@ class SourceDetector:
 
             table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
             assert_near(table, found.position, FARTHEST)
-            ts = np.asarray(table["ML_TS"], float)
         else:
-            table, ts = _positions(found), None
+            table = _positions(found)
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
         table["ML_Score"] = found.score.astype(np.float32)
-        table["ML_Prob"] = self._probability(found.score, ts, low)
+        measured = table if self.photometry else None
+        table["ML_Prob"] = self._probability(found.score, measured, low)
         self._ask_the_field(table)
         probability = np.asarray(table["ML_Prob"])
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
@@ -195,8 +195,8 @@ class SourceDetector:
             classify.add_classes(table, pulsar)
         else:
             table["ML_Prob_FAKE"] = 1 - probability
-        measured = table["ML_Ext_Size"] if self.photometry else np.nan
-        table["ML_Ext_Size"] = np.where(np.isfinite(found.extent), found.extent, measured)
+        fitted = table["ML_Ext_Size"] if self.photometry else np.nan
+        table["ML_Ext_Size"] = np.where(np.isfinite(found.extent), found.extent, fitted)
         table["ML_Model"] = self.finder.name
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)
@@ -204,10 +204,10 @@ class SourceDetector:
         # The PSF wing of a source outside the data is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
 
-    def _probability(self, score, ts, low):
+    def _probability(self, score, measured, low):
         if self._point is None:
             return np.asarray(score, float)
-        return calibration.demoted(calibration.probability(score, ts, self._point), low)
+        return calibration.demoted(calibration.probability(score, measured, self._point), low)
 
     def _least(self, probability):
         if self.purity is None:

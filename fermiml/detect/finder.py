@@ -240,8 +240,9 @@ def _of_other_package(name):
 
 def _try(operating):
     """Use operating points, so that wrong ones show."""
+    measured = {"ML_TS": [25.0], "ML_TS_Ext": [0.0], "Npred": [100.0]}
     for mode, point in operating.items():
-        calibration.probability([0.5], [25.0] if mode == "photometry" else None, point)
+        calibration.probability([0.5], measured if mode == "photometry" else None, point)
         float(point["threshold"])
 
 

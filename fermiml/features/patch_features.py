@@ -22,7 +22,7 @@ LABELS = [
     *(f"joint TS, index {index}" for index in SPECTRA),
     "background given",
 ]
-_REACH = 32  # pixels, to which the PSF kernels go
+REACH = 32  # pixels, to which the PSF kernels go
 _STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
 _TOP = 1e5  # MeV, where the open last band is taken to end
 _AREA = np.array([0.75, 0.92, 1.0, 1.0, 1.0])  # effective area of the bands over its largest
@@ -70,8 +70,8 @@ class PatchFeatures:
         self._exposure = (
             np.ones((len(psf), len(BANDS))) if exposure is None else np.asarray(exposure)
         )
-        self._padded = next_fast_len(size + _REACH, real=True)
-        kernels = np.array([[_kernel(p, self._padded, pixel) for p in bands] for bands in psf])
+        self._padded = next_fast_len(size + REACH, real=True)
+        kernels = np.array([[psf_kernel(p, self._padded, pixel) for p in bands] for bands in psf])
         self._kernel = rfft2(kernels.astype(np.float32), axes=(-2, -1))
         self._square = np.sum(np.square(kernels), axis=(-2, -1))
         self._background = SmoothBackground(size)
@@ -169,7 +169,7 @@ def _relative_counts(index):
     return _AREA * (low ** (1 - index) - high ** (1 - index))
 
 
-def _kernel(psf, size, pixel):
+def psf_kernel(psf, size, pixel=PIXEL):
     """Compute the PSF on the grid of the patches, centred on pixel (0, 0), with a sum of one."""
     steps = np.fft.fftfreq(size, 1 / size)
     if psf is None:
@@ -182,5 +182,5 @@ def _kernel(psf, size, pixel):
     logs = np.log(np.maximum(psf.values[0], _TINY))
     values = np.exp(np.interp(distance, psf.rad, logs))
     kernel = values.reshape(size, 5, size, 5).mean(axis=(1, 3))
-    kernel[np.hypot(steps[:, None], steps) > _REACH] = 0.0
+    kernel[np.hypot(steps[:, None], steps) > REACH] = 0.0
     return kernel / kernel.sum()

@@ -50,15 +50,17 @@ class FermipyEngine:
             the fit leaves it.
         """
         gta = data if hasattr(data, "roi") else _analysis(data)
+        engine.check_pixels(gta)
         seeds = seeding.sort_out(catalog, gta, _SETTINGS)
         in_roi = gta.geom.to_image().contains(catalog.positions)
         seeds.status[(seeds.status == decisions.WAITING) & ~in_roi] = decisions.OUTSIDE
-        seeding.add_all(gta, seeds, _SETTINGS, log.info)
-        localized = seeding.localize_all(gta, seeds, _SETTINGS, log.info)
+        trial = seeding.try_all(gta, seeds, _SETTINGS, log.info)
+        seeding.localize_all(trial, seeds, log.info)
+        seeding.add_all(gta, trial, seeds, _SETTINGS, log.info)
         seeding.finish(gta, seeds, _SETTINGS, log.info)
         for row in seeds.rows(decisions.FAILED):
             log.warning("%s was left out: %s", seeds.names([row])[0], seeds.reason[row])
-        return outputs.filled(gta, seeds, localized)
+        return outputs.filled(gta, seeds)
 
 
 def fit(catalog, counts):
@@ -74,6 +76,7 @@ def _analysis(data):
     from fermiml.fermipy.analysis import GTAnalysis
 
     gta = GTAnalysis(str(config))
+    engine.check_pixels(gta)  # before the setup, which takes minutes
     gta.setup()
     gta.optimize()
     return gta

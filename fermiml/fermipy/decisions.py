@@ -81,11 +81,6 @@ def no_worse(loglike, start, tolerance=0.01):
     return bool(loglike >= start - tolerance)
 
 
-def explains(diffuse, counts, least=0.1):
-    """Return whether a diffuse model predicts more than a negligible fraction of the counts."""
-    return bool(diffuse >= least * counts)
-
-
 def in_annulus(separation, minmax):
     """Return whether separations lie between [least, largest]; None leaves an end open."""
     low, high = minmax

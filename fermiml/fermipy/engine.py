@@ -16,10 +16,8 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
 from fermiml.errors import InputError
-from fermiml.fermipy import position_fit
 
 QUIET = logging.DEBUG  # of steps that fermipy would report one by one
-_NOTHING = 1e-10  # of a source: too little to matter, and not zero
 MISSING = (
     "the Fermitools are not installed here (no module {module}). They come with conda: "
     "conda create -n fermi -c conda-forge -c fermi fermitools, then "
@@ -50,6 +48,16 @@ def require():
         raise InputError(INCOMPLETE.format(module="environment", why=why))
 
 
+def check_pixels(gta):
+    """Refuse HEALPix pixels, with which neither fermipy nor the Fermitools do what is needed."""
+    if any(component.config["binning"]["projtype"] == "HPX" for component in gta.components):
+        raise InputError(
+            "ml_seed: works with binning: {projtype: WCS}, not with HEALPix pixels, in which "
+            "fermipy makes no images of sources (nor TS maps for find_sources) and the Fermitools "
+            "predict almost no counts from the diffuse model"
+        )
+
+
 def parameters(gta):
     """Copy all parameters, by source and name.
 
@@ -58,7 +66,8 @@ def parameters(gta):
     """
     from LikelihoodState import LikelihoodState
 
-    return dict(zip(_keys(gta), LikelihoodState(gta.like).pars, strict=True))
+    state = LikelihoodState(gta.like, 0.0)  # the likelihood, which need not be computed
+    return dict(zip(_keys(gta), state.pars, strict=True))
 
 
 def restore(gta, state):
@@ -129,23 +138,34 @@ def _keys(gta):
     return [(par.srcName, par.getName()) for par in gta.like.components[0].params()]
 
 
-def add(gta, name, properties, central_psf=False):
-    """Add a source with a free norm. When that fails, nothing of it is left in the analysis.
-
-    With `central_psf` its source map has the PSF of the centre of the ROI, which takes the
-    Fermitools a third of the time. `localize` replaces it.
-    """
-    options = {"save_source_maps": False, "use_single_psf": central_psf, "loglevel": QUIET}
+def add(gta, name, properties, **options):
+    """Add a source with a free norm. When that fails, nothing of it is left in the analysis."""
     try:
-        gta.add_source(name, properties, free=True, **options)
+        gta.add_source(
+            name, properties, free=True, save_source_maps=False, loglevel=QUIET, **options
+        )
     except Exception as error:  # whatever the Fermitools throw
         purge(gta, name)
         raise FitFailed(f"could not be added: {_reason(error)}") from error
 
 
+def template(gta, name, properties):
+    """Return a source and its counts by component and energy; it does not stay in the model.
+
+    Its source map has the PSF of the centre of the ROI, which takes the Fermitools a third of the
+    time.
+    """
+    with maps_in_memory(gta, [name]):
+        add(gta, name, properties, use_single_psf=True)
+        try:
+            return gta.roi.copy_source(name), gta.model_counts_spectrum(name)
+        finally:
+            delete(gta, name)
+
+
 @contextmanager
 def maps_in_memory(gta, names):
-    """Add and move sources of these names with their source maps in memory alone.
+    """Add sources of these names with their source maps in memory alone.
 
     fermipy rewrites the whole file of source maps whenever a source is added, to delete a map of
     the same name that may lie there: here that is done once. Meanwhile it gets an empty file.
@@ -220,7 +240,7 @@ def _fit_free_norms(gta):
     state, before = parameters(gta), loglike(gta)
     try:
         run_fit(gta, update=False, optimizer="NEWTON")
-        worse = loglike(gta) < before - 0.1  # so it ends with HEALPix pixels
+        worse = loglike(gta) < before - 0.1
     except FitFailed:
         worse = True
     finally:
@@ -278,68 +298,8 @@ def run_fit(gta, **options):
 
 
 def ts(gta, name):
-    """Compute the TS of a source with all else unchanged: too large where sources overlap."""
+    """Compute the TS of a source as fermipy stores it, with all else unchanged."""
     return float(gta.like.Ts2(name, reoptimize=False))
-
-
-def reoptimized_ts(gta, name, radius):
-    """Compute the TS of a source, with neighbours and diffuse emission refitted without it."""
-    state, best = parameters(gta), loglike(gta)
-    free_only(gta, [name], radius)
-    gta.free_source(name, free=False, loglevel=QUIET)
-    try:
-        _scale(gta, name, _NOTHING)
-        without = loglike(gta)
-        _fit_free_norms(gta)
-        return 2 * (best - max(without, loglike(gta)))
-    except Exception as error:
-        raise FitFailed(f"its TS could not be computed: {_reason(error)}") from error
-    finally:
-        _scale(gta, name, 1 / _NOTHING)
-        restore(gta, state)
-
-
-def _scale(gta, name, factor):
-    """Scale a source, as the Fermitools do to leave one out."""
-    for component in gta.components:
-        component.like.scaleSource(name, factor)
-    gta.like.syncSrcParams(name)
-
-
-def localize(gta, scene, name, sigma):
-    """Move a source to its best position; raise FitFailed, with the source unmoved, if it fails.
-
-    `scene` has it; `sigma` (deg) is the position's error, as far as that is known. In any case the
-    source gets a source map with the PSF of its own position.
-    """
-    state, before = parameters(gta), gta.roi.copy_source(name)
-    names = set(gta.like.sourceNames())
-    try:
-        found = scene.localize(name, sigma)
-        place, covariance = found or (before.skydir, None)
-        position_fit.move(gta, name, place)
-        if found is not None:
-            position_fit.write_errors(gta.roi[name], covariance)
-    except Exception as error:
-        _put_back(gta, name, before, state, names)
-        raise FitFailed(f"localisation failed: {_reason(error)}") from error
-    if found is None:
-        raise FitFailed("localisation found no maximum near the seed")
-
-
-def fit_spectrum(gta, name, pars=None):
-    """Fit the spectrum of a source, with all else unchanged."""
-    gta.free_sources(free=False, loglevel=QUIET)
-    gta.free_source(name, pars=pars, loglevel=QUIET)
-    run_fit(gta, update=False)
-
-
-def _put_back(gta, name, before, state, names):
-    """Undo a localisation, wherever it failed: the source may be gone from some parts."""
-    present = {n for component in gta.components for n in component.like.sourceNames()}
-    purge(gta, name, *(present - names))
-    gta.add_source(name, before, free=True, save_source_maps=False, loglevel=QUIET)
-    restore(gta, state)
 
 
 def refit(gta, names, radius, pars=None, around=()):

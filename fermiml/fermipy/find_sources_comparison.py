@@ -7,6 +7,7 @@ from astropy.table import Table
 
 from fermiml.catalog.ellipses import R95
 from fermiml.fermipy import decisions, engine, outputs, rows, workflow
+from fermiml.fermipy.scene import reoptimized_ts
 
 MATCH = 0.3  # deg, within which two sources are the same
 _FLUX = "cm-2 s-1"
@@ -82,7 +83,7 @@ def _side(gta, names, config):
         "names": names,
         "position": position,
         "r95": R95 * np.sqrt(major * minor),
-        "ts": np.array([engine.reoptimized_ts(gta, n, config["free_radius"]) for n in names]),
+        "ts": reoptimized_ts(gta, names, config["free_radius"]),
         "flux": np.array([source["flux1000"] for source in sources], float),
         "flux_err": np.array([source["flux1000_err"] for source in sources], float),
         "loglike": engine.loglike(gta),

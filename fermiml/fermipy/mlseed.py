@@ -3,7 +3,7 @@
 import logging
 
 from fermiml.errors import InputError
-from fermiml.fermipy import find_sources_comparison, seed_light_curves, workflow
+from fermiml.fermipy import engine, find_sources_comparison, seed_light_curves, workflow
 from fermiml.fermipy.options import ML_SEED, check_arguments, check_spectrum
 
 
@@ -37,6 +37,7 @@ class MLSeed:
         """
         if self.like is None:
             raise InputError("ml_seed: call gta.setup() first")
+        engine.check_pixels(self)
         check_arguments(kwargs)
         config = self._ml_seed_config(kwargs)
         check_spectrum(config)

@@ -9,13 +9,13 @@ from fermiml.catalog.associate import association_columns
 from fermiml.fermipy import decisions, rows
 
 
-def collect(gta, seeds, localized):
+def collect(gta, seeds):
     """Collect the result: sources, peaks, and the catalog of new and known sources."""
     new = seeds.rows(decisions.NEW)
     return {
         "sources": [gta.roi[name] for name in seeds.names(new)],
         "peaks": [_peak(seeds, row) for row in range(len(seeds.catalog))],
-        "catalog": catalog_of(gta, seeds, localized),
+        "catalog": catalog_of(gta, seeds),
     }
 
 
@@ -40,16 +40,16 @@ def _peak(seeds, row):
     }
 
 
-def catalog_of(gta, seeds, localized):
+def catalog_of(gta, seeds):
     """Return new and known seeds in 4FGL's columns, with TS and spectra of gtlike.
 
     `ROI_Status` says new or known and `ROI_Name` which source of the model it is; a known one
     keeps the network's position, and is named in the association columns.
     """
-    return filled(gta, seeds, localized)[seeds.rows(decisions.NEW, decisions.KNOWN)]
+    return filled(gta, seeds)[seeds.rows(decisions.NEW, decisions.KNOWN)]
 
 
-def filled(gta, seeds, localized):
+def filled(gta, seeds):
     """Fill the catalog of all seeds with gtlike's results for those that are in the model."""
     table = seeds.catalog.table.copy()
     table.meta.update(EMIN=float(gta.energies[0]), EMAX=float(gta.energies[-1]))
@@ -64,7 +64,7 @@ def filled(gta, seeds, localized):
         name, new = str(table["ROI_Name"][row]), seeds.status[row] == decisions.NEW
         source = sources[row] = gta.roi[name]
         rows.write_spectrum(table[row], source, seeds.ts[row] if new else source["ts"])
-        if row in localized:
+        if row in seeds.localized:
             rows.write_place(table[row], source)
         if not new:
             for column in association_columns(name):

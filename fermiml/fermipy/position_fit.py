@@ -1,13 +1,10 @@
 """Where a source is: the parabola through a log-likelihood at nine positions, and its errors."""
 
-import logging
-
 import numpy as np
 from astropy import units as u
 
 from fermiml.catalog.ellipses import semi_axes
 
-QUIET = logging.DEBUG
 _GRID = np.array([(x, y) for x in (-1.0, 0.0, 1.0) for y in (-1.0, 0.0, 1.0)])
 _ROUNDS = 5
 _FARTHEST = 0.5  # deg from where the source was, as for fermipy's localize
@@ -57,13 +54,6 @@ def climb(loglike, step):
         if np.linalg.norm(center) > _FARTHEST:
             return None
     return None
-
-
-def move(gta, name, place):
-    """Move a source to a position, with a source map of gtlike's own; its norm is free."""
-    source = gta.delete_source(name, save_template=False, loglevel=QUIET)
-    source.set_position(place)
-    gta.add_source(name, source, free=True, save_source_maps=False, loglevel=QUIET)
 
 
 def write_errors(source, covariance):

@@ -18,7 +18,7 @@ _SAME = 0.01  # fraction by which events and counts may differ in number, as ene
 
 
 def check(gta):
-    """Refuse an analysis that will have no events, or none in pixels that a light curve takes."""
+    """Refuse an analysis that will have no events."""
     for component in gta.components:
         reason = _reason_against(component)
         if reason:
@@ -27,8 +27,6 @@ def check(gta):
 
 def _reason_against(component):
     config = component.config
-    if config["binning"]["projtype"] == "HPX":
-        return "light curves need binning: {projtype: WCS}, not HEALPix pixels"
     if not config["data"]["cacheft1"]:
         return "with data: {cacheft1: false} no events are left for light curves; set it to true"
     if not config["data"]["evfile"] and not Path(component.files["ft1"]).is_file():

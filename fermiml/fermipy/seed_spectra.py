@@ -43,6 +43,12 @@ def check(model, free_params):
             )
 
 
+def index_is_free(kind, free_params):
+    """Return whether a seed is a power law whose index is fitted."""
+    names = [free_params] if isinstance(free_params, str) else free_params
+    return kind == "PowerLaw" and (not names or "Index" in names)
+
+
 def _known(key, value, known):
     if value not in known:
         raise InputError(f"ml_seed.model: {key} {value!r} is not known: {', '.join(known)} are")

@@ -1,22 +1,14 @@
-"""Seeds into a fermipy analysis: added, fitted, kept or dropped, localized, fitted again."""
+"""Seeds into a fermipy analysis: tried on images, localized, added, fitted, kept or dropped."""
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 
 from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.fermipy import decisions, engine, rows
-from fermiml.fermipy.scene import Scene
-
-# Norm of a spectrum, and its reference energy, by fermipy's name of the shape.
-_NORMS = {
-    "PowerLaw": ("Prefactor", "Scale"),
-    "LogParabola": ("norm", "Eb"),
-    "PLSuperExpCutoff4": ("Prefactor", "Scale"),
-}
-_SIGMA = 0.03  # deg, of a position without an error
+from fermiml.fermipy import decisions, engine, position_fit, rows
+from fermiml.fermipy.scene import reoptimized_ts
+from fermiml.fermipy.trial import Trial
 
 
 @dataclass
@@ -28,7 +20,8 @@ class Seeds:
     status: np.ndarray = None
     reason: list = field(default_factory=list)
     ts: np.ndarray = None
-    tried: list = field(default_factory=list)  # rows that were in the model at any time
+    added: list = field(default_factory=list)  # rows that were in the model at any time
+    localized: list = field(default_factory=list)  # rows
     start: dict = field(default_factory=dict)  # parameters of the model before
     start_loglike: float = -np.inf
 
@@ -61,7 +54,8 @@ class Seeds:
         self.reason += other.reason
         self.status = np.concatenate([self.status, other.status])
         self.ts = np.concatenate([self.ts, other.ts])
-        self.tried += [first + row for row in other.tried]
+        self.added += [first + row for row in other.added]
+        self.localized += [first + row for row in other.localized]
 
     def mark(self, row, status, reason=""):
         """Record what became of a seed, and why."""
@@ -92,131 +86,111 @@ def sort_out(catalog, gta, config, skydir=None, minmax=(None, None)):
     )  # fmt: skip
 
 
-def add_all(gta, seeds, config, say):
-    """Add the waiting seeds batch by batch, and keep those above the threshold."""
+def try_all(gta, seeds, config, say):
+    """Try the waiting seeds batch by batch; return the trial, with those above the threshold.
+
+    Nothing changes in the model.
+    """
+    for row in seeds.rows(decisions.WAITING):
+        if gta.roi.has_source(seeds.names([row])[0]):
+            seeds.mark(row, decisions.FAILED, "the model has another source of this name")
     probability = np.asarray(seeds.catalog.table["ML_Prob"], float)
     waiting = decisions.by_probability(probability, seeds.status == decisions.WAITING)
+    if not len(waiting):
+        return None
+    place = seeds.catalog.positions.icrs
+    try:
+        trial = Trial(gta, place[waiting], config)
+    except engine.FitFailed as error:
+        for row in waiting:
+            seeds.mark(row, decisions.FAILED, str(error))
+        return None
     cut = decisions.batches(waiting, config["sources_per_iter"], config["max_iter"])
-    with engine.maps_in_memory(gta, seeds.names(waiting)):
-        for number, batch in enumerate(cut, start=1):
-            _add_batch(gta, seeds, batch, config)
-            kept = [row for row in batch if seeds.status[row] == decisions.NEW]
-            say(f"Batch {number} of {len(cut)}: {len(kept)} of {len(batch)} seeds kept")
+    for number, batch in enumerate(cut, start=1):
+        kept = _try_batch(trial, seeds, batch, place, config["sqrt_ts_threshold"])
+        say(f"Batch {number} of {len(cut)}: {kept} of {len(batch)} seeds kept")
     for row in seeds.rows(decisions.WAITING):
         seeds.reason[row] = "max_iter was reached"
+    return trial
 
 
-def _add_batch(gta, seeds, batch, config):
-    """Add a batch with one joint fit of the norms; when it fails, fit each seed on its own."""
-    added = [row for row in batch if _try(seeds, row, _add, gta, seeds, row, config)]
-    if not added:
-        return
-    seeds.tried += added
-    before = engine.parameters(gta)
-    try:
-        engine.fit_norms(gta, _standing(seeds, added), config["free_radius"])
-    except engine.FitFailed as error:
-        engine.restore(gta, before)
-        if len(added) == 1:
-            _drop(gta, seeds, added[0], decisions.FAILED, str(error))
-            return
-        for row in added:
-            engine.delete(gta, seeds.names([row])[0])
-        for row in added:
-            _add_batch(gta, seeds, [row], config)
-        return
-    for row in added:
-        seeds.ts[row] = engine.ts(gta, seeds.names([row])[0])
-    _judge(gta, seeds, added, config["sqrt_ts_threshold"])
-
-
-def _standing(seeds, added):
-    """Return the names of all seeds that are now in the model."""
-    return seeds.names([*seeds.rows(decisions.NEW), *added])
-
-
-def _judge(gta, seeds, added, threshold):
-    """Drop seeds whose TS does not reach the threshold."""
-    for row in added:
+def _try_batch(trial, seeds, batch, place, threshold):
+    """Try a batch with one joint fit of the norms; return how many stay."""
+    names = seeds.names(batch)
+    for row, name in zip(batch, names, strict=True):
+        trial.put(name, place[row])
+    trial.fit()
+    for row, name in zip(batch, names, strict=True):
+        seeds.ts[row] = trial.ts(name)
+    for row, name in zip(batch, names, strict=True):
         if decisions.keeps(seeds.ts[row], threshold):
             seeds.status[row] = decisions.NEW
         else:
-            _drop(gta, seeds, row, decisions.REJECTED, f"TS {seeds.ts[row]:.1f}")
+            trial.drop(name)
+            _reject(seeds, row)
+    return int(np.sum(seeds.status[batch] == decisions.NEW))
 
 
-def _drop(gta, seeds, row, status, reason):
-    engine.delete(gta, seeds.names([row])[0])
-    seeds.mark(row, status, reason)
+def localize_all(trial, seeds, say):
+    """Localize the seeds of a trial; one that cannot be keeps the network's position."""
+    major, minor, _ = seeds.catalog.ellipses()
+    for row, name in _brightest_first(seeds):
+        if trial.localize(name, np.sqrt(major[row] * minor[row])):
+            seeds.localized.append(row)
+        else:
+            seeds.reason[row] = "localisation found no maximum near the seed"
+            say(f"{name}: {seeds.reason[row]}; it stays where the network found it")
 
 
-def _try(seeds, row, step, *args):
-    """Try a step and return whether it succeeded; a seed whose step failed is marked."""
+def add_all(gta, trial, seeds, config, say):
+    """Add the seeds of a trial to the model, and fit the norms."""
+    standing = _brightest_first(seeds)
+    with engine.maps_in_memory(gta, [name for _, name in standing]):
+        seeds.added += [row for row, name in standing if _add(gta, trial, seeds, row, name)]
+    if seeds.added:
+        names = seeds.names(seeds.added)
+        _try_or_say(say, engine.fit_norms, gta, names, config["free_radius"])
+
+
+def _add(gta, trial, seeds, row, name):
+    """Add a seed; return whether that succeeded."""
     try:
-        step(*args)
+        engine.add(gta, name, trial.properties(name))
     except engine.FitFailed as error:
         seeds.mark(row, decisions.FAILED, str(error))
         return False
+    if name in trial.covariance:
+        position_fit.write_errors(gta.roi[name], trial.covariance[name])
     return True
 
 
-def _add(gta, seeds, row, config):
-    given = properties(seeds.catalog.table[row], config["model"])
-    engine.add(gta, seeds.names([row])[0], given, central_psf=config["localize"])
+def _brightest_first(seeds):
+    """Return rows and names of the new seeds."""
+    rows_ = decisions.by_probability(seeds.ts, seeds.status == decisions.NEW)
+    return list(zip(rows_, seeds.names(rows_), strict=True))
 
 
-def properties(row, template):
-    """Build the properties fermipy needs to add a seed: position, template, photometric flux."""
-    place = SkyCoord(row["RAJ2000"], row["DEJ2000"], unit="deg", frame="fk5").icrs
-    shape = {"SpectrumType": "PowerLaw", "SpatialModel": "PointSource", **(template or {})}
-    if shape["SpectrumType"] == "PowerLaw":
-        shape.setdefault("Index", 2.0)
-    norm, scale = _NORMS.get(shape["SpectrumType"], (None, None))
-    density = _density(row, float(shape.setdefault(scale, 1000.0)) if scale else np.nan)
-    if norm:
-        shape.setdefault(norm, density if density > 0 else 1e-13)
-    return {**shape, "ra": float(place.ra.deg), "dec": float(place.dec.deg)}
+def _judge(gta, seeds, rows_, threshold):
+    """Drop seeds of the model whose TS does not reach the threshold."""
+    for row in rows_:
+        if not decisions.keeps(seeds.ts[row], threshold):
+            engine.delete(gta, seeds.names([row])[0])
+            _reject(seeds, row)
 
 
-def _density(row, energy):
-    """Compute the flux density (MeV-1 cm-2 s-1) of the photometry's power law at an energy."""
-    pivot, index = float(row["Pivot_Energy"]), float(row["PL_Index"])
-    return float(row["PL_Flux_Density"]) * (energy / pivot) ** -index
-
-
-def localize_all(gta, seeds, config, say):
-    """Localize the sources that stay; one that cannot be keeps the network's position."""
-    major, minor, _ = seeds.catalog.ellipses()
-    sigma = np.sqrt(major * minor)
-    sigma = np.where(sigma > 0, sigma, _SIGMA)
-    kept = decisions.by_probability(seeds.ts, seeds.status == decisions.NEW)
-    names = seeds.names(kept)
-    for name in names:  # the images depend on the spectra
-        _try_or_say(say, engine.fit_spectrum, gta, name, config["free_params"])
-    scene = Scene(gta, names)
-    with engine.maps_in_memory(gta, names):
-        return [row for row in kept if _localize(gta, scene, seeds, row, sigma[row], say)]
-
-
-def _localize(gta, scene, seeds, row, sigma, say):
-    """Localize a source; return whether that succeeded."""
-    (name,) = seeds.names([row])
-    try:
-        engine.localize(gta, scene, name, sigma)
-    except engine.FitFailed as error:
-        seeds.reason[row] = str(error)
-        say(f"{name}: {error}; it stays where the network found it")
-        return False
-    return True
+def _reject(seeds, row):
+    seeds.mark(row, decisions.REJECTED, f"TS {seeds.ts[row]:.1f}")
 
 
 def finish(gta, seeds, config, say):
     """Do the final refit; drop what has fallen below the threshold, and fit the rest again.
 
-    Neighbours of rejected seeds are refitted, too, as their norms were fitted together with
+    Neighbours of those dropped are refitted, too, as their norms were fitted together with
     these. Where no seed is left, all parameters return to their initial values.
     """
-    if len(seeds.rows(decisions.NEW)):
-        _settle(gta, seeds, config, say)
+    if not seeds.added:
+        return
+    _settle(gta, seeds, config, say)
     if not len(seeds.rows(decisions.NEW)):
         _back_to_start(gta, seeds, config)
     elif not decisions.no_worse(engine.loglike(gta), seeds.start_loglike):
@@ -224,17 +198,15 @@ def finish(gta, seeds, config, say):
 
 
 def _settle(gta, seeds, config, say):
-    """Fit all norms together, then the spectra of neighbouring sources, group by group.
+    """Fit the spectra of neighbouring sources, group by group.
 
     The time of a fit grows with the square of its parameters, and sources far apart do not
     depend on each other.
     """
-    radius, tried = config["free_radius"], np.array(seeds.tried)
-    place = seeds.catalog.positions.icrs[tried]
-    names = seeds.names(seeds.rows(decisions.NEW))
-    _try_or_say(say, engine.fit_norms, gta, names, radius, place)
-    for group in decisions.groups(place, 2 * radius):
-        _settle_group(gta, seeds, tried[group], config, say)
+    added = np.array(seeds.added)
+    place = seeds.catalog.positions.icrs[added]
+    for group in decisions.groups(place, 2 * config["free_radius"]):
+        _settle_group(gta, seeds, added[group], config, say)
     # The covariance is that of the last group, in which they were free, too.
     engine.refresh(gta, [source.name for source in gta.roi.diffuse_sources])
 
@@ -246,8 +218,7 @@ def _settle_group(gta, seeds, group, config, say):
         standing = [row for row in group if seeds.status[row] == decisions.NEW]
         names = seeds.names(standing)
         _try_or_say(say, engine.refit, gta, names, radius, config["free_params"], around)
-        for row, name in zip(standing, names, strict=True):
-            seeds.ts[row] = _final_ts(gta, name, radius, say)
+        seeds.ts[standing] = reoptimized_ts(gta, names, radius)
         _judge(gta, seeds, standing, config["sqrt_ts_threshold"])
         if all(seeds.status[row] == decisions.NEW for row in standing):
             return
@@ -266,20 +237,13 @@ def _give_up(gta, seeds, config, say):
     """Return to the initial model: no fit with the seeds reached its log-likelihood."""
     reason = f"the fits ended below the log-likelihood of the start, {seeds.start_loglike:.2f}"
     for row in seeds.rows(decisions.NEW):
-        _drop(gta, seeds, row, decisions.FAILED, reason)
+        engine.delete(gta, seeds.names([row])[0])
+        seeds.mark(row, decisions.FAILED, reason)
     _back_to_start(gta, seeds, config)
     say(f"No seed stays: {reason}")
 
 
 def _back_to_start(gta, seeds, config):
     engine.restore(gta, seeds.start)
-    around = seeds.catalog.positions.icrs[seeds.tried]
+    around = seeds.catalog.positions.icrs[seeds.added]
     engine.refresh(gta, sorted(engine.neighbours(gta, around, config["free_radius"])))
-
-
-def _final_ts(gta, name, radius, say):
-    try:
-        return engine.reoptimized_ts(gta, name, radius)
-    except engine.FitFailed as error:
-        say(f"{name}: {error}; the TS is the one without a new fit of its neighbours")
-        return engine.ts(gta, name)

@@ -50,6 +50,8 @@ def run(path, steps):
 
     with _one_line(path, "the configuration"):
         gta = GTAnalysis(str(path))
+        if "ml_seed" in steps:
+            engine.check_pixels(gta)
     results = {}
     for step in steps:
         log.info("%s", step)

@@ -1,18 +1,15 @@
-"""What `ml_seed` does, step by step: detect, add, localize, refit, write."""
+"""What `ml_seed` does, step by step: detect, try, localize, add, refit, write."""
 
 import time
 
-from fermiml.errors import InputError
 from fermiml.fermipy import decisions, engine, outputs, seed_light_curves, seeding
 
 
 def run(gta, prefix, config, say):
-    """Detect, add, localize, refit, write; return what `ml_seed` returns.
+    """Detect, try, localize, add, refit, write; return what `ml_seed` returns.
 
     An error or an interrupt (Ctrl-C) leaves the model as it was.
     """
-    if any(c.config["binning"]["projtype"] == "HPX" for c in gta.components):
-        config = _with_healpix(gta, config, say)
     timed = seed_light_curves.read(gta, config["time_bins"]) if config["time"] else None
     start = engine.parameters(gta)
     try:
@@ -35,45 +32,25 @@ def _add_light_curves(gta, result, timed):
     result["time"] |= watch.times
 
 
-def _with_healpix(gta, config, say):
-    """Return the options for HEALPix pixels, with which the Fermitools do less; raise an error
-    where that is too little."""
-    diffuse = sum(float(source["npred"]) for source in gta.roi.diffuse_sources)
-    counts = sum(float(component.counts_map().data.sum()) for component in gta.components)
-    if not decisions.explains(diffuse, counts):
-        raise InputError(
-            f"ml_seed: the Fermitools predict {diffuse:.0f} of {counts:.0f} counts from the "
-            "diffuse model with HEALPix pixels, and all fluxes would be too high; "
-            "use binning: {projtype: WCS}"
-        )
-    if config["localize"]:
-        say("HEALPix pixels: sources are not localized and stay where the network found them")
-    return {**config, "localize": False}
-
-
 def _run(gta, config, say, start):
     watch = Stopwatch()
     seeds = _look(gta, config, say, watch)
     for _ in range(1, config["looks"]):
         more = _look(gta, config, say, watch, before=seeds)
         seeds.append(more)
-    localized = []
-    if config["localize"]:
-        localized = seeding.localize_all(gta, seeds, config, say)
-        watch.lap("localize")
     seeding.finish(gta, seeds, config, say)
     watch.lap("refit")
     engine.restore_freedom(gta, start)
     for row in seeds.rows(decisions.FAILED):
         say(f"{seeds.names([row])[0]} was left out: {seeds.reason[row]}")
     say(f"Finished: {_counted(seeds)}")
-    result = outputs.collect(gta, seeds, localized)
+    result = outputs.collect(gta, seeds)
     result["time"] = watch.times
     return result
 
 
 def _look(gta, config, say, watch, before=None):
-    """Detect and add; after a first look, only what is new and the model does not explain."""
+    """Detect, try, localize and add; a later look adds only what the model does not have."""
     catalog = detect(gta, config, model=before is not None)
     watch.lap("detect")
     if before is not None:
@@ -83,7 +60,12 @@ def _look(gta, config, say, watch, before=None):
     if before is not None:
         seeds = seeds.take(seeds.rows(decisions.WAITING))
     say(f"{len(seeds.catalog)} {'more ' * (before is not None)}seeds: {_counted(seeds)}")
-    seeding.add_all(gta, seeds, config, say)
+    trial = seeding.try_all(gta, seeds, config, say)
+    watch.lap("fit")
+    if config["localize"]:
+        seeding.localize_all(trial, seeds, say)
+        watch.lap("localize")
+    seeding.add_all(gta, trial, seeds, config, say)
     watch.lap("fit")
     return seeds
 

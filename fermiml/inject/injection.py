@@ -6,6 +6,7 @@ import os
 import warnings
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -30,6 +31,7 @@ from fermiml.sky.cube import SkyCube
 
 LEVELS = (0.5, 0.9)  # completeness of the sensitivity maps
 _EMPTY = 2  # source-free variants
+_PROBABILITIES = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 1.0)  # bins in which false ones are counted
 TOLD_TS = (9, 16, 25, 50, 100)  # at which the completeness is printed
 
 
@@ -39,6 +41,7 @@ class FalseSources:
 
     by_probability: float  # the sum of 1 - ML_Prob
     in_background: float | None  # detections in the background model alone, if there is one
+    by_bin: list[dict]  # the same in bins of ML_Prob
 
 
 @dataclass(frozen=True)
@@ -255,10 +258,7 @@ def _inject(cube, detector, folder, settings, known, jobs):
             str(level): [typical and typical * value for value in curve.value_at(level)]
             for level in LEVELS
         },
-        false=FalseSources(
-            by_probability=float(np.sum(1 - np.asarray(detected.table["ML_Prob"], float))),
-            in_background=_in_background(cube, detector, folder),
-        ),
+        false=_false_sources(detected, _in_background(cube, detector, folder)),
         **_completeness(sources.table),
     )
     return InjectionResult(sources, detected, maps, summary)
@@ -304,15 +304,41 @@ def _median(values):
     return float(np.nanmedian(values)) if np.isfinite(values).any() else None
 
 
+def _false_sources(detected, empty):
+    """Count expected false detections by ML_Prob and in the background alone, if there is one."""
+    probability = np.asarray(detected.table["ML_Prob"], float)
+    alone = None if empty is None else [np.asarray(e.table["ML_Prob"], float) for e in empty]
+    bins = [_false_in(probability, alone, *edges) for edges in pairwise(_PROBABILITIES)]
+    return FalseSources(
+        by_probability=float(np.sum(1 - probability)),
+        in_background=None if alone is None else float(np.mean([len(p) for p in alone])),
+        by_bin=[row for row in bins if row["detections"] or row["in_background"]],
+    )
+
+
+def _false_in(probability, alone, low, high):
+    """Count detections and false ones in a bin of ML_Prob."""
+
+    def inside(values):
+        return values[(values > low) & (values <= high)]
+
+    own = inside(probability)
+    return {
+        "ML_Prob": [low, high],
+        "detections": len(own),
+        "by_probability": float(np.sum(1 - own)),
+        "in_background": None if alone is None else float(np.mean([len(inside(p)) for p in alone])),
+    }
+
+
 def _in_background(cube, detector, folder):
-    """Return the mean number of detections in draws of the background model; None without one."""
+    """Detect in draws of the background model; return the catalogs, or None without a model."""
     if any(component.background is None for component in cube.components):
         return None
-    found = [
+    return [
         kept_catalog(folder / f"empty_{n}.fits", lambda n=n: detector.run(_empty(cube, n)))
         for n in progress_bar(range(_EMPTY), "source-free variant")
     ]
-    return float(np.mean([len(f) for f in found]))
 
 
 def _empty(cube, number):

@@ -75,12 +75,24 @@ def describe(result):
         each = max(summary.injected // summary.rounds, 1)
         lines.append(f"{summary.injected} sources are too few for these numbers: use --rounds "
                      f"{-(-ENOUGH // each)}")  # fmt: skip
-    expected = f"{summary.false.by_probability:.1f} by ML_Prob"
-    if summary.false.in_background is not None:
-        expected += f", {summary.false.in_background:.1f} in the background model alone"
-    lines.append(f"without injection: {summary.detections} detections, of which expected to be "
-                 f"false: {expected}")  # fmt: skip
-    return "\n".join(lines)
+    return "\n".join([*lines, *_describe_false(summary)])
+
+
+def _describe_false(summary):
+    """Describe how many detections are expected to be false, by ML_Prob."""
+    modelled = summary.false.in_background is not None
+    yield (f"{'ML_Prob':<14}{'detections, no injection':>32}{'expected to be false':>24}"
+           + (f"{'background alone':>20}" if modelled else ""))  # fmt: skip
+    for row in summary.false.by_bin:
+        low, high = row["ML_Prob"]
+        yield _false_line(f"{low:g} to {high:g}", row["detections"], row)
+    yield _false_line("all", summary.detections, asdict(summary.false))
+
+
+def _false_line(name, detections, false):
+    line = f"{name:<14}{detections:>32}{false['by_probability']:>24.1f}"
+    alone = false["in_background"]
+    return line if alone is None else f"{line}{alone:>20.1f}"
 
 
 def _told(values, form):

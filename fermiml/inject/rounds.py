@@ -118,7 +118,8 @@ def _joined(*positions):
 
 def _record(sources, expected, catalog):
     """Build a truth catalog of the injected sources, with columns on what was found of them."""
-    number = len(sources)
+    number, order = len(sources), np.argsort(-expected, kind="stable")
+    sources, expected = sources[order], expected[order]
     true = truth.catalog(
         sources, expected[:, None], np.zeros((number, 5)), np.ones(number, bool), {}
     )

@@ -16,6 +16,7 @@ from fermiml.errors import InputError
 from fermiml.model import convolve, diffuse
 
 log = logging.getLogger(__name__)
+_BEYOND = 2.0  # times an end of a spectrum, that data may go farther
 __getattr__ = moved.renamed(__name__, Given="GivenBackground", Diffuse="DiffuseBackground")
 
 
@@ -115,4 +116,15 @@ def _check(chosen, cube):
     except InputError as error:
         raise InputError(f"--galdiff {chosen.galdiff}: {error}") from None
     if chosen.iso is not None:
-        diffuse.isotropic_file(chosen.iso)
+        _check_range(diffuse.isotropic_file(chosen.iso), chosen.iso, cube)
+
+
+def _check_range(iso, path, cube):
+    """Warn where a spectrum ends long before the data do, as that of a truncated file does."""
+    edges = np.concatenate([component.energy_edges for component in cube.components])
+    if iso.nodes[0] > _BEYOND * edges.min() or iso.nodes[-1] < edges.max() / _BEYOND:
+        log.warning(
+            "--iso %s: goes from %.4g to %.4g MeV, the counts from %.4g to %.4g MeV; the spectrum "
+            "is extended (is the file complete?)",
+            path, iso.nodes[0], iso.nodes[-1], edges.min(), edges.max(),
+        )  # fmt: skip

@@ -68,8 +68,12 @@ def _kmeans(points, weight, number):
 
 
 def _intensity(image, centers, radius):
-    """Sum of the image in squares around the centres, less the penalty for pixels used again."""
+    """Sum of the image in squares around the centres, less the penalty for pixels used again.
+
+    Only pixels of the region count: where the squares of two sources overlap beside it, there is
+    nothing to share.
+    """
     y, x = np.indices(image.shape)
     away_x, away_y = (np.abs(a - c[:, None, None]) for a, c in zip((x, y), centers.T, strict=True))
     uses = np.sum(np.maximum(away_x, away_y) <= max(radius, SQUARE), axis=0)
-    return np.sum(image * (uses > 0)) - PENALTY * np.sum(np.maximum(uses - 1, 0))
+    return np.sum(image * (uses > 0)) - PENALTY * np.sum(np.maximum(uses - 1, 0)[image > 0])

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Protocol
 
 from fermiml.cores import bound_tensorflow
+from fermiml.errors import InputError
 from fermiml.registry import Registry
 
 # What TensorFlow says of its build and of absent GPUs tells a user nothing.
@@ -106,6 +107,11 @@ def start_keras():
         import keras
 
         keras.ops.zeros(1)
+    except ImportError as error:
+        raise InputError(
+            f"Keras does not start ({error}): install tensorflow, or name the backend that is "
+            "installed, KERAS_BACKEND=jax or torch"
+        ) from error
     finally:
         os.dup2(kept, 2)
         os.close(kept)

@@ -21,31 +21,32 @@ _COVERED = ("network", "architecture", "turns", "sha256", "operating")
 _NEEDED = "a network that `fermiml train` made has it"
 _POINT = {
     "intercept": Key(REQUIRED, number(), _NEEDED),
-    "slopes": Key(REQUIRED, list_of(number(), least=1, most=2), _NEEDED),
+    "slopes": Key(REQUIRED, list_of(number(), least=1, most=4), _NEEDED),
     "threshold": Key(REQUIRED, number(0, 1), _NEEDED),
     "completeness": Key(REQUIRED, number(0, 1, unknown=True), _NEEDED),
     "sources": Key(REQUIRED, whole(), _NEEDED),
 }
 
 
-def _point(slopes):
-    """Build the check of an operating point with so many slopes.
+def _point(*slopes):
+    """Build the check of an operating point with one of these numbers of slopes.
 
     See `fermiml.detect.calibration.features`.
     """
 
     def kind(name, value):
         point = schema.check(_POINT, value, f"{name}.")
-        if len(point["slopes"]) != slopes:
-            raise InputError(f"{name}.slopes: {len(point['slopes'])} numbers instead of {slopes}")
+        if len(point["slopes"]) not in slopes:
+            wanted = " or ".join(map(str, slopes))
+            raise InputError(f"{name}.slopes: {len(point['slopes'])} numbers instead of {wanted}")
         return point
 
     return kind
 
 
 _MODES = {
-    "photometry": Key(REQUIRED, _point(slopes=2), _NEEDED),
-    "score": Key(REQUIRED, _point(slopes=1), _NEEDED),
+    "photometry": Key(REQUIRED, _point(2, 4), _NEEDED),
+    "score": Key(REQUIRED, _point(1), _NEEDED),
 }
 
 

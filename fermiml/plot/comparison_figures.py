@@ -41,8 +41,8 @@ def plot_ts(comparison, ax=None):
                    marker=_MARKERS[which], alpha=0.7, label=_words(which))  # fmt: skip
     limits = _LOWEST, max(np.nanmax(final, initial=100.0) * 1.5, 100.0)
     ax.plot(limits, limits, color=style.GREY, lw=1)
-    ax.set(yscale="log", ylim=limits, ylabel="TS of the detection itself",
-           title="The same source in detection and final fit")  # fmt: skip
+    ax.set(yscale="log", ylim=limits, ylabel="TS at detection",
+           title="TS at detection and in the final fit")  # fmt: skip
     style.plain_powers(ax.yaxis)
     return _over_ts(ax, comparison, "TS of the final fit", limits[1])
 
@@ -57,7 +57,7 @@ def plot_known(comparison, ax=None):
         found = np.asarray(known[f"Name_{which}"]) != ""
         _steps(ax, ts[found], color=colour, lw=_WIDTHS[which],
                label=f"{_words(which)} ({found.sum()})")  # fmt: skip
-    ax.set(ylabel="known sources above", title="Which known sources were found")
+    ax.set(ylabel="known sources above this TS", title="Known sources that each method found")
     style.whole_numbers(ax.yaxis)
     return _over_ts(ax, comparison, "expected TS of the known source")
 
@@ -74,7 +74,7 @@ def plot_cumulative(comparison, ax=None):
     _steps(ax, ts[comparison.found_by(BOTH)], color=COLOURS[BOTH], lw=1.5, ls="--", label="both")
     x = np.geomspace(9, 30, 50)
     ax.plot(x, [comparison.area * false_rate(t) for t in x], ":", color="k", label="noise alone")
-    ax.set(ylabel="sources above", title="How many sources each detection found")
+    ax.set(ylabel="sources above this TS", title="Sources that each method found")
     style.whole_numbers(ax.yaxis)
     return _over_ts(ax, comparison, "TS of the final fit")
 

@@ -39,7 +39,7 @@ def plot_explanation(explanation, catalog, number, figure=None):
         mark(ax, others, number)
         ax = plot_map(explanation.significance[band], explanation.extent,
                       figure.add_subplot(grid[1, band]), **_SIGMA)  # fmt: skip
-        ax.set_title(f"{name}: {_without(explanation, band)}", fontsize=9)
+        ax.set_title(f"{name}: {_filtered(explanation, band)}", fontsize=9)
         mark(ax, others, number)
     _third_row(explanation, catalog, number, figure, grid)
     figure.suptitle(_headline(catalog.table[number], explanation), fontsize=11)
@@ -80,12 +80,12 @@ def _third_row(explanation, catalog, number, figure, grid):
     soft, hard = explanation.joint[1], explanation.joint[0]
     here, coarse = explanation.extent, explanation.saliency_extent
     panels = (
-        (hard, here, "all bands, hard spectrum (1.8)", "sigma", _SIGMA),
-        (soft, here, "all bands, soft spectrum (2.5)", "sigma", _SIGMA),
-        (explanation.heatmap, here, "network's heatmap", "score",
+        (hard, here, "all bands, hard spectrum (index 1.8)", "significance (sigma)", _SIGMA),
+        (soft, here, "all bands, soft spectrum (index 2.5)", "significance (sigma)", _SIGMA),
+        (explanation.heatmap, here, "heatmap of the network", "score",
          {"vmin": 0, "vmax": 1, "cmap": "viridis"}),
-        (explanation.saliency, coarse, "saliency: what counts",
-         "score lost without the photons there",
+        (explanation.saliency, coarse, "photons on which the score depends",
+         "loss of score without the photons there",
          {"vmin": 0, "vmax": most, "cmap": "magma"}),
     )  # fmt: skip
     for column, (image, extent, title, label, look) in enumerate(panels):
@@ -100,10 +100,10 @@ def _smooth(counts):
     return gaussian_filter(counts, 1.0)
 
 
-def _without(explanation, band):
-    """Format what the score would be without a band."""
+def _filtered(explanation, band):
+    """Describe the matched filter of a band, and what the score would be without it."""
     value = explanation.without[band]
-    return "no data" if np.isnan(value) else f"score without it {value:.2f}"
+    return "no data" if np.isnan(value) else f"significance\nscore {value:.2f} without this band"
 
 
 def _plain(value):

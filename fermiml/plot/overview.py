@@ -26,11 +26,11 @@ def plot_overview(cube, catalog, finder, figure=None, names=None):
     images = SkyImages(cube)
     panels = [
         ("Counts and sources", images.counts()),
-        ("Excess over the background", images.significance()),
-        ("What the sources leave", images.residuals(catalog)),
+        ("Significance above the background", images.significance()),
+        ("Residuals of the fitted sources", images.residuals(catalog)),
     ]
     if has_heatmap(finder):
-        panels.append(("What the network sees", heatmap_image(heatmap(cube, finder))))
+        panels.append(("Heatmap of the network", heatmap_image(heatmap(cube, finder))))
     rows, columns, size = _layout(images.geom, len(panels))
     figure = style.new_figure(*size) if figure is None else figure
     names = len(catalog) <= 40 if names is None else names

@@ -6,7 +6,7 @@ import numpy as np
 
 from fermiml.catalog.columns import BAND_EDGES
 from fermiml.catalog.derive import PARAMETERS
-from fermiml.catalog.spectra import MEV, nufnu, shape
+from fermiml.catalog.spectra import MEV, nufnu, shape, upper_limits
 from fermiml.plot import style
 from fermiml.sky.bands import BANDS
 
@@ -80,13 +80,13 @@ def _catalog_bands(row, kind, model, ax):
     low, high = np.asarray(row["Unc_Flux_Band"], float).T
     edges = list(pairwise(BAND_EDGES))
     factor = _per_flux(row, kind, model, edges)
-    limit = np.isnan(low) & np.isfinite(high)
-    measured = np.isfinite(flux) & ~limit & (flux > 0)
+    limits = upper_limits(flux, row["Unc_Flux_Band"])
+    measured = np.isfinite(flux) & np.isnan(limits) & (flux > 0)
     style_ = {"color": style.BLUE, "marker": "o", "ms": 4, "ls": "", "lw": 1.1}
     _points(
         ax, edges, flux * factor, (-low * factor, high * factor), measured, style_, "4FGL bands"
     )
-    _limits(ax, edges, (flux + 2 * high) * factor, limit, style.BLUE)
+    _limits(ax, edges, limits * factor, np.isfinite(limits), style.BLUE)
 
 
 def _network_bands(row, kind, model, ax):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fermiml.catalog.fitsio import HIST_START
+from fermiml.catalog.spectra import upper_limits
 from fermiml.sky.selection import modified_julian
 
 
@@ -22,10 +23,12 @@ def light_curves(catalog):
 
 def _points(mjd, fluxes, errors):
     points = []
-    for start, stop, flux, (down, up) in zip(mjd[:-1], mjd[1:], fluxes, errors, strict=True):
+    limits = upper_limits(fluxes, errors)
+    for start, stop, flux, (down, up), limit in zip(
+        mjd[:-1], mjd[1:], fluxes, errors, limits, strict=True
+    ):
         if np.isfinite(flux + up):
-            limit = np.isnan(down)
-            ends = (None, flux + 2 * up) if limit else (_short(flux + down), flux + up)
+            ends = (None, limit) if np.isfinite(limit) else (_short(flux + down), flux + up)
             points.append([float(start), float(stop), _short(flux), ends[0], _short(ends[1])])
     return points
 

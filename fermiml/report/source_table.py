@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from fermiml.catalog.columns import BAND_EDGES, COLUMNS
-from fermiml.catalog.spectra import MEV
+from fermiml.catalog.spectra import MEV, upper_limits
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,14 @@ def _cells(column):
 
 def _spectrum(nufnu, fluxes, errors):
     points = []
-    for (low, high), value, flux, (down, up) in zip(
-        pairwise(BAND_EDGES), nufnu, fluxes, errors, strict=True
+    limits = upper_limits(fluxes, errors)
+    for (low, high), value, flux, (down, up), limit in zip(
+        pairwise(BAND_EDGES), nufnu, fluxes, errors, limits, strict=True
     ):
         if not np.isfinite(value + flux + up):
             continue
         scale = value / flux if flux > 0 else MEV * low * high / (high - low)
-        ends = (flux + down, flux + up) if np.isfinite(down) else (np.nan, flux + 2 * up)
+        ends = (np.nan, limit) if np.isfinite(limit) else (flux + down, flux + up)
         points.append([low, high, *_numbers(np.array([flux, *ends]) * scale)])
     return points
 

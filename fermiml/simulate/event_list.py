@@ -32,10 +32,14 @@ class Photons:
     dec: np.ndarray
     energy: np.ndarray  # MeV, likewise
     time: np.ndarray  # mission elapsed time in s
+    zenith_angle: np.ndarray | None = None  # deg, where it is known
 
 
-def draw_counts(field, sources, profiles, rng):
-    """Draw the counts of a component; those of sources with a time profile one by one."""
+def draw_counts(field, sources, profiles, rng, watch=None):
+    """Draw the counts of a component; those of sources with a time profile one by one.
+
+    A `fermiml.simulate.spacecraft.Watch` says how much of a profile was seen.
+    """
     if not profiles:
         return Drawn(rng.poisson(field.expected), {})
     shape = field.expected.shape
@@ -44,6 +48,10 @@ def draw_counts(field, sources, profiles, rng):
     counts = np.zeros(steady.shape, int)
     for i, pixels, expected in point_sources.windows(field.observation, sources[variable]):
         steady[:, pixels] -= expected
+        if watch is not None:
+            source, profile = sources[variable[[i]]], profiles[variable[i]]
+            mean = watch.mean_flux(source.lon[0], source.lat[0], profile)
+            expected = expected * mean[:, None]
         number = rng.poisson(expected)
         counts[:, pixels] += number
         bins, columns = np.nonzero(number)
@@ -53,21 +61,35 @@ def draw_counts(field, sources, profiles, rng):
     return Drawn(counts.reshape(shape), own)
 
 
-def photons(drawn, observation, gti, profiles, rng):
-    """Give every count of a component a place in its pixel, an energy in its bin, and a time."""
+def photons(drawn, observation, gti, profiles, rng, watch=None):
+    """Give every count of a component a place in its pixel, an energy in its bin, and a time.
+
+    With a `fermiml.simulate.spacecraft.Watch`, at which the LAT can have seen it.
+    """
     left = drawn.counts.ravel().copy()
-    cells, times = [], []
-    for source, own in drawn.own.items():
+    for own in drawn.own.values():
         np.subtract.at(left, own, 1)
-        cells.append(own)
-        times.append(profiles[source].draw(rng, len(own), gti))
-    cells.append(np.repeat(np.arange(left.size), left))
-    times.append(even_times(rng, len(cells[-1]), gti))
-    cells, times = np.concatenate(cells), np.concatenate(times)
+    laws = [*(profiles[source].draw for source in drawn.own), even_times]
+    cells = [*drawn.own.values(), np.repeat(np.arange(left.size), left)]
+    law = np.repeat(np.arange(len(cells)), [len(own) for own in cells])
+    times = _draw_times(laws, law, gti, rng)
     order = np.argsort(times, kind="stable")
-    bins, pixels = np.divmod(cells[order], observation.pixels.area.size)
+    law, cells = law[order], np.concatenate(cells)[order]
+    bins, pixels = np.divmod(cells, observation.pixels.area.size)
     ra, dec = _places(observation.pixels.geom, pixels, rng)
-    return Photons(ra, dec, _energies(observation.edges, bins, rng), times[order])
+    drawn = Photons(ra, dec, _energies(observation.edges, bins, rng), times[order])
+    if watch is None:
+        return drawn
+    return watch.seen(drawn, bins, lambda some: _draw_times(laws, law[some], gti, rng), rng)
+
+
+def _draw_times(laws, law, gti, rng):
+    """Draw a time for each photon from the law of its source, which is given by number."""
+    times = np.empty(len(law))
+    for number, draw in enumerate(laws):
+        some = np.flatnonzero(law == number)
+        times[some] = draw(rng, len(some), gti)
+    return times
 
 
 def _energies(edges, bins, rng):

@@ -264,7 +264,10 @@ def with_sources(field, sources):
 
 
 def true_catalog(fields, sources):
-    """Build the truth table: Asimov TS and counts are summed over the components."""
+    """Build the truth table, the source of highest Asimov TS first.
+
+    Asimov TS and counts are summed over the components.
+    """
     return true_rows(fields, sources)[0]
 
 
@@ -280,7 +283,7 @@ def true_rows(fields, sources):
     position = SkyCoord(sources.lon, sources.lat, unit="deg", frame="galactic")
     inside = first.observation.geom.to_image().contains(position)
     seen = np.flatnonzero(inside | (counts.sum(axis=1) > 0.5))
-    seen = seen[np.argsort(-ts[seen].sum(axis=1))]
+    seen = seen[np.argsort(-ts[seen].sum(axis=1), kind="stable")]
     edges = first.observation.edges
     meta = {
         "EMIN": float(edges[0]),

@@ -6,6 +6,7 @@ from astropy.io import fits
 
 from fermiml.response.irfs import EVENT_CLASSES, EVENT_TYPES, PARTITIONS
 from fermiml.sky.selection import MJDREF
+from fermiml.sky.sphere import angles
 
 START = 239557417.0  # mission elapsed time of the start of the survey (2008-08-04)
 YEAR = 365.25 * 86400.0
@@ -63,7 +64,7 @@ def exposure(path, values, nodes, geom, selection):
 def events(path, photons, energies, selection, rng):
     """Write single photons as an FT1 file: those of an event class, with its types at random.
 
-    Zenith angles are drawn, too, from a sky that is seen evenly up to the cut.
+    Unknown zenith angles are drawn, too, from a sky that is seen evenly up to the cut.
     """
     number = len(photons.time)
     types = _draw_types(selection.evtype, number, rng)
@@ -73,14 +74,17 @@ def events(path, photons, energies, selection, rng):
     )  # fmt: skip
     first = np.cumsum(counts) - counts
     position = SkyCoord(photons.ra, photons.dec, unit="deg").galactic
-    cosine = np.cos(np.radians(selection.zenith[1]))
+    zenith = photons.zenith_angle
+    if zenith is None:
+        cosine = np.cos(np.radians(selection.zenith[1]))
+        zenith = np.degrees(np.arccos(rng.uniform(cosine, 1, number)))
     columns = [
         ("ENERGY", "E", "MeV", photons.energy),
         ("RA", "E", "deg", photons.ra),
         ("DEC", "E", "deg", photons.dec),
         ("L", "E", "deg", position.l.deg),
         ("B", "E", "deg", position.b.deg),
-        ("ZENITH_ANGLE", "E", "deg", np.degrees(np.arccos(rng.uniform(cosine, 1, number)))),
+        ("ZENITH_ANGLE", "E", "deg", zenith),
         ("TIME", "D", "s", photons.time),
         ("EVENT_ID", "J", None, np.arange(number) - first[inverse] + 1),
         ("RUN_ID", "J", None, selection.gti[runs, 0].astype(int)[inverse]),
@@ -95,6 +99,20 @@ def events(path, photons, energies, selection, rng):
     table.header.update({"HDUCLASS": "OGIP", "HDUCLAS1": "EVENTS", "HDUCLAS2": "ALL"})
     _selection_keywords(table.header, selection, energies)
     _write(path, [fits.PrimaryHDU(), table, _gti(selection.gti)], selection)
+
+
+def spacecraft(path, pointings, selection):
+    """Write where the LAT pointed as a spacecraft file, FT2, with the columns that are read."""
+    columns = [(name, "D", "s", getattr(pointings, name.lower()))
+               for name in ("START", "STOP", "LIVETIME")]  # fmt: skip
+    for name, vectors in (("SCZ", pointings.axis), ("ZENITH", pointings.zenith)):
+        for axis, values in zip(("RA", "DEC"), angles(vectors), strict=True):
+            columns.append((f"{axis}_{name}", "E", "deg", values))
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column(name, form, unit=unit, array=array) for name, form, unit, array in columns],
+        name="SC_DATA",
+    )
+    _write(path, [fits.PrimaryHDU(), table], selection)
 
 
 def _draw_types(evtype, number, rng):

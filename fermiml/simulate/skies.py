@@ -18,13 +18,21 @@ from fermiml.errors import InputError
 from fermiml.executors import open_executor
 from fermiml.files import PREFIX, is_folder, move, remove_own, scratch, writing
 from fermiml.model.sources import concatenate
-from fermiml.simulate import blazar_noise, event_list, lat_files, mask_file, outbursts, truth
+from fermiml.simulate import (
+    blazar_noise,
+    event_list,
+    lat_files,
+    mask_file,
+    outbursts,
+    spacecraft,
+    truth,
+)
 from fermiml.simulate import fields as sky_fields
 
 _LAST = "truth.fits"  # written last: a folder that has it is complete
 _MAPS = ("counts", "events", "background", "background_wrong", "bexpmap", "psf", "masks")
 _FILES = (*(f"{name}{end}.fits" for name in _MAPS for end in ("", "_[0-9][0-9]")), _LAST,
-          "sources.xml", "field.yaml")  # fmt: skip
+          "spacecraft.fits", "sources.xml", "field.yaml")  # fmt: skip
 _FIELDS = ("field_[0-9][0-9][0-9][0-9]*", "sky_[0-9][0-9][0-9]")  # folders of several fields
 _TRAINING = "field_[0-9][0-9][0-9][0-9][0-9].npz"
 _SIGNATURE = "# made by fermiml simulate"  # first line of a simulation's config.yaml
@@ -142,7 +150,9 @@ def write_field(setup, fields, bright, profiles, geom, rng, folder):
 
     `profiles` are the time profiles of sources by number; the others are steady.
     """
-    drawn = [event_list.draw_counts(f, bright, profiles, rng) for f in fields]
+    watches = _watches(setup, fields, folder)
+    drawn = [event_list.draw_counts(f, bright, profiles, rng, watch)
+             for f, watch in zip(fields, watches, strict=True)]  # fmt: skip
     counts = [d.counts for d in drawn]
     wrong, name = sky_fields.wrong_background(setup, fields, counts, rng)
     several = len(fields) > 1
@@ -153,7 +163,7 @@ def write_field(setup, fields, bright, profiles, geom, rng, folder):
         lat_files.counts(folder / f"background_wrong{end}", other, geom, f.selection)
         _write_response(f, folder, end)
         if setup.config["observation"]["events"]:
-            _write_events(folder / f"events{end}", f, drawn[i], profiles, rng)
+            _write_events(folder / f"events{end}", f, drawn[i], profiles, rng, watches[i])
     catalog, rows = sky_fields.true_rows(fields, bright)
     catalog.write(folder / _LAST)
     truth.append_times(folder / _LAST, catalog.table, [profiles.get(row) for row in rows])
@@ -164,13 +174,24 @@ def write_field(setup, fields, bright, profiles, geom, rng, folder):
     (folder / "field.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
 
 
-def _write_events(path, field, drawn, profiles, rng):
+def _watches(setup, fields, folder):
+    """Write the spacecraft file, and make the `Watch` of each component; None without one."""
+    if not setup.config["observation"]["spacecraft"]:
+        return [None] * len(fields)
+    pointings = spacecraft.survey(setup.gti)
+    lat_files.spacecraft(folder / "spacecraft.fits", pointings, fields[0].selection)
+    return [spacecraft.Watch.of(pointings, field) for field in fields]
+
+
+def _write_events(path, field, drawn, profiles, rng, watch):
     """Write the photons that make up the counts.
 
     A circle is named only for HEALPix disks: around the square of an image, it would hold empty
     sky.
     """
-    photons = event_list.photons(drawn, field.observation, field.selection.gti, profiles, rng)
+    photons = event_list.photons(
+        drawn, field.observation, field.selection.gti, profiles, rng, watch
+    )
     pixels = field.observation.pixels
     selection = replace(field.selection, circles=(pixels.center,) if pixels.geom.is_hpx else ())
     lat_files.events(path, photons, field.observation.edges, selection, rng)

@@ -96,6 +96,7 @@ SCHEMA = {
         "exposure": Key(None, schema.path),  # a gtexpcube2 file
         "energy_dispersion": Key(True, schema.flag),
         "events": Key(False, schema.flag),  # an FT1 file beside the counts
+        "spacecraft": Key(False, schema.flag),  # and an FT2 file, which their times follow
     },
     "population": {
         "preset": Key(None, one_of("none", *PRESETS)),
@@ -148,6 +149,8 @@ def check(given):
         both = [f"{section}.{key}" for key in keys if config[section][key] is not None]
         if len(both) > 1:
             raise InputError(f"{' and '.join(both)} contradict each other: give one of them")
+    if config["observation"]["spacecraft"] and not config["observation"]["events"]:
+        raise InputError("observation.spacecraft: only events have times: set observation.events")
     _check_energy(config["energy"])
     _check_sky(config["sky"])
     _check_size(config["sky"], config["energy"])

@@ -17,14 +17,12 @@ _BINS, _CURVES = "LIGHTCURVE_BINS", "LIGHTCURVES"
 
 
 def catalog(sources, ts, band_counts, inside, meta, extended=None):
-    """Build a `SourceCatalog` of true sources, the one of highest Asimov TS first.
+    """Build a `SourceCatalog` of true sources.
 
     `ts` is the Asimov TS by native bin, so that a part of the energies can be judged, too.
     Columns beyond 4FGL's: TS_Asimov, TS_Asimov_Bin, S1, Npred_Band (the five network bands),
     Inside.
     """
-    order = np.argsort(-ts.sum(axis=1), kind="stable")
-    sources, ts, band_counts, inside = (x[order] for x in (sources, ts, band_counts, inside))
     table = Table(_columns(sources))
     table["Npred"] = band_counts.sum(axis=1)
     table["TS_Asimov"] = ts.sum(axis=1)

@@ -12,7 +12,8 @@ from fermiml.sky.sphere import unit_vectors, vectors_of
 from fermiml.sky.times import elapsed
 
 _COLUMNS = ("START", "STOP", "LIVETIME", "RA_SCZ", "DEC_SCZ", "RA_ZENITH", "DEC_ZENITH")
-_EDGES = np.linspace(0.2, 1.0, 81)  # of the cosine of the inclination, where the LAT sees
+# Edges of the cosine of the inclination, where the LAT sees.
+INCLINATIONS = np.linspace(0.2, 1.0, 81)
 _CHUNK = 1_000_000  # rows for which a direction is looked at in one go
 _LATE = 60.0  # s that the good time may reach beyond the file
 
@@ -52,7 +53,7 @@ class Pointings:
         `direction` is an ICRS unit vector, `edges` those of the intervals; where the direction was
         more than `zmax` (deg) from the zenith, its events were cut away.
         """
-        bins = len(_EDGES) - 1
+        bins = len(INCLINATIONS) - 1
         out = np.zeros((len(edges) - 1) * bins)
         direction, least = direction.astype(self.axis.dtype), np.cos(np.radians(zmax))
         for begin in range(0, len(self), _CHUNK):
@@ -60,12 +61,18 @@ class Pointings:
             cosine = self.axis[some] @ direction
             middle = (self.start[some] + self.stop[some]) / 2
             interval = np.searchsorted(edges, middle, side="right") - 1
-            used = (cosine > _EDGES[0]) & (self.zenith[some] @ direction >= least)
+            used = (cosine > INCLINATIONS[0]) & (self.zenith[some] @ direction >= least)
             used &= (interval >= 0) & (interval < len(edges) - 1)
-            inclination = (cosine[used] - _EDGES[0]) * (bins / (1 - _EDGES[0]))
-            number = interval[used] * bins + np.clip(inclination.astype(int), 0, bins - 1)
+            number = interval[used] * bins + inclination_bin(cosine[used])
             out += np.bincount(number, self.livetime[some][used], minlength=len(out))
         return out.reshape(-1, bins)
+
+
+def inclination_bin(cosine):
+    """Return the bin of `INCLINATIONS` of each cosine; beyond the ends, the first or last one."""
+    bins = len(INCLINATIONS) - 1
+    number = (cosine - INCLINATIONS[0]) * (bins / (1 - INCLINATIONS[0]))
+    return np.clip(number.astype(int), 0, bins - 1)
 
 
 def read_pointings(path):
@@ -104,7 +111,7 @@ class PointedExposure:
         edges = np.concatenate([[-np.inf], self.edges, [np.inf]])
         vectors = vectors_of(position.icrs)
         livetime = np.array([self.pointings.livetimes(v, edges, self.zmax) for v in vectors])
-        area = mean_area(response, _EDGES, energy)
+        area = mean_area(response, INCLINATIONS, energy)
         return np.einsum("pic,ec->iep", livetime, area)
 
     def fractions(self, position, energy, response):

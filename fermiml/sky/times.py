@@ -20,6 +20,8 @@ PRECESSION = 60 * DAY
 _SPANS = {"yearly": YEAR, "monthly": MONTH}
 _MOST = 10_000  # intervals
 _LATEST_MJD = 1e5  # a smaller number is an MJD, a larger one mission elapsed time in s
+_LATEST = 4e9  # s, in the year 2127
+_LARGEST = 2**20  # bytes of a file of edges
 _HOW = "a number, yearly, monthly, or edges as dates (UTC), MJD or mission elapsed times (s)"
 
 
@@ -142,7 +144,22 @@ def _edges(wanted, first, last):
         return _steps(first, last, _SPANS[text])
     if isinstance(text, int) or (isinstance(text, str) and text.isdecimal()):
         return np.linspace(first, last, schema.whole(1, _MOST)("time bins", int(text)) + 1)
+    if isinstance(wanted, str | Path) and os.path.isfile(path := os.path.expanduser(wanted)):
+        return _edges_of_file(Path(path))
     return _given_edges(_words(text))
+
+
+def _edges_of_file(path):
+    """Read edges from a text with comments."""
+    if path.stat().st_size > _LARGEST:
+        raise InputError(f"{path}: is larger than {_LARGEST} bytes, too large for edges of time")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if not all(letter.isprintable() or letter.isspace() for letter in text):
+        raise InputError(f"{path}: is not a text file with edges of time, one per line")
+    try:
+        return _given_edges(_words(" ".join(row.partition("#")[0] for row in text.splitlines())))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _steps(first, last, span):
@@ -152,10 +169,7 @@ def _steps(first, last, span):
 
 
 def _words(wanted):
-    """List the edges one by one, from a list, a text or a file."""
-    if isinstance(wanted, str | Path) and os.path.isfile(path := os.path.expanduser(wanted)):
-        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-        wanted = " ".join(line.partition("#")[0] for line in lines)
+    """List the edges one by one, from a list or a text."""
     if isinstance(wanted, str):
         return wanted.replace(",", " ").split()
     if not isinstance(wanted, list | tuple | np.ndarray | Time):
@@ -168,6 +182,9 @@ def _given_edges(words):
         raise InputError(f"time bins: {schema.shown(words)}: at least two edges are expected; "
                          f"write {_HOW}")  # fmt: skip
     edges = np.array([_mission_time(word) for word in words])
+    if np.any(late := edges > _LATEST):
+        raise InputError(f"time bins: {schema.shown(words[int(np.argmax(late))])} is later than "
+                         "2127 (mission elapsed time is in s)")  # fmt: skip
     if not np.all(np.diff(edges) > 0):
         where = int(np.flatnonzero(np.diff(edges) <= 0)[0])
         raise InputError(

@@ -4,6 +4,7 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from fermiml.catalog.fitsio import HIST_START
+from fermiml.catalog.spectra import upper_limits
 
 
 def curve_table(catalog, rows):
@@ -28,7 +29,7 @@ def one_curve(catalog, row):
     edges = np.array(table.meta[HIST_START], float)
     flux = np.asarray(table["Flux_History"][row], float)
     low, high = np.asarray(table["Unc_Flux_History"][row], float).T
-    limited = np.isnan(low) & np.isfinite(high)
+    limits = upper_limits(flux, table["Unc_Flux_History"][row])
     found = Table(
         {
             "Source_Name": [table["Source_Name"][row]] * len(flux),
@@ -36,8 +37,8 @@ def one_curve(catalog, row):
             "TSTOP": edges[1:],
             "Flux": flux,
             "Unc_Flux_Low": np.abs(low),
-            "Unc_Flux_High": np.where(limited, np.nan, high),
-            "Flux_UL95": np.where(limited, flux + 2 * high, np.nan),
+            "Unc_Flux_High": np.where(np.isfinite(limits), np.nan, high),
+            "Flux_UL95": limits,
             "Sqrt_TS": np.asarray(table["Sqrt_TS_History"][row], float),
         }
     )

@@ -16,8 +16,12 @@ def bound(counts, ratio, seen):
     The logarithm is concave: photons that all have the mean ratio would give more. The last axis
     is that of the classes.
     """
-    number = counts.sum(axis=-1)
-    mean = (counts * ratio).sum(axis=-1) / np.maximum(number, 1)
+    return bound_of(counts.sum(axis=-1), (counts * ratio).sum(axis=-1), seen)
+
+
+def bound_of(number, total, seen):
+    """Compute the same from the number of photons and the sum of their ratios."""
+    mean = total / np.maximum(number, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         best = number * np.log(number * mean / seen) - number + seen / mean
     return np.where(number * mean > seen, 2 * best, 0.0)

@@ -130,19 +130,35 @@ def windows_at(view, ladder, least, systematic):
     -------
     array of (number of the length, first step, test statistic)
     """
-    found = []
-    for number, length in enumerate(ladder.lengths):
-        first = ladder.first_steps(number)
-        fraction = ladder.fractions(number)
-        counts = view.counts[first + length] - view.counts[first]
-        some = np.flatnonzero(np.isfinite(fraction) & (counts.sum(axis=-1) >= LEAST_PHOTONS))
-        counts, fraction = counts[some], fraction[some]
-        background = view.background(counts, fraction) * (1 + systematic[number])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.nan_to_num(view.signal / background, nan=0.0, posinf=0.0)
-        good = excess.bound(counts, ratio, view.seen) > least[number]
-        amplitude, ts = excess.maximum(counts[good], ratio[good], view.seen)
-        told = (ts > least[number]) & (amplitude * view.seen > LEAST_PHOTONS)
-        starts = first[some][good][told]
-        found.append(np.column_stack([np.full(len(starts), number), starts, ts[told]]))
-    return np.concatenate(found) if found else np.zeros((0, 3))
+    parts = [_promising(view, ladder, number, least[number], systematic[number])
+             for number in range(len(ladder.lengths))]  # fmt: skip
+    length, first, fraction, counts = map(np.concatenate, zip(*parts, strict=True))
+    background = view.background(counts, fraction) * (1 + systematic[length, None])
+    ratio = _ratio(view.signal, background)
+    good = excess.bound(counts, ratio, view.seen) > least[length]
+    length, first = length[good], first[good]
+    amplitude, ts = excess.maximum(counts[good], ratio[good], view.seen)
+    told = (ts > least[length]) & (amplitude * view.seen > LEAST_PHOTONS)
+    return np.column_stack([length[told], first[told], ts[told]])
+
+
+def _promising(view, ladder, number, least, systematic):
+    """Sort out the windows of a length whose test statistic cannot be large enough.
+
+    Return number of the length, first step, fraction of the exposure and counts of the others. The
+    bound is cheap: it takes, for each class, the ratio in the window where it is highest, but for
+    the fraction of the exposure.
+    """
+    first, fraction = ladder.windows[number]
+    counts = view.counts[first + ladder.lengths[number]] - view.counts[first]
+    background = view.background(counts.max(axis=0, initial=0), fraction.min(initial=1))
+    ratio = _ratio(view.signal, background * (1 + systematic)) * fraction.min(initial=1)
+    photons = counts @ np.ones(CLASSES)
+    highest = excess.bound_of(photons, counts @ ratio / fraction, view.seen)
+    some = (photons >= LEAST_PHOTONS) & (highest > least)
+    return np.full(some.sum(), number), first[some], fraction[some], counts[some]
+
+
+def _ratio(signal, background):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(signal / background, nan=0.0, posinf=0.0)

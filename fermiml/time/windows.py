@@ -1,6 +1,7 @@
 """Sliding windows of time: their lengths, which are multiples of a step, and what each has seen."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -63,16 +64,20 @@ class Ladder:
         length = self.lengths[number]
         return np.arange(0, self.steps - length + 1, max(1, length // OVERLAP))
 
-    def fractions(self, number):
-        """Return the fraction of the exposure in each window of one of the lengths.
+    @cached_property
+    def windows(self):
+        """List for each length where its windows begin, and their fractions of the exposure.
 
-        Those that have seen too little, or too much, get NaN.
+        Windows that have seen too little, or too much, are left out.
         """
+        return [self._windows_of(number) for number in range(len(self.lengths))]
+
+    def _windows_of(self, number):
         first, length = self.first_steps(number), self.lengths[number]
         fraction = self.exposed[first + length] - self.exposed[first]
         usual = length / self.steps
         good = (fraction > _SEEN * usual) & (fraction <= _LARGEST)
-        return np.where(good, fraction, np.nan)
+        return first[good], fraction[good]
 
     def fraction(self, start, stop):
         """Return the fraction of the exposure between two times (s), or arrays of them."""

@@ -7,7 +7,7 @@ import numpy as np
 from fermiml.model import masks
 from fermiml.model.point_sources import expected_ts
 from fermiml.model.sources import DISK, GAUSS, GAUSS_68, HOLE, RING
-from fermiml.sky.patches import PIXEL, pixel_at
+from fermiml.sky.patches import PIXEL
 
 _FORMS = (DISK, GAUSS, RING)
 _SIZES = (0.15, 3.5)  # deg, even in the logarithm
@@ -28,18 +28,11 @@ class AddedSources:
     radius: np.ndarray  # deg, as in `fermiml.model.masks`
     hole: np.ndarray
 
-    def beside(self, sources, expected):
-        """Append these to the sources of a patch, which become less significant within them.
-
-        `expected` has the counts (band, y, x) without these.
-        """
-        row, column = pixel_at(sources["x"], sources["y"], expected.shape[-1])
-        before, now = (e[:, row, column].T for e in (expected, expected + self.counts))
-        ts = sources["ts"] * np.divide(before, now, out=np.ones_like(now), where=now > 0)
+    def beside(self, sources):
+        """Append these to the sources of a patch."""
         unknown = {"flux": np.full(len(self.x), np.nan), "pulsar": np.zeros(len(self.x), bool)}
         own = {name: unknown.get(name, getattr(self, name, None)) for name in sources}
-        both = {**sources, "ts": ts}
-        return {name: np.concatenate([both[name], own[name]]) for name in sources}
+        return {name: np.concatenate([sources[name], own[name]]) for name in sources}
 
 
 def draw(number, background, field, fraction, blurred, rng):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.coordinates import SkyCoord
+from astropy.table import Table, vstack
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.detect import calibration
@@ -23,7 +24,7 @@ class Sample:
     position: SkyCoord
     counts: np.ndarray  # far enough from the edge
     score: np.ndarray
-    ts: np.ndarray
+    measured: Table  # by the photometry: TS, counts, TS of an extension
     real: np.ndarray  # a source of TS > 4 within the 99 % ellipse
     matched: np.ndarray  # with a source of TS > 9
     true: SkyCoord
@@ -40,7 +41,7 @@ class Sample:
             catalog.positions,
             component.away_from_edge(catalog.positions),
             np.asarray(table["ML_Score"], float),
-            np.asarray(table["ML_TS"], float),
+            table["ML_TS", "ML_TS_Ext", "Npred"],
             metrics.is_real(catalog.positions, catalog.ellipses(), true, sky.ts),
             metrics.match(catalog.positions, true, sky.ts) >= 0,
             true,
@@ -92,16 +93,17 @@ def operating_points(finder, skies):
 def _point(samples, mode):
     """Compute calibration, threshold and completeness in one mode."""
     used = [np.flatnonzero(s.counts) for s in samples]
-    score, ts, real, matched = (
+    score, real, matched = (
         np.concatenate([getattr(s, name)[u] for s, u in zip(samples, used, strict=True)])
-        for name in ("score", "ts", "real", "matched")
+        for name in ("score", "real", "matched")
     )
+    measured = vstack([s.measured[u] for s, u in zip(samples, used, strict=True)])
     if not (0 < real.sum() < len(real) and 0 < matched.sum() < len(matched)):
         raise InputError("the selection skies contain no real or no false candidates: use more")
     with_ts = mode == "photometry"
-    point = calibration.fit(score, ts if with_ts else None, matched, real)
+    point = calibration.fit(score, measured if with_ts else None, matched, real)
     probabilities = [
-        calibration.probability(s.score, s.ts if with_ts else None, point) for s in samples
+        calibration.probability(s.score, s.measured if with_ts else None, point) for s in samples
     ]
     thresholds = metrics.thresholds_of(probabilities)
     tally = metrics.Tally.joined(

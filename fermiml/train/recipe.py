@@ -42,6 +42,7 @@ SCHEMA = {
         "optimizer": Key("adamw", one_of("adamw", "sgd")),  # sgd: with momentum 0.9
         "heads_only": Key(False, schema.flag),  # the trunk stays as it is, see --from
         "precision": Key("float32", one_of(*PRECISIONS)),
+        "structure": Key(0.0, number(0, 2)),  # largest rms of gas structure that no model has
     },
     "selection": {
         "fields": Key(None, _FOLDERS),  # of training fields, for the loss on other skies

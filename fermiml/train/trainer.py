@@ -217,7 +217,8 @@ class _Batches:
 
     def __init__(self, recipe, section):
         seed = [recipe["seed"], ("training", "selection").index(section)]
-        drawn = Randomisation(extended=recipe["training"]["extended"])
+        training = recipe["training"]
+        drawn = Randomisation(structure=training["structure"], extended=training["extended"])
         self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn)
         self._recipe = recipe
         self._batch = int(recipe["training"]["batch"])

@@ -2,8 +2,8 @@
 
 From a stored field are drawn: a place, one of eight orientations, an exposure, a mix of
 the diffuse models with other norms and colours, absent and partly covered bands, coarse
-pixels, a rim of the data, a background that a user might give, and the counts. A seed, an
-epoch and a number make one and the same patch again.
+pixels, a rim of the data, gas structure, a background that a user might give, and the counts.
+A seed, an epoch and a number make one and the same patch again.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from fermiml.model import masks
 from fermiml.model.sources import DISK
 from fermiml.networks import arrays
 from fermiml.response.psf import PSF
-from fermiml.sky.patches import PIXEL
-from fermiml.train import added_sources
+from fermiml.sky.patches import PIXEL, pixel_at
+from fermiml.train import added_sources, patch_structure
 
 BANDS = 5
 _PLANES = ("sources", "faint", "isotropic", "galactic")
@@ -40,6 +40,9 @@ class Randomisation:
     rim: float = 0.15  # probability that a part of the patch is outside the data
     coarse: float = 0.06  # probability of native pixels of 0.2 or 0.3 deg
     given: float = 0.25  # probability that a (more or less wrong) background is given
+    structure: float = 0.0  # largest rms of gas structure that no model has, where gas dominates
+    structured: float = 0.75  # probability of that
+    true: float = 0.25  # probability that a given background is the true one
     extended: float = 0.0  # mean number of extended sources that are added
 
 
@@ -162,23 +165,19 @@ def _draw(field, number, size, options, blurred, rng):
     corner = rng.integers(0, field["sources"].shape[-1] - size + 1, 2)
     window = tuple(slice(c, c + size) for c in corner)
     parts = {name: _cut(field, name, window) for name in _PLANES}
-    covered = _cover(field["covered"], options, rng)
-    scale = rng.uniform(*options.exposure)
-    if rng.random() < options.short:
-        scale = np.exp(rng.uniform(*np.log(options.exposure)))
-    # The diffuse counts were drawn with the whole band; a part of it has a part of them.
-    fraction = scale * np.divide(
-        covered, field["covered"], out=np.zeros(BANDS), where=field["covered"] > 0
-    )
-    mixed = parts["sources"] + parts["faint"] + _mix(parts, options, rng)
-    expected = fraction[:, None, None] * mixed
+    covered, fraction = _expose(field["covered"], options, rng)
+    smooth, diffuse = _diffuse(parts, options, blurred, rng)
+    known = options.structure > 0 and rng.random() < options.true
+    guess = diffuse if known else _guess(parts, rng)
+    stars, scaled = parts["sources"] + parts["faint"], fraction[:, None, None]
+    expected = scaled * (stars + diffuse)
     sources = _sources(field, corner, size, fraction)
+    sources = _outshone(sources, scaled * (stars + smooth), expected)
     if options.extended and (number_added := rng.poisson(options.extended)):
         added = added_sources.draw(number_added, expected, field, fraction, blurred, rng)
-        sources = added.beside(sources, expected)
+        sources = added.beside(_outshone(sources, expected, expected + added.counts))
         expected = expected + added.counts
-    given = rng.random() < options.given
-    background = fraction[:, None, None] * _guess(parts, rng) if given else None
+    background = scaled * guess if rng.random() < options.given else None
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     expected = _turn(expected, turn, flip)
     coverage = _rim(size, rng) if rng.random() < options.rim else np.ones((size, size))
@@ -200,6 +199,16 @@ def _draw(field, number, size, options, blurred, rng):
     )
 
 
+def _expose(stored, options, rng):
+    """Draw which part of each band the data have, and their exposure over that of the field."""
+    covered = _cover(stored, options, rng)
+    scale = rng.uniform(*options.exposure)
+    if rng.random() < options.short:
+        scale = np.exp(rng.uniform(*np.log(options.exposure)))
+    # The diffuse counts were drawn with the whole band; a part of it has a part of them.
+    return covered, scale * np.divide(covered, stored, out=np.zeros(BANDS), where=stored > 0)
+
+
 def _sources(field, corner, size, fraction):
     """Return the sources in a window by what is known of them, (source, [band])."""
     x, y = field["x"] - corner[1], field["y"] - corner[0]
@@ -209,20 +218,44 @@ def _sources(field, corner, size, fraction):
     return found | {"x": x[inside], "y": y[inside]}
 
 
+def _outshone(sources, before, after):
+    """Return sources with the Asimov TS that they have on brighter or fainter surroundings.
+
+    Parameters
+    ----------
+    before, after : array (band, y, x)
+        Expected counts.
+    """
+    row, column = pixel_at(sources["x"], sources["y"], after.shape[-1])
+    old, new = (expected[:, row, column].T for expected in (before, after))
+    return sources | {
+        "ts": sources["ts"] * np.divide(old, new, out=np.ones_like(new), where=new > 0)
+    }
+
+
 def _cut(field, name, window):
     """Read the planes of a window in single precision."""
     scale = field[f"{name}_scale"][..., None, None]
     return field[name][(..., *window)].astype(np.float32) * scale
 
 
-def _mix(parts, options, rng):
-    """Mix the diffuse models, each with its own norm, times a colour for each band."""
+def _diffuse(parts, options, blurred, rng):
+    """Mix the diffuse models, each with its own norm, times a colour for each band.
+
+    Returns the mixture without and with gas structure.
+    """
     models = parts["galactic"]
     weight = rng.dirichlet(np.ones(len(models)))
     weight = weight * np.exp(rng.normal(0, options.galactic, len(models)))
     isotropic = parts["isotropic"] * np.exp(rng.normal(0, options.isotropic))
-    colour = np.exp(rng.normal(0, options.colour, BANDS)).astype(np.float32)
-    return colour[:, None, None] * (np.tensordot(weight, models, 1) + isotropic)
+    colour = np.exp(rng.normal(0, options.colour, BANDS)).astype(np.float32)[:, None, None]
+    galactic = np.tensordot(weight, models, 1)
+    smooth = colour * (galactic + isotropic)
+    if not options.structure or rng.random() >= options.structured:
+        return smooth, smooth
+    own = rng.spawn(1)[0]  # what is drawn after it does not depend on the structure
+    factor = patch_structure.draw(galactic, isotropic, blurred, options.structure, own)
+    return smooth, colour * (factor * galactic + isotropic)
 
 
 def _guess(parts, rng):

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from makers import latfiles as lat
 from makers import smallskies
 
-from fermiml import SourceCatalog
+from fermiml import InputError, SourceCatalog
 from fermiml.cli.main import main
 
 EVENTS_OF_SOURCE = 300
@@ -47,6 +47,21 @@ def test_the_command_writes_catalog_figure_and_table(files):
     assert (files / "lc.png").stat().st_size > 5000
     assert len((files / "lc.csv").read_text().splitlines()) == 5
     assert not (files / "lc.parts").exists()
+
+
+def test_finished_regions_are_kept_until_all_files_are_written(files, tmp_path, monkeypatch):
+    arguments = (files / "catalog.fits", files / "ft1.fits", "--time-bins", 4,
+                 "-o", tmp_path / "lc.fits", "--overwrite")  # fmt: skip
+
+    def full(*_):
+        raise InputError("no space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("fermiml.plot.style.save", full)
+        assert run(*arguments).exit_code == 2
+    monkeypatch.setattr("fermiml.time.curve_regions.RegionModel", None)
+    assert run(*arguments).exit_code == 0
+    assert not (tmp_path / "lc.parts").exists()
 
 
 def test_one_source_is_drawn_alone(files):

@@ -1,8 +1,10 @@
 """The command line: quick help, versions, and `fermiml info` of counts and catalogs."""
 
 import json
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
@@ -30,10 +32,16 @@ def test_help_imports_nothing_heavy():
     assert output.stdout.strip().endswith("[]")
 
 
+def test_the_list_of_commands_describes_each_in_full():
+    assert "..." not in run("--help").output.partition("Commands:")[2]
+
+
 def test_version_names_what_matters():
     output = run("--version").output
     for name in ("fermiml", "numpy", "astropy", "gammapy", "healpy", "python"):
         assert name in output
+    if find_spec("tensorflow"):  # from whichever distribution: tensorflow, tensorflow_cpu
+        assert re.search(r"^tensorflow +\d", output, re.MULTILINE)
 
 
 def test_info_at_a_glance(tmp_path):

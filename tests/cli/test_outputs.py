@@ -26,14 +26,20 @@ COMMANDS = {
 }
 
 
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    """A cube, a catalog in it, one outside; and a detector that finds nothing."""
-    counts = tmp_path / "counts.fits"
-    latfiles.write_ccube(counts, latfiles.poisson((12, 60, 80)))
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A cube, a catalog in it, one outside."""
+    folder = tmp_path_factory.mktemp("inputs")
+    latfiles.write_ccube(folder / "counts.fits", latfiles.poisson((12, 60, 80)))
     inside = {"GLON": [30.0], "GLAT": [45.0], "Flux1000": [1e-9], "PL_Index": [2.0]}
-    SourceCatalog.from_table(inside).write(tmp_path / "catalog.fits")
-    SourceCatalog.from_table({"GLON": [90.0], "GLAT": [0.0]}).write(tmp_path / "outside.fits")
+    SourceCatalog.from_table(inside).write(folder / "catalog.fits")
+    SourceCatalog.from_table({"GLON": [90.0], "GLAT": [0.0]}).write(folder / "outside.fits")
+    return {name: folder / f"{name}.fits" for name in ("counts", "catalog", "outside")}
+
+
+@pytest.fixture
+def files(inputs, monkeypatch):
+    """These files; and a detector that finds nothing."""
 
     class Blind:
         @staticmethod
@@ -41,7 +47,7 @@ def files(tmp_path, monkeypatch):
             return SourceCatalog()
 
     monkeypatch.setattr(SourceDetector, "from_pretrained", lambda *_, **__: Blind)
-    return {"counts": counts, "catalog": tmp_path / "catalog.fits"}
+    return inputs
 
 
 def run(command, files, *rest):
@@ -80,7 +86,7 @@ def test_a_file_in_the_way_of_a_folder_is_an_error(name, files, tmp_path):
 @pytest.mark.parametrize("name", ["fit", "plot", "report"])
 def test_sources_that_are_all_outside_the_data_are_an_error(name, files, tmp_path):
     command, ending, _ = COMMANDS[name]
-    files["catalog"] = tmp_path / "outside.fits"
+    files = {**files, "catalog": files["outside"]}
     result = run(command, files, "-o", tmp_path / f"out{ending}")
     assert result.exit_code == 2 and "none of its 1 sources is inside" in result.output
     assert not (tmp_path / f"out{ending}").exists()

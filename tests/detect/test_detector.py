@@ -266,7 +266,7 @@ def test_what_the_photometry_does_not_confirm_is_demoted(read):
     cube = read("wcs.fits")
     table = SourceDetector(finder, threshold=0.0, prior=field_prior.NEUTRAL).propose(cube)
     low = np.asarray(table["ML_Flags"] & MLFlag.LOW_TS) > 0
-    plain = calibration.probability(table["ML_Score"], table["ML_TS"], point)
+    plain = calibration.probability(table["ML_Score"], table, point)
     assert 0 < low.sum() < len(low)
     assert np.asarray(table["ML_Prob"])[~low] == pytest.approx(plain[~low])
     lowered = np.asarray(table["ML_Prob"])[low]

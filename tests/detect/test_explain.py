@@ -71,7 +71,8 @@ def test_the_figure_of_a_source_names_it(explanation, catalog):
     assert catalog.table["Source_Name"][0] in figure.get_suptitle()
     assert "e+" not in figure.get_suptitle()
     titles = " ".join(ax.get_title() for ax in figure.axes)
-    for text in ("0.5-1 GeV: no data", "2-7 GeV: score without it", "heatmap", "saliency"):
+    for text in ("0.5-1 GeV: no data", "2-7 GeV: significance", "without this band", "heatmap",
+                 "photons on which the score depends"):  # fmt: skip
         assert text in titles, text
 
 

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import yaml
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from makers import latfiles
 from makers.timedskies import START
 
 from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog
-from fermiml.fermipy import engine, position_fit
+from fermiml.catalog.ellipses import semi_axes
+from fermiml.fermipy import engine, steps
 from fermiml.fermipy.data import cube_of
-from fermiml.fermipy.scene import Scene
+from fermiml.fermipy.scene import reoptimized_ts
+from fermiml.fermipy.trial import Trial
 from fermiml.model.from_catalog import sources_of
 from fermiml.time.variability import threshold
 
@@ -88,7 +91,7 @@ def test_fluxes_are_right(found, truth):
 
 def test_the_quick_ways_give_what_fermipy_gives(gta, found):
     name = found[0]["sources"][0].name
-    quick = engine.reoptimized_ts(gta, name, 1.0)
+    (quick,) = reoptimized_ts(gta, [name], 1.0)
     before = engine.parameters(gta)
     engine.free_only(gta, [name], 1.0)
     assert quick == pytest.approx(gta.like.Ts2(name, reoptimize=True), abs=0.2)
@@ -173,39 +176,36 @@ def test_options_are_checked(gta, config):
     assert again.config["ml_seed"]["localize"] is True
 
 
-def test_positions_are_those_of_the_counts(gta, found, truth):
-    """A source put elsewhere comes back, with an error that says how far it may be off."""
+def test_a_trial_gives_what_the_fermitools_give(gta, found):
+    """A source put elsewhere as an image comes back, with its TS, its flux, and its error."""
     name = found[0]["sources"][0].name
-    source, before = gta.roi[name], float(gta.like())
+    (ts,), before = reoptimized_ts(gta, [name], 1.0), float(gta.like())
+    source = gta.delete_source(name)
     place, error = source.skydir, source["pos_err"]
     elsewhere = place.directional_offset_by(70 * u.deg, 2 * error * u.deg)
-    position_fit.move(gta, name, elsewhere)
-    away = float(gta.like()) - before
-    engine.localize(gta, Scene(gta, [name]), name, error)
-    assert gta.roi[name].skydir.separation(place).deg < 0.3 * error
-    assert gta.roi[name]["pos_err"] == pytest.approx(error, rel=0.2)
-    assert away == pytest.approx(2, rel=0.4)  # in log L, of 2 sigma
-    assert float(gta.like()) == pytest.approx(before, abs=0.2)
-
-
-def test_a_localisation_that_breaks_off_changes_nothing(gta, found, monkeypatch):
-    """It moves sources by deleting and adding them."""
-    name = found[0]["sources"][0].name
-    before, where = float(gta.like()), gta.roi[name].skydir
-    second, remaining = gta.components[1], [0]
-    added = second.add_source
-
-    def fails_once(*args, **kwargs):
-        remaining[0] -= 1
-        if remaining[0] == -1:
-            raise RuntimeError("no source map")
-        return added(*args, **kwargs)
-
-    monkeypatch.setattr(second, "add_source", fails_once)
-    with pytest.raises(engine.FitFailed, match="no source map"):
-        engine.localize(gta, Scene(gta, [name]), name, 0.05)
-    assert consistent(gta) and gta.roi[name].skydir.separation(where).deg < 1e-6
+    trial = Trial(gta, SkyCoord([elsewhere]), gta.config["ml_seed"])
+    assert not gta.roi.has_source(name) and consistent(gta)
+    trial.put(name, elsewhere)
+    trial.fit()
+    assert trial.localize(name, error)
+    assert trial.place[name].separation(place).deg < 0.3 * error
+    major, minor, _ = semi_axes(trial.covariance[name])
+    assert np.sqrt(major * minor) == pytest.approx(error, rel=0.2)
+    assert trial.ts(name) == pytest.approx(ts, rel=0.1)
+    spectrum = trial.properties(name)
+    assert spectrum["Prefactor"] == pytest.approx(source.params["Prefactor"]["value"], rel=0.3)
+    assert spectrum["Index"] == pytest.approx(-source.params["Index"]["value"], abs=0.4)
+    gta.add_source(name, source, save_source_maps=False)
     assert float(gta.like()) == pytest.approx(before, abs=0.01)
+
+
+def test_healpix_pixels_are_refused_before_the_setup(config, tmp_path):
+    settings = yaml.safe_load(config.read_text())
+    settings["binning"]["projtype"] = "HPX"
+    settings["fileio"]["outdir"] = str(tmp_path)
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
+    with pytest.raises(InputError, match="not with HEALPix pixels"):
+        steps.run(tmp_path / "c.yaml", ["setup", "ml_seed"])
 
 
 def test_a_seed_that_cannot_be_added_leaves_nothing(gta, monkeypatch):
@@ -224,6 +224,17 @@ def test_counts_are_those_of_the_analysis(gta, config):
     assert cube_of(gta).total_counts == pytest.approx(float(gta.counts_map().data.sum()))
     gta.simulate_roi(restore=True)
     assert cube_of(gta).total_counts == cube.total_counts
+
+
+def test_what_is_rejected_leaves_the_model_as_it_was(gta):
+    gta.load_roi("start")
+    before = engine.parameters(gta)
+    loss, counts = float(gta.like()), gta.model_counts_map().data.sum()
+    result = gta.ml_seed(sqrt_ts_threshold=100, write_fits=False)
+    assert not result["sources"] and "rejected" in {p["status"] for p in result["peaks"]}
+    assert float(gta.like()) == loss and gta.model_counts_map().data.sum() == counts
+    after = engine.parameters(gta)
+    assert [p.par.getValue() for p in after.values()] == [p.par.getValue() for p in before.values()]
 
 
 def test_compare(gta):

@@ -31,7 +31,6 @@ def component(tmp_path, *, evfile="events.txt", cacheft1=True, projtype="WCS"):
     [
         ({"evfile": None}, "this analysis has no events"),
         ({"cacheft1": False}, "no events are left .* set it to true"),
-        ({"projtype": "HPX"}, "projtype: WCS}, not HEALPix"),
     ],
 )
 def test_an_analysis_without_events_is_refused(tmp_path, wrong, message):
@@ -107,7 +106,7 @@ def test_the_files_have_the_columns_and_a_failure_keeps_the_fit(monkeypatch, tmp
         catalog.table["Variability_Index"][:] = cube
         return catalog
 
-    fakefermipy.install(monkeypatch)
+    fakefermipy.install_without_images(monkeypatch)
     monkeypatch.setattr(workflow, "detect", lambda *_, **__: fakefermipy.catalog())
     monkeypatch.setattr(seed_light_curves, "read", lambda gta, wanted: {"yearly": 7.0}[wanted])
     monkeypatch.setattr(seed_light_curves, "measure", measure)

@@ -7,8 +7,8 @@ import pytest
 from makers import fakefermipy, latfiles
 from makers.fakefermipy import KNOWN, catalog
 
-from fermiml import InputError, SkyCube, SourceCatalog, SourceDetector
-from fermiml.fermipy import data, options, workflow
+from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog, SourceDetector
+from fermiml.fermipy import data, engine, options, workflow
 from fermiml.sky.describe import response_lines
 
 DEFAULTS = {key: value[0] for key, value in options.ML_SEED.items()} | {
@@ -28,7 +28,7 @@ def detect(gta, config, model=False):
 
 @pytest.fixture
 def analysis(monkeypatch):
-    fakefermipy.install(monkeypatch)
+    fakefermipy.install_without_images(monkeypatch)
     monkeypatch.setattr(workflow, "detect", detect)
 
     def make(**options):
@@ -80,10 +80,9 @@ def test_what_is_rejected_of_another_look_leaves_no_mark(analysis, tmp_path):
     assert result["peaks"][-1]["status"] == "rejected" and gta.consistent()
 
 
-@pytest.mark.parametrize("where", ["half_added", "lost"])
 @pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_leaves_the_model_as_it_was(analysis, where, how):
-    gta = analysis(**{where: ["S1"]}, breaks_off=how())
+def test_an_interrupt_leaves_the_model_as_it_was(analysis, how):
+    gta = analysis(half_added=["S1"], breaks_off=how())
     gta.free_source(KNOWN)
     with pytest.raises(how):
         workflow.run(gta, "", DEFAULTS | {"sources_per_iter": 1}, print)
@@ -92,26 +91,15 @@ def test_an_interrupt_leaves_the_model_as_it_was(analysis, where, how):
     assert [s.name for s in gta.roi.sources if s.norm.free] == [KNOWN]
 
 
-@pytest.fixture
-def healpix(analysis, tmp_path):
+def test_healpix_pixels_are_refused_at_once(analysis):
     gta = analysis()
-    gta.workdir = tmp_path
+    engine.check_pixels(gta)
     gta.components[1].config["binning"]["projtype"] = "HPX"
-    return gta
-
-
-def test_healpix_pixels_have_no_localisation_and_that_is_told(healpix):
-    said = []
-    result = workflow.run(healpix, "", DEFAULTS, said.append)
-    assert "HEALPix pixels: sources are not localized" in said[0]
-    assert "localize" not in result["time"] and result["sources"]
-
-
-def test_healpix_pixels_without_a_diffuse_model_are_refused_at_once(healpix):
-    healpix.roi["galdiff"].data["npred"] = 0.1  # of 39 counts
-    with pytest.raises(InputError, match=r"predict 0 of 39 counts .*projtype: WCS"):
-        workflow.run(healpix, "", DEFAULTS, print)
-    assert not healpix.fits
+    with pytest.raises(InputError, match=r"^ml_seed: works with binning: {projtype: WCS}"):
+        engine.check_pixels(gta)
+    with pytest.raises(InputError, match=r"HEALPix pixels"):
+        LikelihoodFit("fermipy").run(catalog(), gta)
+    assert not gta.fits
 
 
 def test_the_log_says_what_was_taken_and_assumed(monkeypatch, tmp_path, caplog):

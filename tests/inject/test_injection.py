@@ -1,6 +1,7 @@
 """`fermiml inject`: what is put into the data, and what that says of them."""
 
 import json
+from dataclasses import asdict
 
 import astropy.units as u
 import numpy as np
@@ -160,8 +161,13 @@ def test_a_finished_round_is_not_repeated(result, cube, folder):
 
 @pytest.mark.slow
 def test_false_sources_are_counted_in_the_background_alone(result):
-    assert 0 <= result.summary.false.in_background < 20
-    assert result.summary.false.by_probability >= 0
+    false = result.summary.false
+    assert 0 <= false.in_background < 20
+    assert false.by_probability >= 0
+    assert sum(row["detections"] for row in false.by_bin) == result.summary.detections
+    for key in ("by_probability", "in_background"):
+        assert sum(row[key] for row in false.by_bin) == pytest.approx(asdict(false)[key])
+    assert "background alone" in injection_outputs.describe(result)
 
 
 @pytest.mark.slow

@@ -37,6 +37,17 @@ def test_backgrounds_that_contradict_or_are_missing(sources, tmp_path):
         background.choose(data, iso=str(wrong))
 
 
+def test_an_isotropic_file_that_ends_too_early_is_warned_about(sources, files, caplog):
+    galaxy, iso = files
+    data = sky.cube(sources)
+    data.components[0].background = None
+    background.choose(data, galdiff=str(galaxy), iso=str(iso))
+    assert not caplog.text
+    iso.write_text("".join(iso.read_text().splitlines(keepends=True)[:8]))
+    background.choose(data, galdiff=str(galaxy), iso=str(iso))
+    assert "is the file complete?" in caplog.text
+
+
 @pytest.fixture
 def files(tmp_path):
     """A Galaxy and an isotropic emission of 1e-10 E^-2 (per MeV, E in GeV), as LAT files."""

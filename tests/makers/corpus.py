@@ -18,6 +18,7 @@ from fermiml.model.diffuse import isotropic_file
 from fermiml.networks import arrays
 from fermiml.response.caldb import read_caldb
 from fermiml.simulate import sky_settings
+from fermiml.sky.times import time_bins
 from fermiml.train import recipe
 from fermiml.train.training_patches import TrainingSet
 from makers import calibration, catalogs, trainingfields
@@ -40,6 +41,10 @@ class Case:
     write: object
     read: object
     message: str
+
+
+def read_edges(path):
+    return time_bins(str(path), np.array([[2.4e8, 3.4e8]]))
 
 
 def text(content):
@@ -168,6 +173,9 @@ CASES = [
          "more than 16 MB when unpacked"),
     Case("nan.txt", text("100 nan\n200 1e-9\n"), isotropic_file, "positive intensities"),
     Case("empty.txt", text("# nothing\n"), isotropic_file, "positive intensities"),
+    # times
+    Case("nul.txt", text("2009-01-01\n2010-01-01\0"), read_edges, "is not a text file"),
+    Case("late.txt", text("2009-01-01\n99999999999"), read_edges, "is later than 2127"),
     Case("irf", negative_area, read_irf, "the effective area is negative"),
     # networks and their training
     Case("pickle.npz", pickled, read_weights, "are no weights .*allow_pickle"),

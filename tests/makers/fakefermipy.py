@@ -9,7 +9,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from fermiml import SourceCatalog
-from fermiml.fermipy import engine
+from fermiml.fermipy import engine, seeding
 
 NAMES = [f"S{i}" for i in range(6)]  # of the seeds
 TS = dict(zip(NAMES, [400, 100, 9, 60, 50, 28], strict=True))
@@ -65,10 +65,47 @@ def install(monkeypatch):
     """Put the module `LikelihoodState` where the engine looks for it; there are no files."""
     monkeypatch.setattr(engine, "maps_in_memory", lambda gta, names: contextlib.nullcontext())
     module = types.ModuleType("LikelihoodState")
-    module.LikelihoodState = lambda like: types.SimpleNamespace(
+    module.LikelihoodState = lambda like, loss: types.SimpleNamespace(
         pars=[Saved(par) for par in like.params()]
     )
     monkeypatch.setitem(sys.modules, "LikelihoodState", module)
+
+
+def install_without_images(monkeypatch):
+    """Install, with TS that an analysis knows by name, and positions that are right."""
+    install(monkeypatch)
+    monkeypatch.setattr(seeding, "Trial", Trial)
+    monkeypatch.setattr(
+        seeding, "reoptimized_ts",
+        lambda gta, names, radius: [0.8 * gta.ts.get(name, 99.0) for name in names],
+    )  # fmt: skip
+
+
+class Trial:
+    """Seeds whose TS the analysis knows; those `nowhere` cannot be localized."""
+
+    def __init__(self, gta, position, config):
+        self.gta, self.place, self.covariance = gta, {}, {}
+
+    def put(self, name, place):
+        self.place[name] = place
+
+    def drop(self, name):
+        del self.place[name]
+
+    def fit(self):
+        self.gta.tried.append(set(self.place))
+
+    def ts(self, name):
+        return self.gta.ts.get(name, 99.0)
+
+    def localize(self, name, sigma):
+        if name not in self.gta.nowhere:
+            self.covariance[name] = 0.03**2 * np.eye(2)
+        return name in self.covariance
+
+    def properties(self, name):
+        return {"ra": self.place[name].ra.deg, "dec": self.place[name].dec.deg}
 
 
 class Source:
@@ -101,9 +138,6 @@ class Source:
     def set_spectral_pars(self, pars):
         self.spectral_pars = pars
 
-    def set_position(self, place):
-        self.skydir = place
-
 
 class Sky:
     """Counts of one component, in one energy bin and pixels of 0.1 deg along the equator.
@@ -129,12 +163,17 @@ class Sky:
         return 10 * (place.icrs.ra.deg - 8), 10 * (place.icrs.dec.deg + 2)
 
     def counts(self):
-        real = (source.true for source in self.gta.roi.point_sources)
-        return sum((self.NPRED * self.image(place) for place in real), self.REST + 0 * self.x)
+        real = [*self.gta.roi.sources, *self.gta.hidden]
+        return sum(self.predicted(source, source.true) for source in real)
 
-    def without(self, names):
-        rest = (s.skydir for s in self.gta.roi.point_sources if s.name not in names)
-        return sum((self.NPRED * self.image(place) for place in rest), self.REST + 0 * self.x)
+    def predicted(self, source, place):
+        if source.diffuse:
+            return self.REST + 0 * self.x
+        return self.NPRED * self.image(place)
+
+    def model(self, names):
+        sources = (s for s in self.gta.roi.sources if s.name in names)
+        return sum((self.predicted(s, s.skydir) for s in sources), 0.0 * self.x)
 
 
 class Component:
@@ -152,8 +191,10 @@ class Component:
     def weight_map(self):
         return types.SimpleNamespace(data=np.ones((1, *self.sky.x.shape)))
 
-    def model_counts_map(self, exclude):
-        return types.SimpleNamespace(data=self.sky.without(exclude)[None])
+    def model_counts_map(self, name=None, exclude=()):
+        names = [name] if name else [s.name for s in self.sky.gta.roi.sources]
+        model = self.sky.model([other for other in names if other not in exclude])
+        return types.SimpleNamespace(data=model[None])
 
     def _create_srcmap_cache(self, name, source):
         self._srcmap_cache[name] = self
@@ -222,33 +263,27 @@ class Like:
     def Ts2(self, name, reoptimize=False):
         return self.gta.ts.get(name, 99.0)
 
-    def scaleSource(self, name, factor):
-        """Leave a source out of one of two components; a fit without it makes up for a fifth."""
-        self.gta.hidden = factor < 1
-        self.gta.loss += (0.2 if factor < 1 else -0.2) * self.gta.ts[name]
-
 
 class Analysis:
     """A GTAnalysis with two components.
 
     `ts`: TS of every seed by name; `fits_fail_with`: names with which no fit converges;
-    `half_added`: names whose addition breaks off after the first component; `lost`: names that a
-    localisation leaves half added, as its move breaks off; `breaks_off`: how these end, by default
-    as fermipy's do.
+    `half_added`: names whose addition breaks off after the first component; `breaks_off`: how it
+    ends, by default as fermipy's do; `nowhere`: names that cannot be localized; `hidden`: sources
+    that are not in the model.
     """
 
-    def __init__(self, ts, sources=(), fits_fail_with=(), half_added=(), lost=(),
-                 breaks_off=None):  # fmt: skip
-        self.breaks_off = breaks_off
-        self.ts, self.bad, self.half, self.lost = ts, fits_fail_with, half_added, lost
+    def __init__(self, ts, sources=(), fits_fail_with=(), half_added=(), breaks_off=None,
+                 nowhere=(), hidden=()):  # fmt: skip
+        self.breaks_off, self.nowhere, self.hidden = breaks_off, nowhere, hidden
+        self.ts, self.bad, self.half = ts, fits_fail_with, half_added
         galaxy = Source("galdiff", SkyCoord(0, 0, unit="deg"), diffuse=True)
         self.roi = Roi([*sources, galaxy])
         names = [s.name for s in self.roi.sources]
         self.components = [Component(self, names) for _ in range(2)]
-        self.fits, self.optimizers = [], []
+        self.tried, self.fits, self.optimizers = [], [], []
         self.loss, self.newton_fails = 1000.0, False  # minus the log-likelihood
         self.change = -1.0  # of that, by a fit
-        self.hidden = False  # whether a source is left out
         self.refreshed = []
         self._fitcache = None
         self.energies = np.geomspace(1e3, 1e6, 13)  # MeV
@@ -261,15 +296,10 @@ class Analysis:
 
     def add_source(self, name, properties, **options):
         assert not options["save_source_maps"]
-        breaks = self.half
-        if isinstance(properties, Source):  # moved, or put back
-            breaks, self.lost = self.lost, [other for other in self.lost if other != name]
-        else:
-            place = SkyCoord(properties["ra"], properties["dec"], unit="deg")
-            properties = Source(name, place)
-        self.roi.sources.append(properties)
+        place = SkyCoord(properties["ra"], properties["dec"], unit="deg")
+        self.roi.sources.append(Source(name, place))
         for number, component in enumerate(self.components):
-            if number and name in breaks:
+            if number and name in self.half:
                 raise self.breaks_off or RuntimeError("Source map cannot be made")
             component.like.names.append(name)
 
@@ -288,8 +318,6 @@ class Analysis:
         self.roi[name].norm.free = free
 
     def fit(self, **options):
-        if self.hidden:  # where the loss is that of a fit
-            return {"fit_success": True}
         self.fits.append({s.name for s in self.roi.sources if s.norm.free})
         self.optimizers.append(options.get("optimizer"))
         fails = self.newton_fails and self.optimizers[-1] == "NEWTON"
@@ -304,6 +332,7 @@ class Analysis:
 
     def update_source(self, name):
         self.refreshed.append(name)
+        self._sync_params(name)
 
     def _sync_params(self, name):
         """Read parameters again; the errors of fixed ones are unknown."""

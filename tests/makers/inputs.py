@@ -1,6 +1,7 @@
 """One small file or folder of every kind that fermiml reads, and what is read from it."""
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,22 @@ import yaml
 from astropy.io import fits
 
 from fermiml import SkyCube, SourceCatalog
-from fermiml.catalog import export
+from fermiml.catalog import export, histories
+from fermiml.catalog.facts import facts as facts_of_catalog
 from fermiml.features.patch_features import N_FEATURES
 from fermiml.fermipy import options as fermipy_options
 from fermiml.likelihood import background
 from fermiml.networks import pretrained
 from fermiml.response.installed import load_response
 from fermiml.simulate import sky_settings
+from fermiml.sky import pointings
+from fermiml.sky.read.dispatch import read_timed_events
+from fermiml.sky.read.intervals import read_with_times
+from fermiml.sky.sphere import vectors_of
 from fermiml.train import recipe
 from fermiml.train.training_patches import TrainingSet
 from fermiml.yamlfile import read_settings, read_yaml
-from makers import calibration, catalogs, trainingfields
+from makers import calibration, catalogs, orbit, trainingfields
 from makers import latfiles as lat
 
 SKY = "seed: 2\nsky: {centers: [[30, 58]], width: 6}\nenergy: {min: 1000, max: 1e6}\n"
@@ -53,7 +59,7 @@ class Input:
 def make(folder, sums=False):
     """Make an input of every kind in a folder, with DATASUM and CHECKSUM if `sums`."""
     made = {}
-    for maker in (_cubes, _responses, _diffuse, _tables, _settings, _networks, _fermipy):
+    for maker in (_cubes, _times, _responses, _diffuse, _tables, _settings, _networks, _fermipy):
         made |= maker(folder)
     for given in made.values() if sums else ():
         if given.path.suffix == ".fits":
@@ -82,6 +88,48 @@ def _cubes(folder):
         "events": Input(events, lambda: facts(SkyCube.read(events))),
         "event list": Input(listed, lambda: facts(SkyCube.read(f"@{listed}")), True),
     }
+
+
+def _times(folder):
+    """What `lightcurve` and `transients` read: events and cubes with times, pointings, edges."""
+    events, pointed, edges = folder / "timed.fits", folder / "pointed.fits", folder / "edges.txt"
+    lat.write_ft1(events)
+    orbit.write_ft2(pointed, orbit.pointings(1160, step=2e4))
+    edges.write_text("# edges of intervals\n54683.5, 55500\n2011-06-01\n339000000\n")
+    good, early, late = (folder / f"{name}.fits" for name in ("goodevents", "early", "late"))
+    lat.write_ft1(good)
+    lat.write_ccube(early)
+    lat.write_ccube(late)
+    with fits.open(late, mode="update") as hdus:
+        hdus["GTI"] = lat.gti_hdu(3.5e8)
+    gti = np.array([[2.4e8, 3.38e8]])
+    return {
+        "events in time": Input(events, lambda: _timed_facts(read_with_times(events, 3))),
+        "photons": Input(events, lambda: _photon_facts(read_timed_events(events))),
+        "spacecraft file": Input(pointed, lambda: _livetimes(pointed, gti)),
+        "interval list": Input(
+            edges, lambda: _timed_facts(read_with_times(good, str(edges))), True
+        ),
+        "cube of an interval": Input(late, lambda: _timed_facts(read_with_times([early, late]))),
+    }
+
+
+def _timed_facts(cube):
+    held = [part.times for part in cube.components]
+    counts = [np.bincount(t.interval, t.counts, len(t.bins)) for t in held]
+    return facts(cube) + _rounded([*np.ravel(counts), *held[0].bins.edges,
+                                   *held[0].bins.good_time])  # fmt: skip
+
+
+def _photon_facts(events):
+    columns = (events.lon, events.lat, events.energy, events.time)
+    return _rounded([len(events), *(column.sum() for column in columns), *events.gti.ravel()])
+
+
+def _livetimes(path, gti):
+    exposure = pointings.pointed_exposure(path, gti, (0, 90))(np.linspace(2.4e8, 3.38e8, 4))
+    vectors = vectors_of(lat.CENTER.icrs[None])
+    return _rounded(exposure.pointings.livetimes(vectors[0], exposure.edges, 90.0).sum(axis=1))
 
 
 def _responses(folder):
@@ -142,11 +190,20 @@ def _tables(folder):
         for file in paths:
             is_text = file.suffix in (".csv", ".vot")
             made[file.name] = Input(file, lambda file=file: _table_facts(file), is_text)
+    curves, varying = folder / "curves.fits", catalogs.sample()
+    histories.make_room(varying.table, 2.4e8 + 1e7 * np.arange(6))
+    varying.table["Flux_History"][:] = 1e-9
+    varying.write(curves)
+    made["light curves"] = Input(curves, lambda: _table_facts(curves))
     return made
 
 
 def _table_facts(path):
-    return [repr(SourceCatalog.read(path).table.pformat(-1, -1))]
+    """The table as it is printed, and what `fermiml info` says about it."""
+    catalog = SourceCatalog.read(path)
+    said = facts_of_catalog(catalog, path)
+    said["made by"].pop("date")  # the day of the test
+    return [repr(catalog.table.pformat(-1, -1)), json.dumps(said)]
 
 
 def _settings(folder):

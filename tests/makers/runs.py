@@ -1,5 +1,7 @@
 """Small runs that take a while and can be resumed: what each does in a folder, and its result."""
 
+import contextlib
+import io
 import json
 from dataclasses import dataclass
 
@@ -7,11 +9,12 @@ import numpy as np
 from astropy.io import fits
 
 from fermiml import SourceCatalog, checkpoint, files
+from fermiml.cli.main import main
 from fermiml.likelihood.likelihood_fit import LikelihoodFit
 from fermiml.likelihood.parts import held
 from fermiml.simulate import fields, skies, training_fields
 from fermiml.simulate.sky_settings import check
-from makers import killed, trainingfields
+from makers import flaringskies, killed, trainingfields
 from makers import smallskies as sky
 
 
@@ -94,6 +97,38 @@ def fit():
         return [f"{ts:.5g}" for ts in table["TS"]], sorted(p.name for p in folder.glob("ml*"))
 
     return Run(work, content, 25)
+
+
+def lightcurve(folder):
+    """`fermiml lightcurve`: two sources, in three intervals."""
+    events, catalog = folder / "events.fits", folder / "catalog.fits"
+    flaringskies.write(events, 3)
+    sky.seeds(sky.power_laws([99.5, 101.0], [44.5, 45.5], [1e-9, 1e-9]), shapes=True).write(catalog)
+    return _command("lightcurve", "lc", catalog, events, "--time-bins", 3,
+                    column="Flux_History", operations=40)  # fmt: skip
+
+
+def transients(folder):
+    """`fermiml transients`: a flare in a small field."""
+    events = folder / "events.fits"
+    flaringskies.write(events, 3, sky.power_laws(100.7, 45.6, 4e-8))
+    return _command("transients", "found", events, "--shortest", "16d", "--longest", "16d",
+                    "--catalog", "none", column="ML_TS", operations=100)  # fmt: skip
+
+
+def _command(command, name, *arguments, column, operations):
+    """A command that writes a catalog `name`.fits and what stands beside it."""
+    given = ["--quiet", command, *map(str, arguments), "--overwrite", "-o"]
+
+    def work(folder):
+        with contextlib.redirect_stdout(io.StringIO()):
+            main([*given, str(folder / f"{name}.fits")], standalone_mode=False)
+
+    def content(folder):
+        values = np.asarray(SourceCatalog.read(folder / f"{name}.fits").table[column])
+        return killed.digest(values), sorted(path.name for path in folder.glob(f"{name}*"))
+
+    return Run(work, content, operations)
 
 
 def training(folder):

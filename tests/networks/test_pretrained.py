@@ -108,7 +108,7 @@ POINT = {"intercept": 0.0, "slopes": [1.0], "threshold": 0.5, "completeness": 0.
         ({"operating": {"log": {"score": POINT}}}, "operating.log.photometry is missing"),
         (
             {"operating": {"log": {"score": POINT, "photometry": POINT}}},
-            "log.photometry.slopes: 1 numbers instead of 2",
+            "log.photometry.slopes: 1 numbers instead of 2 or 4",
         ),
         (
             {"operating": {"log": {"photometry": POINT | {"threshold": float("nan")}}}},

@@ -52,12 +52,28 @@ def test_edges_in_three_ways_and_from_a_file(tmp_path):
         ("2009-01-01,2008-12-01", "do not increase"),
         ("2009-01-01,2009-13-01", "is not a time"),
         ("2003-01-01,2004-01-01", "no good time"),
+        ("2009-01-01,99999999999", "is later than 2127"),
         ({"every": 3}, "a number, yearly, monthly"),
     ],
 )
 def test_impossible_intervals_are_refused(wanted, complaint):
     with pytest.raises(InputError, match=complaint):
         time_bins(wanted, TEN_YEARS)
+
+
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        (b"2009-01-01\n2010-01-01\x00", "is not a text file"),
+        (b"2009-01-01\n2010-13-01", "is not a time"),
+        (b"5" * 2**21, "too large"),
+    ],
+)
+def test_an_error_in_a_file_of_edges_names_the_file(content, complaint, tmp_path):
+    path = tmp_path / "edges.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"edges.txt: .*{complaint}"):
+        time_bins(str(path), TEN_YEARS)
 
 
 def test_every_time_has_its_interval():

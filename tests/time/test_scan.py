@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fermiml.sky.times import DAY
-from fermiml.time import peak_windows, scan
+from fermiml.time import excess, peak_windows, scan
 from fermiml.time.false_alarms import DEFAULT_RATE, FalseAlarms
 from fermiml.time.photon_cells import PhotonCells, mean_counts
 from fermiml.time.windows import Ladder
@@ -114,3 +114,19 @@ def test_rates_of_false_alarms():
     assert np.allclose(alarms.ln_rate(length, least), np.log(DEFAULT_RATE))
     assert np.all(np.diff(least) < 0)  # there are more short windows
     assert np.all((least > 15) & (least < 45))
+
+
+def test_the_cheap_bound_sorts_out_no_window_with_an_excess():
+    """Every window that the likelihood itself finds, without a bound, is told."""
+    view = _view(_cells(np.random.default_rng(7), flare=15))
+    least, systematic = np.full(len(LADDER.lengths), 8.0), np.full(len(LADDER.lengths), 0.1)
+    told = {(number, first) for number, first, _ in
+            scan.windows_at(view, LADDER, least, systematic)}  # fmt: skip
+    expected = set()
+    for number, (firsts, fractions) in enumerate(LADDER.windows):
+        counts = view.counts[firsts + LADDER.lengths[number]] - view.counts[firsts]
+        ratio = view.signal / (1.1 * view.background(counts, fractions))
+        amplitude, ts = excess.maximum(counts, ratio, view.seen)
+        enough = (ts > 8) & (amplitude * view.seen > scan.LEAST_PHOTONS)
+        expected |= {(number, first) for first in firsts[enough]}
+    assert told == expected and len(told) > 3

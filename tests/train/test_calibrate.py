@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.table import Table
 from makers import matchedfilter
 
 from fermiml.detect import calibration
@@ -31,7 +32,7 @@ def sample(seed, sources=80, fakes=120):
         position,
         everywhere,
         score,
-        ts,
+        Table({"ML_TS": ts, "ML_TS_Ext": 0 * ts, "Npred": 30 * np.sqrt(ts)}),
         real,
         real,
         true,
@@ -46,7 +47,9 @@ def test_the_threshold_keeps_the_purity_and_the_probability_is_true():
         point = calibrate._point(samples, mode)
         probability = np.concatenate(
             [
-                calibration.probability(s.score, s.ts if mode == "photometry" else None, point)
+                calibration.probability(
+                    s.score, s.measured if mode == "photometry" else None, point
+                )
                 for s in samples
             ]
         )

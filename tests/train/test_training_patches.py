@@ -1,5 +1,6 @@
 """Training fields and the patches drawn from them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -165,3 +166,18 @@ def test_a_training_run_goes_on_and_needs_a_split(folder, tmp_path):
         SkySimulator(settings)
     with pytest.raises(InputError, match="no training fields"):
         TrainingSet(tmp_path)
+
+
+def test_structure_changes_the_background_and_not_the_sources(folder):
+    """Sources stay; where gas is brighter, their Asimov TS is lower."""
+    options = replace(as_stored(), structure=0.25, structured=1.0, true=1.0, given=1.0)
+    rough = TrainingSet(folder, seed=1, randomisation=options).patch(0)
+    still = replace(options, structured=0.0)  # the same otherwise
+    smooth = TrainingSet(folder, seed=1, randomisation=still).patch(0)
+    np.testing.assert_array_equal(rough.x, smooth.x)
+    assert not np.allclose(rough.expected, smooth.expected, rtol=1e-3)
+    sources = (p.expected - p.background for p in (rough, smooth))
+    np.testing.assert_allclose(*sources, atol=1e-3 * smooth.expected.max())
+    ratio = (rough.expected / smooth.expected)[1]
+    place = np.rint(smooth.y).astype(int), np.rint(smooth.x).astype(int)
+    assert np.corrcoef(ratio[place], rough.ts / smooth.ts)[0, 1] < -0.8

@@ -30,6 +30,7 @@ def _mission_time(name, value):
     return schema.number(unit="s")(name, value)
 
 
+_YAML = (".yaml", ".yml")
 _KINDS = {
     "width": schema.number(above=0, high=360, unit="deg"),
     "binsz": schema.number(above=0, high=10, unit="deg"),
@@ -102,10 +103,28 @@ def read_timed_events(source, **options):
 
 def read_cube_and_events(source, **options):
     """Read FT1 events as `SkyCube.read` and `read_timed_events` do, but once for both."""
+    cube, loaded = read_cube_and_loaded(source, **options)
+    return cube, loaded.timed()
+
+
+def read_cube_and_loaded(source, **options):
+    """Read FT1 events as `SkyCube.read` does, and return with the cube what was loaded, whose times
+    may be of no use."""
     options = _checked(options)
     with reading(str(source)):
-        binned, timed = events.binned_and_timed(_event_files(source), options)
-        return _finished(*binned, str(source), options), timed
+        loaded = events.Loaded.of(_event_files(source), options)
+        return _finished(*loaded.binned(options), str(source), options), loaded
+
+
+def is_events(source):
+    """Return whether a name is that of an FT1 file, or of an ``@list`` of them."""
+    if str(source).startswith("@"):
+        return True
+    path = Path(source).expanduser()
+    if not path.is_file() or path.suffix.lower() in _YAML:
+        return False
+    with open_fits(path) as hdus:
+        return "EVENTS" in {hdu.name.upper() for hdu in hdus}
 
 
 def _event_files(source):
@@ -199,7 +218,7 @@ def _read_components(source, options):
     if path.is_dir():
         options.refuse_event_options(path)
         return fermipy_folder.read_folder(path)
-    if path.suffix.lower() in (".yaml", ".yml"):
+    if path.suffix.lower() in _YAML:
         options.refuse_event_options(path)
         return _read_yaml(path)
     return _read_fits(path, options)

@@ -63,30 +63,47 @@ def read_list(path):
 
 def read_events(paths, options):
     """Bin the events of one or more FT1 files: (kind, [component])."""
-    return _binned(_loaded(paths, options), paths, options)
+    return Loaded.of(paths, options).binned(options)
 
 
 def timed_events(paths, options):
     """Read the events of one or more FT1 files as `TimedEvents`."""
-    return _timed(_loaded(paths, options), paths)
+    return Loaded.of(paths, options).timed()
 
 
-def binned_and_timed(paths, options):
-    """Read events once for both: what `read_events` returns, and `TimedEvents`."""
-    loaded = _loaded(paths, options)
-    timed = _timed(loaded, paths)
-    return _binned(loaded, paths, options), timed
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """The events of one or more FT1 files, before they are binned."""
+
+    paths: list
+    position: SkyCoord  # Galactic
+    energy: np.ndarray  # MeV
+    time: np.ndarray  # mission elapsed time in s
+    selection: Selection
+    notes: list
+
+    @classmethod
+    def of(cls, paths, options):
+        """Read the files."""
+        (ra, dec, energy, time), selection, notes = _read_files(paths, options)
+        return cls(paths, _galactic(ra, dec), energy, time, selection, notes)
+
+    def binned(self, options):
+        """Bin the events: (kind, [component])."""
+        return _binned(self, options)
+
+    def timed(self):
+        """Return the events with their times, which must be good."""
+        _check_times(self.time, self.selection, self.paths)
+        lon, lat, energy = (
+            v.astype(np.float32) for v in (self.position.l.deg, self.position.b.deg, self.energy)
+        )
+        return TimedEvents(lon, lat, energy, self.time.astype(float), self.selection)
 
 
-def _loaded(paths, options):
-    """Read the files: Galactic position, energy and time of their events, selection and notes."""
-    (ra, dec, energy, time), selection, notes = _read_files(paths, options)
-    return _galactic(ra, dec), energy, time, selection, notes
-
-
-def _binned(loaded, paths, options):
-    position, energy, time, selection, notes = loaded
-    energy = energy.astype(float)
+def _binned(loaded, options):
+    position, selection = loaded.position, loaded.selection
+    energy, notes = loaded.energy.astype(float), list(loaded.notes)
     center, width = _field(position, selection, options)
     edges = _energy_edges(energy, selection, options)
     check_energies(edges)  # before there are as many bins as they ask for
@@ -102,29 +119,22 @@ def _binned(loaded, paths, options):
         notes.append(
             f"{outside:.0f} of {len(energy)} events are outside the binned field or energies"
         )
-    component = Component(Path(paths[0]).name, counts, selection, notes=notes)
+    component = Component(Path(loaded.paths[0]).name, counts, selection, notes=notes)
     if options.scfile is not None and options.time_bins is None:
         raise InputError("scfile: only intervals of time (time_bins) need a spacecraft file")
     if options.time_bins is not None:
-        _check_times(time, selection, paths)
+        _check_times(loaded.time, selection, loaded.paths)
         bins = time_bins(options.time_bins, selection.gti)
         exposure = exposure_by_time(bins, selection, options.scfile)
-        pixel = [component.pixel_numbers(position[some]) for some in _chunks(len(time))]
+        pixel = [component.pixel_numbers(position[some]) for some in _chunks(len(energy))]
         component.times = TimedCounts.of_events(
-            bins, exposure, edges, np.concatenate(pixel), energy, time
+            bins, exposure, edges, np.concatenate(pixel), energy, loaded.time
         )
     if not selection.circles and not component.is_healpix:
         component.mask = _hull(component.geom, position)
         notes.append("no circle in the header: the field is the convex hull of the events")
-    kind = "FT1 event list" if len(paths) == 1 else f"{len(paths)} FT1 event lists"
+    kind = "FT1 event list" if len(loaded.paths) == 1 else f"{len(loaded.paths)} FT1 event lists"
     return kind, [component]
-
-
-def _timed(loaded, paths):
-    position, energy, time, selection, _ = loaded
-    _check_times(time, selection, paths)
-    lon, lat, energy = (v.astype(np.float32) for v in (position.l.deg, position.b.deg, energy))
-    return TimedEvents(lon, lat, energy, time.astype(float), selection)
 
 
 def _galactic(ra, dec):

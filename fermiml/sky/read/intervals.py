@@ -9,8 +9,8 @@ import numpy as np
 from gammapy.datasets import Datasets
 
 from fermiml.errors import InputError
-from fermiml.fitsfile import open_fits
 from fermiml.sky.cube import SkyCube
+from fermiml.sky.read.dispatch import is_events
 from fermiml.sky.read.events import read_list
 from fermiml.sky.selection import merge_gti
 from fermiml.sky.timed_counts import MapsExposure, TimedCounts
@@ -65,7 +65,7 @@ def _read(data, time_bins, options):
     if isinstance(data, Datasets):
         return join(list(_by_gti(data)), "Datasets")
     sources = _sources(data)
-    if _is_events(sources[0]):
+    if is_events(sources[0]):
         bins = "yearly" if time_bins is None else time_bins
         return SkyCube.read(data if len(sources) == 1 else sources, time_bins=bins, **options)
     if time_bins is not None:
@@ -85,13 +85,6 @@ def _sources(data):
     path = Path(data).expanduser()
     folders = sorted(p for p in path.glob("lightcurve_*") if _OF_FERMIPY.fullmatch(p.name))
     return folders or [path]
-
-
-def _is_events(path):
-    if not path.is_file() or path.suffix.lower() in (".yaml", ".yml"):
-        return False
-    with open_fits(path) as hdus:
-        return "EVENTS" in {hdu.name.upper() for hdu in hdus}
 
 
 def _by_gti(datasets):
