@@ -36,21 +36,17 @@ def test_patches_have_more_counts_where_sources_were_added(fields):
     assert not np.isnan(patch_with(fields, 0.0).flux).any()
 
 
-def test_a_point_within_an_extended_source_is_less_significant():
-    """Its TS falls as the background rises: here twice as high at the point, far off the same."""
-    counts = np.zeros((1, 9, 9))
-    counts[0, :, :5] = 3.0
+def test_added_sources_stand_behind_those_of_the_field():
+    """What is not known of them is NaN."""
     one = np.ones(1)
     added = added_sources.AddedSources(
-        counts, 2 * one, 4 * one, one, np.full((1, 1), 50.0), np.ones((1, 1)), one, 0 * one
+        np.zeros((1, 9, 9)), 2 * one, 4 * one, one, 50 * np.ones((1, 1)), np.ones((1, 1)), one, one
     )
-    points = {
-        name: np.array([1.0, 1.0]) for name in ("flux", "pulsar", "extended", "radius", "hole")
-    }
+    points = {name: np.ones(2) for name in ("flux", "pulsar", "extended", "radius", "hole")}
     points |= {"x": np.array([2.0, 8]), "y": np.array([4.0, 4]), "ts": np.array([[40.0], [40.0]]),
                "npred": np.ones((2, 1))}  # fmt: skip
-    both = added.beside(points, np.full((1, 9, 9), 3.0))
-    assert both["ts"][:, 0].tolist() == [20, 40, 50]
+    both = added.beside(points)
+    assert both["ts"][:, 0].tolist() == [40, 40, 50]
     assert both["x"].tolist() == [2, 8, 2] and np.isnan(both["flux"][2])
 
 
