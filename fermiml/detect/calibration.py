@@ -79,23 +79,21 @@ def fit(score, measured, matched, real):
 
     Purity is a matter of matches with sources that can be found, so the order of the candidates
     is that in which the probability of a match rises. How probable it is that one is real, as the
-    catalog means it, is then fitted to that order and to the background, on which it depends
-    more: where there are more counts, there are more structures that no model has. A TS that
-    speaks against sources, given the score, is left to break ties: probabilities must rise with it.
+    catalog means it, is then fitted to that order. It depends more on the background: faint
+    sources are real, but no matches. The weight of the background is the mean of both.
+    A TS that speaks against sources, given the score, is left to break ties: probabilities must
+    rise with it.
     """
     columns = features(score, measured)
     slopes = _logistic(columns, matched)[1]
-    if measured is None:
-        intercept, (scale,) = _logistic((columns @ slopes)[:, None], real)
-        return {"intercept": intercept, "slopes": (scale * slopes).tolist()}
-    if slopes[_TS] < _LEAST_SLOPE:
+    if len(slopes) > 1 and slopes[_TS] < _LEAST_SLOPE:
         slopes = np.insert(_logistic(np.delete(columns, _TS, 1), matched)[1], _TS, _LEAST_SLOPE)
-    slopes[_LEVEL] = 0.0
-    both = np.column_stack([columns @ slopes, columns[:, _LEVEL]])
-    intercept, (scale, level) = _logistic(both, real)
-    slopes = scale * slopes
-    slopes[_LEVEL] = min(level, 0.0)
-    return {"intercept": intercept, "slopes": slopes.tolist()}
+    if len(slopes) > 1:
+        ranked = np.delete(columns, _LEVEL, 1) @ np.delete(slopes, _LEVEL)
+        _, (scale, level) = _logistic(np.column_stack([ranked, columns[:, _LEVEL]]), real)
+        slopes[_LEVEL] = min((slopes[_LEVEL] + level / scale) / 2, 0.0)
+    intercept, (scale,) = _logistic((columns @ slopes)[:, None], real)
+    return {"intercept": intercept, "slopes": (scale * slopes).tolist()}
 
 
 def _logistic(columns, truth):

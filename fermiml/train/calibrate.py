@@ -97,7 +97,8 @@ def _point(samples, mode):
         np.concatenate([getattr(s, name)[u] for s, u in zip(samples, used, strict=True)])
         for name in ("score", "real", "matched")
     )
-    measured = vstack([s.measured[u] for s, u in zip(samples, used, strict=True)])
+    rows = [s.measured[u] for s, u in zip(samples, used, strict=True)]
+    measured = vstack(rows, metadata_conflicts="silent")
     if not (0 < real.sum() < len(real) and 0 < matched.sum() < len(matched)):
         raise InputError("the selection skies contain no real or no false candidates: use more")
     with_ts = mode == "photometry"
