@@ -40,6 +40,8 @@ WRONG = {"model": "gas", "hi": "HI4PI", "dust": "SFD"}  # the named wrong model
 # field there has a longitude of training, but no diffuse model of training.
 STRUCTURED_TEST = ([354, -1], [301, 1], [272, -1], [353, 17])
 STRUCTURED_SELECTION = ([33, -1], [87, 1], [207, 0], [211, -18])
+# Fields with extended sources, [l, b].
+INSTANCES = [[288, 45], [349, -15], [296, 1], [275, -1]]
 STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000, 1_000_000)
 # Level of structure (rms in %) and what stands beside it.
 LEVELS = {
@@ -139,6 +141,14 @@ SETS = {
     "published": SkySet(changes={"observation": PANES_2021}),
     "crowded": SkySet(changes={"population": {"preset": "crowded"}}),
     "clumps": SkySet(changes={"diffuse": {"clumps": 3000}, "population": {"extended": 300}}),
+    "instances": SkySet(
+        number={},
+        changes={
+            "seed": 640,
+            "sky": {"centers": INSTANCES},
+            "population": {"extended": 300},
+        },
+    ),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),
     **structured("test", STRUCTURED_TEST, 700),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from makers import daskparts, pieces
+from makers import daskparts, flaringskies, pieces, timedskies
 from makers import smallskies as sky
 
-from fermiml import FermimlError, InputError, cluster, tasks
+from fermiml import FermimlError, InputError, LightCurve, TransientSearch, cluster, tasks
 from fermiml.executors import open_executor, shared_executor
 from fermiml.likelihood import grouping
 
@@ -91,6 +91,21 @@ def test_failures_come_back_with_their_cause(workers, caplog):
     assert found[0] == 12 and str(found[1]) == "ZeroDivisionError: division by zero"
     with pytest.raises(InputError, match="number 1: is not wanted"):
         tasks.run(pieces.refused, [1], workers, count=1, what="region")
+
+
+def test_light_curves_and_transients_are_the_same(workers):
+    sources = sky.four()[[0, 1]]
+    seeds, cube = sky.seeds(sources, shapes=True), timedskies.cube(sources, np.ones((2, 4)), 1)
+    events = flaringskies.sky(6, sky.power_laws(100.7, 45.6, 5e-8))
+    windows = {"shortest": "8d", "longest": "8d"}
+    one, two = (
+        (LightCurve(jobs=jobs).run(seeds, cube).catalog.table["Flux_History"],
+         TransientSearch(**windows, jobs=jobs).run(events).table["ML_TS"])
+        for jobs in (1, workers)
+    )  # fmt: skip
+    for alone, together in zip(one, two, strict=True):
+        np.testing.assert_array_equal(alone, together)
+    assert len(one[1]) == 1
 
 
 def test_without_its_scheduler_a_fit_ends_with_a_line_and_resumes(data, tmp_path):

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+_SLOW = ("fit", "lightcurve", "transients")
+
 
 @pytest.mark.parametrize(
     "case",
-    ["every operation", "simulation", pytest.param("fit", marks=pytest.mark.slow)],
-)  # fmt: skip
+    ["every operation", "simulation", *(pytest.param(c, marks=pytest.mark.slow) for c in _SLOW)],
+)
 def test_killed_and_resumed(case, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "makers.killcases", case, str(tmp_path)], cwd=Path(__file__).parent,

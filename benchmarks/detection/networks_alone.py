@@ -79,7 +79,7 @@ def report(name, judged):
 
 def report_pixels(finder, folders):
     """Print how well a network paints the discs of sources, if it does."""
-    if not finder.paints_discs:
+    if not getattr(finder, "paints_discs", False):
         return
     skies = (read_sky(folder, background="none") for folder in folders)
     pixels = segmentation.summary([segmentation.count_pixels(finder, sky) for sky in skies])

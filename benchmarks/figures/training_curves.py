@@ -19,7 +19,7 @@ def read_curve(name):
     with (pretrained.locate(name) / "curve.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     patches = np.cumsum([int(row["patches"]) for row in rows])
-    losses = [[float(row[key]) for row in rows] for key in ("loss", "selection_loss")]
+    losses = [[float(row.get(key, "nan")) for row in rows] for key in ("loss", "selection_loss")]
     return patches, *losses
 
 
@@ -40,7 +40,7 @@ def main():
         axis.plot(patches / 1000, loss, color=COLOURS[0], label="training skies")
         axis.plot(patches / 1000, selection, color=COLOURS[1], ls="--", label="selection skies")
         shown = np.concatenate([loss[len(loss) // 10 :], selection[len(loss) // 10 :]])
-        axis.set(title=name, xlabel="thousand patches", ylim=(0, 1.3 * shown.max()))
+        axis.set(title=name, xlabel="thousand patches", ylim=(0, 1.3 * np.nanmax(shown)))
         axis.legend()
     axes[0, 0].set_ylabel("loss")
     figure.tight_layout()

@@ -1,6 +1,7 @@
 """Transients: false alarms on skies where nothing varies, and what is found of flares.
 
     python benchmarks/time/transients.py alarms CACHE --fields 100
+    python benchmarks/time/transients.py check CACHE
     python benchmarks/time/transients.py fit CACHE -o data/transients.yaml
     python benchmarks/time/transients.py flares CACHE --fields 10
     python benchmarks/time/transients.py efficiency CACHE
@@ -8,10 +9,10 @@
     python benchmarks/time/transients.py speed
 
 `alarms` searches fields of 10 x 10 deg with 10 years of survey from 100 MeV on, full of steady
-sources, and saves all excesses down to a rate that is ten times the default one; `fit` makes
-the rates of false alarms from them; `flares` puts flares into such fields and tells how many are
-found; `speed` measures CPU time and memory with 5 million events. Finished fields are saved in
-CACHE, so that an interrupted run resumes.
+sources, and saves all excesses down to a rate that is ten times the default one; `check` compares
+them with the rates that come with fermiml, `fit` makes new ones from them; `flares` puts flares
+into such fields and tells how many are found; `speed` measures CPU time and memory with 5 million
+events. Finished fields are saved in CACHE, so that an interrupted run resumes.
 """
 
 import argparse
@@ -55,7 +56,7 @@ STRUCTURE = {"rms": 0.2, "slope": 2.8, "clumps": 1500, "filaments": 300}
 DURATIONS = (0.5, 2.0, 7.0, 30.0, 120.0)  # d
 FLUENCES = -5.0, -3.0  # decimal logarithm of erg cm-2, 100 MeV to 100 GeV
 INDICES = (2.0, 2.3, 2.7)
-WHAT = ("alarms", "fit", "flares", "efficiency", "example", "speed")
+WHAT = ("alarms", "check", "fit", "flares", "efficiency", "example", "speed")
 EXAMPLE = """\
 seed: 5
 sky: {centers: [[60, 50]], width: 10, projection: ZEA}
@@ -223,10 +224,7 @@ def fit(cache_folder, output):
         default = rates.least(length, DEFAULT_RATE / len(lengths))
         print(f"{length / DAY:4g}  {low:7.1f}  {np.sum(seconds == length):8d}  {fitted:6.1f}  "
               f"{default:.1f}")  # fmt: skip
-    rarest = rates.ln_rate(seconds, ts) + np.log(len(lengths))
-    for rate in (5e-4, 2e-4, 1e-4, 5e-5):  # what is saved is complete from there on
-        seen = np.sum(rarest <= np.log(rate))
-        print(f"rate {rate:g}: {AREA_TIME * number * rate:.3g} promised, {seen} found")
+    _tell_promises(rates, seconds, ts, number)
     names = ("level", "shortness", "slope")
     values = ", ".join(f"{name}: {v:.3f}" for name, v in zip(names, best, strict=True))
     Path(output).write_text(
@@ -236,6 +234,25 @@ def fit(cache_folder, output):
     )
 
 
+def check(cache_folder):
+    """Compare the excesses of constant fields with the rates that come with fermiml."""
+    found, number = _saved(cache_folder, "alarms")
+    print(f"{number} fields, {AREA_TIME * number:g} deg2 yr; excesses by sky, [l, b]:")
+    for sky, center in enumerate(CENTERS):
+        paths = sorted(cache_folder.glob("alarms_*.npy"))
+        some = [len(np.load(path)) for path in paths if int(path.stem[-4:]) % len(CENTERS) == sky]
+        print(f"{center}: {sum(some)} in {len(some)} fields")
+    _tell_promises(FalseAlarms.load(), found[:, 0], found[:, 1], number)
+
+
+def _tell_promises(rates, seconds, ts, number):
+    """Print how many excesses some rates promise, and how many there are."""
+    rarest = rates.ln_rate(seconds, ts) + np.log(len(LENGTHS))
+    for rate in (1e-3, 5e-4, 2e-4, 1e-4, 5e-5):  # what is saved is complete from there on
+        seen = np.sum(rarest <= np.log(rate))
+        print(f"rate {rate:g}: {AREA_TIME * number * rate:.3g} promised, {seen} found")
+
+
 def _saved(cache_folder, name):
     """All rows that were saved, and of how many fields."""
     paths = sorted(cache_folder.glob(f"{name}_*.npy"))
@@ -243,7 +260,14 @@ def _saved(cache_folder, name):
 
 
 def efficiency(cache_folder):
-    """Print what was found of the flares."""
+    """Print what was found of the flares, by sky and then in all."""
+    for sky, center in enumerate(CENTERS):
+        paths = [path for path in sorted(cache_folder.glob("flares_*.npy"))
+                 if int(path.stem[-4:]) % len(CENTERS) == sky]  # fmt: skip
+        for found in map(np.load, paths):
+            bright = found[:, 0] > 10**-4
+            print(f"{center}: {np.sum(found[:, 3] > 0)} of {len(found)} flares, above 1e-4: "
+                  f"{np.sum(found[bright, 3] > 0)} of {bright.sum()}")  # fmt: skip
     found, number = _saved(cache_folder, "flares")
     fluence, duration, index, ts, measured, days, _, offset = found.T
     print(f"{len(found)} flares in {number} fields; found of each fluence (erg cm-2)")
@@ -327,7 +351,7 @@ def main():
     elif given.what == "speed":
         speed()
     else:
-        {"efficiency": efficiency, "example": example}[given.what](given.cache)
+        {"check": check, "efficiency": efficiency, "example": example}[given.what](given.cache)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def _beside(patch, detections, finder, sky, true_masks):
     """Return the detections of a patch beside its true sources."""
     component = sky.cube.components[0]
     size = len(patch.owned)
-    rows, masks = _true_masks(patch.geom, component.counts.geom.to_image(), sky, true_masks)
+    rows, masks = masks_in(patch, sky, true_masks)
     table, position = sky.truth.table[rows], sky.truth.positions[rows]
     x, y = patch.geom.coord_to_pix(position)
     mine = component.away_from_edge(position) & _is_owned(patch, x, y) & (sky.ts[rows] > DETECTABLE)
@@ -122,8 +122,9 @@ def _beside(patch, detections, finder, sky, true_masks):
     )  # fmt: skip
 
 
-def _true_masks(geom, image, sky, true_masks):
+def masks_in(patch, sky, true_masks):
     """Return the rows of the sources that have pixels in a patch, and their masks there."""
+    geom, image = patch.geom, sky.cube.components[0].counts.geom.to_image()
     column, row = image.coord_to_idx(geom.get_coord())
     number = np.where((row >= 0) & (column >= 0), row * image.data_shape[1] + column, -1)
     rows, masks = [], []

@@ -226,17 +226,12 @@ def delete(gta, name):
     gta.delete_source(name, loglevel=QUIET)
 
 
-def fit_norms(gta, names, radius, around=()):
+def fit_norms(gta, names, radius):
     """Fit the norms of sources, their neighbours and the diffuse emission.
 
-    The neighbours of positions `around` are fitted, too.
+    By Newton's method, fifty times faster than MINUIT, which comes in when it fails.
     """
-    free_only(gta, names, radius, around=around)
-    _fit_free_norms(gta)
-
-
-def _fit_free_norms(gta):
-    """Fit by Newton's method, fifty times faster than MINUIT, which comes in when it fails."""
+    free_only(gta, names, radius)
     state, before = parameters(gta), loglike(gta)
     try:
         run_fit(gta, update=False, optimizer="NEWTON")

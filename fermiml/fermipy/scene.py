@@ -12,7 +12,7 @@ from fermiml.fermipy import engine
 from fermiml.fermipy.image_norms import fit_norms
 from fermiml.fermipy.position_fit import PER_SIGMA, climb
 
-PIVOT = 1000.0  # MeV, about which spectra are tilted
+_PIVOT = 1000.0  # MeV, about which spectra are tilted
 _TILTS = np.arange(-1.0, 2.01, 0.25)  # of a spectrum, added to its index
 
 
@@ -55,7 +55,8 @@ class Scene:
 
     def ts(self, name, refitted=()):
         """Return the TS of an image: without it, the norms of those `refitted` are fitted."""
-        present, absent = (self._best(*given)[1] for given in (((),), (refitted, name)))
+        _, present = self._best(())
+        _, absent = self._best(refitted, without=name)
         return 2 * (present - absent)
 
     def _best(self, free, without=None):
@@ -137,7 +138,7 @@ class _Part:
         self._component = component
         edges = component.energies
         self._lower = (edges[1:] / (edges[:-1] + edges[1:]))[:, None, None]  # for an index of 2
-        self.middle = np.sqrt(edges[1:] * edges[:-1]) / PIVOT
+        self.middle = np.sqrt(edges[1:] * edges[:-1]) / _PIVOT
         self._weights = component.weight_map().data
         counts = self._weights * component.counts_map().data
         self._seen = counts > 0

@@ -7,7 +7,9 @@ exceed `FRACTION` of their peak, and `NOISE` of the root of all expected counts 
 import numpy as np
 
 from fermiml.model.point_sources import spread, windows
+from fermiml.model.sources import DISK
 from fermiml.sky.bands import assign_bins
+from fermiml.sky.patches import PIXEL
 
 FRACTION = 0.2  # of the peak: of a point as wide as its PSF, of a disk little more than the disk
 NOISE = 0.1  # of the standard deviation of the counts: a faint rim that no data show is left out
@@ -45,6 +47,8 @@ def _pixels(parts, total):
 def radii(rad, psf, npred, form, size):
     """Compute outer and inner radii (deg) of the masks of sources, by the fraction of their peak.
 
+    They are those of the grid of the networks, whose pixels flatten the peak.
+
     Parameters
     ----------
     rad : array (radius,)
@@ -56,7 +60,7 @@ def radii(rad, psf, npred, form, size):
     form, size : array (source,)
         As in `fermiml.model.sources.Sources`.
     """
-    profiles = npred @ psf
+    profiles = npred @ spread(rad, psf, DISK, PIXEL / np.sqrt(np.pi))  # mean over a pixel
     for i in np.flatnonzero(form):
         profiles[i : i + 1] = spread(rad, profiles[i : i + 1], form[i], size[i])
     above = profiles - FRACTION * profiles.max(axis=1, keepdims=True)

@@ -98,7 +98,8 @@ def _checked(content):
             f"has changed since it was written ({_HASH} differs); use the original, or train "
             "or calibrate the network again"
         )
-    return content
+    # A key without a value has its default, like one that is absent.
+    return {key: value for key, value in content.items() if value is not None}
 
 
 def _hash(content):

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.sparse import diags
 
-from fermiml.photometry.templates import shared
+from fermiml.photometry.templates import shared, squared
 
 FLOOR = 1e-9  # counts in a pixel
 _LEAST = 0.02  # of the local level, that a coefficient of the background has
@@ -138,22 +138,27 @@ class GroupFit:
 
     def _information(self, model):
         """Compute the expected information of all parameters."""
-        coarse, number = self.field.coarse, len(self.field.level)
+        coarse, number, templates = self.field.coarse, len(self.field.level), self.templates
         weights = diags(np.bincount(self.field.label, 1 / model))
         matrix = np.empty((len(self.parameters), len(self.parameters)))
         matrix[:number, :number] = (coarse.T @ (weights @ coarse)).toarray()
         matrix[:number, :number] += self.field.penalty
-        matrix[:, number:] = self.cross_information(self.templates, self.templates.fraction, model)
+        weight = 1 / model[templates.pixel]
+        matrix[:number, number:] = self._shared_smooth(templates, templates.fraction * weight)
         matrix[number:, :number] = matrix[:number, number:].T
+        matrix[number:, number:] = squared(templates, templates.fraction * np.sqrt(weight))
         return _Information(matrix, number)
 
     def cross_information(self, templates, data, mu=None):
         """Information that the parameters share with others, which change the counts in the pixels
         of `templates` by `data`."""
         weighted = data / (self.mu if mu is None else mu)[templates.pixel]
-        smooth = (self.field.coarse.T @ templates.in_blocks(weighted)).toarray()
+        smooth = self._shared_smooth(templates, weighted)
         amplitudes = shared(self.templates, self.templates.fraction, templates, weighted)
         return np.vstack([smooth, amplitudes])
+
+    def _shared_smooth(self, templates, weighted):
+        return (self.field.coarse.T @ templates.in_blocks(weighted)).toarray()
 
     def explained(self, templates, *changes, mu=None):
         """E such that E.T E is what the parameters can explain of the information on others, which

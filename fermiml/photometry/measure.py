@@ -13,13 +13,12 @@ from fermiml.errors import InputError
 from fermiml.executors import check_jobs, open_executor
 from fermiml.files import replacing
 from fermiml.photometry.energy_groups import make_groups
-from fermiml.photometry.pixels import MARGIN, SkyPixels
+from fermiml.photometry.pixels import SkyPixels
 from fermiml.photometry.region_fit import fit_region
 from fermiml.photometry.regions import SkyRegion, make_regions
 from fermiml.photometry.table import empty_table, fill
 from fermiml.sky.sphere import axes, sky_coord, vectors_of
 
-_AROUND = 3.0  # deg around a region, from where sources are fitted along
 _RIM = 0.5  # deg, within which a source is near the edge of the data
 _LOW_TS = 9.0
 _EXTENDED = 25.0  # TS of a disk over a point
@@ -109,11 +108,11 @@ def _tasks(cube, groups, responses, regions, vectors):
     """Yield the task of each region."""
     skies = [SkyPixels(component) for component in cube.components]
     for region in regions:
-        joint = np.flatnonzero(region.holds(*region.plane(vectors), _AROUND))
-        position = sky_coord(vectors[joint])
+        around = vectors[region.joint]
+        position = sky_coord(around)
         yield RegionTask(
-            [sky.cut(region, MARGIN) for sky in skies], groups, [r.at(position) for r in responses],
-            region, vectors[joint], np.searchsorted(joint, region.own),
+            [sky.cut(region) for sky in skies], groups, [r.at(position) for r in responses],
+            region, around, np.searchsorted(region.joint, region.own),
         )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from fermiml.sky.resample import points_in_pixels
 from fermiml.sky.sphere import to_frame, vectors_of
 
 _BLOCK = 0.45  # deg, side of the blocks of pixels on which the background is smooth
-MARGIN = 4.0  # deg of pixels around a region, at most
 _CHUNK = 500_000  # pixels whose positions are computed at once
 
 
@@ -106,10 +105,10 @@ class SkyPixels:
         position = self._component.positions_of(numbers)
         return to_frame(vectors_of(position), self._component.geom.frame, "icrs")
 
-    def cut(self, region, margin):
-        """Cut out the pixels in the circle around a region and a margin (deg)."""
+    def cut(self, region):
+        """Cut out the pixels in the circle around a region and its margin."""
         component = self._component
-        near = np.flatnonzero(_is_near(self._vectors, region, margin))
+        near = np.flatnonzero(_is_near(self._vectors, region, region.margin))
         numbers, geom = self._numbers[near], component.geom
         data = [
             None if map_ is None else map_.data.reshape(len(map_.data), -1)[:, numbers]
@@ -153,7 +152,7 @@ def _is_near(vectors, region, margin):
 
 def meshes(sky, region, groups):
     """Build the mesh of each group of a component."""
-    margins = [min(MARGIN, 1.1 * group.reach + 0.8) for group in groups]
+    margins = [min(region.margin, 1.1 * group.reach + 0.8) for group in groups]
     near, (x, y) = sky.near(region, max(margins))
     out = {}
     for group, margin in zip(groups, margins, strict=True):

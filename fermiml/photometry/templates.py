@@ -131,6 +131,15 @@ def shared(one, first, other, second):
     return (first.T @ second).toarray()
 
 
+def squared(templates, values):
+    """Compute `shared` of values with themselves, in half the time."""
+    columns = templates.columns(values)
+    if columns.nnz > _DENSE * columns.shape[0] * columns.shape[1]:
+        full = columns.toarray()
+        return full.T @ full
+    return (columns.T @ columns).toarray()
+
+
 def make_templates(pairs, group, shift, index):
     """Templates of sources that were moved by `shift` (deg) and have a photon `index`."""
     square = pairs.squares(shift)

@@ -16,6 +16,20 @@ _HALVES = 4.0, 0.4  # pixels, half of that side at most and at least
 _SIGMAS = 3.5  # half of that side in the end
 _ALIKE = 0.05  # in ln(ratio): photons within count as alike, where there are many
 _MANY = 200
+_PARTS = 1, 2, 4, 8  # of a flare, among which the brightest is looked for
+_STANDS_OUT = 3.0  # sigma, by which it has more photons than the mean flux of the flare sends
+
+
+@dataclass(frozen=True)
+class Brightest:
+    """The part of a flare with the highest flux, or all of it if none stands out."""
+
+    start: float  # mission elapsed time in s
+    stop: float
+    fraction: float  # of the exposure
+    ts: float
+    photons: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,7 @@ class Flare:
     error: float
     index: float  # photon index
     index_error: float
+    brightest: Brightest
 
     def look(self, sky):
         """Look at the pixel where it is."""
@@ -69,7 +84,26 @@ def fit(sky, peak, others=()):
     (x, y), covariance = locate(look.unraised(), (column, row), start, stop)
     fraction = float(sky.ladder.fraction(start, stop))
     return Flare(x, y, covariance, start, stop, peak, fraction, float(ts), float(photons),
-                 float(error), index, index_error)  # fmt: skip
+                 float(error), index, index_error,
+                 _brightest(look, start, stop))  # fmt: skip
+
+
+def _brightest(look, start, stop):
+    """Find the part of a flare whose photons are most above those of its mean flux."""
+    ladder = look.sky.ladder
+    lengths = [(stop - start) / parts for parts in _PARTS]
+    begins = [start + length / 2 * np.arange(2 * parts - 1)
+              for parts, length in zip(_PARTS, lengths, strict=True)
+              if parts == 1 or length >= ladder.step]  # fmt: skip
+    low = np.concatenate(begins)
+    high = low + np.repeat(lengths[: len(begins)], [len(begin) for begin in begins])
+    ts = look.fit(low, high)[1]
+    photons, _, error = look.unraised().fit(low, high)
+    fraction = ladder.fraction(low, high)
+    excess_of_mean = (photons - photons[0] * fraction / fraction[0]) / error
+    excess_of_mean[0] = _STANDS_OUT
+    best = int(np.argmax(excess_of_mean))
+    return Brightest(*(float(v[best]) for v in (low, high, fraction, ts, photons, error)))
 
 
 def curve(sky, flare, others=(), most=400):

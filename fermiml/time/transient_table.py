@@ -41,7 +41,8 @@ def table_of(flares, sky, cube, ln_rate):
                             "index", "index_error")}  # fmt: skip
     table = Table(_positions(component.geom, columns, flares))
     duration = columns["stop"] - columns["start"]
-    density = columns["photons"] / _yields(sky, component, columns, table)
+    yields = _yields(sky, component, columns, table)
+    density = columns["photons"] / (yields * columns["fraction"])
     relative = columns["error"] / columns["photons"]
     table["SpectrumType"] = np.full(len(table), "PowerLaw")
     table["Pivot_Energy"] = np.full(len(table), PIVOT)
@@ -49,10 +50,9 @@ def table_of(flares, sky, cube, ln_rate):
     table["Unc_PL_Flux_Density"] = density * relative
     table["Unc_PL_Index"] = columns["index_error"]
     pars = np.full(len(table), PIVOT), density, columns["index"]
-    flux, energy_flux = (row_flux("PowerLaw", pars, _LOW, _HIGH, power) for power in (0, 1))
-    table["Flux_Peak"], table["Unc_Flux_Peak"] = flux, flux * relative
-    table["Signif_Peak"] = table["Signif_Avg"] = np.sqrt(columns["ts"])
-    table["Time_Peak"], table["Peak_Interval"] = columns["start"] + duration / 2, duration
+    energy_flux = row_flux("PowerLaw", pars, _LOW, _HIGH, 1)
+    table["Signif_Avg"] = np.sqrt(columns["ts"])
+    _add_peaks(table, flares, yields, columns["index"])
     table["ML_TS"], table["Npred"] = columns["ts"], columns["photons"]
     table["ML_Flags"] = _flags(component, cube, table)
     table["ML_Model"] = np.full(len(table), NAME)
@@ -64,6 +64,19 @@ def table_of(flares, sky, cube, ln_rate):
     table.meta = header_of(cube, "transients")
     forget_extrapolated(table, table.meta)
     return table
+
+
+def _add_peaks(table, flares, yields, index):
+    """Add 4FGL's columns of the peak, those of the brightest part of each flare, in place."""
+    start, stop, fraction, ts, photons, error = (
+        np.array([getattr(flare.brightest, name) for flare in flares], float)
+        for name in ("start", "stop", "fraction", "ts", "photons", "error")
+    )
+    pars = np.full(len(table), PIVOT), photons / (yields * fraction), index
+    table["Flux_Peak"] = row_flux("PowerLaw", pars, _LOW, _HIGH)
+    table["Unc_Flux_Peak"] = table["Flux_Peak"] * error / photons
+    table["Signif_Peak"] = np.sqrt(ts)
+    table["Time_Peak"], table["Peak_Interval"] = (start + stop) / 2, stop - start
 
 
 def _positions(geom, columns, flares):
@@ -89,13 +102,13 @@ def _coordinates(table):
 
 
 def _yields(sky, component, columns, table):
-    """Photons per flux density at the pivot, in the time of each flare and at its position."""
+    """Photons per flux density at the pivot, in the whole time at the position of each flare."""
     if not len(table):
         return np.zeros(0)
     center, here = (exposures.sample(component.exposure, position, PIVOT)[0]
                     for position in (component.center[None], _coordinates(table)))  # fmt: skip
     whole = np.array([sky.photons_per_flux(index) for index in columns["index"]])
-    return whole * columns["fraction"] * here / center
+    return whole * here / center
 
 
 def _flags(component, cube, table):

@@ -161,9 +161,7 @@ def test_instances_of_a_perfect_finder(folder, tmp_path):
 
         def find(self, features):
             view = Views(sky.cube)[0]
-            rows, true = sky_instances._true_masks(
-                view.patch.geom, sky.cube.components[0].counts.geom.to_image(), sky, masks
-            )
+            rows, true = sky_instances.masks_in(view.patch, sky, masks)
             x, y = view.patch.geom.coord_to_pix(sky.truth.positions[rows])
             inside = (np.minimum(x, y) > 0) & (np.maximum(x, y) < 127)
             return [Detections(x[inside], y[inside], np.ones(inside.sum()), mask=true[inside])]

@@ -47,6 +47,8 @@ CASES = {
     "every operation": every_operation,
     "simulation": lambda folder: again_and_again(runs.simulation(), folder),
     "fit": lambda folder: again_and_again(runs.fit(), folder),
+    "lightcurve": lambda folder: again_and_again(runs.lightcurve(folder), folder),
+    "transients": lambda folder: again_and_again(runs.transients(folder), folder),
 }
 
 if __name__ == "__main__":

@@ -17,11 +17,12 @@ def radii(form, size=0.0, npred=(0, 50)):
 
 
 def test_a_point_is_as_wide_as_its_psf():
-    """A Gaussian falls to the fraction at sigma sqrt(-2 ln fraction); of two bands, in between."""
-    width = np.sqrt(-2 * np.log(masks.FRACTION))
-    assert radii(POINT)[0] == pytest.approx(0.1 * width, rel=0.01)
-    assert radii(POINT, npred=(50, 0))[0] == pytest.approx(0.3 * width, rel=0.01)
-    assert 0.1 * width < radii(POINT, npred=(50, 50))[0] < 0.3 * width
+    """A Gaussian falls to the fraction at sigma sqrt(-2 ln fraction), sigma with that of a pixel;
+    of two bands, in between."""
+    narrow, wide = np.hypot(SIGMA[::-1], 0.1 / np.sqrt(12)) * np.sqrt(-2 * np.log(masks.FRACTION))
+    assert radii(POINT)[0] == pytest.approx(narrow, rel=0.02)
+    assert radii(POINT, npred=(50, 0))[0] == pytest.approx(wide, rel=0.02)
+    assert narrow < radii(POINT, npred=(50, 50))[0] < wide
     assert radii(POINT, npred=(0, 0)) == (0, 0)
 
 

@@ -124,6 +124,12 @@ def test_a_description_that_is_wrong_is_named_in_one_line(network, values, messa
     assert "\n" not in str(error.value) and "model.yaml" in str(error.value)
 
 
+def test_a_key_without_a_value_has_its_default(network):
+    """As where the file was cut behind it."""
+    card = pretrained.load(network(turns=None, operating=None)).card
+    assert "turns" not in card and "operating" not in card
+
+
 def test_weights_that_are_not_finite_are_refused(network):
     folder = Path(network())
     with np.load(folder / "weights.npz") as stored:

@@ -46,6 +46,15 @@ def test_its_flux_and_spectrum_are_those_while_it_shone(nova):
     assert row["Signif_Peak"] == pytest.approx(np.sqrt(row["ML_TS"]))
 
 
+def test_the_peak_is_the_brightest_part():
+    """Eight days, of which two are three times as bright."""
+    cube, long = flaringskies.sky(5, smallskies.power_laws(*PLACE, 3e-8, 2.2), (100, 108))
+    _, short = flaringskies.sky(6, smallskies.power_laws(*PLACE, 6e-8, 2.2), (104, 106))
+    row = TransientSearch(longest=60).run(flaringskies.both(cube, long, short)).table[0]
+    assert abs(row["Time_Peak"] - (START + 105 * DAY)) < 1.2 * DAY
+    assert row["Peak_Interval"] < 0.6 * row["ML_Duration"]
+
+
 def test_a_steady_sky_has_none():
     """Not even with a source of a photon an hour, whose exposure is known to 25 %."""
     steady = smallskies.power_laws(100, 45, 1e-7, 2.2)
