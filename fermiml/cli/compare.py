@@ -17,7 +17,11 @@ from fermiml.cli.counts import counts_options, read_counts
     "--background-alt", multiple=True, metavar="F",
     help="Second diffuse model: expected counts (repeat it, one for each component), or a MapCube.",
 )  # fmt: skip
-@click.option("--known", metavar="CAT", help="Catalog of known sources, to report which are found.")
+@click.option(
+    "--known", metavar="CAT",
+    help="Catalog of known sources, to report which are found; by default rows of real data only "
+    "get the names of 4FGL-DR4.",
+)  # fmt: skip
 @click.option(
     "--ts", type=float, default=25.0, show_default=True, metavar="TS",
     help="Minimum TS in the final fit for a detection.",
@@ -48,6 +52,7 @@ def compare(
     command is repeated.
     """  # fmt: skip
     from fermiml.catalog.catalog import SourceCatalog
+    from fermiml.catalog.names import known_names
     from fermiml.compare.comparison import Comparison
     from fermiml.executors import shared_executor
     from fermiml.report import comparison_folder as report
@@ -60,7 +65,10 @@ def compare(
             detector=_detector(model, found, jobs), galdiff=galdiff, iso=iso,
             background_alt=second, known=others, threshold=ts, jobs=jobs, cache=folder / "cache",
         )  # fmt: skip
-        result = comparison.run(read_counts(counts, **options), found)
+        cube = read_counts(counts, **options)
+        result = comparison.run(cube, found)
+    if known is None and not cube.simulated:
+        result.catalog = result.catalog.associate(known_names())
     report.write(result, folder, overwrite=overwrite)
     for what, text in report.summary(result):
         click.echo(f"{what + ':':<28}{text}")

@@ -23,7 +23,7 @@ from fermiml.likelihood import background as backgrounds
 from fermiml.likelihood import cut, parts
 from fermiml.likelihood.gammapy_engine import GammapyEngine, in_data
 from fermiml.likelihood.seeds import check_known
-from fermiml.sky.cube import SkyCube
+from fermiml.sky.cube import Origin, SkyCube
 from fermiml.sky.read.dispatch import is_expected_counts, with_background
 from fermiml.traditional.search import TraditionalDetector, check_pixels
 from fermiml.wording import counted
@@ -109,7 +109,7 @@ class Comparison:
         alternative = self._alternative
         second = None if alternative is None else _second(cube, alternative, self._iso)
         planes = _planes(cube, model)
-        cube = _with_background(cube, planes)
+        cube = _with_background(cube, planes, model.text)
         with shared_executor(self._jobs) as jobs:
             found, seconds = self._detect(cube, planes, catalog, jobs)
             seeds, rows = union(found[ML], found[TRADITIONAL])
@@ -179,13 +179,17 @@ def _planes(cube, model):
     ]
 
 
-def _with_background(cube, planes):
-    """Return the cube with the sum of these maps as the background of each component."""
+def _with_background(cube, planes, text):
+    """Return the cube with the sum of these maps as the background of each component; where there
+    was none, `text` says what it is."""
     components = []
     for component, maps in zip(cube.components, planes, strict=True):
         kind = HpxNDMap if component.is_healpix else WcsNDMap
         background = kind(component.counts.geom, np.sum(maps, axis=0))
-        components.append(dataclasses.replace(component, background=background))
+        origins = component.origins
+        if component.background is None:
+            origins = {**origins, "background": Origin(text)}
+        components.append(dataclasses.replace(component, background=background, origins=origins))
     return dataclasses.replace(cube, components=components)
 
 

@@ -19,10 +19,17 @@ def response_lines(cube):
     for part, what in (("psf", "PSF"), ("exposure", "exposure"), ("edisp", "energy dispersion")):
         texts = [c.origins[part].text for c in cube.components if part in c.origins]
         taken.append(f"{what}: {', '.join(dict.fromkeys(texts)) or 'none'}")
-    given = all(component.background is not None for component in cube.components)
-    taken.append(f"expected background counts: {'given' if given else 'none'}")
+    taken.append(f"expected background counts: {_background(cube)}")
     notes = [note for c in cube.components for note in c.notes + _missing(c)]
     return ["; ".join(taken), f"assumed: {'; '.join(dict.fromkeys(notes)) or 'nothing'}"]
+
+
+def _background(cube):
+    """Say what the background maps of the components are: given, or made from a diffuse model."""
+    if any(component.background is None for component in cube.components):
+        return "none"
+    origins = [component.origins.get("background") for component in cube.components]
+    return ", ".join(dict.fromkeys(origin.text if origin else "given" for origin in origins))
 
 
 def obstacles(cube):

@@ -7,13 +7,15 @@ import pytest
 from click.testing import CliRunner
 from makers import smallskies as sky
 
-from fermiml import Comparison, InputError, SourceCatalog, TraditionalDetector
+from fermiml import Comparison, InputError, SkyCube, SourceCatalog, TraditionalDetector
+from fermiml.catalog import names
 from fermiml.catalog.flags import MLFlag
 from fermiml.cli.main import main
 from fermiml.compare import comparison
 from fermiml.compare.comparison import union
 from fermiml.compare.comparison_result import false_rate
 from fermiml.report import comparison_folder as report
+from fermiml.sky.describe import response_lines
 
 pytestmark = pytest.mark.slow
 
@@ -238,6 +240,30 @@ def test_the_command(files, quick):
     assert (files / "out" / "compare.html").is_file()
     again = run(*given)
     assert again.exit_code == 2 and "use --overwrite" in again.output
+
+
+def test_rows_of_real_data_get_names_without_a_known_catalog(files, result, tmp_path, monkeypatch):
+    ours = result.catalog.table[:1]
+    known = {name: ours[name] for name in ("RAJ2000", "DEJ2000")}
+    known |= {"Source_Name": ["4FGL J0000.0+0000"], "Conf_95_SemiMajor": [0.02],
+              "Conf_95_SemiMinor": [0.02], "Conf_95_PosAng": [0.0]}  # fmt: skip
+    known = SourceCatalog.from_table(known)
+    monkeypatch.setattr(SkyCube, "simulated", False)
+    monkeypatch.setattr(names, "known_names", lambda: known)
+    monkeypatch.setattr(Comparison, "run", lambda *_: replace(result))
+    done = run("compare", files / "counts.fits", "-o", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    table = SourceCatalog.read(tmp_path / "out" / "compare.fits").table
+    assert table["ASSOC_FGL"][0] == "4FGL J0000.0+0000"
+    assert not any(str(name).strip() for name in table["ASSOC_FGL"][1:])
+
+
+def test_an_embedded_background_is_not_said_to_be_given(result):
+    bare = [replace(c, background=None, origins={}) for c in result.cube.components]
+    planes = [[c.background.data] for c in result.cube.components]
+    cube = comparison._with_background(replace(result.cube, components=bare), planes, "embedded")
+    assert "expected background counts: embedded" in response_lines(cube)[0]
+    assert "expected background counts: given" in response_lines(result.cube)[0]
 
 
 @pytest.mark.parametrize(
