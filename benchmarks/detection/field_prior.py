@@ -239,10 +239,11 @@ def main():
     parser.add_argument("--skies", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--split", choices=["selection", "test"])
+    parser.add_argument("--model", default="lat-best", help="each needs a cache of its own")
     parser.add_argument("-o", "--output", type=Path, help="folder for field_prior.*")
     options = parser.parse_args()
     split = options.split or {"fit": "selection", "judge": "test"}[options.what]
-    fields = read(split, options.skies, options.cache)
+    fields = read(split, options.skies, options.cache, options.model)
     levels = ", ".join(f"{level} %: {sum(f.level == level for f in fields)}"
                        for level in dict.fromkeys(f.level for f in fields))  # fmt: skip
     recipe = (
