@@ -93,7 +93,7 @@ def test_models_lists_the_finder_and_shows_it(plugin):
     card = yaml.safe_load(run("models", "joint-peaks"))
     assert card["origin"] == "package fermiml-example-plugin"
     assert card["identity"] == "joint-peaks-1" and card["operating"] == {}
-    assert "known are lat-best, lat-best-1, lat-centroid, lat-unek, joint-peaks" in run(
+    assert "known are lat-best, lat-best-1, lat-centroid, lat-mask, lat-unek, joint-peaks" in run(
         "models", "x", code=2
     )
 

@@ -46,7 +46,7 @@ def main():
     wide = [masks[name].extended for name in sky.truth.table["Source_Name"][rows][bright]]
     (found,) = load_finder(options.model).find(view.features[None])
     found = found[found.score >= options.threshold]
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5.6), sharex=True, sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5.8), sharey=True, layout="constrained")
     counts = view.patch.counts.sum(axis=(0, 1))
     side = counts.shape[0] * PIXEL
     for ax, title, shown, extended in (
@@ -57,7 +57,6 @@ def main():
         outline(ax, shown, np.where(extended, EXTENDED, COMPACT))
         ax.set(title=title, xlabel="deg")
     axes[0].set_ylabel("deg")
-    figure.tight_layout()
     figure.savefig(options.output / "instances.png", dpi=80)
 
 
