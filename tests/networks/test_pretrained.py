@@ -86,7 +86,7 @@ def test_facts_that_are_noted_are_covered(network):
     folder = network()
     pretrained.note(folder, trained={"patches": 7})
     assert "description_sha256" in pretrained.card(folder)
-    assert pretrained.card(folder)["trained"]["from"] == "lat-best"
+    assert pretrained.card(folder)["trained"]["from"] == "lat-best-1"
     network(sealed=True, trained={"patches": 8})
     assert pretrained.card(folder)["trained"] == {"patches": 8}
 
