@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-_SLOW = ("fit", "lightcurve", "transients")
+_SLOW = ("simulation", "fit", "lightcurve", "transients")
 
 
 @pytest.mark.parametrize(
     "case",
-    ["every operation", "simulation", *(pytest.param(c, marks=pytest.mark.slow) for c in _SLOW)],
+    ["every operation", *(pytest.param(c, marks=pytest.mark.slow) for c in _SLOW)],
 )
 def test_killed_and_resumed(case, tmp_path):
     done = subprocess.run(
