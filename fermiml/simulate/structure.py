@@ -18,11 +18,11 @@ _NSIDE = 1024  # pixels of 0.06 deg
 _COARSE = 128  # pixels of 0.46 deg, in which the brightness is known
 _PIVOT = 1000.0  # MeV, where the brightness is taken
 _HALF = 1e-8  # ph cm-2 s-1 sr-1 MeV-1: brightness at which half of the emission is gas
-_CONTRAST = (0.2, 2.0)  # column in the middle of a clump, over that of its surroundings
-_WIDTH = (0.05, 0.4)  # deg, sigma of clumps
-_THIN, _LONG = (0.05, 0.12), (1.0, 4.0)  # deg, sigma and length of filaments
-_FAINTER = 0.3  # contrast of filaments over that of clumps
-_BEND = 0.15  # rad, by which a filament turns within its width
+CONTRAST = (0.2, 2.0)  # column in the middle of a clump, over that of its surroundings
+WIDTH = (0.05, 0.4)  # deg, sigma of clumps
+THIN, LONG = (0.05, 0.12), (1.0, 4.0)  # deg, sigma and length of filaments
+FAINTER = 0.3  # contrast of filaments over that of clumps
+BEND = 0.15  # rad, by which a filament turns within its width
 _REACH = 3.5  # sigma, to which clumps go
 
 
@@ -66,21 +66,21 @@ def _clumps(rng, number, brightness):
     pixels = rng.choice(len(brightness), size=number, p=brightness / brightness.sum())
     middle = np.stack(healpy.pix2vec(_COARSE, pixels), axis=-1).reshape(number, 3)
     middle = middle + rng.normal(0, healpy.nside2resol(_COARSE) / 2, (number, 3))
-    return zip(middle, _log_uniform(rng, *_WIDTH, number), _log_uniform(rng, *_CONTRAST, number),
+    return zip(middle, log_uniform(rng, *WIDTH, number), log_uniform(rng, *CONTRAST, number),
                strict=True)  # fmt: skip
 
 
 def _filament(rng, brightness):
     """Draw the beads of a filament, which follow each other at the distance of their sigma."""
     ((middle, _, contrast),) = _clumps(rng, 1, brightness)
-    width = _log_uniform(rng, *_THIN)
-    length = round(rng.uniform(*_LONG) / width)
+    width = log_uniform(rng, *THIN)
+    length = round(rng.uniform(*LONG) / width)
     ahead = np.cross(middle, rng.normal(size=3))
-    for turn in rng.normal(0, _BEND, length):
+    for turn in rng.normal(0, BEND, length):
         middle = middle / np.linalg.norm(middle)
         ahead = ahead - (ahead @ middle) * middle
         ahead = ahead / np.linalg.norm(ahead)
-        yield middle, width, _FAINTER * contrast
+        yield middle, width, FAINTER * contrast
         ahead = ahead * np.cos(turn) + np.cross(middle, ahead) * np.sin(turn)
         middle = middle + np.radians(width) * ahead
 
@@ -94,5 +94,6 @@ def _shine(pattern, middle, width, contrast):
     pattern[pixels] += contrast * np.exp(-squared / 2)
 
 
-def _log_uniform(rng, low, high, size=None):
+def log_uniform(rng, low, high, size=None):
+    """Draw numbers that are even in their logarithm."""
     return np.exp(rng.uniform(np.log(low), np.log(high), size))

@@ -7,6 +7,7 @@ the PSF of each band; this is right because the emission itself is smooth on the
 import numpy as np
 from scipy.fft import irfft2, rfft2
 
+from fermiml.simulate.structure import BEND, CONTRAST, FAINTER, LONG, THIN, WIDTH, log_uniform
 from fermiml.sky.patches import PIXEL
 
 _SLOPES = (2.2, 3.4)  # of the power spectrum, l^-slope
@@ -17,9 +18,6 @@ _CLUMPED = 0.4  # fraction of structured patches with clumps and filaments
 _CLUMPS = (300, 6000)  # on the whole sky
 _SKY = 41253 * 8.0  # deg2, times the mean of galactic over isotropic counts
 _FILAMENTS = 0.15  # for each clump
-_CONTRAST, _FAINTER = (0.2, 2.0), 0.3  # of clumps; of filaments over that of clumps
-_WIDTH = (0.05, 0.4)  # deg, sigma of clumps
-_THIN, _LONG, _BEND = (0.05, 0.12), (1.0, 4.0), 0.15  # deg, deg, rad: filaments
 
 
 def draw(galactic, isotropic, blurred, largest, rng):
@@ -61,9 +59,9 @@ def _clumps_and_filaments(brightness, rng):
     likely = brightness.ravel().astype(float)
     pixel = rng.choice(size**2, size=number.sum(), p=likely / likely.sum())
     y, x = np.divmod(pixel, size)
-    contrast = _log_uniform(rng, _CONTRAST, len(pixel))
+    contrast = log_uniform(rng, *CONTRAST, len(pixel))
     clumps, threads = slice(number[0]), slice(number[0], None)
-    width = _log_uniform(rng, _WIDTH, number[0]) / PIXEL
+    width = log_uniform(rng, *WIDTH, number[0]) / PIXEL
     starts = zip(x[threads], y[threads], contrast[threads], strict=True)
     blobs = [np.stack([x[clumps], y[clumps], width, contrast[clumps]])]
     blobs += [_filament(*start, rng) for start in starts]
@@ -75,13 +73,9 @@ def _clumps_and_filaments(brightness, rng):
 
 def _filament(x, y, contrast, rng):
     """Draw the beads of a filament (x, y, sigma, contrast), one sigma from each other."""
-    width = _log_uniform(rng, _THIN, 1)[0] / PIXEL
-    beads = round(rng.uniform(*_LONG) / PIXEL / width)
-    direction = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, _BEND, beads))
+    width = log_uniform(rng, *THIN) / PIXEL
+    beads = round(rng.uniform(*LONG) / PIXEL / width)
+    direction = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, BEND, beads))
     path = width * np.cumsum([np.cos(direction), np.sin(direction)], axis=1)
     return np.stack([x + path[0], y + path[1], np.full(beads, width),
-                     np.full(beads, _FAINTER * contrast)])  # fmt: skip
-
-
-def _log_uniform(rng, limits, size):
-    return np.exp(rng.uniform(*np.log(limits), size))
+                     np.full(beads, FAINTER * contrast)])  # fmt: skip
