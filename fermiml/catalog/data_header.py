@@ -6,7 +6,7 @@ from fermiml.sky.describe import response_lines
 
 def header_of(cube, step):
     """Make the keywords of what was found in a cube; `step` names the work in the history."""
-    header = dict(zip(("EMIN", "EMAX"), cube.energy_range, strict=True))
+    header = energies_of(cube)
     add_history(header, step, response_lines(cube))
     selection = cube.components[0].selection
     if selection.time is not None:
@@ -16,3 +16,8 @@ def header_of(cube, step):
     if cube.simulated:
         header["SIMULATE"] = True
     return header
+
+
+def energies_of(cube):
+    """Make the keywords of the energy range, which say to where fluxes are measured."""
+    return dict(zip(("EMIN", "EMAX"), cube.energy_range, strict=True))

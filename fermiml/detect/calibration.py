@@ -86,9 +86,9 @@ def fit(score, measured, matched, real):
     """
     columns = features(score, measured)
     slopes = _logistic(columns, matched)[1]
-    if len(slopes) > 1 and slopes[_TS] < _LEAST_SLOPE:
-        slopes = np.insert(_logistic(np.delete(columns, _TS, 1), matched)[1], _TS, _LEAST_SLOPE)
-    if len(slopes) > 1:
+    if measured is not None:
+        if slopes[_TS] < _LEAST_SLOPE:
+            slopes = np.insert(_logistic(np.delete(columns, _TS, 1), matched)[1], _TS, _LEAST_SLOPE)
         ranked = np.delete(columns, _LEVEL, 1) @ np.delete(slopes, _LEVEL)
         _, (scale, level) = _logistic(np.column_stack([ranked, columns[:, _LEVEL]]), real)
         slopes[_LEVEL] = min((slopes[_LEVEL] + level / scale) / 2, 0.0)

@@ -14,7 +14,7 @@ from gammapy.maps import Maps, WcsNDMap
 from fermiml import notebook
 from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.data_header import header_of
+from fermiml.catalog.data_header import energies_of, header_of
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
 from fermiml.checkpoint import Pieces
@@ -200,7 +200,7 @@ class SourceDetector:
         table["ML_Model"] = self.finder.name
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)
-        forget_extrapolated(table, header_of(cube, "detect"))
+        forget_extrapolated(table, energies_of(cube))
         # The PSF wing of a source outside the data is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
 
