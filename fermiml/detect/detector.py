@@ -172,12 +172,12 @@ class SourceDetector:
         found = candidates.find(cube, self.finder, self.origin)
         log.debug("%d candidates", len(found))
         if self.photometry:
-            from fermiml.photometry.group_field import FARTHEST
+            from fermiml.photometry.coarse_pixels import farthest
             from fermiml.photometry.measure import measure
             from fermiml.photometry.table import drop_errors_at_bounds
 
             table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
-            assert_near(table, found.position, FARTHEST)
+            assert_near(table, found.position, farthest(max(c.pixel_size for c in cube.components)))
         else:
             table = _positions(found)
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0

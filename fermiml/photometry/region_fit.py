@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fermiml.photometry import localization, spectral_fit
+from fermiml.photometry.coarse_pixels import are_coarse, average_shifts, farthest
 from fermiml.photometry.curves import Curves
 from fermiml.photometry.extension import extension
 from fermiml.photometry.group_field import group_fields
@@ -41,9 +42,13 @@ def fit_region(skies, groups, responses, region, vectors):
     fields = group_fields(skies, region, groups, vectors, directions)
     groups = [f.group for f in fields]
     folding = _folding(groups, responses)
-    walk = Walk(vectors, directions)
+    pixel_size = max(sky.pixel_size for sky in skies)
+    walk = Walk(vectors, directions, farthest(pixel_size))
     best = fit_jointly(fields, region, folding, walk)
-    covariance = localization.covariances(best.weighted, walk, best.index)
+    if are_coarse(pixel_size, groups):
+        walk.shift, covariance = average_shifts(best.weighted, walk, best.index, pixel_size)
+    else:
+        covariance = localization.covariances(best.weighted, walk, best.index)
     covariance = localization.turned(covariance, directions, axes(walk.vectors))
     power_law = best.spectra
     curved = spectral_fit.fit(best.curves, folding, REFERENCE, power_law.parameters, curved=True)
