@@ -69,6 +69,6 @@ def test_a_source_is_within_its_ellipse_wherever_in_the_pixel_it_is(rows):
 
 
 def test_the_error_is_about_that_of_the_pixel(rows):
-    """Wherever the next pixels happen to have a count too many, it is not a small fraction of it."""
+    """It is not a small fraction of it, wherever the next pixels have a count too many."""
     assert all(0.2 < row["Conf_95_SemiMajor"] < 0.9 for _, row in rows)
     assert np.median([offset for offset, _ in rows]) < 0.3
