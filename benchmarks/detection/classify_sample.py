@@ -5,19 +5,19 @@
 simulates fields with equal numbers of BL Lacs, FSRQs, pulsars (half of them millisecond ones),
 supernova remnants with nebulae, and other sources, in SAMPLE/<set>/field_0000 and so on, and
 measures the sources at their true positions. All classes have the same flux and position
-distributions, so that only spectrum and size differ: the classifier learns likelihood ratios from
-the sample, to which it adds the real fractions as a prior. Every source has the spectrum of a bright
+distributions, so that only spectrum and size differ: the classifier learns likelihoods from the
+sample, to which it adds the real fractions as a prior. Every source has the spectrum of a bright
 one of 4FGL-DR4. Three of four of these serve the training sets, which use the longitudes of the
-training skies and one of their diffuse models; every fourth serves `held`, with the longitudes and
-the model of the selection skies.
+training skies and one of their diffuse models; every fourth serves `held` and `held_low`, with the
+longitudes and the model of the selection skies.
 
     python benchmarks/detection/classify_sample.py --measure FOLDER ...
 
 measures the sources of existing fields.
 
 Each field gets a table, class.fits, beside its counts: columns of the photometry, TRUE_CLASS,
-TS_Asimov, LIKE (which spectrum a source has), and PATCH (band, y, x), the counts of the 7x7 pixels of
-0.1 deg around it.
+TS_Asimov, LIKE (which spectrum a source has), and PATCH (band, y, x), the counts of the 7x7 pixels
+of 0.1 deg around it.
 """
 
 import argparse
