@@ -33,12 +33,16 @@ from fermiml.wording import counted
     help="Catalog of known sources, to name the rows; by default 4FGL-DR4, or none for simulated "
     "data. none: no names.",
 )  # fmt: skip
+@click.option(
+    "--classes-by-position", is_flag=True,
+    help="Classes from the Galactic latitude, too, not only from the spectrum.",
+)  # fmt: skip
 @click.option("--no-photometry", is_flag=True, help="Positions and probabilities only.")
 @jobs_options("Regions to measure", default="the usable cores")
 @catalog_output("fermiml.fits")
 def detect(
-    counts, model, localizer, threshold, purity, known, no_photometry, jobs, output, overwrite,
-    **options,
+    counts, model, localizer, threshold, purity, known, classes_by_position, no_photometry, jobs,
+    output, overwrite, **options,
 ):  # fmt: skip
     """Detect sources in COUNTS and write a catalog in 4FGL columns.
 
@@ -62,7 +66,8 @@ def detect(
     if known is None and not cube.simulated:
         known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
-                "photometry": not no_photometry}  # fmt: skip
+                "photometry": not no_photometry,
+                "classes_by_position": classes_by_position}  # fmt: skip
     text = ""
     folder = None if no_photometry else Path(output).expanduser().with_suffix(".parts")
     with held(folder) as parts, shared_executor(jobs) as jobs:

@@ -49,6 +49,9 @@ class SourceDetector:
         Where the tiling of the sky has a patch centre.
     prior : FieldPrior, optional
         The correction of ML_Prob by the data; by default the one shipped with fermiml.
+    classes_by_position : bool
+        Use the Galactic latitude for the classes, too: near the plane more sources are pulsars and
+        remnants.
     jobs : int, str or concurrent.futures.Executor, optional
         Threads that fit fluxes, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores. The network itself runs in this process.
@@ -71,6 +74,7 @@ class SourceDetector:
         photometry: bool = True,
         origin: SkyCoord | None = None,
         prior: FieldPrior | None = None,
+        classes_by_position: bool = False,
         jobs: int | str | Executor | None = None,
         parts: Pieces | str | os.PathLike | None = None,
     ):
@@ -88,6 +92,7 @@ class SourceDetector:
         self.purity = None if purity == calibration.PURITY else purity
         self.photometry = photometry
         self.prior = FieldPrior.load() if prior is None else prior
+        self.classes_by_position = classes_by_position
         self.origin = origin
         self._jobs = None if jobs is None else check_jobs(jobs)
         self._parts = parts
@@ -187,12 +192,10 @@ class SourceDetector:
         self._ask_the_field(table)
         probability = np.asarray(table["ML_Prob"])
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
-            pulsar = classify.Classifier.load().pulsar_probability(table)
+            classify.add_kinds(table, self.classes_by_position)
             drop_errors_at_bounds(table)
-        else:
-            pulsar = found.pulsar
-        if np.isfinite(pulsar).any():
-            classify.add_classes(table, pulsar)
+        elif np.isfinite(found.pulsar).any():
+            classify.add_classes(table, {"AGN": 1 - found.pulsar, "PSR": found.pulsar})
         else:
             table["ML_Prob_FAKE"] = 1 - probability
         fitted = table["ML_Ext_Size"] if self.photometry else np.nan
