@@ -40,7 +40,7 @@ def fit_region(skies, groups, responses, region, vectors):
     directions = axes(vectors)
     fields = group_fields(skies, region, groups, vectors, directions)
     groups = [f.group for f in fields]
-    folding = _folding(groups, responses)
+    folding = make_folding(groups, responses)
     walk = Walk(vectors, directions)
     best = fit_jointly(fields, region, folding, walk)
     covariance = localization.covariances(best.weighted, walk, best.index)
@@ -57,7 +57,7 @@ def fit_region(skies, groups, responses, region, vectors):
     )  # fmt: skip
 
 
-def _folding(groups, responses):
+def make_folding(groups, responses):
     parts = []
     for number in sorted({g.component for g in groups}):
         response = responses[number]
