@@ -16,6 +16,7 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.data_header import energies_of, header_of
 from fermiml.catalog.derive import forget_extrapolated
+from fermiml.catalog.extended import FORM_COLUMN, extended_sources
 from fermiml.catalog.ellipses import error_columns, semi_axes
 from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
@@ -45,6 +46,9 @@ class SourceDetector:
         lowest threshold above which the mean ML_Prob is at least the purity.
     photometry : bool
         Fit fluxes, spectra and positions. If false, only positions and probabilities are given.
+    extended : bool
+        Replace rows that trace an extended source by one row with an extent (docs/extended.md);
+        needs photometry.
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
     prior : FieldPrior, optional
@@ -69,6 +73,7 @@ class SourceDetector:
         threshold: float | None = None,
         purity: float | None = None,
         photometry: bool = True,
+        extended: bool = True,
         origin: SkyCoord | None = None,
         prior: FieldPrior | None = None,
         jobs: int | str | Executor | None = None,
@@ -86,7 +91,7 @@ class SourceDetector:
             log.warning("%s is not calibrated: ML_Prob is its score", label(finder))
         self.threshold = self._default_threshold() if threshold is None else threshold
         self.purity = None if purity == calibration.PURITY else purity
-        self.photometry = photometry
+        self.photometry, self.extended = photometry, extended
         self.prior = FieldPrior.load() if prior is None else prior
         self.origin = origin
         self._jobs = None if jobs is None else check_jobs(jobs)
@@ -148,7 +153,9 @@ class SourceDetector:
         table = table[table["ML_Prob"] >= self._least(table["ML_Prob"])]
         table.sort("ML_Prob", reverse=True)
         assert_sound(table, cube)
-        return SourceCatalog.from_table(table, meta=header_of(cube, "detect"))
+        return SourceCatalog.from_table(
+            table, extended=extended_sources(table), meta=header_of(cube, "detect")
+        )
 
     def heatmap(self, data: SkyCube | object) -> WcsNDMap:
         """Compute the network's score, from 0 to 1, in every pixel of the data; NaN off them.
@@ -178,6 +185,11 @@ class SourceDetector:
 
             table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
             assert_near(table, found.position, FARTHEST)
+            if self.extended:
+                from fermiml.extended.find_extended import find_extended
+
+                table, origin = find_extended(cube, table, found.score, found.extent)
+                found = found[origin]
         else:
             table = _positions(found)
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
@@ -196,7 +208,10 @@ class SourceDetector:
         else:
             table["ML_Prob_FAKE"] = 1 - probability
         fitted = table["ML_Ext_Size"] if self.photometry else np.nan
-        table["ML_Ext_Size"] = np.where(np.isfinite(found.extent), found.extent, fitted)
+        given = np.isfinite(found.extent)
+        if FORM_COLUMN in table.colnames:  # what was measured is better
+            given &= np.asarray(table[FORM_COLUMN]) == ""
+        table["ML_Ext_Size"] = np.where(given, found.extent, fitted)
         table["ML_Model"] = self.finder.name
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)

@@ -1,6 +1,6 @@
 """A piece of sky around an object, with the candidates in it: what all fits there share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -54,6 +54,10 @@ class LocalField:
         groups = [plane.field.group for plane in self.planes]
         position = sky_coord(vectors)
         return make_folding(groups, [response.at(position) for response in self.responses])
+
+    def renumbered(self, rows):
+        """Return the same field with `rows` of a larger table: number i is the row rows[i]."""
+        return replace(self, rows=np.asarray(rows)[self.rows])
 
 
 def local_field(skies, groups, responses, center, half, vectors, index):

@@ -53,7 +53,7 @@ def fit_region(skies, groups, responses, region, vectors):
         extended[:, rows] = extension(best.weighted, walk.vectors, best.index, rows)
     return RegionResult(
         groups, walk.vectors, covariance, walk.shift, best.curves, power_law, curved,
-        _goodness(best.fits), *extended,
+        goodness(best.fits), *extended,
     )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def make_folding(groups, responses):
     return spectral_fit.JointFolding(parts)
 
 
-def _goodness(fits):
+def goodness(fits):
     """Mean of the squared residuals in units of the error within the PSF of each source,
     pixels and groups weighted with the source's counts."""
     total, weights = 0.0, 0.0
