@@ -14,6 +14,7 @@ from fermiml.photometry.energy_groups import make_groups
 from fermiml.photometry.pixels import SkyPixels
 from fermiml.sky.sphere import vectors_of
 
+_FAINT = 4.0  # TS below which a candidate is nothing
 _SHARP = 1.2  # deg: groups of larger r68 tell nothing of an extent
 _HALF = 2.0  # deg, half the side of a square in which an object lies
 _BESIDE = 0.5  # deg from its border within which neighbours get new spectra
@@ -81,7 +82,7 @@ class _Search:
 
     def _local(self, center, groups):
         """Return the `LocalField` around a direction of the candidates that are left."""
-        rows = np.flatnonzero(self.left & np.isfinite(self.table["ML_TS"]))
+        rows = np.flatnonzero(self.left & (self.table["ML_TS"] > _FAINT))
         rows = rows[self.table[FORM_COLUMN][rows] == ""]
         index = np.asarray(self.table["PL_Index"], float)[rows]
         local = local_field(self._skies, groups, self._responses, center, _HALF,

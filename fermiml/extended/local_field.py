@@ -11,7 +11,7 @@ from fermiml.photometry.regions import SkyRegion
 from fermiml.sky.sphere import axes, sky_coord
 
 _MARGIN = 3.0  # deg of data around the square in which an object lies
-_MOST = 60  # candidates fitted along
+_NEAR = 1.0  # deg around the square, within which candidates are fitted along
 
 
 class Plane:
@@ -64,8 +64,7 @@ def local_field(skies, groups, responses, center, half, vectors, index):
     """Cut out a square of `half` the side (deg) around a `center`, with the candidates there."""
     east, north = (axis[0] for axis in axes(center[None]))
     away = np.degrees(np.arccos(np.clip(vectors @ center, -1, 1)))
-    nearest = np.argsort(away, kind="stable")[:_MOST]
-    rows = np.sort(nearest[away[nearest] < np.sqrt(2) * half + _MARGIN])
+    rows = np.flatnonzero(away < half + _NEAR)
     corner = np.full(2, float(half))
     region = SkyRegion(center, east, north, -corner, corner, rows, rows, _MARGIN)
     pixels = [sky.cut(region) for sky in skies]

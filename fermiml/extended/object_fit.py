@@ -11,6 +11,7 @@ from fermiml.model.sources import DISK, GAUSS, POINT
 SIZES = (0.15, 0.3, 0.6, 1.1, 1.9, 3.0)  # deg, disks that are tried first
 TS_EXTENDED = 25.0  # of the extent, that an object needs
 _TS_BESIDE = 16.0  # of a candidate that stays within or beside an object
+_NOTHING = 4.0  # of one that goes at once
 _AROUND = 0.15  # deg beyond its border, within which candidates may trace an object
 _BESIDE = 0.5  # deg beyond its border, within which candidates are decided again
 _FEW, _ROUGH = 4, 0.5  # steps of a first look, and the gain that ends it
@@ -60,9 +61,9 @@ def find_object(local, center, others=()):
     if best.criterion <= points.criterion or best.model.norm[-1] == 0:
         return None
     ts = _ts_extended(scene, best)
-    if ts < TS_EXTENDED or _two_are_better(scene, best):
-        return None
     gone = np.setdiff1d(everything, best.model.points)
+    if ts < TS_EXTENDED or (len(gone) < 2 and _two_are_better(scene, best)):
+        return None
     return ExtendedObject(best, ts, _size_error(scene, best), gone)
 
 
@@ -112,7 +113,7 @@ def _with_neighbours(scene, local, points, fit):
         if not weak.any():
             return found
         dropped = np.flatnonzero(weak)[np.argmin(ts[weak])]
-        nothing = weak & (ts < 1)
+        nothing = weak & (ts < _NOTHING)
         nothing[dropped] = True
         model = found.model.with_sources(numbers[~nothing], found.model.outlines)
         found = scene.fit(model)

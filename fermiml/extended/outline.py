@@ -12,7 +12,7 @@ from fermiml.sky.sphere import axes
 
 LEAST, LARGEST = 0.03, 4.0  # deg, sizes
 _STEP = 1.01  # factor between sizes whose difference gives the derivative
-_RADII, _RINGS = 320, 160  # nodes of a profile, and rings that the PSF is divided into
+_RADII, _RINGS = 240, 110  # nodes of a profile, and rings that the PSF is divided into
 _TAIL = 2.0  # times its size, where a Gaussian ends
 _LEAST_SQUARE = np.float32(1e-12)  # deg2
 

@@ -14,9 +14,10 @@ _START = 0.3, 2.2  # norm and photon index of a source of which nothing is known
 _INDEX, _LOOSE = 2.2, 1.0  # prior of the index
 _INDICES = 0.3, 5.0
 _LEAST = 0.02  # of the local level, that a coefficient of the background has
-_ENOUGH = 0.02  # gain of log-likelihood after which a fit is done
+_ENOUGH = 0.05  # gain of log-likelihood after which a fit is done
 _STEPS = 15
 _LONGEST = 0.3, 0.4  # deg, ln size: of one step
+_KEPT = 4  # outlines whose images are remembered
 _SCALES = 1.0, 0.3, 0.08
 
 
@@ -70,7 +71,8 @@ class SceneFit:
     def significance(self):
         """Norm over its error of each source."""
         number = len(self.model.norm)
-        return self.model.norm / np.sqrt(np.diag(self.covariance)[:number])
+        error = np.sqrt(np.diag(self.covariance)[:number])
+        return np.where(error > 0, self.model.norm / np.maximum(error, 1e-300), 0.0)
 
     @property
     def criterion(self):
@@ -91,7 +93,7 @@ class Scene:
     """The likelihood of models of a `LocalField`."""
 
     def __init__(self, local):
-        self._local, self._last = local, (None, None)
+        self._local, self._last, self._kept = local, (None, None), {}
 
     def fit(self, model, moving=True, held_size=False, steps=_STEPS, enough=_ENOUGH):
         """Maximise the likelihood from a model on; `moving` outlines move and grow, those of a
@@ -123,14 +125,25 @@ class Scene:
         for plane in local.planes:
             own, changes = [], []
             for outline, index in zip(model.outlines, model.index[first:], strict=True):
-                image, growth = templates(plane.field, outline, index)
-                pixel, full = image.pairs.pixel, np.zeros((4, len(plane.field.counts)))
-                full[:, pixel] = image.fraction, image.east, image.north, growth
+                full = self._image(plane, outline, index)
                 own.append(full[:1])
                 changes.append(full[1 : 1 + outline.numbers])
             parts = [plane.points[:, model.points], *(x.T for x in own + changes)]
             columns.append(np.hstack(parts))
         return columns
+
+    def _image(self, plane, outline, index):
+        """Template of an outline, and its changes to the east, north, and with ln size."""
+        index = round(index, 1)  # a finer one hardly changes the PSF
+        key = id(plane), outline.form, outline.vector.tobytes(), outline.size, index
+        if key not in self._kept:
+            while len(self._kept) >= _KEPT * len(self._local.planes):
+                self._kept.pop(next(iter(self._kept)))
+            image, growth = templates(plane.field, outline, index)
+            full = np.zeros((4, len(plane.field.counts)))
+            full[:, image.pairs.pixel] = image.fraction, image.east, image.north, growth
+            self._kept[key] = full
+        return self._kept[key]
 
     def _counts(self, model):
         """Counts (source, plane) of unit norm, and their derivatives in the index."""
