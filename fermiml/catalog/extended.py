@@ -6,8 +6,8 @@ from astropy.table import Table
 from fermiml.catalog.positions import source_names
 
 FORM_COLUMN, SIZE_ERROR = "ML_Ext_Form", "Unc_ML_Ext_Size"
-# 4FGL's words: the Spatial_Function of its Model_Form.
-FUNCTIONS = {"Disk": "RadialDisk", "2D Gaussian": "RadialGauss"}
+# 4FGL's words: the Spatial_Function of its Model_Form. gtlike has none for a ring.
+FUNCTIONS = {"Disk": "RadialDisk", "2D Gaussian": "RadialGauss", "Ring": "RadialDisk"}
 _COPIED = ("RAJ2000", "DEJ2000", "GLON", "GLAT")
 
 

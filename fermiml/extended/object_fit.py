@@ -6,16 +6,19 @@ import numpy as np
 
 from fermiml.extended.outline import LARGEST, Outline
 from fermiml.extended.shape_fit import Scene, SceneFit, SceneModel
-from fermiml.model.sources import DISK, GAUSS, POINT
+from fermiml.model.sources import DISK, GAUSS, POINT, RING
 
-SIZES = (0.15, 0.3, 0.6, 1.1, 1.9, 3.0)  # deg, disks that are tried first
+SIZES = (0.2, 0.5, 1.1, 2.2)  # deg, disks that are tried first
 TS_EXTENDED = 25.0  # of the extent, that an object needs
 _TS_BESIDE = 16.0  # of a candidate that stays within or beside an object
 _NOTHING = 4.0  # of one that goes at once
 _AROUND = 0.15  # deg beyond its border, within which candidates may trace an object
 _BESIDE = 0.5  # deg beyond its border, within which candidates are decided again
 _FEW, _ROUGH = 4, 0.5  # steps of a first look, and the gain that ends it
-_HOPELESS = 15.0  # of Akaike's criterion below that of the points, after the first look
+_LITTLE, _PART = 15.0, 0.02  # of the criterion, and of TS: how far a first disk may be behind points
+_ALIKE = 5.0  # significance from which all candidates weigh the same
+_SHIFTS = 3  # steps to their middle
+FORMS = DISK, GAUSS, RING
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,10 @@ def find_object(local, center, others=()):
     """
     scene, everything = Scene(local), np.arange(len(local.rows))
     points = scene.fit(SceneModel.start(local, everything, others), moving=False)
-    best = _best_disk(scene, local, points, center)
-    if best is None:
+    disk = _best_disk(scene, local, points, center)
+    if disk.criterion < points.criterion - max(_LITTLE, _PART * disk.significance[-1] ** 2):
         return None
-    best = max((_settled(scene, local, points, best, form) for form in (DISK, GAUSS)),
+    best = max((_settled(scene, local, points, disk, form) for form in FORMS),
                key=lambda fit: fit.log_likelihood)  # fmt: skip
     best = _with_neighbours(scene, local, points, best)
     if best.criterion <= points.criterion or best.model.norm[-1] == 0:
@@ -68,15 +71,26 @@ def find_object(local, center, others=()):
 
 
 def _best_disk(scene, local, points, center):
-    """Fit disks of a few sizes in the place of the points within; None where none will do."""
+    """Fit disks of a few sizes, where most candidates are, in the place of the points within."""
     fits = []
     for size in SIZES:
-        disk = Outline(DISK, center, size)
+        disk = Outline(DISK, _middle(local, points, center, size), size)
         outside = np.flatnonzero(_away(local, disk) > _AROUND)
         model = points.model.with_sources(outside, [*points.model.outlines, disk])
-        fits.append(scene.fit(model, moving=False, steps=_FEW, enough=_ROUGH))
-    best = max(fits, key=lambda fit: fit.criterion)
-    return best if best.criterion > points.criterion - _HOPELESS else None
+        fits.append(scene.fit(model, steps=_FEW, enough=_ROUGH))
+    return max(fits, key=lambda fit: fit.criterion)
+
+
+def _middle(local, points, center, size):
+    """Return the middle of the significant candidates within `size` (deg), found step by step."""
+    weight = np.minimum(points.significance[: len(local.rows)], _ALIKE)
+    for _ in range(_SHIFTS):
+        within = local.vectors @ center > np.cos(np.radians(size + _AROUND))
+        if not weight[within].any():
+            break
+        center = weight[within] @ local.vectors[within]
+        center = center / np.linalg.norm(center)
+    return center
 
 
 def _settled(scene, local, points, fit, form):

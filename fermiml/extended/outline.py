@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import i0e
 
-from fermiml.model.sources import DISK, GAUSS, GAUSS_68, POINT
+from fermiml.model.sources import DISK, GAUSS, GAUSS_68, HOLE, POINT, RING
 from fermiml.photometry.energy_groups import RadialTable, index_weights
 from fermiml.photometry.templates import NearPixels, Templates
 from fermiml.sky.sphere import axes
@@ -19,9 +19,10 @@ _LEAST_SQUARE = np.float32(1e-12)  # deg2
 
 @dataclass(frozen=True)
 class Outline:
-    """Position and extent: the radius of a disk, or the 68 % radius of a Gaussian."""
+    """Position and extent: the radius of a disk, the 68 % radius of a Gaussian, the outer radius
+    of a ring."""
 
-    form: int  # POINT, DISK or GAUSS
+    form: int  # POINT, DISK, GAUSS or RING
     vector: np.ndarray
     size: float = 0.0  # deg
 
@@ -71,7 +72,7 @@ def profiles(group, outline, index):
         width = 2 * root * np.sqrt(group.reach) / _RINGS
         held = point.at(np.zeros(_RINGS, int), ring**2) * 2 * np.pi * ring * width
         sizes = outline.size * np.array([1.0, _STEP, 1 / _STEP])
-        mean = _in_disk if outline.form == DISK else _in_gaussian
+        mean = _DENSITIES[outline.form]
         values = np.stack([mean(radius[:, None], ring, size) @ held for size in sizes])
     return RadialTable(np.hstack([values, np.zeros((3, 1))]), reach)
 
@@ -85,7 +86,15 @@ def _in_disk(radius, ring, size):
     return np.arccos(np.clip(cosine, -1, 1)) / np.pi / (np.pi * size**2)
 
 
+def _in_ring(radius, ring, size):
+    disk, hole = _in_disk(radius, ring, size), _in_disk(radius, ring, HOLE * size)
+    return (disk - HOLE**2 * hole) / (1 - HOLE**2)
+
+
 def _in_gaussian(radius, ring, size):
     variance = (size / GAUSS_68) ** 2
     distance = (radius - ring) ** 2 / (2 * variance)
     return np.exp(-distance) * i0e(radius * ring / variance) / (2 * np.pi * variance)
+
+
+_DENSITIES = {DISK: _in_disk, GAUSS: _in_gaussian, RING: _in_ring}

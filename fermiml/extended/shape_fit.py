@@ -18,7 +18,7 @@ _ENOUGH = 0.05  # gain of log-likelihood after which a fit is done
 _STEPS = 15
 _LONGEST = 0.3, 0.4  # deg, ln size: of one step
 _KEPT = 4  # outlines whose images are remembered
-_SCALES = 1.0, 0.3, 0.08
+_SCALES = 1.0, 0.3, 0.08, 0.02
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,11 @@ class Scene:
             weight = 1 / mu
             ratio = field.counts * weight - 1
             smooth, cross, own = plane.information(weight, columns)
-            factor = cho_factor(smooth, check_finite=False)
             slope = field.base.T @ ratio - field.penalty @ model.smooth[g]
+            held = (model.smooth[g] <= _LEAST * field.level) & (slope < 0)
+            slope[held], cross[held], smooth[held], smooth[:, held] = 0.0, 0.0, 0.0, 0.0
+            smooth[held, held] = 1.0
+            factor = cho_factor(smooth, check_finite=False)
             chain = _chain(model, counts[:, g], bend[:, g])
             solved = cho_solve(factor, np.column_stack([slope, cross]), check_finite=False)
             free, tied = solved[:, 0], solved[:, 1:] @ chain
