@@ -16,8 +16,8 @@ from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.data_header import energies_of, header_of
 from fermiml.catalog.derive import forget_extrapolated
-from fermiml.catalog.extended import FORM_COLUMN, extended_sources
 from fermiml.catalog.ellipses import error_columns, semi_axes
+from fermiml.catalog.extended_sources import FORM_COLUMN, extended_table
 from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
 from fermiml.detect.field_prior import FieldPrior
@@ -154,7 +154,7 @@ class SourceDetector:
         table.sort("ML_Prob", reverse=True)
         assert_sound(table, cube)
         return SourceCatalog.from_table(
-            table, extended=extended_sources(table), meta=header_of(cube, "detect")
+            table, extended=extended_table(table), meta=header_of(cube, "detect")
         )
 
     def heatmap(self, data: SkyCube | object) -> WcsNDMap:

@@ -4,7 +4,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import vstack
 
-from fermiml.catalog.extended import FORM_COLUMN, SIZE_ERROR, name_extended
+from fermiml.catalog.extended_sources import FORM_COLUMN, SIZE_ERROR, name_extended
 from fermiml.catalog.flags import MLFlag, blended, decide_again
 from fermiml.extended.local_field import local_field
 from fermiml.extended.object_fit import find_object

@@ -14,7 +14,7 @@ _MARGIN = 3.0  # deg of data around the square in which an object lies
 _NEAR = 1.0  # deg around the square, within which candidates are fitted along
 
 
-class Plane:
+class GroupPlane:
     """An energy group there: its background, and templates of all candidates."""
 
     def __init__(self, field, points):
@@ -50,7 +50,7 @@ class LocalField:
     index: np.ndarray
 
     def folding(self, vectors):
-        """What turns the spectra of sources at some positions into counts of the planes."""
+        """Build what turns the spectra of sources at some positions into counts of the planes."""
         groups = [plane.field.group for plane in self.planes]
         position = sky_coord(vectors)
         return make_folding(groups, [response.at(position) for response in self.responses])
@@ -70,5 +70,5 @@ def local_field(skies, groups, responses, center, half, vectors, index):
     pixels = [sky.cut(region) for sky in skies]
     fields = group_fields(pixels, region, groups, vectors[rows], axes(vectors[rows]))
     still = np.zeros((len(rows), 2))
-    planes = [Plane(f, f.templates(still, index[rows]).values.toarray()) for f in fields]
+    planes = [GroupPlane(f, f.templates(still, index[rows]).values.toarray()) for f in fields]
     return LocalField(region, planes, responses, rows, vectors[rows], index[rows])

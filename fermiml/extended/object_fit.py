@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fermiml.extended.outline import LARGEST, Outline
-from fermiml.extended.shape_fit import Scene, SceneFit, SceneModel
+from fermiml.extended.shape_fit import SceneFit, SceneLikelihood, SceneModel
 from fermiml.model.sources import DISK, GAUSS, POINT, RING
 
 SIZES = (0.2, 0.5, 1.1, 2.2)  # deg, disks that are tried first
@@ -15,7 +15,10 @@ _NOTHING = 4.0  # of one that goes at once
 _AROUND = 0.15  # deg beyond its border, within which candidates may trace an object
 _BESIDE = 0.5  # deg beyond its border, within which candidates are decided again
 _FEW, _ROUGH = 4, 0.5  # steps of a first look, and the gain that ends it
-_LITTLE, _PART = 15.0, 0.02  # of the criterion, and of TS: how far a first disk may be behind points
+_LITTLE, _PART = (
+    15.0,
+    0.02,
+)  # of the criterion, and of TS: how far a first disk may be behind points
 _ALIKE = 5.0  # significance from which all candidates weigh the same
 _SHIFTS = 3  # steps to their middle
 FORMS = DISK, GAUSS, RING
@@ -53,7 +56,7 @@ def find_object(local, center, others=()):
 
     `others` are the outlines of objects that were found before.
     """
-    scene, everything = Scene(local), np.arange(len(local.rows))
+    scene, everything = SceneLikelihood(local), np.arange(len(local.rows))
     points = scene.fit(SceneModel.start(local, everything, others), moving=False)
     disk = _best_disk(scene, local, points, center)
     if disk.criterion < points.criterion - max(_LITTLE, _PART * disk.significance[-1] ** 2):

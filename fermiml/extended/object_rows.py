@@ -3,7 +3,7 @@
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from fermiml.catalog.extended import FORM_COLUMN, SIZE_ERROR
+from fermiml.catalog.extended_sources import FORM_COLUMN, SIZE_ERROR
 from fermiml.catalog.flags import MLFlag
 from fermiml.extended.outline import templates
 from fermiml.model.sources import MODEL_FORMS
@@ -59,7 +59,7 @@ def _flag(table, rows, outline):
 
 def _measured(local, found):
     """Return the `RegionResult` of the candidates of a field, then of the objects."""
-    model, number = found.fit.model, len(local.rows)
+    model = found.fit.model
     vectors = np.concatenate([local.vectors, [o.vector for o in model.outlines]])
     indices = model.index[len(model.points) :]
     fits = [_group_fit(plane.field, local, model.outlines, indices) for plane in local.planes]

@@ -60,7 +60,7 @@ def templates(field, outline, index):
 
 
 def profiles(group, outline, index):
-    """The group's PSF for a photon index, spread over an outline: as it is, larger, and smaller."""
+    """Spread the group's PSF for a photon index over an outline: as it is, larger, and smaller."""
     reach = outline.reach(group)
     radius = np.linspace(0, np.sqrt(reach), _RADII) ** 2
     point = group.profiles.mixed(index_weights(np.array([index])))

@@ -7,7 +7,6 @@ from scipy.linalg import cho_factor, cho_solve
 
 from fermiml.extended.outline import templates
 from fermiml.photometry.group_fit import FLOOR
-from fermiml.photometry.joint_fit import REFERENCE
 
 _UNIT = np.log(1e-14)  # ln of the flux density at REFERENCE (MeV^-1 cm^-2 s^-1) of norm 1
 _START = 0.3, 2.2  # norm and photon index of a source of which nothing is known
@@ -89,7 +88,7 @@ class SceneFit:
         return self.covariance[own, own]
 
 
-class Scene:
+class SceneLikelihood:
     """The likelihood of models of a `LocalField`."""
 
     def __init__(self, local):
@@ -146,7 +145,7 @@ class Scene:
         return self._kept[key]
 
     def _counts(self, model):
-        """Counts (source, plane) of unit norm, and their derivatives in the index."""
+        """Compute counts (source, plane) of unit norm, and their derivatives in the index."""
         vectors = np.concatenate(
             [self._local.vectors[model.points], [o.vector for o in model.outlines]]
             if model.outlines else [self._local.vectors[model.points]]
@@ -245,7 +244,7 @@ class Scene:
 
 
 def _chain(model, counts, bend):
-    """Derivatives (column, number) of the amplitudes of a plane's columns."""
+    """Compute derivatives (column, number) of the amplitudes of a plane's columns."""
     number = len(model.norm)
     shapes = [o.numbers for o in model.outlines]
     chain = np.zeros((number + sum(shapes), 2 * number + sum(shapes)))

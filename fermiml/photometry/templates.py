@@ -37,7 +37,9 @@ class NearPixels:
         pixel = np.concatenate([np.zeros(0, int), *near])
         to = np.stack([vectors, *directions], axis=2)  # (source, 3, 3)
         seen = [mesh.points[n].reshape(-1, 3) @ t for n, t in zip(near, to, strict=True)]
-        seen = np.degrees(np.concatenate([np.zeros((0, 3)), *seen])).reshape(len(pixel), *mesh.points.shape[1:])
+        seen = np.degrees(np.concatenate([np.zeros((0, 3)), *seen])).reshape(
+            len(pixel), *mesh.points.shape[1:]
+        )
         depth, east, north = np.moveaxis(seen, 2, 0)
         source = np.repeat(np.arange(len(vectors)), [len(n) for n in near])
         square = np.degrees(2) * (np.degrees(1) - depth)

@@ -1,5 +1,7 @@
 """Extended sources of a catalog: what its columns tell, as 4FGL's table `ExtendedSources`."""
 
+from typing import NamedTuple
+
 import numpy as np
 from astropy.table import Table
 
@@ -11,6 +13,28 @@ FUNCTIONS = {"Disk": "RadialDisk", "2D Gaussian": "RadialGauss", "Ring": "Radial
 _COPIED = ("RAJ2000", "DEJ2000", "GLON", "GLAT")
 
 
+class Extent(NamedTuple):
+    """A shape that other programs have a function for: 4FGL's Spatial_Function, and the radius of
+    a disk or the 68 % radius of a Gaussian (deg)."""
+
+    function: str
+    size: float
+
+
+def extents(extended):
+    """Return the `Extent` of extended sources by name; those whose shape is an image are left
+    out. `extended` is None, or a table like `ExtendedSources`."""
+    if extended is None:
+        return {}
+    columns = (extended[name] for name in ("Source_Name", "Spatial_Function", "Model_SemiMajor",
+                                           "Model_SemiMinor"))  # fmt: skip
+    return {
+        str(name).strip(): Extent(str(function).strip(), float(np.sqrt(major * minor)))
+        for name, function, major, minor in zip(*columns, strict=True)
+        if str(function).strip() in FUNCTIONS.values()
+    }
+
+
 def name_extended(table):
     """Name the rows with an extent after their positions, with 4FGL's e, in place."""
     rows = np.flatnonzero(np.asarray(table[FORM_COLUMN]) != "")
@@ -20,7 +44,7 @@ def name_extended(table):
         table[column][rows] = [f"{name}e" for name in names]
 
 
-def extended_sources(table):
+def extended_table(table):
     """Return the table of extended sources of rows with an extent; None where none has one."""
     if FORM_COLUMN not in table.colnames or not np.any(table[FORM_COLUMN] != ""):
         return None
@@ -39,3 +63,13 @@ def extended_sources(table):
         "Spatial_Filename": np.full(len(rows), "", "U24"),
     }
     return Table(columns)
+
+
+def shapes_of(table, extended):
+    """Return semi-axes and position angle (deg) of the extended sources that rows name; 0 for a
+    point."""
+    names = ("Model_SemiMajor", "Model_SemiMinor", "Model_PosAng")
+    shapes = np.column_stack([np.nan_to_num(np.asarray(extended[n], float)) for n in names])
+    rows = {str(name).strip(): row for row, name in enumerate(extended["Source_Name"])}
+    chosen = [rows.get(str(name), -1) for name in table["Extended_Source_Name"]]
+    return np.vstack([shapes, np.zeros(3)])[chosen].T
