@@ -17,6 +17,7 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.data_header import energies_of, header_of
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
+from fermiml.catalog.extended_sources import FORM_COLUMN, extended_table
 from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
 from fermiml.detect.field_prior import FieldPrior
@@ -45,6 +46,9 @@ class SourceDetector:
         lowest threshold above which the mean ML_Prob is at least the purity.
     photometry : bool
         Fit fluxes, spectra and positions. If false, only positions and probabilities are given.
+    extended : bool
+        Replace rows that trace an extended source by one row with an extent (docs/extended.md);
+        needs photometry.
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
     prior : FieldPrior, optional
@@ -72,6 +76,7 @@ class SourceDetector:
         threshold: float | None = None,
         purity: float | None = None,
         photometry: bool = True,
+        extended: bool = True,
         origin: SkyCoord | None = None,
         prior: FieldPrior | None = None,
         classes_by_position: bool = False,
@@ -90,7 +95,7 @@ class SourceDetector:
             log.warning("%s is not calibrated: ML_Prob is its score", label(finder))
         self.threshold = self._default_threshold() if threshold is None else threshold
         self.purity = None if purity == calibration.PURITY else purity
-        self.photometry = photometry
+        self.photometry, self.extended = photometry, extended
         self.prior = FieldPrior.load() if prior is None else prior
         self.classes_by_position = classes_by_position
         self.origin = origin
@@ -153,7 +158,9 @@ class SourceDetector:
         table = table[table["ML_Prob"] >= self._least(table["ML_Prob"])]
         table.sort("ML_Prob", reverse=True)
         assert_sound(table, cube)
-        return SourceCatalog.from_table(table, meta=header_of(cube, "detect"))
+        return SourceCatalog.from_table(
+            table, extended=extended_table(table), meta=header_of(cube, "detect")
+        )
 
     def heatmap(self, data: SkyCube | object) -> WcsNDMap:
         """Compute the network's score, from 0 to 1, in every pixel of the data; NaN off them.
@@ -183,6 +190,11 @@ class SourceDetector:
 
             table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
             assert_near(table, found.position, farthest(max(c.pixel_size for c in cube.components)))
+            if self.extended:
+                from fermiml.extended.find_extended import find_extended
+
+                table, origin = find_extended(cube, table, found.score, found.extent)
+                found = found[origin]
         else:
             table = _positions(found)
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
@@ -199,7 +211,10 @@ class SourceDetector:
         else:
             table["ML_Prob_FAKE"] = 1 - probability
         fitted = table["ML_Ext_Size"] if self.photometry else np.nan
-        table["ML_Ext_Size"] = np.where(np.isfinite(found.extent), found.extent, fitted)
+        given = np.isfinite(found.extent)
+        if FORM_COLUMN in table.colnames:  # what was measured is better
+            given &= np.asarray(table[FORM_COLUMN]) == ""
+        table["ML_Ext_Size"] = np.where(given, found.extent, fitted)
         table["ML_Model"] = self.finder.name
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)

@@ -41,7 +41,7 @@ def fit_region(skies, groups, responses, region, vectors):
     directions = axes(vectors)
     fields = group_fields(skies, region, groups, vectors, directions)
     groups = [f.group for f in fields]
-    folding = _folding(groups, responses)
+    folding = make_folding(groups, responses)
     pixel_size = max(sky.pixel_size for sky in skies)
     walk = Walk(vectors, directions, farthest(pixel_size))
     best = fit_jointly(fields, region, folding, walk)
@@ -58,11 +58,11 @@ def fit_region(skies, groups, responses, region, vectors):
         extended[:, rows] = extension(best.weighted, walk.vectors, best.index, rows)
     return RegionResult(
         groups, walk.vectors, covariance, walk.shift, best.curves, power_law, curved,
-        _goodness(best.fits), *extended,
+        goodness(best.fits), *extended,
     )  # fmt: skip
 
 
-def _folding(groups, responses):
+def make_folding(groups, responses):
     parts = []
     for number in sorted({g.component for g in groups}):
         response = responses[number]
@@ -73,7 +73,7 @@ def _folding(groups, responses):
     return spectral_fit.JointFolding(parts)
 
 
-def _goodness(fits):
+def goodness(fits):
     """Mean of the squared residuals in units of the error within the PSF of each source,
     pixels and groups weighted with the source's counts."""
     total, weights = 0.0, 0.0
