@@ -24,6 +24,7 @@ from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
 from fermiml.detect.invariants import assert_near, assert_sound
 from fermiml.errors import InputError
 from fermiml.executors import check_jobs
+from fermiml.photometry.blend_calibration import BlendCalibration
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.sphere import vectors_of
 
@@ -49,6 +50,8 @@ class SourceDetector:
         Where the tiling of the sky has a patch centre.
     prior : FieldPrior, optional
         The correction of ML_Prob by the data; by default the one shipped with fermiml.
+    blends : BlendCalibration, optional
+        Says which rows are two sources; by default the one shipped with fermiml.
     jobs : int, str or concurrent.futures.Executor, optional
         Threads that fit fluxes, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores. The network itself runs in this process.
@@ -71,6 +74,7 @@ class SourceDetector:
         photometry: bool = True,
         origin: SkyCoord | None = None,
         prior: FieldPrior | None = None,
+        blends: BlendCalibration | None = None,
         jobs: int | str | Executor | None = None,
         parts: Pieces | str | os.PathLike | None = None,
     ):
@@ -88,6 +92,7 @@ class SourceDetector:
         self.purity = None if purity == calibration.PURITY else purity
         self.photometry = photometry
         self.prior = FieldPrior.load() if prior is None else prior
+        self.blends = BlendCalibration.load() if blends is None else blends
         self.origin = origin
         self._jobs = None if jobs is None else check_jobs(jobs)
         self._parts = parts
@@ -172,18 +177,15 @@ class SourceDetector:
         found = candidates.find(cube, self.finder, self.origin)
         log.debug("%d candidates", len(found))
         if self.photometry:
-            from fermiml.photometry.group_field import FARTHEST
-            from fermiml.photometry.measure import measure
             from fermiml.photometry.table import drop_errors_at_bounds
 
-            table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
-            assert_near(table, found.position, FARTHEST)
+            table, found, ceiling = self._measured(cube, found)
         else:
-            table = _positions(found)
+            table, ceiling = _positions(found), 1.0
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
         table["ML_Score"] = found.score.astype(np.float32)
         measured = table if self.photometry else None
-        table["ML_Prob"] = self._probability(found.score, measured, low)
+        table["ML_Prob"] = np.minimum(self._probability(found.score, measured, low), ceiling)
         self._ask_the_field(table)
         probability = np.asarray(table["ML_Prob"])
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
@@ -203,6 +205,22 @@ class SourceDetector:
         forget_extrapolated(table, energies_of(cube))
         # The PSF wing of a source outside the data is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
+
+    def _measured(self, cube, found):
+        """Measure candidates; those that are two sources become two.
+
+        Returns the table, its candidates, and the most that ML_Prob can be: a second source is no
+        more certain than the split that made it.
+        """
+        from fermiml.photometry.blends import resolve
+        from fermiml.photometry.group_field import FARTHEST
+        from fermiml.photometry.measure import measure
+
+        table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
+        assert_near(table, found.position, FARTHEST)
+        table, origin = resolve(cube, table, self.blends, jobs=self._jobs)
+        is_second = np.arange(len(table)) >= len(found)
+        return table, found[origin], np.where(is_second, table["ML_Prob_Blend"], 1.0)
 
     def _probability(self, score, measured, low):
         if self._point is None:
