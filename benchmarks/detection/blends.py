@@ -79,7 +79,6 @@ class Field:
 
 def read(split, skies, cache, detector, kind):
     """Detect in the fields of a split, or read what is cached."""
-    cache.mkdir(parents=True, exist_ok=True)
     for folder in fields_of(skies / f"blends-{split}"):
         sky = read_sky(folder, background="none")
         path = cache / f"{split}-{folder.name}-{kind}.fits"
@@ -244,6 +243,7 @@ def main():
     parser.add_argument("--model", default="lat-best", help="each needs a cache of its own")
     options = parser.parse_args()
     never = replace(BlendCalibration.load(), threshold=2.0)
+    options.cache.mkdir(parents=True, exist_ok=True)
     if options.what == "judge":
         return judge(options, BlendCalibration.load(), never)
     detector = SourceDetector.from_pretrained(options.model, blends=never)
