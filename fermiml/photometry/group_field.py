@@ -54,7 +54,11 @@ class GroupField:
 
     def pairs_around(self, vectors):
         """Pixels within the core of the PSF of the largest disk around unit vectors."""
-        return NearPixels.within(self.mesh, vectors, axes(vectors), self.group.core + DISKS[-1])
+        return self.pairs_near(vectors, self.group.core + DISKS[-1])
+
+    def pairs_near(self, vectors, reach):
+        """Pixels within `reach` (deg) of unit vectors."""
+        return NearPixels.within(self.mesh, vectors, axes(vectors), reach)
 
     def templates_at(self, places):
         """Templates of a typical source at any places."""
