@@ -6,13 +6,15 @@ import numpy as np
 from astropy.coordinates import FK5, SkyCoord
 
 from fermiml.catalog.positions import decimal
+from fermiml.catalog.source_classes import MEMBERS
 from fermiml.errors import InputError
 
-CLASS_COLOURS = {"AGN": "cyan", "PSR": "magenta", "FAKE": "red"}
+CLASS_COLOURS = {"AGN": "cyan", "PSR": "magenta", "SNR": "orange", "FAKE": "red"}
 # 4FGL's classes, for rows that no classifier has seen
 _KNOWN_CLASSES = {
     **dict.fromkeys(("bll", "fsrq", "bcu", "agn", "rdg", "nlsy1", "ssrq", "css", "sey"), "AGN"),
-    **dict.fromkeys(("psr", "msp"), "PSR"),
+    **dict.fromkeys(MEMBERS["PSR"], "PSR"),
+    **dict.fromkeys(MEMBERS["SNR"], "SNR"),
 }
 OTHER_CLASS = "green"
 MATCH_COLOURS = {True: "green", False: "yellow"}

@@ -25,6 +25,7 @@ from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
 from fermiml.detect.invariants import assert_near, assert_sound
 from fermiml.errors import InputError
 from fermiml.executors import check_jobs
+from fermiml.photometry.blend_calibration import BlendCalibration
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.sphere import vectors_of
 
@@ -53,6 +54,11 @@ class SourceDetector:
         Where the tiling of the sky has a patch centre.
     prior : FieldPrior, optional
         The correction of ML_Prob by the data; by default the one shipped with fermiml.
+    blends : BlendCalibration, optional
+        Says which rows are two sources; by default the one shipped with fermiml.
+    classes_by_position : bool
+        Use the Galactic latitude for the classes, too: near the plane more sources are pulsars and
+        remnants.
     jobs : int, str or concurrent.futures.Executor, optional
         Threads that fit fluxes, or a cluster (docs/scaling.md); by default FERMIML_JOBS, or the
         usable cores. The network itself runs in this process.
@@ -76,6 +82,8 @@ class SourceDetector:
         extended: bool = True,
         origin: SkyCoord | None = None,
         prior: FieldPrior | None = None,
+        blends: BlendCalibration | None = None,
+        classes_by_position: bool = False,
         jobs: int | str | Executor | None = None,
         parts: Pieces | str | os.PathLike | None = None,
     ):
@@ -93,6 +101,8 @@ class SourceDetector:
         self.purity = None if purity == calibration.PURITY else purity
         self.photometry, self.extended = photometry, extended
         self.prior = FieldPrior.load() if prior is None else prior
+        self.blends = BlendCalibration.load() if blends is None else blends
+        self.classes_by_position = classes_by_position
         self.origin = origin
         self._jobs = None if jobs is None else check_jobs(jobs)
         self._parts = parts
@@ -179,32 +189,22 @@ class SourceDetector:
         found = candidates.find(cube, self.finder, self.origin)
         log.debug("%d candidates", len(found))
         if self.photometry:
-            from fermiml.photometry.group_field import FARTHEST
-            from fermiml.photometry.measure import measure
             from fermiml.photometry.table import drop_errors_at_bounds
 
-            table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
-            assert_near(table, found.position, FARTHEST)
-            if self.extended:
-                from fermiml.extended.find_extended import find_extended
-
-                table, origin = find_extended(cube, table, found.score, found.extent)
-                found = found[origin]
+            table, found, ceiling = self._measured(cube, found)
         else:
-            table = _positions(found)
+            table, ceiling = _positions(found), 1.0
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
         table["ML_Score"] = found.score.astype(np.float32)
         measured = table if self.photometry else None
-        table["ML_Prob"] = self._probability(found.score, measured, low)
+        table["ML_Prob"] = np.minimum(self._probability(found.score, measured, low), ceiling)
         self._ask_the_field(table)
         probability = np.asarray(table["ML_Prob"])
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
-            pulsar = classify.Classifier.load().pulsar_probability(table)
+            classify.add_kinds(table, self.classes_by_position)
             drop_errors_at_bounds(table)
-        else:
-            pulsar = found.pulsar
-        if np.isfinite(pulsar).any():
-            classify.add_classes(table, pulsar)
+        elif np.isfinite(found.pulsar).any():
+            classify.add_classes(table, {"AGN": 1 - found.pulsar, "PSR": found.pulsar})
         else:
             table["ML_Prob_FAKE"] = 1 - probability
         fitted = table["ML_Ext_Size"] if self.photometry else np.nan
@@ -218,6 +218,28 @@ class SourceDetector:
         forget_extrapolated(table, energies_of(cube))
         # The PSF wing of a source outside the data is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
+
+    def _measured(self, cube, found):
+        """Measure candidates: those that are two sources become two, those that trace an extended
+        one become one.
+
+        Returns the table, its candidates, and the most that ML_Prob can be: a second source is no
+        more certain than the split that made it.
+        """
+        from fermiml.extended.find_extended import find_extended
+        from fermiml.photometry.blends import resolve
+        from fermiml.photometry.coarse_pixels import farthest
+        from fermiml.photometry.measure import measure
+
+        table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
+        assert_near(table, found.position, farthest(max(c.pixel_size for c in cube.components)))
+        table, origin = resolve(cube, table, self.blends, jobs=self._jobs)
+        is_second = np.arange(len(table)) >= len(found)
+        found, ceiling = found[origin], np.where(is_second, table["ML_Prob_Blend"], 1.0)
+        if self.extended:
+            table, origin = find_extended(cube, table, found.score, found.extent)
+            found, ceiling = found[origin], ceiling[origin]
+        return table, found, ceiling
 
     def _probability(self, score, measured, low):
         if self._point is None:
