@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from fermiml import SourceCatalog, SourceDetector
 from fermiml.detect.finder import load_finder
 from fermiml.evaluate import metrics
-from fermiml.extended.object_probability import ObjectCalibration, features
+from fermiml.extended.object_probability import COLUMNS, ObjectCalibration, features
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
@@ -201,7 +201,9 @@ def show_false(fields):
 
 def calibrate(fields):
     """Fit the probability of objects, and write it beside the other calibrations."""
-    columns = np.concatenate([features(f.objects) for f in fields if len(f.objects)])
+    columns = np.concatenate(
+        [features(*(np.asarray(f.objects[c], float) for c in COLUMNS)) for f in fields]
+    )
     true = np.array([f.has_truth(row) for f in fields for row in f.objects])
     fit = LogisticRegression(C=1.0).fit(columns, true)
     calibration = ObjectCalibration(float(fit.intercept_[0]), *map(float, fit.coef_[0]))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fermiml.extended.object_probability import features
 from fermiml.extended.outline import LARGEST, Outline
 from fermiml.extended.shape_fit import SceneFit, SceneLikelihood, SceneModel
 from fermiml.model.sources import DISK, GAUSS, POINT, RING
@@ -19,6 +20,7 @@ _LITTLE, _PART = (
     15.0,
     0.02,
 )  # of the criterion, and of TS: how far a first disk may be behind points
+_HOPELESS = 0.2  # probability of an object below which it is not looked at any more
 _ALIKE = 5.0  # significance from which all candidates weigh the same
 _SHIFTS = 3  # steps to their middle
 FORMS = DISK, GAUSS, RING
@@ -51,15 +53,18 @@ class ExtendedObject:
         return self.fit.model.outlines[-1]
 
 
-def find_object(local, center, others=()):
+def find_object(local, center, calibration, others=()):
     """Return the `ExtendedObject` near a `center`, or None where points do as well.
 
-    `others` are the outlines of objects that were found before.
+    The `ObjectCalibration` spares the fits of what is gas. `others` are the outlines of objects
+    that were found before.
     """
     scene, everything = SceneLikelihood(local), np.arange(len(local.rows))
     points = scene.fit(SceneModel.start(local, everything, others), moving=False)
     disk = _best_disk(scene, local, points, center)
     if disk.criterion < points.criterion - max(_LITTLE, _PART * disk.significance[-1] ** 2):
+        return None
+    if calibration.logistic(_rough_features(scene, disk)) < _HOPELESS:
         return None
     best = max((_settled(scene, local, points, disk, form) for form in FORMS),
                key=lambda fit: fit.log_likelihood)  # fmt: skip
@@ -94,6 +99,12 @@ def _middle(local, points, center, size):
         center = weight[within] @ local.vectors[within]
         center = center / np.linalg.norm(center)
     return center
+
+
+def _rough_features(scene, fit):
+    """Return about the `features` of the object of a fit; its extent may yet become clearer."""
+    ts = fit.significance[-1] ** 2
+    return features(ts, scene.counts(fit.model)[-1], ts, fit.model.index[-1])
 
 
 def _settled(scene, local, points, fit, form):

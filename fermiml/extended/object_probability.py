@@ -12,6 +12,7 @@ from fermiml.schema import REQUIRED, Key, number
 from fermiml.yamlfile import read_settings
 
 _INDEX = 2.4  # photon index from which the hardness counts: about that of gas
+COLUMNS = "ML_TS", "Npred", "ML_TS_Ext", "PL_Index"
 _LEAST = 1e-3  # contrast
 
 
@@ -44,20 +45,21 @@ class ObjectCalibration:
 
     def probability(self, table):
         """Compute ML_Prob of extended rows."""
+        return self.logistic(features(*(np.asarray(table[name], float) for name in COLUMNS)))
+
+    def logistic(self, columns):
+        """Compute probabilities from `features`."""
         slopes = np.array([self.contrast, self.extent, self.hardness])
-        return 1 / (1 + np.exp(-self.intercept - features(table) @ slopes))
+        return 1 / (1 + np.exp(-self.intercept - columns @ slopes))
 
 
 SCHEMA = {field.name: Key(REQUIRED, number(), "a number") for field in fields(ObjectCalibration)}
 
 
-def features(table):
-    """(row, feature): what tells a source from gas.
+def features(ts, counts, extent, index):
+    """(..., feature): what tells a source from gas, from the `COLUMNS` of its row.
 
     TS is about counts^2 over the background beneath, so TS over counts is the contrast.
     """
-    ts, counts, extent, index = (
-        np.asarray(table[name], float) for name in ("ML_TS", "Npred", "ML_TS_Ext", "PL_Index")
-    )
     contrast = np.log(np.maximum(ts / np.maximum(counts, 1.0), _LEAST))
-    return np.stack([contrast, np.log(np.maximum(extent, 1.0)), _INDEX - index], axis=1)
+    return np.stack([contrast, np.log(np.maximum(extent, 1.0)), _INDEX - index], axis=-1)

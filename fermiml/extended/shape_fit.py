@@ -116,6 +116,10 @@ class SceneLikelihood:
         )
         return SceneFit(model, value, covariance)
 
+    def counts(self, model):
+        """Return the expected counts of each source."""
+        return model.norm * self._counts(model)[0].sum(axis=1)
+
     def _images(self, model):
         """Templates (pixel, column) of each plane: of all sources, then the changes of each
         outline along its own numbers; and the counts of one unit of norm with their slopes."""
