@@ -120,27 +120,26 @@ def form_names(truth):
 
 def show_objects(fields):
     """What true extended sources end as, by size."""
-    print("\n| true extended source, Asimov TS > 100 | number | rows of TS > 25 within, before "
-          "(median) | as one extended row | rows left within (mean) |\n|---|---|---|---|---|")  # fmt: skip
+    print("\n| true extended source, Asimov TS > 100 | number | significant rows within, before |"
+          " as one extended row | rows left beside it |\n|---|---|---|---|---|")  # fmt: skip
     for low, high in pairwise(SIZES):
-        before, one, left = [], [], []
-        for field in fields:
+        found = [
+            (len(field.rows_within(field.before, i)), field.object_at(i) is not None,
+             len(field.rows_within(field.points, i)))
+            for field in fields
             for i in np.flatnonzero(
                 (field.ts > BRIGHT) & (field.size > low) & (field.size <= high)
-            ):
-                before.append(len(field.rows_within(field.before, i)))
-                one.append(field.object_at(i) is not None)
-                left.append(len(field.rows_within(field.points, i)))
-        numbers = [f"{x:.{d}f}" if len(before) else "-" for x, d in
-                   ((np.median(before or [0]), 0), (np.mean(one or [0]), 2), (np.mean(left or [0]), 1))]  # fmt: skip
-        print(f"| {low:g}-{high:g} deg | {len(before)} | {' | '.join(numbers)} |")
+            )
+        ]  # fmt: skip
+        before, one, left = np.mean(found, axis=0) if found else (np.nan, np.nan, np.nan)
+        print(f"| {low:g}-{high:g} deg | {len(found)} | {before:.1f} | {one:.2f} | {left:.1f} |")
 
 
 def show_purity(fields):
     """Rows around extended sources, and all of the catalog, before and after."""
     print("\n| rows | before: number, at a true source | after |\n|---|---|---|")
     for title, chosen in (
-        (f"ML_TS > {SEEN:g}, within or {AROUND:g} deg around", lambda f, t: _around(f, t)),
+        (f"ML_TS > {SEEN:g}, within or {AROUND:g} deg around", _around),
         ("of these, at the default threshold", lambda f, t: _around(f, t) & _believed(f, t)),
         ("all at the default threshold", _believed),
     ):
@@ -176,27 +175,26 @@ def show_radii(fields):
     for title, found in (("right form", pulls), ("another form", others)):
         if found:
             pull, ratio = np.array(found).T
-            print(f"\nradii, {title}: {len(pull)}; pull median {np.median(pull):+.2f}, within 1 sigma "
-                  f"{np.mean(np.abs(pull) < 1):.2f}, within 2 sigma {np.mean(np.abs(pull) < 2):.2f}; "
-                  f"ratio to the true one {np.median(ratio):.2f}, {np.min(ratio):.2f}-{np.max(ratio):.2f}")  # fmt: skip
+            within = [np.mean(np.abs(pull) < sigma) for sigma in (1, 2)]
+            print(f"\nradii, {title}: {len(pull)}; pull: median {np.median(pull):+.2f}, "
+                  f"within 1 and 2 sigma {within[0]:.2f}, {within[1]:.2f}; over the true radius: "
+                  f"{np.min(ratio):.2f}, {np.median(ratio):.2f}, {np.max(ratio):.2f}")  # fmt: skip
 
 
 def show_false(fields):
     """Isolated point sources that became extended, and objects without an extended source."""
     alone, lost = 0, 0
     for field in fields:
-        own = np.flatnonzero((field.size == 0) & (field.ts > SEEN))
-        apart = [
-            np.partition(field.place[i].separation(field.place).deg - field.size, 1)[1] for i in own
-        ]
-        for i in own[np.array(apart) > ALONE]:
-            away = position_of(field.objects).separation(field.place[i]).deg
-            alone, lost = alone + 1, lost + bool(np.any(away < metrics.RADIUS))
+        for i in np.flatnonzero((field.size == 0) & (field.ts > SEEN)):
+            away = field.place[i].separation(field.place).deg - field.size
+            if np.partition(away, 1)[1] > ALONE:
+                near = position_of(field.objects).separation(field.place[i]).deg < metrics.RADIUS
+                alone, lost = alone + 1, lost + near.any()
     print(f"\nisolated point sources of Asimov TS > {SEEN:g}: {alone}, extended: {lost}")
-    rows = [(row, field) for field in fields for row in field.objects if not field.has_truth(row)]
-    believed = sum(row["ML_Prob"] >= field.threshold for row, field in rows)
-    print(f"objects: {sum(len(f.objects) for f in fields)}, without an extended source: {len(rows)}, "
-          f"of these at the default threshold: {believed}")  # fmt: skip
+    wrong = [(row, f) for f in fields for row in f.objects if not f.has_truth(row)]
+    believed = sum(row["ML_Prob"] >= field.threshold for row, field in wrong)
+    print(f"objects: {sum(len(f.objects) for f in fields)}; without an extended source: "
+          f"{len(wrong)}, of these at the default threshold: {believed}")  # fmt: skip
 
 
 def calibrate(fields):
@@ -239,10 +237,10 @@ def main():
     show_purity(fields)
     show_radii(fields)
     show_false(fields)
-    old, new = (sum(getattr(f, when).meta["cpu"] for f in fields) for when in ("before", "after"))
-    print(
-        f"CPU of detection: {old / len(fields):.1f} s a field before, {new / len(fields):.1f} s after"
-    )
+    for sky in options.skies:
+        own = [f for f, folder in zip(fields, folders, strict=True) if folder.parent == sky]
+        old, new = (np.mean([getattr(f, w).meta["cpu"] for f in own]) for w in ("before", "after"))
+        print(f"{sky.name}: CPU time of detection in a field {old:.1f} s before, {new:.1f} s after")
 
 
 if __name__ == "__main__":
