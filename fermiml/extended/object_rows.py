@@ -19,10 +19,13 @@ from fermiml.photometry.table import fill
 from fermiml.photometry.templates import joined
 from fermiml.sky.sphere import vectors_of
 
-_SPLITS = "ML_TS_Split", *SPLIT
 _ENOUGH = 0.02  # gain of log-likelihood after which the fit of a group is done
-_PLACES = "Conf_68_SemiMajor", "Conf_68_SemiMinor", "Conf_68_PosAng"
-_PLACES += tuple(name.replace("68", "95") for name in _PLACES)
+# Of neighbours: positions, and whether they are two.
+_KEPT = (
+    "RAJ2000", "DEJ2000", "GLON", "GLAT", "Conf_68_SemiMajor", "Conf_68_SemiMinor",
+    "Conf_68_PosAng", "Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng", "ML_Shift",
+    "ML_TS_Split", *SPLIT,
+)  # fmt: skip
 
 
 def put_object(table, row, local, found, beside):
@@ -38,7 +41,7 @@ def put_object(table, row, local, found, beside):
     table[SIZE_ERROR][row] = found.error
     table[FORM_COLUMN][row] = MODEL_FORMS[found.outline.form]
     table["ML_Shift"][row] = np.nan
-    if "ML_Prob_Blend" in table.colnames:  # which tells of points
+    if "ML_Prob_Blend" in table.colnames:
         table["ML_Prob_Blend"][row] = np.nan
     _put_neighbours(table, result, local, beside)
     _flag(table, np.append(local.rows[beside], row), found.outline)
@@ -47,7 +50,7 @@ def put_object(table, row, local, found, beside):
 def _put_neighbours(table, result, local, beside):
     """Write new spectra of neighbours; their positions stay those of photometry."""
     rows = local.rows[beside]
-    kept = table[rows]["RAJ2000", "DEJ2000", "GLON", "GLAT", *_PLACES, "ML_Shift", *_SPLITS].copy()
+    kept = table[rows][list(_KEPT)].copy()
     fill(table, result, beside, rows)
     for name in kept.colnames:
         table[name][rows] = kept[name]
