@@ -1,10 +1,11 @@
-"""Train the AGN / PSR classifier and compare it with simple baselines on held-out skies.
+"""Train the classifier of sources and compare it with simple ones, on sources that it never saw.
 
     python benchmarks/detection/classify_sample.py -o SAMPLE
-    python benchmarks/detection/classify_sample.py --measure TEST
-    python benchmarks/detection/classify.py SAMPLE --test TEST ... [--write data/classifier.npz]
+    python benchmarks/detection/classify.py SAMPLE [--write data/classifier.npz] [--cnn] [-o DIR]
 
-TEST: folders of simulated fields with the real mixture of classes and another diffuse model.
+All learn from the training sets of the sample and are judged on its held ones: other spectra, other
+parts of the sky, another diffuse model. Writes classes_confusion.png and classes_reliability.png to
+DIR. `--cnn` adds the published network, which takes minutes.
 """
 
 import argparse
@@ -14,58 +15,116 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
-from classify_sample import read
+from astropy.table import Table, vstack
+from classify_sample import TRAINING, read
 
+from fermiml.catalog.source_classes import KINDS, kinds_of
 from fermiml.detect import classify
+from fermiml.evaluate import metrics
+from fermiml.model import from_catalog
+from fermiml.plot import performance, style
 from fermiml.simulate import populations
+from fermiml.train.kinds import fit_classifier, fit_prior
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
 SEED = 1
 BINS = (9, 25, 64, 200, 1e9)  # Asimov TS
-TRAIN = ("train", "short")  # folders of the sample
+BRIGHT = 64.0  # Asimov TS of the sources in the figures
+HELD = ("held", "held_low")
+SKIES = 10  # of the nominal population, for the prior
+FAINTEST = 1.5e-10  # ph cm-2 s-1
+DRAWS = 200  # of the bootstrap, over spectra
+GROUPS = {  # of kinds: fewer classes
+    "BLL, FSRQ, PSR, SNR, OTH": dict(zip(KINDS, KINDS, strict=True)),
+    "AGN, PSR, SNR": {"BLL": "AGN", "FSRQ": "AGN", "PSR": "PSR", "SNR": "SNR"},
+    "AGN, PSR": {"BLL": "AGN", "FSRQ": "AGN", "PSR": "PSR"},
+    "BLL, FSRQ": {"BLL": "BLL", "FSRQ": "FSRQ"},
+}
 
 
-def prior():
-    """Coefficients of the prior, from ten skies of the nominal population."""
+# --- the prior -------------------------------------------------------------------------------
+
+
+def priors():
+    """Coefficients of the prior, without and with the position."""
+    table = population()
+    kind = np.asarray(table["KIND"])
+    return tuple(fit_prior(table, kind, by_position) for by_position in (False, True))
+
+
+def population():
+    """Sources of ten skies: the nominal population, and ten times 4FGL-DR4's of other kinds."""
     rng = np.random.default_rng(SEED)
-    shapes = populations.library()
-    law = populations.PRESETS["nominal"]
-    skies = [populations.draw(law, shapes, rng, faintest=1.5e-10) for _ in range(10)]
-    table = Table()
-    table["GLAT"] = np.concatenate([s.lat for s in skies])
-    table["Flux1000"] = np.concatenate([s.flux1000 for s in skies])
-    classes = np.concatenate([s.class1 for s in skies])
-    return classify.fit_prior(table, np.isin(classes, ("PSR", "MSP")))
+    law, shapes = populations.PRESETS["nominal"], populations.library()
+    skies = [populations.draw(law, shapes, rng, faintest=FAINTEST) for _ in range(SKIES)]
+    drawn = Table({
+        "GLAT": np.concatenate([s.lat for s in skies]),
+        "Flux1000": np.concatenate([s.flux1000 for s in skies]),
+        "KIND": kinds_of(np.concatenate([s.class1 for s in skies])),
+    })  # fmt: skip
+    real = catalog()
+    real["KIND"] = kinds_of(real["CLASS1"])
+    rare = np.isin(real["KIND"], ("SNR", "OTH")) & (np.asarray(real["Flux1000"]) > FAINTEST)
+    return vstack([drawn, *SKIES * [real[rare]["GLAT", "Flux1000", "KIND"]]])
 
 
-# --- the baselines ---------------------------------------------------------------------------
+def catalog():
+    """4FGL-DR4, from fermipy."""
+    table = Table.read(from_catalog.find("4FGL-DR4"), hdu=1)
+    table["CLASS1"] = np.char.strip(np.asarray(table["CLASS1"], str))
+    return table
 
 
-def logistic(columns):
-    """Logistic regression on some features: a function of (training table, test table)."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+# --- the baselines: functions of (training table, test table) that return (source, kind) ---------
+
+
+def by_sklearn(make, columns):
+    """A classifier of scikit-learn on some features."""
 
     def fit(train, test):
-        model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
-        model.fit(np.nan_to_num(columns(train)), is_pulsar(train))
-        return model.predict_proba(np.nan_to_num(columns(test)))[:, 1]
+        model = make().fit(np.nan_to_num(columns(train)), numbers(train))
+        return model.predict_proba(np.nan_to_num(columns(test)))
 
     return fit
 
 
+def logistic():
+    """Logistic regression on scaled features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    regression = LogisticRegression(class_weight="balanced", max_iter=2000)
+    return make_pipeline(StandardScaler(), regression)
+
+
+def forest():
+    """A random forest."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(300, min_samples_leaf=5, class_weight="balanced_subsample",
+                                  random_state=SEED)  # fmt: skip
+
+
 def index(table):
-    """The spectral index alone."""
-    return np.asarray(table["PL_Index"], float)[:, None]
+    """The spectral index alone, and its square: a class may lie between others."""
+    value = np.asarray(table["PL_Index"], float)[:, None]
+    return np.hstack([value, value**2])
 
 
-def band_fluxes(table):
-    """Logarithms of the fitted band fluxes over Flux1000, as far as they are above the errors."""
-    return classify.features(table)[:, -5:]
+def like_4fgl(table):
+    """What studies of 4FGL's unassociated sources use: index, curvature, significances, colours."""
+    bands = classify.features(table)[:, -7:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = np.column_stack([
+            table["PL_Index"], table["LP_Index"], table["LP_beta"], table["LP_SigCurv"],
+            np.log(table["Pivot_Energy"]), np.log(table["Energy_Flux100"]),
+            np.log(table["Unc_Energy_Flux100"]),
+        ])  # fmt: skip
+    own = np.where(np.isfinite(own), own, np.nan)
+    return np.hstack([own, np.diff(bands, axis=1)])
 
 
 def published_cnn(train, test):
@@ -87,12 +146,12 @@ def published_cnn(train, test):
             layers.Dropout(0.1),
             layers.Flatten(),
             *(layers.Dense(n, activation="relu") for n in (128, 64, 32, 16)),
-            layers.Dense(2, activation="softmax"),
+            layers.Dense(len(KINDS), activation="softmax"),
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy")
     held = np.isin(train["FIELD"], np.unique(train["FIELD"])[::6])
-    images, truth = _images(train), is_pulsar(train).astype(int)
+    images, truth = _images(train), numbers(train)
     callbacks = [
         keras.callbacks.EarlyStopping(patience=50, restore_best_weights=True),
         keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=5),
@@ -101,29 +160,27 @@ def published_cnn(train, test):
         images[~held], truth[~held], validation_data=(images[held], truth[held]),
         batch_size=128, epochs=500, verbose=0, callbacks=callbacks,
     )  # fmt: skip
-    return model.predict(_images(test), verbose=0)[:, 1]
+    return model.predict(_images(test), verbose=0)
 
 
 def _images(table):
     return np.moveaxis(np.nan_to_num(np.asarray(table["PATCH"], np.float32)), 1, -1)
 
 
-def ours(train, test):
-    """The classifier of fermiml, with as many pulsars as AGN expected."""
-    model = classify.fit_classifier(train, is_pulsar(train), train["FIELD"], np.zeros(6), SEED)
-    return 1 / (1 + np.exp(-model.spectral_logit(test)))
-
-
 BASELINES = {
-    "spectral index alone": logistic(index),
-    "logistic regression on band fluxes": logistic(band_fluxes),
-    "logistic regression on all features": logistic(classify.features),
-    "published CNN on 7x7x5 counts": published_cnn,
-    "fermiml": ours,
+    "spectral index alone": by_sklearn(logistic, index),
+    "logistic regression, 4FGL-like": by_sklearn(logistic, like_4fgl),
+    "random forest, 4FGL-like": by_sklearn(forest, like_4fgl),
+    "logistic regression, our features": by_sklearn(logistic, classify.features),
 }
 
 
-# --- the judgement ------------------------------------------------------------------------
+# --- the judgement ---------------------------------------------------------------------------
+
+
+def numbers(table):
+    """Number of the true kind of each source."""
+    return np.array([KINDS.index(name) for name in table["TRUE_CLASS"]])
 
 
 def is_pulsar(table):
@@ -136,77 +193,126 @@ def recalls(pulsar, called):
     return np.array([np.mean(~called[~pulsar]), np.mean(called[pulsar])])
 
 
-def describe(table):
-    """How many sources of which class in how many fields."""
-    pulsars = np.sum(is_pulsar(table))
-    number = len(np.unique(table["FIELD"]))
-    return f"{len(table) - pulsars} AGN and {pulsars} pulsars in {number} fields"
+def balanced(true, probability, group):
+    """Mean over classes of the fraction called rightly, among the sources of these classes."""
+    names = list(dict.fromkeys(group.values()))
+    of_kind = np.array([names.index(group[k]) if k in group else -1 for k in KINDS])
+    used = of_kind[true] >= 0
+    # Equal priors for classes: the mean likelihood of the kinds in one.
+    likelihood = np.stack([probability[:, of_kind == i].mean(axis=1) for i in range(len(names))])
+    called, wanted = likelihood.argmax(axis=0)[used], of_kind[true][used]
+    return np.mean([np.mean(called[wanted == i] == i) for i in np.unique(wanted)])
+
+
+def with_error(true, probability, group, spectrum):
+    """Balanced accuracy and its standard error, drawing again the spectra that there are."""
+    rng = np.random.default_rng(SEED)
+    rows = [np.flatnonzero(spectrum == s) for s in np.unique(spectrum)]
+    draws = []
+    for _ in range(DRAWS):
+        some = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
+        draws.append(balanced(true[some], probability[some], group))
+    return balanced(true, probability, group), np.std(draws)
 
 
 def in_bins(ts):
     """Masks of the sources in each bin of Asimov TS, and of those above 64."""
-    return [(ts > low) & (ts <= high) for low, high in [*pairwise(BINS), (64, BINS[-1])]]
+    return [(ts > low) & (ts <= high) for low, high in [*pairwise(BINS), (BRIGHT, BINS[-1])]]
 
 
-def report_numbers(pulsar, ts):
-    """One line: how many AGN / pulsars there are."""
-    cells = [f"{np.sum(~pulsar[rows])} / {np.sum(pulsar[rows])}" for rows in in_bins(ts)]
-    print(f"| *number of AGN / pulsars* | {' | '.join(cells)} |")
+def report(answers, table):
+    """Print balanced accuracies by Asimov TS, for all classes and for fewer."""
+    true, ts = numbers(table), np.asarray(table["TS_Asimov"])
+    spectrum = np.asarray(table["LIKE"])
+    names = [f"{a:g}-{b:g}" for a, b in pairwise(BINS[:-1])] + [f">{BINS[-2]:g}", f">{BRIGHT:g}"]
+    for title, group in GROUPS.items():
+        print(f"\n| {title}; Asimov TS | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
+        used = np.isin(np.asarray(table["TRUE_CLASS"]), list(group))
+        print(f"| *sources* | {' | '.join(str(np.sum(b & used)) for b in in_bins(ts))} |")
+        for name, probability in answers.items():
+            cells = [with_error(true[b], probability[b], group, spectrum[b]) for b in in_bins(ts)]
+            print(f"| {name} | {' | '.join(f'{v:.3f} ± {e:.3f}' for v, e in cells)} |")
 
 
-def report_bins(name, pulsar, probability, ts):
-    """One line of the table: recall of AGN / of pulsars and their mean, by Asimov TS."""
-    cells = []
-    for rows in in_bins(ts):
-        agn, psr = recalls(pulsar[rows], probability[rows] > 0.5)
-        cells.append(f"{agn:.2f} / {psr:.2f} / **{(agn + psr) / 2:.3f}**")
-    print(f"| {name} | {' | '.join(cells)} |")
+def report_confusion(true, probability):
+    """Print fractions of each kind by what they are called."""
+    matrix = confusion(true, probability)
+    share = matrix / matrix.sum(axis=1, keepdims=True)
+    print(f"\n| true \\ called | {' | '.join(KINDS)} | sources |\n|---|{'---|' * (len(KINDS) + 1)}")
+    for name, row, number in zip(KINDS, share, matrix.sum(axis=1), strict=True):
+        print(f"| {name} | {' | '.join(f'{x:.2f}' for x in row)} | {number} |")
 
 
-def report_confusion(table, probability, least):
-    """Confusion matrix with the real mixture of classes."""
-    rows = np.asarray(table["TS_Asimov"]) > least
-    pulsar, called = is_pulsar(table)[rows], probability[rows] > 0.5
-    print(f"\nAsimov TS > {least:g}, real mixture: rows true AGN, PSR; columns AGN, PSR")
-    for truth in (~pulsar, pulsar):
-        print(np.sum(truth & ~called), np.sum(truth & called))
-    agn, psr = recalls(pulsar, called)
-    print(f"recall AGN {agn:.3f}, PSR {psr:.3f}, balanced accuracy {(agn + psr) / 2:.3f}")
+def confusion(true, probability):
+    """Numbers by true kind (rows) and likeliest kind (columns)."""
+    matrix = np.zeros((len(KINDS), len(KINDS)), int)
+    np.add.at(matrix, (true, probability.argmax(axis=1)), 1)
+    return matrix
 
 
-def report_reliability(pulsar, probability):
-    """P(PSR) against the fraction of pulsars, in five bins of equal numbers."""
-    order = np.argsort(probability)
-    print("\n| mean P(PSR) | fraction of pulsars | sources |\n|---|---|---|")
-    for rows in np.array_split(order, 5):
-        share, number = pulsar[rows].mean(), len(rows)
-        error = np.sqrt(max(share * (1 - share), 1 / number) / number)
-        print(f"| {probability[rows].mean():.3f} | {share:.3f} ± {error:.3f} | {number} |")
+def reliabilities(true, probability, bins=6):
+    """Fraction of a kind against its probability, by kind."""
+    return {kind: metrics.reliability(probability[:, i], true == i, bins, low=0.01, high=1.1)
+            for i, kind in enumerate(KINDS)}  # fmt: skip
+
+
+def report_reliability(true, probability):
+    """Print the same, for the probability of the kind that a source is called."""
+    best = probability.max(axis=1)
+    print("\n| mean probability of the class named | fraction right | sources |\n|---|---|---|")
+    right = probability.argmax(axis=1) == true
+    for row in metrics.reliability(best, right, 6, low=0, high=1.1):
+        value, low, high = row["real"]
+        print(f"| {row['mean']:.3f} | {value:.3f} (+{high - value:.3f} -{value - low:.3f}) "
+              f"| {row['number']} |")  # fmt: skip
+
+
+def draw(folder, panels, what):
+    """Figures of confusion and reliability; `panels` are title -> (true kind, probability)."""
+    figures = [style.new_figure(4.6 * len(panels), 4.4) for _ in range(2)]
+    axes = [np.atleast_1d(figure.subplots(1, len(panels))) for figure in figures]
+    for (title, (true, probability)), left, right in zip(panels.items(), *axes, strict=True):
+        performance.plot_confusion(confusion(true, probability), KINDS, left)
+        performance.plot_reliability(reliabilities(true, probability), right)
+        right.set(xlabel="probability of a class", ylabel="fraction of that class")
+        left.set_title(title, fontsize=9)
+        right.set_title(title, fontsize=9)
+    for figure, name in zip(figures, ("confusion", "reliability"), strict=True):
+        style.save(figure, folder / f"{what}_{name}.png", overwrite=True)
+
+
+def describe(table):
+    """How many sources of which kind in how many fields."""
+    counts = [f"{np.sum(numbers(table) == i)} {kind}" for i, kind in enumerate(KINDS)]
+    spectra = len(np.unique(table["LIKE"]))
+    return f"{', '.join(counts)} of {spectra} spectra in {len(np.unique(table['FIELD']))} fields"
 
 
 def main():
-    """Train, judge, print, and write what shall be installed."""
+    """Train, judge, print, draw, and write what shall be installed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("sample", type=Path)
-    parser.add_argument("--test", type=Path, nargs="+", required=True)
     parser.add_argument("--write", type=Path)
+    parser.add_argument("--cnn", action="store_true")
+    parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    train, test = read([options.sample / name for name in TRAIN]), read(options.test)
-    pulsar, ts = is_pulsar(test), np.asarray(test["TS_Asimov"])
+    train, test = (read([options.sample / name for name in sets]) for sets in (TRAINING, HELD))
     print(machine(SEED))
-    print(f"trained on {describe(train)}, tested on {describe(test)}")
-    names = [f"{a:g}-{b:g}" for a, b in pairwise(BINS)]
-    print(f"\n| Asimov TS | {' | '.join([*names, '>64'])} |\n|---|{'---|' * (len(names) + 1)}")
-    report_numbers(pulsar, ts)
-    for name, baseline in BASELINES.items():
-        report_bins(name, pulsar, baseline(train, test), ts)
-    final = classify.fit_classifier(train, is_pulsar(train), train["FIELD"], prior(), SEED)
+    print(f"trained on {describe(train)}\ntested on {describe(test)}")
+    final = fit_classifier(train, train["TRUE_CLASS"], train["LIKE"], priors(), SEED)
     if options.write:
         final.save(options.write)
-    probability = final.pulsar_probability(test)
-    for least in (25, 64):
-        report_confusion(test, probability, least)
-    report_reliability(pulsar[ts > 25], probability[ts > 25])
+    baselines = BASELINES | ({"published CNN, 7x7x5 counts": published_cnn} if options.cnn else {})
+    answers = {name: baseline(train, test) for name, baseline in baselines.items()}
+    answers["fermiml"] = classify.normalised(final.log_likelihoods(test))
+    report(answers, test)
+    true, bright = numbers(test), np.asarray(test["TS_Asimov"]) > BRIGHT
+    report_confusion(true[bright], answers["fermiml"][bright])
+    report_reliability(true, answers["fermiml"])
+    if options.output:
+        parts = {f"Asimov TS > {BRIGHT:g}": bright, f"Asimov TS 9-{BRIGHT:g}": ~bright}
+        panels = {name: (true[rows], answers["fermiml"][rows]) for name, rows in parts.items()}
+        draw(options.output, panels, "classes")
 
 
 if __name__ == "__main__":

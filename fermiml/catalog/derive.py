@@ -5,6 +5,7 @@ from astropy.table import Column
 
 from fermiml.catalog import spectra
 from fermiml.catalog.ellipses import R68, R95, position_angle
+from fermiml.catalog.source_classes import AGN, CLASSES
 
 # Columns of a spectrum's parameters: amplitude, index, curvature, index of the exponential.
 PARAMETERS = {
@@ -60,10 +61,14 @@ def _fill_significance(table):
 def _fill_classes(table):
     _fill(table, "ML_Prob_FAKE", 1 - table["ML_Prob"])
     _fill(table, "ML_Prob", 1 - table["ML_Prob_FAKE"])
-    agn, psr, fake = (table[f"ML_Prob_{c}"] for c in ("AGN", "PSR", "FAKE"))
-    likelier = np.where(np.isnan(agn) | np.isnan(psr), "", np.where(psr > agn, "PSR", "AGN"))
+    _fill(table, "ML_Prob_AGN", sum(table[f"ML_Prob_{kind}"] for kind in AGN))
+    told = ~np.isnan(table["ML_Prob_AGN"] + table["ML_Prob_PSR"])
+    for name in ("ML_Prob_SNR", "ML_Prob_OTH"):  # of catalogs that know two classes
+        _fill(table, name, np.zeros(len(table)), told)
+    likeliest = np.argmax([table[f"ML_Prob_{name}"] for name in CLASSES], axis=0)
+    likeliest = np.where(told, np.array(CLASSES)[likeliest], "")
     blank = table["ML_Class"] == ""
-    table["ML_Class"][blank] = np.where(fake > 0.5, "FAKE", likelier)[blank]
+    table["ML_Class"][blank] = np.where(table["ML_Prob_FAKE"] > 0.5, "FAKE", likeliest)[blank]
 
 
 # Before 4FGL, one set of columns held the parameters of whichever model was the best.

@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output, jobs_options
+from fermiml.cli.base import Command, catalog_output, jobs_options, quick_imports
 from fermiml.cli.counts import counts_options, read_counts_and_events, without_bodies
 from fermiml.files import FITS, check_new
 from fermiml.wording import counted
@@ -33,12 +33,16 @@ from fermiml.wording import counted
     help="Catalog of known sources, to name the rows; by default 4FGL-DR4, or none for simulated "
     "data. none: no names.",
 )  # fmt: skip
+@click.option(
+    "--classes-by-position", is_flag=True,
+    help="Classes from the Galactic latitude, too, not only from the spectrum.",
+)  # fmt: skip
 @click.option("--no-photometry", is_flag=True, help="Positions and probabilities only.")
 @jobs_options("Regions to measure", default="the usable cores")
 @catalog_output("fermiml.fits")
 def detect(
-    counts, model, localizer, threshold, purity, known, no_photometry, jobs, output, overwrite,
-    **options,
+    counts, model, localizer, threshold, purity, known, classes_by_position, no_photometry, jobs,
+    output, overwrite, **options,
 ):  # fmt: skip
     """Detect sources in COUNTS and write a catalog in 4FGL columns.
 
@@ -48,21 +52,23 @@ def detect(
     check_new(output, overwrite, [counts], FITS)
     from pathlib import Path
 
-    import numpy as np
+    with quick_imports():
+        import numpy as np
 
-    from fermiml import SourceCatalog, SourceDetector
-    from fermiml.catalog import names
-    from fermiml.executors import shared_executor
-    from fermiml.networks.pretrained import DEFAULT
-    from fermiml.photometry.measure import held
-    from fermiml.sky.describe import obstacles
+        from fermiml import SourceCatalog, SourceDetector
+        from fermiml.catalog import names
+        from fermiml.executors import shared_executor
+        from fermiml.networks.pretrained import DEFAULT
+        from fermiml.photometry.measure import held
+        from fermiml.sky.describe import obstacles
 
     others = SourceCatalog.read(known) if known not in (None, "none") else None
     cube, events = read_counts_and_events(counts, **options)
     if known is None and not cube.simulated:
         known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
-                "photometry": not no_photometry}  # fmt: skip
+                "photometry": not no_photometry,
+                "classes_by_position": classes_by_position}  # fmt: skip
     text = ""
     folder = None if no_photometry else Path(output).expanduser().with_suffix(".parts")
     with held(folder) as parts, shared_executor(jobs) as jobs:

@@ -1,52 +1,64 @@
-"""Classification as AGN, pulsar or FAKE, from the spectrum and the numbers of each class.
+"""What kind of source a candidate is, from its spectrum and the numbers of each kind.
 
-The probability that a real source is a pulsar is a likelihood ratio times a prior. The
-ratio comes from small neural networks that were trained on the spectra of as many pulsars as AGN of
-similar fluxes and positions; the prior is the fraction of pulsars among the sources of a flux and
-latitude in the simulated population. Both are plain arrays in one file.
+The probabilities of the kinds, if a candidate is a source at all, are likelihoods times a prior.
+The likelihoods come from small neural networks that were trained on the measured spectra of as many
+sources of one kind as of another, with the same fluxes and positions (`fermiml.train.kinds`). The
+prior is the fraction of each kind among the sources of that flux and, only where asked for, of that
+latitude. All are plain arrays in one file.
 """
 
-import warnings
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib import resources
 
 import numpy as np
 
+from fermiml.catalog.source_classes import AGN, CLASSES, KINDS
 from fermiml.files import replacing
 
 FAKE_ABOVE = 0.5  # probability of FAKE above which that is the class
-MEMBERS = 5  # networks whose logits are averaged
-HIDDEN = (8,)
-DECAY = 3.0  # of the weights
+PROBABILITIES = tuple(f"ML_Prob_{name}" for name in dict.fromkeys((*CLASSES, *KINDS)))
 _LIMIT = 5.0  # features are cut at this many standard deviations: nothing is extrapolated
+_BANDS = slice(1, 8)  # of the catalog's bands: from 100 MeV on
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Plain arrays; see `fit_classifier`."""
+    """Plain arrays; see `fermiml.train.kinds.fit_classifier`."""
 
     mean: np.ndarray  # of the features
     scale: np.ndarray
     weights: tuple  # of each layer: (member, input, output)
     biases: tuple  # (member, 1, output)
-    calibration: np.ndarray  # offset and slope of the logit
-    prior: np.ndarray  # coefficients of `prior_features`
+    offset: np.ndarray  # (kind,), added to the mean of the members
+    slope: np.ndarray  # by which the sum is multiplied: less than 1 where members are too sure
+    prior: np.ndarray  # (kind, coefficient of `prior_features`)
+    prior_by_position: np.ndarray  # the same with the latitude
 
-    def spectral_logit(self, table):
-        """ln of the likelihood ratio of pulsar and AGN."""
+    def log_likelihoods(self, table):
+        """Compute ln of the likelihood of each kind, (source, kind), up to a constant."""
         x = (features(table) - self.mean) / self.scale
         x = np.clip(np.nan_to_num(x), -_LIMIT, _LIMIT)[None]
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = x @ weight + bias
             if layer < len(self.weights) - 1:
                 x = np.maximum(x, 0)
-        offset, slope = self.calibration
-        return offset + slope * x[..., 0].mean(axis=0)
+        return self.slope * (x.mean(axis=0) + self.offset)
 
-    def pulsar_probability(self, table):
-        """Probability that a source, if it is one, is a pulsar."""
-        logit = self.spectral_logit(table) + prior_features(table) @ self.prior
-        return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+    def probabilities(self, table, by_position=False):
+        """Compute the probability of each kind, (source, kind), of what is a source.
+
+        Parameters
+        ----------
+        table : Table
+            Columns of the photometry, or those of 4FGL.
+        by_position : bool
+            Use the Galactic latitude, too: near the plane more sources are pulsars and remnants.
+        """
+        prior = self.prior_by_position if by_position else self.prior
+        return normalised(
+            self.log_likelihoods(table) + prior_features(table, by_position) @ prior.T
+        )
 
     def save(self, path):
         """Write the arrays."""
@@ -70,14 +82,26 @@ class Classifier:
         return cls(**arrays)
 
 
+@cache
+def shipped():
+    """Return the classifier that comes with fermiml."""
+    return Classifier.load()
+
+
+def normalised(logits):
+    """Convert logits (source, kind) to probabilities that sum to 1."""
+    weight = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
 def features(table):
-    """(source, feature) from columns of the photometry; NaN for unknown values."""
+    """(source, feature) from columns of the photometry or of 4FGL; NaN for unknown values."""
     bend, bend_error = _column(table, "LP_beta"), _column(table, "Unc_LP_beta")
     pivot, index = _column(table, "Pivot_Energy"), _column(table, "LP_Index")
-    ts = np.maximum(_column(table, "ML_TS"), 1.0)
-    flux, error = (_column(table, name) for name in ("ML_Flux_Band", "Unc_ML_Flux_Band"))
+    ts = _column(table, "ML_TS")
+    ts = np.maximum(np.where(np.isfinite(ts), ts, _column(table, "Signif_Avg") ** 2), 1.0)
+    flux, error = _column(table, "Flux_Band", 8), _column(table, "Unc_Flux_Band", 8, 2)[..., 1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        significance = np.arcsinh(flux / error)
         brightness = np.log(np.maximum(flux, 0.5 * error) / _column(table, "Flux1000")[:, None])
         columns = [
             _column(table, "PL_Index"),
@@ -88,91 +112,60 @@ def features(table):
             np.log(ts),
             np.log(pivot),
             *(np.clip(index + 2 * bend * np.log(e / pivot), -2, 7) for e in (1e3, 5e3)),
-            *significance.T,
-            *brightness.T,
+            np.log1p(np.maximum(np.nan_to_num(_column(table, "ML_TS_Ext")), 0)),
+            *np.arcsinh(_column(table, "Sqrt_TS_Band", 8)[:, _BANDS]).T,
+            *brightness[:, _BANDS].T,
         ]
     stacked = np.column_stack(columns)
     return np.where(np.isfinite(stacked), stacked, np.nan)
 
 
-def prior_features(table):
-    """(source, feature): what the fraction of pulsars depends on, latitude and flux."""
-    lat = np.log1p(np.abs(_column(table, "GLAT")))
+def prior_features(table, by_position=False):
+    """(source, feature): what the fractions of the kinds depend on, flux and perhaps latitude."""
     flux = np.log10(np.clip(np.nan_to_num(_column(table, "Flux1000"), nan=1e-9), 1e-10, 1e-7)) + 9
+    if not by_position:
+        return np.column_stack([np.ones_like(flux), flux, flux**2])
+    lat = np.log1p(np.abs(_column(table, "GLAT")))
     return np.column_stack([np.ones_like(lat), lat, lat**2, lat**3, flux, flux * lat])
 
 
-def _column(table, name):
-    return np.asarray(np.ma.filled(table[name], np.nan), float)
+def _column(table, name, *shape):
+    """Values of a column; NaN where the table has none."""
+    if name not in table.colnames:
+        return np.full((len(table), *shape), np.nan)
+    return np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
 
 
-def add_classes(table, pulsar):
-    """Fill ML_Prob_AGN, ML_Prob_PSR, ML_Prob_FAKE and ML_Class from ML_Prob and the probability
-    that a real source is a pulsar."""
-    real = _column(table, "ML_Prob")
-    pulsar = real * pulsar
-    table["ML_Prob_PSR"] = pulsar
-    table["ML_Prob_AGN"] = real - pulsar
-    table["ML_Prob_FAKE"] = 1 - real
-    likelier = np.where(pulsar > real - pulsar, "PSR", "AGN")
-    table["ML_Class"] = np.where(1 - real > FAKE_ABOVE, "FAKE", likelier)
+def add_kinds(table, by_position=False):
+    """Fill the columns of `add_classes` with the shipped classifier's probabilities."""
+    given = shipped().probabilities(table, by_position)
+    add_classes(table, dict(zip(KINDS, given.T, strict=True)))
 
 
-def fit_classifier(table, pulsar, group, prior, seed=0):
-    """Fit a classifier to measured sources of known class.
+def add_classes(table, given):
+    """Fill ML_Prob_AGN, ML_Prob_FAKE, ML_Class and so on from ML_Prob.
 
     Parameters
     ----------
     table : Table
-        Columns of the photometry; about as many pulsars as AGN, of similar fluxes and positions.
-    pulsar : array of bool
-        Which ones are pulsars.
-    group : array
-        Field of each source: the logits are calibrated on fields that a network did not see.
-    prior : array
-        Coefficients from `fit_prior`.
-    seed : int
+        Changed in place.
+    given : dict
+        The probability of what is a source to be of a kind: of all in `KINDS`, or of AGN and PSR
+        where no others are known.
     """
-    x = features(table)
-    mean, scale = np.nanmean(x, axis=0), np.maximum(np.nanstd(x, axis=0), 1e-3)
-    x = np.clip(np.nan_to_num((x - mean) / scale), -_LIMIT, _LIMIT)
-    calibration = _calibration(x, pulsar, group, seed)
-    models = [_network(x, pulsar, seed + i) for i in range(MEMBERS)]
-    weights = tuple(np.stack(layer) for layer in zip(*(m.coefs_ for m in models), strict=True))
-    biases = tuple(
-        np.stack(layer)[:, None] for layer in zip(*(m.intercepts_ for m in models), strict=True)
-    )
-    return Classifier(mean, scale, weights, biases, calibration, np.asarray(prior))
+    real = _column(table, "ML_Prob")
+    if CLASSES[0] not in given:
+        given = {**given, CLASSES[0]: sum(given[kind] for kind in AGN)}
+    for column in PROBABILITIES:
+        name = column.removeprefix("ML_Prob_")
+        # What a network does not tell apart is unknown; what it never says has no probability.
+        table[column] = real * given.get(name, np.full(len(real), np.nan if name in AGN else 0.0))
+    table["ML_Prob_FAKE"] = 1 - real
+    table["ML_Class"] = classes(table)
 
 
-def _network(x, pulsar, seed):
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier
-
-    model = MLPClassifier(HIDDEN, solver="lbfgs", alpha=DECAY, max_iter=150, random_state=seed)
-    with warnings.catch_warnings():  # to stop before it has converged is meant
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(x, pulsar)
-
-
-def _calibration(x, pulsar, group, seed):
-    """Offset and slope that make the logits of unseen fields probabilities."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold
-
-    logit = np.zeros(len(x))
-    for train, test in GroupKFold(5).split(x, pulsar, group):
-        for i in range(MEMBERS):
-            probability = _network(x[train], pulsar[train], seed + i).predict_proba(x[test])[:, 1]
-            probability = np.clip(probability, 1e-6, 1 - 1e-6)
-            logit[test] += np.log(probability / (1 - probability)) / MEMBERS
-    model = LogisticRegression(C=100.0, class_weight="balanced").fit(logit[:, None], pulsar)
-    return np.array([model.intercept_[0], model.coef_[0, 0]])
-
-
-def fit_prior(table, pulsar):
-    """Coefficients of the log odds of pulsars, from a population: columns GLAT and Flux1000."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=1e3, fit_intercept=False, max_iter=2000)
-    return model.fit(prior_features(table), pulsar).coef_[0]
+def classes(table):
+    """Return the class of each row: the likeliest, or FAKE if that is more probable than not."""
+    likeliest = np.argmax([_column(table, f"ML_Prob_{name}") for name in CLASSES], axis=0)
+    fake = _column(table, "ML_Prob_FAKE") > FAKE_ABOVE
+    return np.where(fake, "FAKE", np.array(CLASSES)[likeliest])

@@ -286,7 +286,7 @@ class Matched:
         """Fraction of AGN and PSR that are recognised, in bins of Asimov TS."""
         rows = []
         for low, high in pairwise(edges):
-            use = (self.ts > low) & (self.ts <= high) & (self.class_true != "")
+            use = (self.ts > low) & (self.ts <= high) & np.isin(self.class_true, ("AGN", "PSR"))
             if use.sum() >= _ENOUGH:
                 right = self.class_true[use] == self.class_found[use]
                 rows.append(

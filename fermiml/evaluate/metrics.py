@@ -11,6 +11,7 @@ import numpy as np
 from astropy.stats import binom_conf_interval
 from sklearn.isotonic import isotonic_regression
 
+from fermiml.catalog import source_classes
 from fermiml.catalog.crossmatch import (
     Pairs,
     match_rank,
@@ -329,13 +330,12 @@ def reliability(probability, real, bins=BINS, low=0.05, high=0.99):
     return rows
 
 
-CLASSES = ("AGN", "PSR", "FAKE")
-_OF_CLASS1 = {"bll": "AGN", "fsrq": "AGN", "PSR": "PSR", "MSP": "PSR"}
+CLASSES = (*source_classes.CLASSES, "FAKE")
 
 
 def true_classes(rows, class1):
-    """AGN, PSR or FAKE of detections, from the rows of their true sources (-1: none)."""
-    names = np.array([_OF_CLASS1.get(str(c).strip(), "") for c in class1], dtype="U4")
+    """Classes, or FAKE, of detections, from the rows of their true sources (-1: none)."""
+    names = source_classes.class_of(source_classes.kinds_of(class1))
     rows = np.asarray(rows)
     if not len(names):
         return np.full(len(rows), "FAKE")

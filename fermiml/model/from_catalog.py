@@ -11,7 +11,13 @@ from fermiml.model.sources import DISK, GAUSS, POINT, RING, Shapes, Sources
 
 # File names of the releases within an installed fermipy.
 KNOWN = {"4FGL-DR4": "gll_psc_v35.fit", "FL16Y": "gll_psc_v40.fit"}
-BRIGHT = {"bll": 25.0, "fsrq": 25.0, "PSR": 15.0, "MSP": 15.0}  # least Signif_Avg
+# Words of CLASS1, and the least Signif_Avg, of the sources whose spectra a class has.
+BRIGHT = {
+    "bll": (("bll",), 25.0),
+    "fsrq": (("fsrq",), 25.0),
+    "PSR": (("psr",), 15.0),
+    "MSP": (("msp",), 15.0),
+}
 
 
 def find(name):
@@ -38,19 +44,19 @@ def find(name):
     return Path(fermipy.origin).parent / "data" / "catalogs" / release
 
 
-def bright_shapes(path):
+def bright_shapes(path, bright=BRIGHT):
     """Read spectral shapes of bright sources by class, from a catalog in 4FGL columns.
 
-    All of a class are taken in one form (blazars: log-parabola, pulsars: cutoff), also
+    All of a class are taken in one form (pulsars: cutoff, others: log-parabola), also
     where the catalog prefers a power law: so the form does not give the class away, nor
     does the shape tell how bright a source was when it was fitted.
     """
     table = SourceCatalog.read(path).table
     classes = np.char.lower(np.asarray(table["CLASS1"], str))
     shapes = {}
-    for name, least in BRIGHT.items():
-        form = "LogParabola" if name in ("bll", "fsrq") else "PLSuperExpCutoff"
-        rows = table[(classes == name.lower()) & (table["Signif_Avg"] > least)]
+    for name, (words, least) in bright.items():
+        form = "PLSuperExpCutoff" if name in ("PSR", "MSP") else "LogParabola"
+        rows = table[np.isin(classes, words) & (table["Signif_Avg"] > least)]
         found, amplitude = _spectra(rows, np.full(len(rows), form))
         shapes[name] = found[np.isfinite(amplitude)]
         if not len(shapes[name]):

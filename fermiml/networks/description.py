@@ -57,6 +57,7 @@ def _modes(name, value):
 _SCHEMA = {
     "network": Key(REQUIRED, schema.text, _NEEDED),
     "architecture": Key(REQUIRED, schema.settings(), _NEEDED),
+    "best_at": Key("", schema.text),
     "turns": Key(1, one_of(1, 2, 4)),
     "sha256": Key(REQUIRED, schema.text, _NEEDED),
     _HASH: Key(None, schema.text),

@@ -30,43 +30,54 @@ class UNet:
         Options of the U-Net, as are `planes`.
     planes : array, optional
         Factors of the features: the ablation ``raw``.
+
+    Attributes
+    ----------
+    factor, shift : array (plane, 1, 1)
+        What features are multiplied by, and what is added then.
+    down : list of lists of `Layer`
+        Convolutions of each scale on the way down.
+    up : list of (`Layer`, list of `Layer`)
+        On the way up: the one of single pixels before the scale changes, and those after.
+    heads : dict of `Layer`
+        Output by name.
     """
 
     def __init__(self, values, heads, widths, encoder, decoder, planes=None):
         take = iter(values)
         mean, variance = next(take), next(take)
         factor = 1 / np.sqrt(variance + _EPSILON)
-        self._shift = -(mean * factor)[:, None, None]
-        self._factor = (factor if planes is None else factor * planes)[:, None, None]
-        self._down = [[_Layer.folded(take) for _ in range(count)] for count in encoder]
-        self._up = [(_Layer.folded(take), [_Layer.folded(take) for _ in range(count)])
+        self.shift = -(mean * factor)[:, None, None]
+        self.factor = (factor if planes is None else factor * planes)[:, None, None]
+        self.down = [[Layer.folded(take) for _ in range(count)] for count in encoder]
+        self.up = [(Layer.folded(take), [Layer.folded(take) for _ in range(count)])
                     for count in decoder]  # fmt: skip
         # Keras sorts outputs by name.
-        self._heads = {name: _Layer(next(take), next(take)) for name in sorted(heads)}
+        self.heads = {name: Layer(next(take), next(take)) for name in sorted(heads)}
 
     def predict_on_batch(self, features):
         """Compute the outputs by name, (batch, y, x, channel), of features (batch, y, x, plane)."""
         with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
             answers = list(pool.map(self._answer, features))
-        return {name: np.stack([answer[name] for answer in answers]) for name in self._heads}
+        return {name: np.stack([answer[name] for answer in answers]) for name in self.heads}
 
     def _answer(self, features):
-        x = np.moveaxis(features, -1, 0) * self._factor
-        x += self._shift
+        x = np.moveaxis(features, -1, 0) * self.factor
+        x += self.shift
         skips = []
-        for level, layers in enumerate(self._down):
+        for level, layers in enumerate(self.down):
             for step, layer in enumerate(layers):
                 x = _rectified(_halving(x, layer) if level and not step else _same_size(x, layer))
             skips.append(x)
-        for (narrow, layers), skip in zip(self._up, skips[-2::-1], strict=True):
+        for (narrow, layers), skip in zip(self.up, skips[-2::-1], strict=True):
             x = _doubled(_rectified(_pixel_by_pixel(x, narrow))) + skip
             for layer in layers:
                 x = _rectified(_same_size(x, layer))
         return {name: np.moveaxis(_pixel_by_pixel(x, head), 0, -1)
-                for name, head in self._heads.items()}  # fmt: skip
+                for name, head in self.heads.items()}  # fmt: skip
 
 
-class _Layer:
+class Layer:
     """Weights of a convolution: kernel (y, x, channel before, channel after), and bias."""
 
     def __init__(self, kernel, bias):
@@ -75,6 +86,12 @@ class _Layer:
             np.moveaxis(kernel, 3, 1).reshape(len(kernel), kernel.shape[3], -1), np.float32
         )
         self.bias = bias.astype(np.float32)[:, None]
+
+    @property
+    def kernel(self):
+        """The kernel as most frameworks have it: (channel after, channel before, y, x)."""
+        size, after, _ = self.rows.shape
+        return self.rows.reshape(size, after, size, -1).transpose(1, 3, 0, 2)
 
     @classmethod
     def folded(cls, values):

@@ -20,7 +20,7 @@ from fermiml.photometry.table import empty_table, fill
 from fermiml.sky.sphere import axes, sky_coord, vectors_of
 
 _RIM = 0.5  # deg, within which a source is near the edge of the data
-_LOW_TS = 9.0
+LOW_TS = 9.0
 _EXTENDED = 25.0  # TS of a disk over a point
 
 
@@ -173,7 +173,7 @@ def _surroundings(cube, vectors):
 def _flag(table, cube, numbers):
     """Set the flags that need all sources at once."""
     _flag_extended(table, numbers)
-    table["ML_Flags"][numbers[table["ML_TS"][numbers] < _LOW_TS]] |= MLFlag.LOW_TS
+    table["ML_Flags"][numbers[table["ML_TS"][numbers] < LOW_TS]] |= MLFlag.LOW_TS
     place = SkyCoord(table["RAJ2000"][numbers], table["DEJ2000"][numbers], unit="deg", frame="fk5")
     table["ML_Flags"][numbers[blended(place, cube)]] |= MLFlag.BLENDED
 

@@ -14,7 +14,8 @@ from fermiml.sky.describe import response_lines
 from fermiml.sky.energy_text import range_text
 from fermiml.wording import counted
 
-_CLASSES = {"AGN": style.BLUE, "PSR": style.VERMILION, "FAKE": "#777777", "other": style.GREEN}
+_CLASSES = {"AGN": style.BLUE, "PSR": style.VERMILION, "SNR": style.ORANGE, "FAKE": "#777777",
+            "other": style.GREEN}  # fmt: skip
 
 
 def page(cube, catalog, *, title="Sources", known=None, finder=None):

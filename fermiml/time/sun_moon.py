@@ -18,7 +18,7 @@ from scipy.stats import binom
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.flags import MLFlag
-from fermiml.detect.classify import FAKE_ABOVE
+from fermiml.detect.classify import FAKE_ABOVE, PROBABILITIES
 from fermiml.sky.selection import EPOCH, duration
 from fermiml.sky.sphere import separation, unit_vectors, vectors_of
 from fermiml.sky.times import DAY, times_at
@@ -128,7 +128,7 @@ def _mark(table, left):
     bits = np.ma.filled(table["ML_Flags"], 0).astype(int)
     rows = np.flatnonzero((left < 1) & (bits & MLFlag.SUN_MOON == 0))
     table["ML_Flags"][rows] = bits[rows] | MLFlag.SUN_MOON
-    for name in ("ML_Prob", "ML_Prob_AGN", "ML_Prob_PSR"):
+    for name in ("ML_Prob", *PROBABILITIES):
         table[name][rows] = table[name][rows] * left[rows]
     fake = 1 - table["ML_Prob"][rows]
     table["ML_Prob_FAKE"][rows] = fake

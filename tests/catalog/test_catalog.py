@@ -49,11 +49,23 @@ def test_types_units_and_shapes():
         assert table[column.name].shape[1:] == column.shape
 
 
+def test_classes_from_probabilities():
+    """AGN is the sum of its kinds; the likeliest of four classes is named."""
+    kinds = {"BLL": [0.3, 0.1], "FSRQ": [0.2, 0.1], "PSR": [0.3, 0.1], "SNR": [0.1, 0.6],
+             "OTH": [0.0, 0.0]}  # fmt: skip
+    columns = {f"ML_Prob_{name}": values for name, values in kinds.items()}
+    place = {"RAJ2000": [1.0, 2.0], "DEJ2000": [0.0, 0.0], "ML_Prob": [0.9, 0.9]}
+    table = SourceCatalog.from_table({**place, **columns}).table
+    assert np.allclose(table["ML_Prob_AGN"], [0.5, 0.2])
+    assert list(table["ML_Class"]) == ["AGN", "SNR"]
+
+
 def test_derived_columns():
     table = sample().table
     assert np.allclose(table["Signif_Avg"][:5], np.sqrt([400, 30, 50, 25, 900]))
     assert list(table["ML_Class"]) == ["PSR", "AGN", "AGN", "PSR", "PSR", "FAKE"]
     assert np.allclose(table["ML_Prob"] + table["ML_Prob_FAKE"], 1)
+    assert np.all(table["ML_Prob_SNR"] == 0) and np.all(np.isnan(table["ML_Prob_BLL"]))
     ratio = table["Conf_95_SemiMajor"][:5] / table["Conf_68_SemiMajor"][:5]
     assert np.allclose(ratio, 1.6215, atol=1e-4)  # that of 4FGL
     assert np.all(np.isfinite(table["Flux1000"][:5])) and np.isnan(table["Flux1000"][5])

@@ -102,7 +102,7 @@ def test_colours():
     unclassified = dict.fromkeys(("ML_Prob", "ML_Prob_AGN", "ML_Prob_PSR"), [np.nan] * 6)
     known = sample(**unclassified, CLASS1=["PSR", "bll", "", "spp", "MSP", "fsrq"])
     by_known = [r.visual["color"] for r in known.to_regions()]
-    assert by_known == ["magenta", "cyan", "green", "green", "magenta", "cyan"]
+    assert by_known == ["magenta", "cyan", "green", "orange", "magenta", "cyan"]
     by_match = [r.visual["color"] for r in catalog.to_regions("match")]
     assert by_match == ["green"] + ["yellow"] * 5
     with pytest.raises(InputError, match="colour 'taste', expected 'class' or 'match'"):
@@ -326,7 +326,7 @@ def test_csv_is_what_astropy_writes(hundred):
 
 
 def test_ds9_is_what_regions_writes(hundred):
-    ours = Regions.parse(to_ds9(hundred.table), format="ds9")
+    ours = Regions.parse(to_ds9(hundred.table, "class", hundred.outlines()), format="ds9")
     text = hundred.to_regions().serialize(format="ds9", precision=6)
     for mine, theirs in zip(ours, Regions.parse(text, format="ds9"), strict=True):
         assert repr(mine) == repr(theirs)

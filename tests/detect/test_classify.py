@@ -1,113 +1,93 @@
-"""AGN, pulsar or nothing, from made-up spectra."""
+"""What kind of source a candidate is, from made-up spectra."""
 
 import numpy as np
 import pytest
 from astropy.table import Table
+from makers import spectra
 from numpy.testing import assert_allclose
-from pytest import approx
 
+from fermiml.catalog.source_classes import CLASSES, KINDS
 from fermiml.detect import classify
 
-PRIOR = np.array([2.0, -1.5, 0, 0, 0, 0])  # pulsars near the plane
+
+def test_the_position_counts_only_where_asked_for():
+    """The same spectrum in the plane and far from it."""
+    table = spectra.measured(np.random.default_rng(4), ["PSR"], ts=16.0)[[0, 0]]
+    table["GLAT"] = [0.0, 60.0]
+    classifier = classify.shipped()
+    spectrum = classifier.probabilities(table)
+    assert_allclose(spectrum[0], spectrum[1])
+    place = classifier.probabilities(table, by_position=True)
+    pulsar, agn = KINDS.index("PSR"), [KINDS.index("BLL"), KINDS.index("FSRQ")]
+    assert place[0, pulsar] > 2 * place[1, pulsar]
+    assert place[0, agn].sum() < place[1, agn].sum()
 
 
-def measured(rng, pulsar, ts=400.0):
-    """What photometry would say of log-parabolas, as good as the TS allows."""
-    number, error = len(pulsar), 1.5 / np.sqrt(ts)
-    bend = np.where(pulsar, 0.35, 0.08) + rng.normal(0, np.hypot(0.05, error), number)
-    index = np.where(pulsar, 2.2, 2.1) + rng.normal(0, np.hypot(0.2, error), number)
-    energy = np.array([0.7, 1.4, 3.7, 12.0, 40.0])[:, None]
-    flux = np.array([1.6, 1.0, 0.75, 0.12, 0.08])[:, None] * energy ** (
-        2.2 - index - bend * np.log(energy)
-    )
-    table = Table()
-    table["PL_Index"] = index + bend
-    table["LP_Index"], table["LP_beta"] = index, bend
-    table["Unc_PL_Index"] = table["Unc_LP_beta"] = np.full(number, error)
-    table["LP_SigCurv"] = np.abs(bend) / error
-    table["Pivot_Energy"] = np.full(number, 1500.0)
-    table["ML_TS"] = np.full(number, ts)
-    table["Flux1000"] = np.full(number, 1e-9)
-    table["ML_Flux_Band"] = 1e-9 * flux.T
-    table["Unc_ML_Flux_Band"] = np.full((number, 5), 1e-9 * error)
-    table["GLAT"] = rng.uniform(-90, 90, number)
-    table["ML_Prob"] = rng.uniform(0, 1, number)
-    return table
+def test_the_installed_classifier_knows_the_kinds_of_bright_sources():
+    """A hard, a curved and an extended source; a soft one may be of several kinds."""
+    rng = np.random.default_rng(9)
+    for kind in ("BLL", "PSR", "SNR"):
+        table = spectra.measured(rng, [kind] * 200, ts=2500.0)
+        named = np.argmax(classify.shipped().log_likelihoods(table), axis=1)
+        assert np.mean(named == KINDS.index(kind)) > 0.6, kind
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    rng = np.random.default_rng(1)
-    pulsar = rng.random(400) < 0.5
-    return classify.fit_classifier(
-        measured(rng, pulsar), pulsar, np.arange(400) % 10, PRIOR, seed=2
-    )
-
-
-def test_pulsars_are_told_from_agn_by_their_spectra(fitted):
-    rng = np.random.default_rng(3)
-    pulsar = rng.random(500) < 0.5
-    logit = fitted.spectral_logit(measured(rng, pulsar))
-    assert np.mean((logit > 0) == pulsar) > 0.9
-
-
-def test_the_prior_enters_as_odds(fitted):
-    table = measured(np.random.default_rng(4), np.ones(50, bool))
-    odds = {}
-    for lat in (0.0, 60.0):
-        table["GLAT"] = lat
-        p = fitted.pulsar_probability(table)
-        odds[lat] = np.log(p / (1 - p))
-    assert_allclose(odds[0.0] - odds[60.0], 1.5 * np.log(61), rtol=1e-6)
-
-
-def test_probabilities_sum_to_one_and_the_class_follows(fitted):
+def test_probabilities_sum_to_one_and_the_class_follows():
     rng = np.random.default_rng(5)
-    table = measured(rng, rng.random(200) < 0.5)
-    classify.add_classes(table, fitted.pulsar_probability(table))
-    agn, psr, fake = (table[f"ML_Prob_{name}"] for name in ("AGN", "PSR", "FAKE"))
-    assert_allclose(agn + psr + fake, 1)
-    assert_allclose(fake, 1 - table["ML_Prob"])
-    expected = np.where(fake > 0.5, "FAKE", np.where(psr > agn, "PSR", "AGN"))
-    assert np.array_equal(table["ML_Class"], expected)
-    assert set(expected) == {"AGN", "PSR", "FAKE"}
+    table = spectra.measured(rng, spectra.kinds(rng, 300))
+    classify.add_kinds(table)
+    columns = {name: np.asarray(table[f"ML_Prob_{name}"]) for name in (*CLASSES, *KINDS, "FAKE")}
+    assert_allclose(sum(columns[name] for name in (*CLASSES, "FAKE")), 1)
+    assert_allclose(columns["BLL"] + columns["FSRQ"], columns["AGN"])
+    assert_allclose(columns["FAKE"], 1 - table["ML_Prob"])
+    fake = columns["FAKE"] > 0.5
+    likeliest = np.array(CLASSES)[np.argmax([columns[name] for name in CLASSES], axis=0)]
+    assert np.array_equal(table["ML_Class"], np.where(fake, "FAKE", likeliest))
+    assert {"AGN", "PSR", "FAKE"} <= set(table["ML_Class"])
 
 
-def test_sources_without_a_fit_get_a_probability_too(fitted):
-    table = measured(np.random.default_rng(6), np.ones(3, bool))
+def test_a_network_that_knows_two_classes():
+    """Remnants and others are then excluded, and of the kinds of AGN nothing is known."""
+    table = Table({"ML_Prob": [0.9, 0.4]})
+    classify.add_classes(table, {"AGN": np.array([0.2, 0.9]), "PSR": np.array([0.8, 0.1])})
+    assert_allclose(table["ML_Prob_AGN"], [0.18, 0.36])
+    assert_allclose(table["ML_Prob_PSR"], [0.72, 0.04])
+    assert_allclose([table["ML_Prob_SNR"], table["ML_Prob_OTH"]], 0)
+    assert np.isnan([table["ML_Prob_BLL"], table["ML_Prob_FSRQ"]]).all()
+    assert list(table["ML_Class"]) == ["PSR", "FAKE"]
+
+
+def test_sources_without_a_fit_get_probabilities_too():
+    table = spectra.measured(np.random.default_rng(6), ["PSR"] * 3)
     for name in table.colnames:
         if name not in ("GLAT", "ML_Prob"):
             table[name] = np.full_like(table[name], np.nan)
-    probability = fitted.pulsar_probability(table)
+    probability = classify.shipped().probabilities(table)
     assert np.all((probability > 0) & (probability < 1))
+    assert_allclose(probability.sum(axis=1), 1)
 
 
-def test_saved_and_read_again_it_answers_the_same(fitted, tmp_path):
-    fitted.save(tmp_path / "classifier.npz")
-    again = classify.Classifier.load(tmp_path / "classifier.npz")
-    table = measured(np.random.default_rng(7), np.arange(40) % 2 == 0)
-    assert_allclose(again.pulsar_probability(table), fitted.pulsar_probability(table), atol=1e-4)
+def test_the_columns_of_4fgl_are_enough():
+    """Its significance stands for the TS; no TS of an extension is no extension."""
+    table = spectra.measured(np.random.default_rng(7), ["BLL", "PSR"])
+    real = table.copy()
+    real["Signif_Avg"] = np.sqrt(real["ML_TS"])
+    real.remove_columns(["ML_TS", "ML_TS_Ext", "ML_Prob"])
+    ours, theirs = (classify.shipped().probabilities(t) for t in (table, real))
+    assert_allclose(ours, theirs)
 
 
-def test_the_prior_is_the_share_of_pulsars_at_each_latitude():
-    rng = np.random.default_rng(8)
-    table = Table({"GLAT": rng.uniform(-90, 90, 40_000), "Flux1000": np.full(40_000, 1e-9)})
-    near = np.abs(table["GLAT"]) < 10
-    pulsar = rng.random(40_000) < np.where(near, 0.6, 0.1)
-    logit = classify.prior_features(table) @ classify.fit_prior(table, pulsar)
-    share = 1 / (1 + np.exp(-logit))
-    assert share[near].mean() == approx(0.6, abs=0.1)
-    assert share[~near].mean() == approx(0.1, abs=0.02)
-
-
-def test_the_installed_classifier_knows_a_curved_spectrum():
-    rng = np.random.default_rng(9)
-    pulsar = np.arange(200) % 2 == 0
-    logit = classify.Classifier.load().spectral_logit(measured(rng, pulsar, ts=2500.0))
-    assert logit[pulsar].mean() > logit[~pulsar].mean() + 2
-
-
-def test_an_empty_table_stays_empty(fitted):
-    table = measured(np.random.default_rng(10), np.zeros(0, bool))
-    classify.add_classes(table, fitted.pulsar_probability(table))
+def test_an_empty_table_stays_empty():
+    table = spectra.measured(np.random.default_rng(10), [])
+    classify.add_kinds(table)
     assert len(table) == 0 and "ML_Class" in table.colnames
+
+
+@pytest.mark.parametrize("start", [1e3, 1e4])
+def test_data_that_begin_at_high_energies_are_no_error(start):
+    """Bands that they lack are unknown."""
+    table = spectra.measured(np.random.default_rng(11), ["BLL"] * 5)
+    lacking = 3 if start == 1e3 else 5
+    for name in ("Flux_Band", "Unc_Flux_Band", "Sqrt_TS_Band"):
+        table[name][:, :lacking] = np.nan
+    assert np.all(np.isfinite(classify.shipped().probabilities(table)))

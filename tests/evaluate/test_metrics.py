@@ -173,12 +173,13 @@ def test_reliability_of_honest_probabilities():
 
 def test_classes():
     """The confusion matrix has the true classes in rows; unmatched detections are FAKE."""
-    class1 = ["bll", "PSR", "MSP", "fsrq"]
-    true = metrics.true_classes([0, 1, 2, 3, -1], class1)
-    assert list(true) == ["AGN", "PSR", "PSR", "AGN", "FAKE"]
-    matrix = metrics.confusion(true, ["AGN", "PSR", "AGN", "AGN", "AGN"])
-    assert matrix.tolist() == [[2, 0, 0], [1, 1, 0], [1, 0, 0]]
-    assert metrics.balanced_accuracy(matrix) == pytest.approx(0.75)
+    class1 = ["bll", "PSR", "MSP", "fsrq", "snr", "unk"]
+    true = metrics.true_classes([0, 1, 2, 3, -1, 4, 5], class1)
+    assert list(true) == ["AGN", "PSR", "PSR", "AGN", "FAKE", "SNR", ""]
+    matrix = metrics.confusion(true, ["AGN", "PSR", "AGN", "SNR", "AGN", "SNR", "OTH"])
+    assert matrix.sum(axis=1).tolist() == [2, 2, 1, 0, 1]
+    assert matrix[0].tolist() == [1, 0, 1, 0, 0] and matrix[4].tolist() == [1, 0, 0, 0, 0]
+    assert metrics.balanced_accuracy(matrix) == pytest.approx(0.5)
 
 
 def test_false_sources_per_area():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from astropy.table import Table
+from astropy.table import Table, vstack
 
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.time import class_odds
@@ -63,6 +63,28 @@ def test_the_odds_of_a_catalog_are_multiplied():
     assert table["ML_Prob_PSR"][2] == pytest.approx(0.5)
     total = table["ML_Prob_AGN"] + table["ML_Prob_PSR"] + table["ML_Prob_FAKE"]
     assert np.asarray(total) == pytest.approx(1, abs=1e-6)
+
+
+def test_five_kinds_get_to_know_the_light_curve():
+    """A source that varies much is an FSRQ rather than a BL Lac, and hardly a remnant; one that is
+    steady is none of both."""
+    rng = np.random.default_rng(5)
+    curves = vstack([measured(rng, 0.8, 0.05, 1), measured(rng, 0.0, 0.05, 1)])
+    kinds = dict.fromkeys(("BLL", "FSRQ", "PSR", "SNR", "OTH"), 0.18)
+    catalog = SourceCatalog.from_table({
+        "RAJ2000": [1.0, 2], "DEJ2000": [0.0, 0], "ML_Prob": [0.9] * 2,
+        **{f"ML_Prob_{kind}": [value] * 2 for kind, value in kinds.items()},
+        **{name: curves[name] for name in curves.colnames},
+    })  # fmt: skip
+    table = catalog.table
+    class_odds.update(table, np.arange(2))
+    varying, steady = ({kind: float(row[f"ML_Prob_{kind}"]) for kind in kinds} for row in table)
+    assert varying["FSRQ"] > 3 * varying["BLL"] > 10 * varying["SNR"]
+    assert steady["PSR"] == pytest.approx(steady["SNR"]) and steady["PSR"] > 5 * steady["FSRQ"]
+    assert table["ML_Class"][0] == "AGN"
+    for row, found in zip(table, (varying, steady), strict=True):
+        assert sum(found.values()) == pytest.approx(0.9, abs=1e-5)
+        assert row["ML_Prob_AGN"] == pytest.approx(found["BLL"] + found["FSRQ"], abs=1e-6)
 
 
 def test_catalogs_without_classes_or_light_curves_stay():
