@@ -42,6 +42,9 @@ STRUCTURED_TEST = ([354, -1], [301, 1], [272, -1], [353, 17])
 STRUCTURED_SELECTION = ([33, -1], [87, 1], [207, 0], [211, -18])
 # Fields with extended sources, [l, b].
 INSTANCES = [[288, 45], [349, -15], [296, 1], [275, -1]]
+# Fields with many sources of low energies in each PSF, [l, b], 16 years from 300 MeV.
+CONFUSED = [[286, -25], [355, -25], [279, -26], [297, -24]]
+CONFUSED_EDGES = (300, 390, *EDGES)
 STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000, 1_000_000)
 # Level of structure (rms in %) and what stands beside it.
 LEVELS = {
@@ -147,6 +150,15 @@ SETS = {
             "seed": 640,
             "sky": {"centers": INSTANCES},
             "population": {"extended": 300},
+        },
+    ),
+    "confused": SkySet(
+        number={},
+        changes={
+            "seed": 660,
+            "sky": {"centers": CONFUSED},
+            "energy": {"edges": list(CONFUSED_EDGES)},
+            "observation": {"years": 16},
         },
     ),
     "wide_psf": SkySet(prepare=prepare_wide),

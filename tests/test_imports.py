@@ -13,7 +13,7 @@ ORDER = (
     "fitsfile", "yamlfile", "fitsmaps", "progress", "prefetch", "registry", "moved", "cores",
     "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
-    "features", "networks", "localize", "photometry", "detect",
+    "features", "networks", "localize", "photometry", "extended", "detect",
     "likelihood", "time", "traditional", "compare",
     "simulate", "plot", "evaluate", "train", "inject", "report", "fermipy", "demo", "cli",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from astropy.table import Table, vstack
 from fermiml.catalog import (
     associate,
     crossmatch,
+    extended_sources,
     fitsio,
     glance,
     histories,
@@ -214,6 +215,25 @@ class SourceCatalog:
             angle,
         )
 
+    def outlines(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what is drawn of the sources: 95 % error ellipses, or the shape of extended ones.
+
+        Returns
+        -------
+        major, minor, angle : array of float, shape (n,)
+            Semi-axes, NaN where not known, and position angle from north to east, in deg.
+        """
+        major, minor, angle = (
+            np.array(self.table[f"Conf_95_{name}"], float)
+            for name in ("SemiMajor", "SemiMinor", "PosAng")
+        )
+        if self.extended is not None:
+            shapes = extended_sources.shapes_of(self.table, self.extended)
+            large = shapes[0] > 0
+            for values, shape in zip((major, minor, angle), shapes, strict=True):
+                values[large] = shape[large]
+        return major, minor, np.nan_to_num(angle)
+
     def extensions(self) -> np.ndarray:
         """Return the size of each row's source (deg), 0 for a point."""
         if self.extended is None or not len(self.extended):
@@ -401,16 +421,18 @@ class SourceCatalog:
         Returns
         -------
         gammapy Models
-            One per point source; a power law with starting values where no spectrum is fitted.
+            One per source; a power law with starting values where no spectrum is fitted. Extended
+            sources are disks or Gaussians; those whose shape is an image are left out.
 
         Examples
         --------
         >>> catalog.to_models().write("models.yaml")  # doctest: +SKIP
         """
-        return spectral_models.to_models(self.table)
+        return spectral_models.to_models(self.table, self.extended)
 
     def to_regions(self, colour="class"):
-        """Convert the sources to regions: error ellipses at 95 %, in FK5.
+        """Convert the sources to regions in FK5: error ellipses at 95 %, the extent of extended
+        sources.
 
         Parameters
         ----------
@@ -426,7 +448,7 @@ class SourceCatalog:
         --------
         >>> catalog.to_regions("match").write("sources.reg", format="ds9")  # doctest: +SKIP
         """
-        return sky_regions.to_regions(self.table, colour)
+        return sky_regions.to_regions(self.table, colour, self.outlines())
 
 
 def _degrees(angle):

@@ -160,6 +160,7 @@ _LINES = (
     ("ML_Localizer", "12A", "", "", "meta.id", "The localizer that gave the position"),
     ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 1024 end 2048 fit"),
     ("ML_Ext_Size", "E", "deg", "F8.4", "phys.angSize", "Radius, where the network or photometry has one; 0: a point"),
+    ("ML_Prob_Blend", "E", "", "F6.4", "stat.probability", "Probability that the row was two sources; both have it once split"),
     ("TS", "E", "", "F10.3", "stat.likelihood", "Test statistic of the likelihood fit"),
     ("TS_Engine", "8A", "", "", "meta.software", "The engine that gave TS: gammapy or fermipy"),
 )  # fmt: skip

@@ -22,13 +22,13 @@ def export(catalog, form, path, overwrite=False, colour="class"):
     """Write a catalog in a format of ENDINGS; `colour` (class or match) is for ds9."""
     if form not in ENDINGS:
         raise InputError(f"format {form!r}, expected one of {', '.join(ENDINGS)}")
-    table = catalog.table
+    table, extended = catalog.table, catalog.extended
     text = {
-        "ds9": lambda: to_ds9(table, colour),
+        "ds9": lambda: to_ds9(table, colour, catalog.outlines()),
         "votable": lambda: to_votable(table),
         "csv": lambda: to_csv(table),
-        "xml": lambda: to_xml(table),
-        "gammapy": lambda: to_yaml(table),
+        "xml": lambda: to_xml(table, extended),
+        "gammapy": lambda: to_yaml(table, extended),
     }[form]()
     write_text(path, text, overwrite)
 

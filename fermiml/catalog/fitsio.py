@@ -57,7 +57,7 @@ _NOBODY = "NONE"  # the dummy row of ExtendedSources, which fermipy needs
 _USER_CATALOG = {"Spatial_Filename": "24A", "param_values": "10D"}
 
 _EXTENDED = (
-    ("Source_Name", "17A", None, "", "meta.id;meta.main"),
+    ("Source_Name", "18A", None, "", "meta.id;meta.main"),
     ("RAJ2000", "E", "deg", np.nan, "pos.eq.ra;meta.main"),
     ("DEJ2000", "E", "deg", np.nan, "pos.eq.dec;meta.main"),
     ("GLON", "E", "deg", np.nan, "pos.galactic.lon"),

@@ -71,14 +71,14 @@ def blended(position, cube):
     return np.isin(np.arange(len(position)), pairs.first[pairs.first != pairs.second])
 
 
-def psf_core(cube):
+def psf_core(cube, held=_CORE):
     """Compute the radius (deg) of 39 % of the PSF, at 2 GeV or the nearest energy of the data,
-    in the component where it is smallest."""
+    in the component where it is smallest; or that of another fraction."""
     radii = []
     for component in cube.components:
         edges = component.energy_edges
         energy = np.clip(_CORE_ENERGY, edges[0], edges[-1])
-        radii.append(component.psf.containment_radius(energy, _CORE)[0])
+        radii.append(component.psf.containment_radius(energy, held)[0])
     return float(min(radii))
 
 

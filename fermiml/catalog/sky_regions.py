@@ -1,4 +1,5 @@
-"""Regions for ds9 and gammapy: error ellipses at 95 %, through the `regions` package."""
+"""Regions for ds9 and gammapy: error ellipses at 95 % and extents, through the package
+`regions`."""
 
 import astropy.units as u
 import numpy as np
@@ -17,17 +18,19 @@ _KNOWN_CLASSES = {
 }
 OTHER_CLASS = "green"
 MATCH_COLOURS = {True: "green", False: "yellow"}
-_NUMBERS = ("RAJ2000", "DEJ2000", "Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng")
 _BRACES = str.maketrans("{}", "()")
 _ASSOCIATIONS = ("ASSOC_4FGL", "ASSOC_FGL", "ASSOC_FHL", "ASSOC_GAM1", "ASSOC1")
 
 
-def to_regions(table, colour="class"):
-    """Make an ellipse for each source, or a point where the error is not known, as `Regions`."""
+def to_regions(table, colour, outlines):
+    """Make an ellipse for each source, or a point where none is known, as `Regions`.
+
+    `outlines` are as of `SourceCatalog.outlines`.
+    """
     from regions import EllipseSkyRegion, PointSkyRegion, Regions
 
     regions = []
-    for shape, look in _shapes(table, colour):
+    for shape, look in _shapes(table, colour, outlines):
         center = SkyCoord(shape[0], shape[1], unit="deg", frame=FK5)
         look = {"meta": {"text": look[0]}, "visual": {"color": look[1]}}
         if len(shape) == 2:
@@ -38,17 +41,17 @@ def to_regions(table, colour="class"):
     return Regions(regions)
 
 
-def to_ds9(table, colour="class"):
-    """Return the text of a ds9 region file."""
+def to_ds9(table, colour, outlines):
+    """Return the text of a ds9 region file, from the same as `to_regions`."""
     lines = ["# Region file format: DS9", "fk5"]
-    for shape, (text, color) in _shapes(table, colour):
+    for shape, (text, color) in _shapes(table, colour, outlines):
         kind = "point" if len(shape) == 2 else "ellipse"
         numbers = ",".join(f"{number:.6f}" for number in shape)
         lines.append(f"{kind}({numbers}) # text={{{text}}} color={color}")
     return "\n".join(lines) + "\n"
 
 
-def _shapes(table, colour):
+def _shapes(table, colour, outlines):
     """Return (numbers, (text, colour)) by row: position, where known with half axes and angle.
 
     The angle turns the long axis from west through north, as ds9 has it; a position angle is from
@@ -56,9 +59,10 @@ def _shapes(table, colour):
     """
     if colour not in ("class", "match"):
         raise InputError(f"colour {colour!r}, expected 'class' or 'match'")
-    ra, dec, major, minor, angle = (decimal(table[name]) for name in _NUMBERS)
+    ra, dec = (decimal(table[name]) for name in ("RAJ2000", "DEJ2000"))
+    major, minor, angle = map(decimal, outlines)
     known = np.isfinite(major) & np.isfinite(minor)
-    numbers = np.column_stack([ra, dec, major, minor, np.nan_to_num(angle) + 90]).tolist()
+    numbers = np.column_stack([ra, dec, major, minor, angle + 90]).tolist()
     shapes = (row if whole else row[:2] for row, whole in zip(numbers, known, strict=True))
     return zip(shapes, zip(_labels(table), _colours(table, colour), strict=True), strict=True)
 

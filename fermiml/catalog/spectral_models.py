@@ -9,7 +9,8 @@ import yaml
 from astropy.coordinates import FK5, SkyCoord
 
 from fermiml.catalog.derive import PARAMETERS
-from fermiml.catalog.ellipses import R95, covariance
+from fermiml.catalog.ellipses import R68, R95, covariance
+from fermiml.catalog.extended_sources import SIZE_ERROR, extents
 from fermiml.catalog.positions import decimal
 
 log = logging.getLogger(__name__)
@@ -27,15 +28,16 @@ class Spectrum(NamedTuple):
     errors: list
 
 
-def spectra_of(table):
-    """Return the spectra of the point sources with their rows; without a fit, a starting value.
+def spectra_of(table, shapes):
+    """Return the spectra of the sources with their rows; without a fit, a starting value.
 
-    Rows that name an extended source are left out: their shape is a template of 4FGL's.
+    `shapes` are the `Extent` of extended sources by name. Rows that name any other are left out:
+    their shape is an image.
     """
-    kept, started, extended = [], [], []
+    kept, started, images = [], [], []
     for row in table:
-        if row["Extended_Source_Name"]:
-            extended.append(row["Source_Name"])
+        if row["Extended_Source_Name"] and row["Extended_Source_Name"] not in shapes:
+            images.append(row["Source_Name"])
             continue
         spectrum = _fitted(row)
         if spectrum is None:
@@ -43,7 +45,7 @@ def spectra_of(table):
             spectrum = _start(row)
         kept.append((row, spectrum))
     for names, what in (
-        (extended, "extended, left out"),
+        (images, "of a shape that is an image, left out"),
         (started, "no spectrum known, given a starting value"),
     ):
         if names:
@@ -79,31 +81,51 @@ _GAMMAPY = {
 }
 
 
-def to_models(table):
-    """Convert point sources to gammapy `Models`, positions in ICRS."""
+def to_models(table, extended=None):
+    """Convert sources to gammapy `Models`, positions in ICRS."""
     from gammapy.modeling.models import Models
 
-    return Models(list(_sky_models(table)))
+    return Models(list(_sky_models(table, extended)))
 
 
-def to_yaml(table):
+def to_yaml(table, extended=None):
     """Return the text of a file that gammapy's `Models.read` takes.
 
     Written model by model: `Models` would make a covariance matrix of all parameters, 10 GB
     for a catalog as large as 4FGL.
     """
-    components = [model.to_dict() for model in _sky_models(table)]
+    components = [model.to_dict() for model in _sky_models(table, extended)]
     return yaml.safe_dump({"components": components}, sort_keys=False)
 
 
-def _sky_models(table):
-    from gammapy.modeling.models import PointSpatialModel, SkyModel
+def _sky_models(table, extended):
+    from gammapy.modeling.models import SkyModel
 
-    for row, spectrum in spectra_of(table):
+    shapes = extents(extended)
+    for row, spectrum in spectra_of(table, shapes):
         icrs = SkyCoord(*decimal([row["RAJ2000"], row["DEJ2000"]]), unit="deg", frame=FK5).icrs
-        spatial = PointSpatialModel(lon_0=icrs.ra, lat_0=icrs.dec, frame="icrs")
+        spatial = _gammapy_shape(row, shapes.get(row["Extended_Source_Name"]))
+        spatial.frame, spatial.lon_0.quantity, spatial.lat_0.quantity = "icrs", icrs.ra, icrs.dec
         spatial.lon_0.error, spatial.lat_0.error = _position_errors(row)
         yield SkyModel(_gammapy_spectrum(spectrum), spatial, name=str(row["Source_Name"]))
+
+
+def _gammapy_shape(row, extent):
+    """Build a spatial model without its position; `extent` is None for a point."""
+    import astropy.units as u
+    from gammapy.modeling.models import DiskSpatialModel, GaussianSpatialModel, PointSpatialModel
+
+    if extent is None:
+        return PointSpatialModel()
+    error = float(row[SIZE_ERROR]) if SIZE_ERROR in row.colnames else np.nan
+    if extent.function == "RadialDisk":
+        model, scale = DiskSpatialModel(r_0=extent.size * u.deg), 1.0
+        size = model.r_0
+    else:
+        model, scale = GaussianSpatialModel(sigma=extent.size / R68 * u.deg), 1 / R68
+        size = model.sigma
+    size.error = float(np.nan_to_num(error)) * scale
+    return model
 
 
 def _gammapy_spectrum(spectrum):
@@ -130,6 +152,8 @@ def _position_errors(row):
 
 
 # --- XML -------------------------------------------------------------------------------------
+
+_WIDEST = 10.0  # deg, of a size in XML
 
 
 class _Parameter(NamedTuple):
@@ -170,11 +194,13 @@ _GTLIKE = {
 }
 
 
-def to_xml(table):
+def to_xml(table, extended=None):
     """Return the text of a source library that gtlike and fermipy read."""
-    library = ET.Element("source_library", title="fermiml")
-    for row, spectrum in spectra_of(table):
-        source = ET.SubElement(library, "source", name=str(row["Source_Name"]), type="PointSource")
+    library, shapes = ET.Element("source_library", title="fermiml"), extents(extended)
+    for row, spectrum in spectra_of(table, shapes):
+        extent = shapes.get(row["Extended_Source_Name"])
+        kind = "PointSource" if extent is None else "DiffuseSource"
+        source = ET.SubElement(library, "source", name=str(row["Source_Name"]), type=kind)
         function, scale_name, parameters = _GTLIKE[spectrum.kind]
         node = ET.SubElement(source, "spectrum", type=function)
         for parameter, value, error in zip(
@@ -183,12 +209,24 @@ def to_xml(table):
             _xml_fitted(node, parameter, value, error)
         pivot = spectrum.pivot
         _xml_fixed(node, scale_name, pivot, min(1.0, pivot / 2), max(1e7, pivot * 2))
-        ra, dec = decimal([row["RAJ2000"], row["DEJ2000"]])
-        spatial = ET.SubElement(source, "spatialModel", type="SkyDirFunction")
-        _xml_fixed(spatial, "RA", ra, 0.0, 360.0)
-        _xml_fixed(spatial, "DEC", dec, -90.0, 90.0)
+        _xml_shape(source, row, extent)
     ET.indent(library)
     return ET.tostring(library, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _xml_shape(source, row, extent):
+    """Add the position of a source, and its size; `extent` is None for a point."""
+    function, size = "SkyDirFunction", {}
+    if extent is not None and extent.function == "RadialDisk":
+        function, size = "RadialDisk", {"Radius": extent.size}
+    elif extent is not None:
+        function, size = "RadialGaussian", {"Sigma": extent.size / R68}
+    ra, dec = decimal([row["RAJ2000"], row["DEJ2000"]])
+    spatial = ET.SubElement(source, "spatialModel", type=function)
+    _xml_fixed(spatial, "RA", ra, 0.0, 360.0)
+    _xml_fixed(spatial, "DEC", dec, -90.0, 90.0)
+    for name, value in size.items():
+        _xml_fixed(spatial, name, value, 0.0, _WIDEST)
 
 
 def _xml_fitted(node, parameter, value, error):

@@ -1,11 +1,12 @@
 """The options of all commands (-v, -q, --debug), and one-line errors with exit code 2."""
 
 import functools
+import gc
 import io
 import locale
 import logging
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -85,6 +86,17 @@ def _set_up_log(shared):
         handler.addFilter(logging.Filter("fermiml"))
     logging.basicConfig(format="fermiml: %(message)s", handlers=[handler])
     logging.getLogger("fermiml").setLevel(level)
+
+
+@contextmanager
+def quick_imports():
+    """Import without garbage collection: modules are many objects, all of which stay."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # so that later collections do not look through them either
+        gc.enable()
 
 
 def catalog_output(default, text="The catalog."):

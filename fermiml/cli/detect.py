@@ -2,7 +2,7 @@
 
 import click
 
-from fermiml.cli.base import Command, catalog_output, jobs_options
+from fermiml.cli.base import Command, catalog_output, jobs_options, quick_imports
 from fermiml.cli.counts import counts_options, read_counts_and_events, without_bodies
 from fermiml.files import FITS, check_new
 from fermiml.wording import counted
@@ -52,14 +52,15 @@ def detect(
     check_new(output, overwrite, [counts], FITS)
     from pathlib import Path
 
-    import numpy as np
+    with quick_imports():
+        import numpy as np
 
-    from fermiml import SourceCatalog, SourceDetector
-    from fermiml.catalog import names
-    from fermiml.executors import shared_executor
-    from fermiml.networks.pretrained import DEFAULT
-    from fermiml.photometry.measure import held
-    from fermiml.sky.describe import obstacles
+        from fermiml import SourceCatalog, SourceDetector
+        from fermiml.catalog import names
+        from fermiml.executors import shared_executor
+        from fermiml.networks.pretrained import DEFAULT
+        from fermiml.photometry.measure import held
+        from fermiml.sky.describe import obstacles
 
     others = SourceCatalog.read(known) if known not in (None, "none") else None
     cube, events = read_counts_and_events(counts, **options)

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from fermiml.cli.base import Command
+from fermiml.cli.base import Command, quick_imports
 from fermiml.cli.counts import counts_options, read_quietly
 from fermiml.errors import InputError
 
@@ -20,7 +20,8 @@ def info(file, as_json, **options):
     map, dataset or YAML, FT1 events, or @list.txt with the names of FT1 files; or a catalog
     of sources (FITS, VOTable, ECSV or CSV).
     """
-    from fermiml.catalog.fitsio import is_catalog
+    with quick_imports():
+        from fermiml.catalog.fitsio import is_catalog
 
     catalog = is_catalog(file)
     facts = _facts_of_catalog(file, options) if catalog else _facts_of_counts(file, options)
@@ -36,7 +37,8 @@ def info(file, as_json, **options):
 
 
 def _facts_of_counts(file, options):
-    from fermiml.sky.describe import describe
+    with quick_imports():
+        from fermiml.sky.describe import describe
 
     return describe(read_quietly(file, **options))
 

@@ -17,6 +17,7 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.data_header import energies_of, header_of
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
+from fermiml.catalog.extended_sources import FORM_COLUMN, extended_table
 from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
 from fermiml.detect.field_prior import FieldPrior
@@ -24,6 +25,7 @@ from fermiml.detect.finder import DEFAULT, Finder, label, load_finder
 from fermiml.detect.invariants import assert_near, assert_sound
 from fermiml.errors import InputError
 from fermiml.executors import check_jobs
+from fermiml.photometry.blend_calibration import BlendCalibration
 from fermiml.sky.cube import SkyCube
 from fermiml.sky.sphere import vectors_of
 
@@ -45,10 +47,15 @@ class SourceDetector:
         lowest threshold above which the mean ML_Prob is at least the purity.
     photometry : bool
         Fit fluxes, spectra and positions. If false, only positions and probabilities are given.
+    extended : bool
+        Replace rows that trace an extended source by one row with an extent (docs/extended.md);
+        needs photometry.
     origin : SkyCoord, optional
         Where the tiling of the sky has a patch centre.
     prior : FieldPrior, optional
         The correction of ML_Prob by the data; by default the one shipped with fermiml.
+    blends : BlendCalibration, optional
+        Says which rows are two sources; by default the one shipped with fermiml.
     classes_by_position : bool
         Use the Galactic latitude for the classes, too: near the plane more sources are pulsars and
         remnants.
@@ -72,8 +79,10 @@ class SourceDetector:
         threshold: float | None = None,
         purity: float | None = None,
         photometry: bool = True,
+        extended: bool = True,
         origin: SkyCoord | None = None,
         prior: FieldPrior | None = None,
+        blends: BlendCalibration | None = None,
         classes_by_position: bool = False,
         jobs: int | str | Executor | None = None,
         parts: Pieces | str | os.PathLike | None = None,
@@ -90,8 +99,9 @@ class SourceDetector:
             log.warning("%s is not calibrated: ML_Prob is its score", label(finder))
         self.threshold = self._default_threshold() if threshold is None else threshold
         self.purity = None if purity == calibration.PURITY else purity
-        self.photometry = photometry
+        self.photometry, self.extended = photometry, extended
         self.prior = FieldPrior.load() if prior is None else prior
+        self.blends = BlendCalibration.load() if blends is None else blends
         self.classes_by_position = classes_by_position
         self.origin = origin
         self._jobs = None if jobs is None else check_jobs(jobs)
@@ -153,7 +163,9 @@ class SourceDetector:
         table = table[table["ML_Prob"] >= self._least(table["ML_Prob"])]
         table.sort("ML_Prob", reverse=True)
         assert_sound(table, cube)
-        return SourceCatalog.from_table(table, meta=header_of(cube, "detect"))
+        return SourceCatalog.from_table(
+            table, extended=extended_table(table), meta=header_of(cube, "detect")
+        )
 
     def heatmap(self, data: SkyCube | object) -> WcsNDMap:
         """Compute the network's score, from 0 to 1, in every pixel of the data; NaN off them.
@@ -177,18 +189,15 @@ class SourceDetector:
         found = candidates.find(cube, self.finder, self.origin)
         log.debug("%d candidates", len(found))
         if self.photometry:
-            from fermiml.photometry.group_field import FARTHEST
-            from fermiml.photometry.measure import measure
             from fermiml.photometry.table import drop_errors_at_bounds
 
-            table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
-            assert_near(table, found.position, FARTHEST)
+            table, found, ceiling = self._measured(cube, found)
         else:
-            table = _positions(found)
+            table, ceiling = _positions(found), 1.0
         low = np.asarray(table["ML_Flags"] & flags.MLFlag.LOW_TS) > 0
         table["ML_Score"] = found.score.astype(np.float32)
         measured = table if self.photometry else None
-        table["ML_Prob"] = self._probability(found.score, measured, low)
+        table["ML_Prob"] = np.minimum(self._probability(found.score, measured, low), ceiling)
         self._ask_the_field(table)
         probability = np.asarray(table["ML_Prob"])
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
@@ -199,13 +208,38 @@ class SourceDetector:
         else:
             table["ML_Prob_FAKE"] = 1 - probability
         fitted = table["ML_Ext_Size"] if self.photometry else np.nan
-        table["ML_Ext_Size"] = np.where(np.isfinite(found.extent), found.extent, fitted)
+        given = np.isfinite(found.extent)
+        if FORM_COLUMN in table.colnames:  # what was measured is better
+            given &= np.asarray(table[FORM_COLUMN]) == ""
+        table["ML_Ext_Size"] = np.where(given, found.extent, fitted)
         table["ML_Model"] = self.finder.name
         table["ML_Localizer"] = self.finder.localizer
         table["ML_Flags"] |= flags.of_response(cube)
         forget_extrapolated(table, energies_of(cube))
         # The PSF wing of a source outside the data is no source of these data.
         return table[cube.observed(SkyCoord(table["RAJ2000"], table["DEJ2000"], frame="fk5"))]
+
+    def _measured(self, cube, found):
+        """Measure candidates: those that are two sources become two, those that trace an extended
+        one become one.
+
+        Returns the table, its candidates, and the most that ML_Prob can be: a second source is no
+        more certain than the split that made it.
+        """
+        from fermiml.extended.find_extended import find_extended
+        from fermiml.photometry.blends import resolve
+        from fermiml.photometry.coarse_pixels import farthest
+        from fermiml.photometry.measure import measure
+
+        table = measure(cube, found.position, progress=True, jobs=self._jobs, parts=self._parts)
+        assert_near(table, found.position, farthest(max(c.pixel_size for c in cube.components)))
+        table, origin = resolve(cube, table, self.blends, jobs=self._jobs)
+        is_second = np.arange(len(table)) >= len(found)
+        found, ceiling = found[origin], np.where(is_second, table["ML_Prob_Blend"], 1.0)
+        if self.extended:
+            table, origin = find_extended(cube, table, found.score, found.extent)
+            found, ceiling = found[origin], ceiling[origin]
+        return table, found, ceiling
 
     def _probability(self, score, measured, low):
         if self._point is None:

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from fermiml.photometry.coarse_pixels import farthest
 from fermiml.photometry.energy_groups import DISKS
 from fermiml.photometry.pixels import meshes
 from fermiml.photometry.splines import knot_spacing, splines
 from fermiml.photometry.templates import NearPixels, make_templates
 from fermiml.sky.sphere import axes
 
-FARTHEST = 0.35  # deg from the candidate, that a position may move
 _MODEL_SPACING = 4.0  # deg, of the free norm of a background model
 _TYPICAL = 2.2  # photon index
 
@@ -33,7 +33,8 @@ class GroupField:
     def __init__(self, mesh, sky, group, vectors, directions):
         self.mesh, self.group, self.label = mesh, group, mesh.blocks
         self.counts = mesh.sum(sky.counts, group.bins)
-        self.pairs = NearPixels.within(mesh, vectors, directions, group.reach + FARTHEST)
+        reach = group.reach + farthest(sky.pixel_size)
+        self.pairs = NearPixels.within(mesh, vectors, directions, reach)
         if sky.background is None:
             spacing = knot_spacing(self.counts, mesh.area, group.edges)
             smooth, self.coarse = mesh.splines(spacing)
@@ -53,7 +54,11 @@ class GroupField:
 
     def pairs_around(self, vectors):
         """Pixels within the core of the PSF of the largest disk around unit vectors."""
-        return NearPixels.within(self.mesh, vectors, axes(vectors), self.group.core + DISKS[-1])
+        return self.pairs_near(vectors, self.group.core + DISKS[-1])
+
+    def pairs_near(self, vectors, reach):
+        """Pixels within `reach` (deg) of unit vectors."""
+        return NearPixels.within(self.mesh, vectors, axes(vectors), reach)
 
     def templates_at(self, places):
         """Templates of a typical source at any places."""

@@ -85,7 +85,7 @@ def covariances(weighted, walk, index):
     Where it did not come to rest, its last step is an error, too.
     """
     inverse, fixed = (blocks(matrix) for matrix in information(weighted))
-    covariance = _widened(inverse, fixed, _drops(weighted, walk.shift, index))
+    covariance = _widened(inverse, fixed, drops(weighted, walk.shift, index))
     return covariance + walk.step[:, :, None] * walk.step[:, None]
 
 
@@ -107,7 +107,7 @@ def _widened(covariance, fixed, drop_at):
     return (vectors * (values * scales)[:, None]) @ vectors.transpose(0, 2, 1)
 
 
-def _drops(weighted, shift, index):
+def drops(weighted, shift, index):
     """Return a function that gives the loss of log-likelihood when one source moves from its
     `shift` by more (deg), and all else stays as it is."""
     fields = [fit.field for fit, *_ in weighted]

@@ -15,16 +15,16 @@ from fermiml.files import replacing
 from fermiml.photometry.energy_groups import make_groups
 from fermiml.photometry.pixels import SkyPixels
 from fermiml.photometry.region_fit import fit_region
-from fermiml.photometry.regions import SkyRegion, make_regions
+from fermiml.photometry.regions import SkyRegion, make_regions, regions_of
 from fermiml.photometry.table import empty_table, fill
 from fermiml.sky.sphere import axes, sky_coord, vectors_of
 
 _RIM = 0.5  # deg, within which a source is near the edge of the data
-_LOW_TS = 9.0
+LOW_TS = 9.0
 _EXTENDED = 25.0  # TS of a disk over a point
 
 
-def measure(cube, positions, progress=False, jobs=None, parts=None):
+def measure(cube, positions, progress=False, jobs=None, parts=None, anew=None):
     """Fit all candidates jointly with a free smooth background.
 
     Parameters
@@ -40,6 +40,9 @@ def measure(cube, positions, progress=False, jobs=None, parts=None):
         usable cores.
     parts : path or `fermiml.checkpoint.Pieces`, optional
         Folder for the results of regions: an interrupted run resumes there.
+    anew : list of arrays of int, optional
+        Numbers of candidates: only these are fitted, those of an array together with all others
+        around them; the other rows have nothing but their positions.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def measure(cube, positions, progress=False, jobs=None, parts=None):
     numbers = np.flatnonzero(inside)
     if not len(numbers):
         return table
-    regions = make_regions(vectors[numbers])
+    regions = _regions(vectors, numbers, anew)
     waiting = _tasks(cube, groups, responses, regions, vectors[numbers])
     # Threads, not processes: most of the time goes into numpy and scipy, which let others run.
     jobs = check_jobs(jobs, default=usable_cores())
@@ -75,6 +78,14 @@ def measure(cube, positions, progress=False, jobs=None, parts=None):
         _put(table, numbers[region.own], columns)
     _flag(table, cube, numbers)
     return table
+
+
+def _regions(vectors, numbers, anew):
+    """Regions of the candidates that are inside, or of some of them."""
+    if anew is None:
+        return make_regions(vectors[numbers])
+    parts = [np.searchsorted(numbers, part[np.isin(part, numbers)]) for part in anew]
+    return regions_of(vectors[numbers], [part for part in parts if len(part)])
 
 
 def held(folder):
@@ -162,7 +173,7 @@ def _surroundings(cube, vectors):
 def _flag(table, cube, numbers):
     """Set the flags that need all sources at once."""
     _flag_extended(table, numbers)
-    table["ML_Flags"][numbers[table["ML_TS"][numbers] < _LOW_TS]] |= MLFlag.LOW_TS
+    table["ML_Flags"][numbers[table["ML_TS"][numbers] < LOW_TS]] |= MLFlag.LOW_TS
     place = SkyCoord(table["RAJ2000"][numbers], table["DEJ2000"][numbers], unit="deg", frame="fk5")
     table["ML_Flags"][numbers[blended(place, cube)]] |= MLFlag.BLENDED
 

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from fermiml.photometry import localization, spectral_fit
+from fermiml.photometry.coarse_pixels import are_coarse, average_shifts, farthest
 from fermiml.photometry.curves import Curves
 from fermiml.photometry.extension import extension
 from fermiml.photometry.group_field import group_fields
 from fermiml.photometry.joint_fit import REFERENCE, fit_jointly
+from fermiml.photometry.split import Splits, split
 from fermiml.photometry.walk import Walk
 from fermiml.sky.sphere import axes
 
 _TESTED = 16.0  # TS of a source whose extension is tested
+_BRIGHT = 50.0  # TS of a source that is tested for being two
 
 
 @dataclass
@@ -29,6 +32,7 @@ class RegionResult:
     goodness: np.ndarray
     ts_extended: np.ndarray
     size: np.ndarray  # deg, radius of the best disk
+    splits: Splits  # of two sources in place of one
 
 
 def fit_region(skies, groups, responses, region, vectors):
@@ -40,10 +44,14 @@ def fit_region(skies, groups, responses, region, vectors):
     directions = axes(vectors)
     fields = group_fields(skies, region, groups, vectors, directions)
     groups = [f.group for f in fields]
-    folding = _folding(groups, responses)
-    walk = Walk(vectors, directions)
+    folding = make_folding(groups, responses)
+    pixel_size = max(sky.pixel_size for sky in skies)
+    walk = Walk(vectors, directions, farthest(pixel_size))
     best = fit_jointly(fields, region, folding, walk)
-    covariance = localization.covariances(best.weighted, walk, best.index)
+    if are_coarse(pixel_size, groups):
+        walk.shift, covariance = average_shifts(best.weighted, walk, best.index, pixel_size)
+    else:
+        covariance = localization.covariances(best.weighted, walk, best.index)
     covariance = localization.turned(covariance, directions, axes(walk.vectors))
     power_law = best.spectra
     curved = spectral_fit.fit(best.curves, folding, REFERENCE, power_law.parameters, curved=True)
@@ -53,11 +61,21 @@ def fit_region(skies, groups, responses, region, vectors):
         extended[:, rows] = extension(best.weighted, walk.vectors, best.index, rows)
     return RegionResult(
         groups, walk.vectors, covariance, walk.shift, best.curves, power_law, curved,
-        _goodness(best.fits), *extended,
+        goodness(best.fits), *extended, _splits(best, curved, walk.vectors),
     )  # fmt: skip
 
 
-def _folding(groups, responses):
+def _splits(best, curved, vectors):
+    """Test the bright sources for being two; of the others nothing is known."""
+    rows = np.flatnonzero(2 * best.spectra.log_likelihood > _BRIGHT)
+    if not len(rows):
+        return Splits.unknown(len(vectors))
+    weighted = [(fit, counts, trust) for (fit, _, trust), counts
+                in zip(best.weighted, curved.counts.T, strict=True)]  # fmt: skip
+    return split(weighted, vectors, best.index, rows)
+
+
+def make_folding(groups, responses):
     parts = []
     for number in sorted({g.component for g in groups}):
         response = responses[number]
@@ -68,7 +86,7 @@ def _folding(groups, responses):
     return spectral_fit.JointFolding(parts)
 
 
-def _goodness(fits):
+def goodness(fits):
     """Mean of the squared residuals in units of the error within the PSF of each source,
     pixels and groups weighted with the source's counts."""
     total, weights = 0.0, 0.0

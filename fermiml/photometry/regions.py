@@ -63,6 +63,12 @@ def make_regions(vectors):
     return [region for tile in _tiles(vectors) for region in _divided(vectors, tile)]
 
 
+def regions_of(vectors, parts):
+    """Regions that own the sources (numbers) of each part."""
+    squares = [_square(vectors, np.sort(part)) for part in parts]
+    return [_with_neighbours(square, *square.plane(vectors)) for square in squares]
+
+
 def _tiles(vectors):
     """List the sources of each piece of a large sky; of a smaller one they are all together."""
     all_ = np.arange(len(vectors))

@@ -11,6 +11,7 @@ from fermiml.catalog.derive import INTEGRALS
 from fermiml.catalog.flags import MLFlag
 from fermiml.catalog.positions import single
 from fermiml.photometry import spectral_fit
+from fermiml.photometry.blend_calibration import SPLIT
 from fermiml.photometry.localization import ellipses
 from fermiml.sky.bands import BANDS
 from fermiml.sky.sphere import sky_coord
@@ -25,6 +26,7 @@ WORKING = {
     "ML_Ext_Size": "deg",
     "ML_Shift": "deg",
     "ML_Goodness": "",
+    "ML_TS_Split": "",
 }
 _BOUNDED = ("PL_Index", "LP_Index", "LP_beta")  # the order of ML_At_Bound
 FILLED = (
@@ -55,6 +57,9 @@ def empty_table(position):
     for name, unit in WORKING.items():
         table[name] = np.full(len(position), np.nan, "f4")
         table[name].unit = u.Unit(unit) if unit else None
+    for name in SPLIT:
+        table[name] = np.full((len(position), 2), np.nan)
+        table[name].unit = u.deg
     table["ML_At_Bound"] = np.zeros((len(position), len(_BOUNDED)), bool)
     put_positions(table, np.arange(len(position)), position)
     return table
@@ -76,6 +81,7 @@ def fill(table, result, own, rows):
     columns["ML_Shift"] = np.linalg.norm(result.walked[own], axis=1)
     columns["ML_TS_Ext"], columns["ML_Ext_Size"] = result.ts_extended[own], result.size[own]
     columns["ML_Goodness"] = result.goodness[own]
+    columns |= _two(result.splits, own)
     for name, values in columns.items():
         if values.dtype.kind == "f":  # an error beyond single precision is no error
             values = np.where(np.abs(values) < np.finfo("f4").max, values, np.nan)
@@ -84,6 +90,14 @@ def fill(table, result, own, rows):
     curved = columns["SpectrumType"] == "LogParabola"
     bound = np.where(curved, bound[:, 1:].any(axis=1), bound[:, 0])
     table["ML_Flags"][rows[bound]] |= MLFlag.AT_BOUND
+
+
+def _two(splits, own):
+    """Columns of two sources in place of one."""
+    place = sky_coord(np.nan_to_num(splits.vectors[own], nan=1.0)).transform_to(FK5())
+    known = np.isfinite(splits.ts[own])[:, None]
+    ra, dec = (np.where(known, angle.deg, np.nan) for angle in (place.ra, place.dec))
+    return {"ML_TS_Split": splits.ts[own], "ML_Split_RA": ra, "ML_Split_DEC": dec}
 
 
 def drop_errors_at_bounds(table):

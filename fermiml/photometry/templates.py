@@ -34,10 +34,12 @@ class NearPixels:
     def within(cls, mesh, vectors, directions, reach):
         """Find the pixels within `reach` (deg) of sources with unit `vectors`."""
         near = mesh.within(reach, vectors)
-        pixel = np.concatenate(near)
+        pixel = np.concatenate([np.zeros(0, int), *near])
         to = np.stack([vectors, *directions], axis=2)  # (source, 3, 3)
         seen = [mesh.points[n].reshape(-1, 3) @ t for n, t in zip(near, to, strict=True)]
-        seen = np.degrees(np.concatenate(seen)).reshape(len(pixel), *mesh.points.shape[1:])
+        seen = np.degrees(np.concatenate([np.zeros((0, 3)), *seen])).reshape(
+            len(pixel), *mesh.points.shape[1:]
+        )
         depth, east, north = np.moveaxis(seen, 2, 0)
         source = np.repeat(np.arange(len(vectors)), [len(n) for n in near])
         square = np.degrees(2) * (np.degrees(1) - depth)
@@ -121,6 +123,25 @@ class Templates:
     def total(self, data):
         """Sum a value of the pairs over the pixels of each source."""
         return np.bincount(self.source, data, self.pairs.sources)
+
+
+def joined(parts):
+    """Join templates of different sources on the same pixels: all sources of the first, then of
+    the next."""
+    first = np.cumsum([0, *(part.pairs.sources for part in parts)])
+    pairs = np.cumsum([0, *(len(part.pairs.pixel) for part in parts)])
+    every = [part.pairs for part in parts]
+    source = [p.source + n for p, n in zip(every, first[:-1], strict=True)]
+    kept = [part.kept + n for part, n in zip(parts, pairs[:-1], strict=True)]
+    near = NearPixels(
+        every[0].mesh, int(first[-1]), np.concatenate(source),
+        *(np.concatenate([getattr(p, name) for p in every]) for name in ("pixel", "area")),
+        *(np.concatenate([getattr(p, name) for p in every], axis=-1)
+          for name in ("east", "north", "square")),
+    )  # fmt: skip
+    values = (np.concatenate([getattr(part, name) for part in parts])
+              for name in ("fraction", "east", "north"))  # fmt: skip
+    return Templates(near, np.concatenate(kept), *values)
 
 
 def shared(one, first, other, second):

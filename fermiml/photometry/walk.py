@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from fermiml.photometry.group_field import FARTHEST
 from fermiml.photometry.localization import blocks
 
 _STEP = 0.15  # deg, longest
@@ -26,11 +25,13 @@ class Walk:
     ----------
     shift, step : numpy.ndarray
         (source, 2), deg along two directions: all of the way so far, and the last step.
+    limit : numpy.ndarray
+        (source, 1), deg: the farthest that a source may go.
     """
 
-    def __init__(self, vectors, directions):
+    def __init__(self, vectors, directions, farthest):
         number = len(vectors)
-        self._start, self._directions, self._limit = vectors, directions, _limits(vectors)
+        self._start, self._directions, self.limit = vectors, directions, _limits(vectors, farthest)
         self.shift = self.step = self._gradient = np.zeros((number, 2))
         self._length = self._taken = np.ones(number)  # in units of Newton's step
         self._longest = np.full(number, _LENGTHS[1])
@@ -54,7 +55,7 @@ class Walk:
         self._adapt(gradient)
         newton = (inverse @ gradient.T.ravel()).reshape(2, -1).T
         step = _at_most(self._length[:, None] * newton, _STEP)
-        shift = _at_most(self.shift + step, self._limit)
+        shift = _at_most(self.shift + step, self.limit)
         self.step, self.shift, self._gradient = shift - self.shift, shift, gradient
         whole = np.maximum(np.linalg.norm(newton, axis=1), 1e-12)
         self._taken = np.linalg.norm(self.step, axis=1) / whole
@@ -76,12 +77,12 @@ class Walk:
         self._length = np.where(told, length, self._length)
 
 
-def _limits(vectors):
+def _limits(vectors, farthest):
     """Deg (source, 1) that sources may move: of two that meet one would take all."""
     if len(vectors) < 2:
-        return np.full((len(vectors), 1), FARTHEST)
+        return np.full((len(vectors), 1), farthest)
     nearest, _ = cKDTree(vectors).query(vectors, k=[2])
-    return np.minimum(_APART * np.degrees(nearest), FARTHEST)
+    return np.minimum(_APART * np.degrees(nearest), farthest)
 
 
 def _at_most(vectors, limit):

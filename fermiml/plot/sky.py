@@ -3,7 +3,6 @@
 import numpy as np
 from astropy import units as u
 
-from fermiml.catalog.ellipses import R95
 from fermiml.catalog.flags import MLFlag
 from fermiml.errors import InputError
 from fermiml.plot import labels, style
@@ -13,7 +12,7 @@ from fermiml.sky.display_geom import canvas
 
 KINDS = ("counts", "significance", "residuals")
 _FONT = 7  # points, of names
-_TORN = 100  # pixels: what jumps farther goes over the rim of a map of the whole sky
+_TORN = 5  # semi-major axes: an outline that jumps farther goes over the rim of the whole sky
 _ANGLES = np.linspace(0, 360, 41)
 
 
@@ -110,7 +109,8 @@ def plot_image(image, ax=None, *, label=None, ticks=None, **scale):
 
 
 def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", label=None):
-    """Mark the sources of a catalog with their 95 % ellipses on Axes of the sky.
+    """Mark the sources of a catalog with their 95 % ellipses, or their extents, on Axes of the
+    sky.
 
     Parameters
     ----------
@@ -133,12 +133,13 @@ def plot_sources(catalog, ax, *, names=False, color=style.BLUE, marker="+", labe
     edge = {"c" if marker in "+x" else "edgecolors": color}
     places = np.transpose(ax.wcs.world_to_pixel(position)).reshape(-1, 2)
     ax.scatter(*places.T, marker=marker, lw=1.1 * np.sqrt(crowd), label=label, **size, **edge)
-    ax.plot(*_outlines(ax.wcs, position, *catalog.ellipses()), "-", color=color, lw=np.sqrt(crowd))
+    outlines = catalog.outlines()
+    ax.plot(*_outlines(ax.wcs, position, *outlines), "-", color=color, lw=np.sqrt(crowd))
     ax.set(xlim=limits[0], ylim=limits[1])
     if names:
         texts = [str(name) for name in catalog.table["Source_Name"]]
         radius = np.sqrt(size["s"]) / 2
-        errors = R95 * catalog.ellipses()[0] / ax.wcs.proj_plane_pixel_scales()[0].to_value("deg")
+        errors = outlines[0] / ax.wcs.proj_plane_pixel_scales()[0].to_value("deg")
         labels.Names(ax, places, texts, radius, errors, fontsize=_FONT, color=color)
     return ax
 
@@ -158,14 +159,16 @@ def _with_sky(ax):
 
 
 def _outlines(wcs, position, major, minor, angle):
-    """Pixels on the 95 % ellipses, with NaN between one and the next."""
+    """Pixels on ellipses, with NaN between one and the next."""
     known = np.isfinite(major) & np.isfinite(minor)
     turned = np.radians(_ANGLES)
-    x = R95 * major[known, None] * np.cos(turned)  # along the long axis
-    y = R95 * minor[known, None] * np.sin(turned)
+    x = major[known, None] * np.cos(turned)  # along the long axis
+    y = minor[known, None] * np.sin(turned)
     direction = angle[known, None] + np.degrees(np.arctan2(y, x))
     points = position[known, None].directional_offset_by(direction * u.deg, np.hypot(x, y) * u.deg)
     gap = np.full((known.sum(), 1), np.nan)
     x, y = (np.hstack([p, gap]).ravel() for p in wcs.world_to_pixel(points))
-    torn = np.hypot(np.diff(x, append=np.nan), np.diff(y, append=np.nan)) > _TORN
+    size = R95 * major[known, None] / wcs.proj_plane_pixel_scales()[0].to_value("deg")
+    longest = np.broadcast_to(_TORN * size, (len(size), len(_ANGLES) + 1)).ravel()
+    torn = np.hypot(np.diff(x, append=np.nan), np.diff(y, append=np.nan)) > longest
     return np.where(torn, np.nan, x), y

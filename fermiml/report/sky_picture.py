@@ -10,8 +10,6 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from fermiml.catalog.ellipses import R95
-
 _STEPS = 32  # squares of the grid that tells the page where on the sky a pixel is
 _ANGLES = np.arange(0, 360, 20)  # of the corners of an ellipse
 _GRATICULE = (1.0, 2.0, 5.0, 10.0, 30.0)  # deg between lines; about five to an image
@@ -71,8 +69,8 @@ def _ticks(image):
 
 
 def places(catalog, geom):
-    """Points of the sources on the picture, and the outlines of their 95 % ellipses; None where
-    they are not on it."""
+    """Points of the sources on the picture, and the outlines of their 95 % ellipses or extents;
+    None where they are not on it."""
     points = _pixels(geom, catalog.positions)
     listed = [p.tolist() if np.all(np.isfinite(p)) else None for p in points]
     return listed, _outlines(catalog, geom)
@@ -156,9 +154,9 @@ def _inside(geom, points):
 
 
 def _outlines(catalog, geom):
-    major, minor, angle = (a[:, None] for a in catalog.ellipses())
+    major, minor, angle = (a[:, None] for a in catalog.outlines())
     turn = np.radians(_ANGLES)
-    x, y = R95 * major * np.cos(turn), R95 * minor * np.sin(turn)
+    x, y = major * np.cos(turn), minor * np.sin(turn)
     known = np.flatnonzero(np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1))
     out = [None] * len(catalog)
     if not len(known):

@@ -14,7 +14,7 @@ class Shown:
     """A column of a page's table.
 
     Its name in the catalog, heading, digits, and form: fixed, exp, or flags. `tip` shows it when
-    the pointer is over the source.
+    the pointer is over the source; rows that are blank in the column `beside` are blank here.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Shown:
     digits: int = 2
     form: str = "fixed"
     tip: bool = False
+    beside: str = ""  # another column, without which this one tells nothing
 
 
 # What decides whether a source is believed comes first.
@@ -42,6 +43,8 @@ SHOWN = (
     Shown("PL_Index", "Index"),
     Shown("SpectrumType", "Spectrum"),
     Shown("Variability_Index", "Variability", 1, tip=True),
+    Shown("ML_Ext_Form", "Extended as", tip=True),
+    Shown("ML_Ext_Size", "Radius", beside="ML_Ext_Form", tip=True),
     Shown("GLON", "l", 3),
     Shown("GLAT", "b", 3),
     Shown("RAJ2000", "RA", 3),
@@ -57,8 +60,9 @@ def table(catalog, shown=SHOWN):
     `rank` is the number of the column by which the rows are sorted at first, or None.
     """
     rows = catalog.table
-    used = [s for s in shown if s.name in rows.colnames and _has_values(rows[s.name])]
-    names = [s.name for s in used]
+    found = {s: _cells_of(rows, s) for s in shown if s.name in rows.colnames}
+    found = {s: cells for s, cells in found.items() if any(c not in (None, "") for c in cells)}
+    names = [s.name for s in found]
     columns = [
         {
             "name": s.name,
@@ -70,21 +74,20 @@ def table(catalog, shown=SHOWN):
             "numeric": rows[s.name].dtype.kind in "iuf",
             "help": COLUMNS[s.name].description if s.name in COLUMNS else s.name,
         }
-        for s in used
+        for s in found
     ]
-    cells = [_cells(rows[name]) for name in names]
     return {
         "columns": columns,
-        "rows": [list(row) for row in zip(*cells, strict=True)],
+        "rows": [list(row) for row in zip(*found.values(), strict=True)],
         "rank": next((names.index(n) for n in RANKED_BY if n in names), None),
     }
 
 
 def ellipses(catalog):
-    """RA, Dec, and where known half axes and position angle of the 95 % ellipse (deg): regions."""
-    names = ("RAJ2000", "DEJ2000", "Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng")
-    rows = np.column_stack([np.asarray(catalog.table[n], float) for n in names])
-    rows[:, 4] = np.nan_to_num(rows[:, 4])
+    """RA, Dec, and where known half axes and position angle (deg) of the 95 % ellipse or the
+    extent: regions."""
+    place = (np.asarray(catalog.table[name], float) for name in ("RAJ2000", "DEJ2000"))
+    rows = np.column_stack([*place, *catalog.outlines()])
     known = np.isfinite(rows).all(axis=1)
     rows = np.round(rows, 6).tolist()
     return [row if whole else row[:2] for row, whole in zip(rows, known, strict=True)]
@@ -100,8 +103,14 @@ def spectra(catalog):
     return [_spectrum(*row) for row in zip(*columns, strict=True)]
 
 
-def _has_values(column):
-    return any(cell not in (None, "") for cell in _cells(column))
+def _cells_of(rows, shown):
+    """Cells of a column, None where the one that it needs beside it is blank."""
+    cells = _cells(rows[shown.name])
+    if not shown.beside:
+        return cells
+    blank = len(cells) * [""]
+    others = _cells(rows[shown.beside]) if shown.beside in rows.colnames else blank
+    return [cell if other else None for cell, other in zip(cells, others, strict=True)]
 
 
 def _cells(column):

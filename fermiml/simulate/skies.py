@@ -169,7 +169,7 @@ def write_field(setup, fields, bright, profiles, geom, rng, folder):
     truth.append_times(folder / _LAST, catalog.table, [profiles.get(row) for row in rows])
     mask_file.write(folder / mask_file.NAME, fields, bright, rows, catalog.table)
     known = catalog.filter(catalog.table["TS_Asimov"] > 4)
-    (folder / "sources.xml").write_text(to_xml(known.table), encoding="utf-8")
+    (folder / "sources.xml").write_text(to_xml(known.table, known.extended), encoding="utf-8")
     record = {"config": setup.config, "wrong model": name, "fermiml": __version__}
     (folder / "field.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
 

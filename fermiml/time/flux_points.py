@@ -31,7 +31,7 @@ def to_flux_points(catalog, row):
         "norm_ul": table["Flux_UL95"],
         "ts": table["Sqrt_TS"] ** 2,
     }
-    model = to_models(catalog.table[[row]])[0].spectral_model
+    model = to_models(catalog.table[[row]], catalog.extended)[0].spectral_model
     reference = model.integral(*energies * u.MeV).to_value("cm-2 s-1")
     maps = {}
     for name, values in columns.items():

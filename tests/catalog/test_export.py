@@ -326,7 +326,7 @@ def test_csv_is_what_astropy_writes(hundred):
 
 
 def test_ds9_is_what_regions_writes(hundred):
-    ours = Regions.parse(to_ds9(hundred.table), format="ds9")
+    ours = Regions.parse(to_ds9(hundred.table, "class", hundred.outlines()), format="ds9")
     text = hundred.to_regions().serialize(format="ds9", precision=6)
     for mine, theirs in zip(ours, Regions.parse(text, format="ds9"), strict=True):
         assert repr(mine) == repr(theirs)

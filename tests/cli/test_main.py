@@ -1,5 +1,6 @@
 """The command line: quick help, versions, and `fermiml info` of counts and catalogs."""
 
+import gc
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ from makers.catalogs import sample
 
 from fermiml import SourceCatalog
 from fermiml.catalog.export import export
+from fermiml.cli.base import quick_imports
 from fermiml.cli.main import main
 
 
@@ -30,6 +32,13 @@ def test_help_imports_nothing_heavy():
     )
     assert "info" in output.stdout
     assert output.stdout.strip().endswith("[]")
+
+
+def test_garbage_is_collected_again_after_imports_that_failed():
+    with pytest.raises(ImportError), quick_imports():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
 
 
 def test_the_list_of_commands_describes_each_in_full():

@@ -53,7 +53,7 @@ def test_counts_on_ones_own_axes(cube, catalog, kind):
 def test_ellipses_are_where_the_errors_say(cube, catalog):
     """0.5 deg along the position angle, 0.2 deg across, a gap where no error is known."""
     position, wcs = catalog.positions.icrs, sky.projection(cube)
-    x, y = sky._outlines(wcs, position, *catalog.ellipses())
+    x, y = sky._outlines(wcs, position, *catalog.outlines())
     known = np.isfinite(x)
     assert known.sum() == len(sky._ANGLES)
     points = wcs.pixel_to_world(x[known], y[known]).icrs

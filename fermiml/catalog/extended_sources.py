@@ -1,0 +1,75 @@
+"""Extended sources of a catalog: what its columns tell, as 4FGL's table `ExtendedSources`."""
+
+from typing import NamedTuple
+
+import numpy as np
+from astropy.table import Table
+
+from fermiml.catalog.positions import source_names
+
+FORM_COLUMN, SIZE_ERROR = "ML_Ext_Form", "Unc_ML_Ext_Size"
+# 4FGL's words: the Spatial_Function of its Model_Form. gtlike has none for a ring.
+FUNCTIONS = {"Disk": "RadialDisk", "2D Gaussian": "RadialGauss", "Ring": "RadialDisk"}
+_COPIED = ("RAJ2000", "DEJ2000", "GLON", "GLAT")
+
+
+class Extent(NamedTuple):
+    """A shape that other programs have a function for: 4FGL's Spatial_Function, and the radius of
+    a disk or the 68 % radius of a Gaussian (deg)."""
+
+    function: str
+    size: float
+
+
+def extents(extended):
+    """Return the `Extent` of extended sources by name; those whose shape is an image are left
+    out. `extended` is None, or a table like `ExtendedSources`."""
+    if extended is None:
+        return {}
+    columns = (extended[name] for name in ("Source_Name", "Spatial_Function", "Model_SemiMajor",
+                                           "Model_SemiMinor"))  # fmt: skip
+    return {
+        str(name).strip(): Extent(str(function).strip(), float(np.sqrt(major * minor)))
+        for name, function, major, minor in zip(*columns, strict=True)
+        if str(function).strip() in FUNCTIONS.values()
+    }
+
+
+def name_extended(table):
+    """Name the rows with an extent after their positions, with 4FGL's e, in place."""
+    rows = np.flatnonzero(np.asarray(table[FORM_COLUMN]) != "")
+    names = source_names(table["RAJ2000"][rows], table["DEJ2000"][rows])
+    for column in ("Source_Name", "Extended_Source_Name"):
+        table[column] = np.full(len(table), "", "U18")
+        table[column][rows] = [f"{name}e" for name in names]
+
+
+def extended_table(table):
+    """Return the table of extended sources of rows with an extent; None where none has one."""
+    if FORM_COLUMN not in table.colnames or not np.any(table[FORM_COLUMN] != ""):
+        return None
+    rows = np.flatnonzero(table[FORM_COLUMN] != "")
+    chosen = table[rows]
+    forms = np.asarray(chosen[FORM_COLUMN], str)
+    size = np.asarray(chosen["ML_Ext_Size"], "f4")
+    columns = {"Source_Name": np.asarray(chosen["Extended_Source_Name"], str)}
+    columns |= {name: np.asarray(chosen[name], "f4") for name in _COPIED}
+    columns |= {
+        "Model_Form": forms,
+        "Model_SemiMajor": size,
+        "Model_SemiMinor": size,
+        "Model_PosAng": np.zeros(len(rows), "f4"),
+        "Spatial_Function": np.array([FUNCTIONS[form] for form in forms]),
+        "Spatial_Filename": np.full(len(rows), "", "U24"),
+    }
+    return Table(columns)
+
+
+def shapes_of(table, extended):
+    """Return semi-axes and position angle (deg) of the extended sources that rows name; 0 for a
+    point."""
+    names = ("Model_SemiMajor", "Model_SemiMinor", "Model_PosAng")
+    shapes = np.column_stack([np.nan_to_num(np.asarray(extended[n], float)) for n in names])
+    rows = {str(name).strip(): row for row, name in enumerate(extended["Source_Name"])}
+    chosen = [rows.get(str(name), -1) for name in table["Extended_Source_Name"]]
+    return np.vstack([shapes, np.zeros(3)])[chosen].T

@@ -1,0 +1,123 @@
+"""`find_extended`: rows that trace an extended source become one row with an extent."""
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import vstack
+
+from fermiml.catalog.extended_sources import FORM_COLUMN, SIZE_ERROR, name_extended
+from fermiml.catalog.flags import MLFlag, blended, decide_again
+from fermiml.extended.local_field import local_field
+from fermiml.extended.object_fit import find_object
+from fermiml.extended.object_rows import put_object
+from fermiml.extended.object_seeds import find_seeds
+from fermiml.photometry.energy_groups import make_groups
+from fermiml.photometry.pixels import SkyPixels
+from fermiml.sky.sphere import vectors_of
+
+_FAINT = 4.0  # TS below which a candidate is nothing
+_SHARP = 1.2  # deg: groups of larger r68 tell nothing of an extent
+_HALF = 2.0  # deg, half the side of a square in which an object lies
+_BESIDE = 0.5  # deg from its border within which neighbours get new spectra
+
+
+def find_extended(cube, table, score, extent):
+    """Replace the rows that trace extended sources.
+
+    Parameters
+    ----------
+    cube : SkyCube
+    table : astropy.table.Table
+        Of `fermiml.photometry.measure.measure`.
+    score, extent : numpy.ndarray
+        Of the network: of several rows that trace an object the one of the highest score is
+        replaced by it; a candidate with an extent (deg) may be extended whatever photometry says.
+
+    Returns
+    -------
+    table : astropy.table.Table
+        With the columns ``ML_Ext_Form`` (blank for a point) and ``Unc_ML_Ext_Size``.
+    origin : numpy.ndarray
+        The row that each row was.
+    """
+    table = table.copy()
+    table[FORM_COLUMN] = np.full(len(table), "", "U11")
+    table[SIZE_ERROR] = np.full(len(table), np.nan, "f4")
+    table[SIZE_ERROR].unit = "deg"
+    search = _Search(cube, table, score)
+    for center in search.seeds(extent):
+        search.look_at(center)
+    table = search.table[search.left]
+    name_extended(table)
+    if not search.left.all():  # what was removed is nobody's neighbour
+        place = SkyCoord(table["RAJ2000"], table["DEJ2000"], unit="deg", frame="fk5")
+        decided = np.where(blended(place, cube), int(MLFlag.BLENDED), 0)
+        decide_again(table, np.arange(len(table)), decided, MLFlag.BLENDED)
+    return table, search.origin[search.left]
+
+
+class _Search:
+    """The rows as they are during a search; those `left` are not replaced."""
+
+    def __init__(self, cube, table, score):
+        self.table, self._score, self._cube = table, np.asarray(score, float), cube
+        self.origin, self.left = np.arange(len(table)), np.ones(len(table), bool)
+        self._objects = []
+
+    @property
+    def _vectors(self):
+        place = SkyCoord(self.table["RAJ2000"], self.table["DEJ2000"], unit="deg", frame="fk5")
+        return vectors_of(place.icrs)
+
+    def seeds(self, extent):
+        """Return the directions in which an object may be."""
+        if not len(self.table):
+            return np.zeros((0, 3))
+        centers = find_seeds(
+            self._vectors, self.table["ML_TS"], self.table["ML_TS_Ext"], np.asarray(extent, float)
+        )
+        if len(centers):
+            self._groups, self._responses = make_groups(self._cube)
+            self._skies = [SkyPixels(component) for component in self._cube.components]
+        return centers
+
+    def _local(self, center, groups):
+        """Return the `LocalField` around a direction of the candidates that are left."""
+        rows = np.flatnonzero(self.left & (self.table["ML_TS"] > _FAINT))
+        rows = rows[self.table[FORM_COLUMN][rows] == ""]
+        index = np.asarray(self.table["PL_Index"], float)[rows]
+        local = local_field(self._skies, groups, self._responses, center, _HALF,
+                            self._vectors[rows], index)  # fmt: skip
+        return local.renumbered(rows)
+
+    def look_at(self, center):
+        """Look for an object around a direction; if one is there, put it into the table."""
+        if any(center @ o.vector > np.cos(np.radians(o.size)) for o in self._objects):
+            return
+        sharp = [group for group in self._groups if group.r68 < _SHARP] or self._groups
+        local = self._local(center, sharp)
+        near = [o for o in self._objects if center @ o.vector > np.cos(np.radians(2 * _HALF))]
+        found = find_object(local, center, near)
+        if found is not None:
+            self._put(local, found)
+
+    def _put(self, local, found):
+        away = np.degrees(np.arccos(np.clip(local.vectors @ found.outline.vector, -1, 1)))
+        within = np.flatnonzero(away < found.outline.size + _BESIDE)
+        traced = found.gone if len(found.gone) else within
+        first = local.rows[traced[np.argmax(self._score[local.rows[traced]])]]
+        self.left[local.rows[found.gone]] = False
+        row = self._added(first)
+        left = self._local(found.outline.vector, self._groups)
+        away = np.degrees(np.arccos(np.clip(left.vectors @ found.outline.vector, -1, 1)))
+        beside = np.flatnonzero(away < found.outline.size + _BESIDE)
+        put_object(self.table, row, left, found, beside)
+        self._objects.append(found.outline)
+
+    def _added(self, row):
+        """Add a copy of a row; return its number."""
+        self.table = vstack([self.table, self.table[row : row + 1]], metadata_conflicts="silent")
+        self.origin = np.append(self.origin, self.origin[row])
+        self._score = np.append(self._score, self._score[row])
+        self.left = np.append(self.left, True)
+        self.table[FORM_COLUMN][-1] = "object"  # no candidate any more
+        return len(self.table) - 1

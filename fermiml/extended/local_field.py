@@ -1,0 +1,74 @@
+"""A piece of sky around an object, with the candidates in it: what all fits there share."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from fermiml.photometry.group_field import group_fields
+from fermiml.photometry.region_fit import make_folding
+from fermiml.photometry.regions import SkyRegion
+from fermiml.sky.sphere import axes, sky_coord
+
+_MARGIN = 3.0  # deg of data around the square in which an object lies
+_NEAR = 1.0  # deg around the square, within which candidates are fitted along
+
+
+class GroupPlane:
+    """An energy group there: its background, and templates of all candidates."""
+
+    def __init__(self, field, points):
+        self.field, self.points = field, points
+        self.coarse = field.coarse.toarray()
+        pixels = len(field.counts)
+        self._sums = csr_matrix(
+            (np.ones(pixels), (field.label, np.arange(pixels))), (len(self.coarse), pixels)
+        )
+
+    def information(self, weight, columns):
+        """Information on the background, what it shares with amplitudes, and that on these;
+        `columns` (pixel, amplitude) are their templates, `weight` is one over the counts."""
+        weighted = weight[:, None] * columns
+        smooth = self.coarse.T @ ((self._sums @ weight)[:, None] * self.coarse)
+        return (smooth + self.field.penalty, self.coarse.T @ (self._sums @ weighted),
+                columns.T @ weighted)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LocalField:
+    """The planes of a cut-out.
+
+    `rows` are those of the table that are fitted here, `vectors` their positions and `index` their
+    photon indices.
+    """
+
+    region: SkyRegion
+    planes: list
+    responses: list  # `GroupResponse` of each component
+    rows: np.ndarray
+    vectors: np.ndarray
+    index: np.ndarray
+
+    def folding(self, vectors):
+        """Build what turns the spectra of sources at some positions into counts of the planes."""
+        groups = [plane.field.group for plane in self.planes]
+        position = sky_coord(vectors)
+        return make_folding(groups, [response.at(position) for response in self.responses])
+
+    def renumbered(self, rows):
+        """Return the same field with `rows` of a larger table: number i is the row rows[i]."""
+        return replace(self, rows=np.asarray(rows)[self.rows])
+
+
+def local_field(skies, groups, responses, center, half, vectors, index):
+    """Cut out a square of `half` the side (deg) around a `center`, with the candidates there."""
+    east, north = (axis[0] for axis in axes(center[None]))
+    away = np.degrees(np.arccos(np.clip(vectors @ center, -1, 1)))
+    rows = np.flatnonzero(away < half + _NEAR)
+    corner = np.full(2, float(half))
+    region = SkyRegion(center, east, north, -corner, corner, rows, rows, _MARGIN)
+    pixels = [sky.cut(region) for sky in skies]
+    fields = group_fields(pixels, region, groups, vectors[rows], axes(vectors[rows]))
+    still = np.zeros((len(rows), 2))
+    planes = [GroupPlane(f, f.templates(still, index[rows]).values.toarray()) for f in fields]
+    return LocalField(region, planes, responses, rows, vectors[rows], index[rows])

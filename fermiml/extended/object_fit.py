@@ -1,0 +1,177 @@
+"""One object or several points: which of them the photons of a piece of sky speak for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fermiml.extended.outline import LARGEST, Outline
+from fermiml.extended.shape_fit import SceneFit, SceneLikelihood, SceneModel
+from fermiml.model.sources import DISK, GAUSS, POINT, RING
+
+SIZES = (0.2, 0.5, 1.1, 2.2)  # deg, disks that are tried first
+TS_EXTENDED = 25.0  # of the extent, that an object needs
+_TS_BESIDE = 16.0  # of a candidate that stays within or beside an object
+_NOTHING = 4.0  # of one that goes at once
+_AROUND = 0.15  # deg beyond its border, within which candidates may trace an object
+_BESIDE = 0.5  # deg beyond its border, within which candidates are decided again
+_FEW, _ROUGH = 4, 0.5  # steps of a first look, and the gain that ends it
+_LITTLE, _PART = (
+    15.0,
+    0.02,
+)  # of the criterion, and of TS: how far a first disk may be behind points
+_ALIKE = 5.0  # significance from which all candidates weigh the same
+_SHIFTS = 3  # steps to their middle
+FORMS = DISK, GAUSS, RING
+
+
+@dataclass(frozen=True)
+class ExtendedObject:
+    """An extended source, and what is left beside it.
+
+    Attributes
+    ----------
+    fit : SceneFit
+        Of a `LocalField`; the object is the last of its outlines.
+    ts : float
+        Twice the log-likelihood over that of a point at its best position.
+    error : float
+        Of the size (deg), from the likelihood profile.
+    gone : numpy.ndarray
+        Numbers in the `LocalField` of candidates that only traced the object.
+    """
+
+    fit: SceneFit
+    ts: float
+    error: float
+    gone: np.ndarray
+
+    @property
+    def outline(self):
+        """Its form, position and size."""
+        return self.fit.model.outlines[-1]
+
+
+def find_object(local, center, others=()):
+    """Return the `ExtendedObject` near a `center`, or None where points do as well.
+
+    `others` are the outlines of objects that were found before.
+    """
+    scene, everything = SceneLikelihood(local), np.arange(len(local.rows))
+    points = scene.fit(SceneModel.start(local, everything, others), moving=False)
+    disk = _best_disk(scene, local, points, center)
+    if disk.criterion < points.criterion - max(_LITTLE, _PART * disk.significance[-1] ** 2):
+        return None
+    best = max((_settled(scene, local, points, disk, form) for form in FORMS),
+               key=lambda fit: fit.log_likelihood)  # fmt: skip
+    best = _with_neighbours(scene, local, points, best)
+    if best.criterion <= points.criterion or best.model.norm[-1] == 0:
+        return None
+    ts = _ts_extended(scene, best)
+    gone = np.setdiff1d(everything, best.model.points)
+    if ts < TS_EXTENDED or (len(gone) < 2 and _two_are_better(scene, best)):
+        return None
+    return ExtendedObject(best, ts, _size_error(scene, best), gone)
+
+
+def _best_disk(scene, local, points, center):
+    """Fit disks of a few sizes, where most candidates are, in the place of the points within."""
+    fits = []
+    for size in SIZES:
+        disk = Outline(DISK, _middle(local, points, center, size), size)
+        outside = np.flatnonzero(_away(local, disk) > _AROUND)
+        model = points.model.with_sources(outside, [*points.model.outlines, disk])
+        fits.append(scene.fit(model, steps=_FEW, enough=_ROUGH))
+    return max(fits, key=lambda fit: fit.criterion)
+
+
+def _middle(local, points, center, size):
+    """Return the middle of the significant candidates within `size` (deg), found step by step."""
+    weight = np.minimum(points.significance[: len(local.rows)], _ALIKE)
+    for _ in range(_SHIFTS):
+        within = local.vectors @ center > np.cos(np.radians(size + _AROUND))
+        if not weight[within].any():
+            break
+        center = weight[within] @ local.vectors[within]
+        center = center / np.linalg.norm(center)
+    return center
+
+
+def _settled(scene, local, points, fit, form):
+    """Let the object move and grow, until the points within it are those it replaces."""
+    *others, own = fit.model.outlines
+    model = fit.model.with_sources(fit.model.points, [*others, Outline(form, own.vector, own.size)])
+    for _ in range(3):
+        found = scene.fit(model)
+        outside = np.flatnonzero(_away(local, found.model.outlines[-1]) > _AROUND)
+        if np.array_equal(outside, model.points):
+            break
+        model = _with_points(found, outside, points)
+    return found
+
+
+def _with_points(fit, numbers, points):
+    """Return a fit's model with other candidates, new ones as faint as they may be."""
+    model = fit.model.with_sources(numbers, fit.model.outlines)
+    new = np.flatnonzero(~np.isin(numbers, fit.model.points))
+    model.norm[new] = 0.3 * points.model.norm[numbers[new]]
+    model.index[new] = points.model.index[numbers[new]]
+    return model
+
+
+def _with_neighbours(scene, local, points, fit):
+    """Decide the candidates within and beside the object again: the insignificant ones go."""
+    decided = np.flatnonzero(_away(local, fit.model.outlines[-1]) < _BESIDE)
+    numbers = np.union1d(fit.model.points, decided)
+    found = scene.fit(_with_points(fit, numbers, points))
+    while True:
+        numbers = found.model.points
+        ts = found.significance[: len(numbers)] ** 2
+        weak = np.isin(numbers, decided) & (ts < _TS_BESIDE)
+        if not weak.any():
+            return found
+        dropped = np.flatnonzero(weak)[np.argmin(ts[weak])]
+        nothing = weak & (ts < _NOTHING)
+        nothing[dropped] = True
+        model = found.model.with_sources(numbers[~nothing], found.model.outlines)
+        found = scene.fit(model)
+
+
+def _ts_extended(scene, best):
+    *others, own = best.model.outlines
+    point = Outline(POINT, own.vector)
+    fit = scene.fit(best.model.with_sources(best.model.points, [*others, point]))
+    return 2 * (best.log_likelihood - fit.log_likelihood)
+
+
+def _two_are_better(scene, best):
+    """Whether two points describe the data as well as the object."""
+    *others, own = best.model.outlines
+    starts = []
+    for angle in np.arange(4) * np.pi / 4:
+        step = 0.5 * own.size * np.array([np.cos(angle), np.sin(angle)])
+        pair = [Outline(POINT, own.changed(*way, 0).vector) for way in (step, -step)]
+        model = best.model.with_sources(best.model.points, [*others, *pair])
+        starts.append(scene.fit(model, moving=False, steps=_FEW, enough=_ROUGH))
+    first = max(starts, key=lambda fit: fit.log_likelihood)
+    return scene.fit(first.model).log_likelihood >= best.log_likelihood
+
+
+def _size_error(scene, best):
+    """Error of the size (deg): where the log-likelihood has fallen by 1/2 on either side."""
+    *others, own = best.model.outlines
+    sigma = np.sqrt(best.block(len(others))[2, 2])
+    errors = []
+    for step in (sigma, -sigma):
+        trial = own.changed(0.0, 0.0, step)
+        fit = scene.fit(best.model.with_sources(best.model.points, [*others, trial]),
+                        held_size=True)  # fmt: skip
+        drop = best.log_likelihood - fit.log_likelihood
+        scale = np.sqrt(0.5 / drop) if drop > 0.05 else 3.0
+        errors.append(abs(trial.size - own.size) * scale)
+    return float(min(np.mean(errors), LARGEST))
+
+
+def _away(local, outline):
+    """Deg of the candidates from the border of an outline, negative within it."""
+    cosine = np.clip(local.vectors @ outline.vector, -1, 1)
+    return np.degrees(np.arccos(cosine)) - outline.size

@@ -1,0 +1,273 @@
+"""Spectra, positions and extents of the sources of a piece of sky, fitted together."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from fermiml.extended.outline import templates
+from fermiml.photometry.group_fit import FLOOR
+
+_UNIT = np.log(1e-14)  # ln of the flux density at REFERENCE (MeV^-1 cm^-2 s^-1) of norm 1
+_START = 0.3, 2.2  # norm and photon index of a source of which nothing is known
+_INDEX, _LOOSE = 2.2, 1.0  # prior of the index
+_INDICES = 0.3, 5.0
+_LEAST = 0.02  # of the local level, that a coefficient of the background has
+_ENOUGH = 0.05  # gain of log-likelihood after which a fit is done
+_STEPS = 15
+_LONGEST = 0.3, 0.4  # deg, ln size: of one step
+_KEPT = 4  # outlines whose images are remembered
+_SCALES = 1.0, 0.3, 0.08, 0.02
+
+
+@dataclass(frozen=True)
+class SceneModel:
+    """Candidates that stay where they are (numbers in a `LocalField`), and sources with outlines.
+
+    `norm` and `index` are those of the candidates, then of the outlines; `smooth` the coefficients
+    of each plane's background.
+    """
+
+    points: np.ndarray
+    outlines: tuple
+    norm: np.ndarray
+    index: np.ndarray
+    smooth: tuple
+
+    @classmethod
+    def start(cls, local, points, outlines):
+        """Begin with sources of which nothing is known."""
+        number = len(points) + len(outlines)
+        norm, index = np.full(number, _START[0]), np.full(number, _START[1])
+        index[: len(points)] = local.index[points]
+        smooth = tuple(plane.field.level for plane in local.planes)
+        return cls(np.asarray(points, int), tuple(outlines), norm, index, smooth)
+
+    def with_sources(self, points, outlines):
+        """Go on with other sources: those that were there before keep their spectra."""
+        number = len(self.points)
+        norm = dict(zip(self.points, self.norm[:number], strict=True))
+        index = dict(zip(self.points, self.index[:number], strict=True))
+        own = [(_START[0], _START[1])] * len(outlines)
+        own[: len(self.outlines)] = list(zip(self.norm, self.index, strict=True))[number:]
+        own = own[: len(outlines)]
+        values = [(norm.get(p, _START[0]), index.get(p, _START[1])) for p in points] + own
+        norm, index = np.array(values).reshape(-1, 2).T
+        return replace(self, points=np.asarray(points, int), outlines=tuple(outlines),
+                       norm=norm, index=index)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SceneFit:
+    """A fitted `SceneModel`: its log-likelihood, and the covariance of all its numbers: norms,
+    indices, and of each outline what is free of east, north (deg) and ln size."""
+
+    model: SceneModel
+    log_likelihood: float
+    covariance: np.ndarray
+
+    @property
+    def significance(self):
+        """Norm over its error of each source."""
+        number = len(self.model.norm)
+        error = np.sqrt(np.diag(self.covariance)[:number])
+        return np.where(error > 0, self.model.norm / np.maximum(error, 1e-300), 0.0)
+
+    @property
+    def criterion(self):
+        """Akaike's, halved: the log-likelihood less the number of parameters."""
+        model = self.model
+        numbers = 4 * len(model.points) + sum(2 + o.numbers for o in model.outlines)
+        return self.log_likelihood - numbers
+
+    def block(self, outline):
+        """Covariance of the position of an outline, and ln size where it has one."""
+        first = 2 * len(self.model.norm)
+        first += sum(o.numbers for o in self.model.outlines[:outline])
+        own = slice(first, first + self.model.outlines[outline].numbers)
+        return self.covariance[own, own]
+
+
+class SceneLikelihood:
+    """The likelihood of models of a `LocalField`."""
+
+    def __init__(self, local):
+        self._local, self._last, self._kept = local, (None, None), {}
+
+    def fit(self, model, moving=True, held_size=False, steps=_STEPS, enough=_ENOUGH):
+        """Maximise the likelihood from a model on; `moving` outlines move and grow, those of a
+        `held_size` only move."""
+        images = self._images(model)
+        value = self._value(model, images)
+        for _ in range(steps):
+            gradient, matrix, solve_smooth = self._slopes(model, images)
+            step = self._step(model, gradient, matrix, moving, held_size)
+            trial = self._better(model, step, solve_smooth, value)
+            if trial is None:
+                break
+            gain, (value, model, images) = trial[0] - value, trial
+            if gain < enough:
+                break
+        _, matrix, _ = self._slopes(model, images)
+        used = self._used(model, moving, held_size)
+        covariance = np.zeros_like(matrix)
+        covariance[np.ix_(used, used)] = np.linalg.inv(
+            matrix[np.ix_(used, used)] + 1e-12 * np.eye(used.sum())
+        )
+        return SceneFit(model, value, covariance)
+
+    def _images(self, model):
+        """Templates (pixel, column) of each plane: of all sources, then the changes of each
+        outline along its own numbers; and the counts of one unit of norm with their slopes."""
+        local, columns = self._local, []
+        first = len(model.points)
+        for plane in local.planes:
+            own, changes = [], []
+            for outline, index in zip(model.outlines, model.index[first:], strict=True):
+                full = self._image(plane, outline, index)
+                own.append(full[:1])
+                changes.append(full[1 : 1 + outline.numbers])
+            parts = [plane.points[:, model.points], *(x.T for x in own + changes)]
+            columns.append(np.hstack(parts))
+        return columns
+
+    def _image(self, plane, outline, index):
+        """Template of an outline, and its changes to the east, north, and with ln size."""
+        index = round(index, 1)  # a finer one hardly changes the PSF
+        key = id(plane), outline.form, outline.vector.tobytes(), outline.size, index
+        if key not in self._kept:
+            while len(self._kept) >= _KEPT * len(self._local.planes):
+                self._kept.pop(next(iter(self._kept)))
+            image, growth = templates(plane.field, outline, index)
+            full = np.zeros((4, len(plane.field.counts)))
+            full[:, image.pairs.pixel] = image.fraction, image.east, image.north, growth
+            self._kept[key] = full
+        return self._kept[key]
+
+    def _counts(self, model):
+        """Compute counts (source, plane) of unit norm, and their derivatives in the index."""
+        vectors = np.concatenate(
+            [self._local.vectors[model.points], [o.vector for o in model.outlines]]
+            if model.outlines else [self._local.vectors[model.points]]
+        )  # fmt: skip
+        key = vectors.tobytes()
+        if self._last[0] != key:
+            self._last = key, self._local.folding(vectors)
+        pars = np.stack([np.full(len(vectors), _UNIT), model.index, np.zeros(len(vectors))], axis=1)
+        counts, derivatives = self._last[1](pars)
+        return counts, derivatives[1]
+
+    def _expected(self, model, images, counts):
+        """Model counts of each plane."""
+        amplitude = model.norm[:, None] * counts
+        number = len(model.norm)
+        return [
+            np.maximum(plane.field.base @ b + columns[:, :number] @ a, FLOOR)
+            for plane, b, columns, a in zip(
+                self._local.planes, model.smooth, images, amplitude.T, strict=True
+            )
+        ]
+
+    def _value(self, model, images):
+        counts, _ = self._counts(model)
+        value = -0.5 * np.sum((model.index - _INDEX) ** 2) / _LOOSE**2
+        models = self._expected(model, images, counts)
+        for plane, b, mu in zip(self._local.planes, model.smooth, models, strict=True):
+            field = plane.field
+            value += field.counts @ np.log(mu) - mu.sum() - 0.5 * b @ field.penalty @ b
+        return value
+
+    def _slopes(self, model, images):
+        """Gradient and information of all numbers but the background's, which is profiled, and
+        the step of each background that belongs to a step of these."""
+        counts, bend = self._counts(model)
+        models = self._expected(model, images, counts)
+        number = len(model.norm)
+        size = 2 * number + sum(o.numbers for o in model.outlines)
+        gradient, matrix, backgrounds = np.zeros(size), np.zeros((size, size)), []
+        for g, (plane, mu) in enumerate(zip(self._local.planes, models, strict=True)):
+            field, columns = plane.field, images[g]
+            weight = 1 / mu
+            ratio = field.counts * weight - 1
+            smooth, cross, own = plane.information(weight, columns)
+            slope = field.base.T @ ratio - field.penalty @ model.smooth[g]
+            held = (model.smooth[g] <= _LEAST * field.level) & (slope < 0)
+            slope[held], cross[held], smooth[held], smooth[:, held] = 0.0, 0.0, 0.0, 0.0
+            smooth[held, held] = 1.0
+            factor = cho_factor(smooth, check_finite=False)
+            chain = _chain(model, counts[:, g], bend[:, g])
+            solved = cho_solve(factor, np.column_stack([slope, cross]), check_finite=False)
+            free, tied = solved[:, 0], solved[:, 1:] @ chain
+            gradient += chain.T @ (columns.T @ ratio - cross.T @ free)
+            matrix += chain.T @ (own @ chain - cross.T @ tied)
+            backgrounds.append((free, tied))
+        indices = np.arange(number, 2 * number)
+        gradient[indices] -= (model.index - _INDEX) / _LOOSE**2
+        matrix[indices, indices] += 1 / _LOOSE**2
+        return gradient, matrix, backgrounds
+
+    def _used(self, model, moving, held_size):
+        """Which numbers are free: not an index of what is not there, nor what does not move."""
+        there = model.norm > 0
+        shapes = [
+            moving and there[len(model.points) + i] and not (held_size and n == 2)
+            for i, o in enumerate(model.outlines)
+            for n in range(o.numbers)
+        ]
+        return np.concatenate([there, there, np.array(shapes, bool)])
+
+    def _step(self, model, gradient, matrix, moving, held_size):
+        used = self._used(model, moving, held_size)
+        number = len(model.norm)
+        used[:number] |= gradient[:number] > 0
+        step = np.zeros_like(gradient)
+        part = matrix[np.ix_(used, used)]
+        part = part + np.diag(1e-9 * np.diag(part) + 1e-12)
+        step[used] = np.linalg.solve(part, gradient[used])
+        return step
+
+    def _better(self, model, step, backgrounds, value):
+        for scale in _SCALES:
+            trial = _moved(model, scale * step)
+            smooth = tuple(
+                np.maximum(b + scale * (free - change @ step), _LEAST * plane.field.level)
+                for plane, b, (free, change) in zip(
+                    self._local.planes, model.smooth, backgrounds, strict=True
+                )
+            )
+            trial = replace(trial, smooth=smooth)
+            images = self._images(trial)
+            found = self._value(trial, images)
+            if found > value:
+                return found, trial, images
+        return None
+
+
+def _chain(model, counts, bend):
+    """Compute derivatives (column, number) of the amplitudes of a plane's columns."""
+    number = len(model.norm)
+    shapes = [o.numbers for o in model.outlines]
+    chain = np.zeros((number + sum(shapes), 2 * number + sum(shapes)))
+    diagonal = np.arange(number)
+    chain[diagonal, diagonal] = counts
+    chain[diagonal, number + diagonal] = model.norm * bend
+    own = np.repeat((model.norm * counts)[len(model.points) :], shapes)
+    last = np.arange(sum(shapes))
+    chain[number + last, 2 * number + last] = own
+    return chain
+
+
+def _moved(model, step):
+    number = len(model.norm)
+    norm = np.maximum(model.norm + step[:number], 0.0)
+    index = np.clip(model.index + np.clip(step[number : 2 * number], -0.5, 0.5), *_INDICES)
+    outlines, first = [], 2 * number
+    for outline in model.outlines:
+        change = step[first : first + outline.numbers]
+        length = np.hypot(*change[:2])
+        longest = max(_LONGEST[0], outline.size / 2)
+        east, north = change[:2] * min(1, longest / max(length, 1e-12))
+        grown = np.clip(change[2:], -_LONGEST[1], _LONGEST[1])
+        outlines.append(outline.changed(east, north, *grown))
+        first += outline.numbers
+    return replace(model, norm=norm, index=index, outlines=tuple(outlines))
