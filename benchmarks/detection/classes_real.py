@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import Table
 from classify import SEED, balanced, catalog, draw, like_4fgl, numbers, report_confusion
 from classify import forest as make_forest
 from classify_sample import spectra
@@ -93,19 +92,17 @@ def judge(table, output):
     # Probabilities hold for the fractions that they assume: here those of the associated sources.
     prior = fit_prior(table, table["TRUE_CLASS"])
     mixed = spectrum + time + classify.prior_features(table) @ prior.T
-    panels = {
-        "4FGL-DR4, equal priors": (numbers(table), answers["both"]),
-        "4FGL-DR4, its own fractions": (numbers(table), classify.normalised(mixed)),
-    }
-    report_confusion(*panels["4FGL-DR4, its own fractions"])
+    judged = numbers(table), classify.normalised(mixed)
+    report_confusion(*judged)
     if output:
-        draw(output, panels, "classes_4fgl")
+        draw(output, {"4FGL-DR4, with the fractions of its associations": judged}, "classes_4fgl")
 
 
 def odds(table):
     """The table of odds of sources without a class."""
     shipped, time = classify.shipped(), log_likelihoods(table)
     rows = table["Source_Name", "GLON", "GLAT", "Signif_Avg", "CLASS1"].copy()
+    rows.round(2)
     for suffix, by_position in (("", False), ("_by_position", True)):
         probability = shipped.probabilities(table, by_position)
         given = classify.normalised(np.log(probability) + time)
@@ -164,7 +161,9 @@ def main():
     rows = odds(table[np.isin(np.asarray(table["CLASS1"]), UNCLASSED)])
     report_odds(rows)
     if options.output:
-        Table(rows).write(options.output / "4fgl_dr4_odds.csv", overwrite=True)
+        rows[np.asarray(rows["CLASS1"]) != "bcu"].write(
+            options.output / "4fgl_dr4_odds.csv", overwrite=True
+        )
 
 
 if __name__ == "__main__":
