@@ -48,7 +48,8 @@ def main():
     """Detect, match, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("fields", type=Path, nargs="+")
-    detector = SourceDetector.from_pretrained(threshold=LEAST)
+    # The skies have no extended sources.
+    detector = SourceDetector.from_pretrained(threshold=LEAST, extended=False)
     fields = [classes_of(folder, detector) for folder in parser.parse_args().fields]
     true, probability = (np.concatenate(x) for x in zip(*fields, strict=True))
     print(machine(seed=500))
