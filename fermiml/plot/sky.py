@@ -168,7 +168,7 @@ def _outlines(wcs, position, major, minor, angle):
     points = position[known, None].directional_offset_by(direction * u.deg, np.hypot(x, y) * u.deg)
     gap = np.full((known.sum(), 1), np.nan)
     x, y = (np.hstack([p, gap]).ravel() for p in wcs.world_to_pixel(points))
-    size = R95 * major[known, None] / wcs.proj_plane_pixel_scales()[0].to_value("deg")
+    size = major[known, None] / wcs.proj_plane_pixel_scales()[0].to_value("deg")
     longest = np.broadcast_to(_TORN * size, (len(size), len(_ANGLES) + 1)).ravel()
     torn = np.hypot(np.diff(x, append=np.nan), np.diff(y, append=np.nan)) > longest
     return np.where(torn, np.nan, x), y
