@@ -102,7 +102,6 @@ def odds(table):
     """The table of odds of sources without a class."""
     shipped, time = classify.shipped(), log_likelihoods(table)
     rows = table["Source_Name", "GLON", "GLAT", "Signif_Avg", "CLASS1"].copy()
-    rows.round(2)
     for suffix, by_position in (("", False), ("_by_position", True)):
         probability = shipped.probabilities(table, by_position)
         given = classify.normalised(np.log(probability) + time)
@@ -161,6 +160,7 @@ def main():
     rows = odds(table[np.isin(np.asarray(table["CLASS1"]), UNCLASSED)])
     report_odds(rows)
     if options.output:
+        rows.round(dict.fromkeys(("GLON", "GLAT", "Signif_Avg"), 2))
         rows[np.asarray(rows["CLASS1"]) != "bcu"].write(
             options.output / "4fgl_dr4_odds.csv", overwrite=True
         )
