@@ -32,7 +32,7 @@ def spectra_of(table, shapes):
     """Return the spectra of the sources with their rows; without a fit, a starting value.
 
     `shapes` are the `Extent` of extended sources by name. Rows that name any other are left out:
-    their shape is an image.
+    their shape is unknown or an image.
     """
     kept, started, images = [], [], []
     for row in table:
@@ -45,7 +45,7 @@ def spectra_of(table, shapes):
             spectrum = _start(row)
         kept.append((row, spectrum))
     for names, what in (
-        (images, "of a shape that is an image, left out"),
+        (images, "extended, with a shape that is unknown or an image, left out"),
         (started, "no spectrum known, given a starting value"),
     ):
         if names:
