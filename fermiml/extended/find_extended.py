@@ -8,6 +8,7 @@ from fermiml.catalog.extended_sources import FORM_COLUMN, SIZE_ERROR, name_exten
 from fermiml.catalog.flags import MLFlag, blended, decide_again
 from fermiml.extended.local_field import local_field
 from fermiml.extended.object_fit import find_object
+from fermiml.extended.object_probability import ObjectCalibration
 from fermiml.extended.object_rows import put_object
 from fermiml.extended.object_seeds import find_seeds
 from fermiml.photometry.energy_groups import make_groups
@@ -17,6 +18,7 @@ from fermiml.sky.sphere import vectors_of
 _FAINT = 4.0  # TS below which a candidate is nothing
 _SHARP = 1.2  # deg: groups of larger r68 tell nothing of an extent
 _HALF = 2.0  # deg, half the side of a square in which an object lies
+_PROBABLE = 0.3  # of an object that replaces rows: what is rather gas leaves them as they are
 _BESIDE = 0.5  # deg from its border within which neighbours get new spectra
 
 
@@ -61,7 +63,7 @@ class _Search:
     def __init__(self, cube, table, score):
         self.table, self._score, self._cube = table, np.asarray(score, float), cube
         self.origin, self.left = np.arange(len(table)), np.ones(len(table), bool)
-        self._objects = []
+        self._objects, self._calibration = [], ObjectCalibration.load()
 
     @property
     def _vectors(self):
@@ -96,9 +98,14 @@ class _Search:
         sharp = [group for group in self._groups if group.r68 < _SHARP] or self._groups
         local = self._local(center, sharp)
         near = [o for o in self._objects if center @ o.vector > np.cos(np.radians(2 * _HALF))]
-        found = find_object(local, center, near)
+        found = find_object(local, center, self._calibration, near)
         if found is not None:
+            before = self.table, self.left.copy(), self.origin, self._score
             self._put(local, found)
+            if self._calibration.probability(self.table[-1:])[0] < _PROBABLE:
+                self.table, self.left, self.origin, self._score = before
+            else:
+                self._objects.append(found.outline)
 
     def _put(self, local, found):
         away = np.degrees(np.arccos(np.clip(local.vectors @ found.outline.vector, -1, 1)))
@@ -111,7 +118,6 @@ class _Search:
         away = np.degrees(np.arccos(np.clip(left.vectors @ found.outline.vector, -1, 1)))
         beside = np.flatnonzero(away < found.outline.size + _BESIDE)
         put_object(self.table, row, left, found, beside)
-        self._objects.append(found.outline)
 
     def _added(self, row):
         """Add a copy of a row; return its number."""

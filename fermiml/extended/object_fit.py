@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fermiml.extended.object_probability import features
 from fermiml.extended.outline import LARGEST, Outline
 from fermiml.extended.shape_fit import SceneFit, SceneLikelihood, SceneModel
 from fermiml.model.sources import DISK, GAUSS, POINT, RING
@@ -19,6 +20,8 @@ _LITTLE, _PART = (
     15.0,
     0.02,
 )  # of the criterion, and of TS: how far a first disk may be behind points
+_HOPELESS = 0.2  # probability of an object below which it is not looked at any more
+_DIMMED = 0.3  # of its norm, with which a candidate comes back beside an object
 _ALIKE = 5.0  # significance from which all candidates weigh the same
 _SHIFTS = 3  # steps to their middle
 FORMS = DISK, GAUSS, RING
@@ -51,19 +54,22 @@ class ExtendedObject:
         return self.fit.model.outlines[-1]
 
 
-def find_object(local, center, others=()):
+def find_object(local, center, calibration, others=()):
     """Return the `ExtendedObject` near a `center`, or None where points do as well.
 
-    `others` are the outlines of objects that were found before.
+    The `ObjectCalibration` spares the fits of what is gas. `others` are the outlines of objects
+    that were found before.
     """
     scene, everything = SceneLikelihood(local), np.arange(len(local.rows))
-    points = scene.fit(SceneModel.start(local, everything, others), moving=False)
+    points = scene.fit(SceneModel.start(local, others), moving=False)
     disk = _best_disk(scene, local, points, center)
     if disk.criterion < points.criterion - max(_LITTLE, _PART * disk.significance[-1] ** 2):
         return None
-    best = max((_settled(scene, local, points, disk, form) for form in FORMS),
+    if calibration.logistic(_rough_features(scene, disk)) < _HOPELESS:
+        return None
+    best = max((_settled(scene, local, disk, form) for form in FORMS),
                key=lambda fit: fit.log_likelihood)  # fmt: skip
-    best = _with_neighbours(scene, local, points, best)
+    best = _with_neighbours(scene, local, best)
     if best.criterion <= points.criterion or best.model.norm[-1] == 0:
         return None
     ts = _ts_extended(scene, best)
@@ -96,7 +102,13 @@ def _middle(local, points, center, size):
     return center
 
 
-def _settled(scene, local, points, fit, form):
+def _rough_features(scene, fit):
+    """Return about the `features` of the object of a fit; its extent may yet become clearer."""
+    ts = fit.significance[-1] ** 2
+    return features(ts, scene.counts(fit.model)[-1], ts, fit.model.index[-1])
+
+
+def _settled(scene, local, fit, form):
     """Let the object move and grow, until the points within it are those it replaces."""
     *others, own = fit.model.outlines
     model = fit.model.with_sources(fit.model.points, [*others, Outline(form, own.vector, own.size)])
@@ -105,24 +117,24 @@ def _settled(scene, local, points, fit, form):
         outside = np.flatnonzero(_away(local, found.model.outlines[-1]) > _AROUND)
         if np.array_equal(outside, model.points):
             break
-        model = _with_points(found, outside, points)
+        model = _with_points(found, outside)
     return found
 
 
-def _with_points(fit, numbers, points):
-    """Return a fit's model with other candidates, new ones as faint as they may be."""
+def _with_points(fit, numbers):
+    """Return a fit's model with other candidates; new ones begin fainter than they were alone."""
     model = fit.model.with_sources(numbers, fit.model.outlines)
-    new = np.flatnonzero(~np.isin(numbers, fit.model.points))
-    model.norm[new] = 0.3 * points.model.norm[numbers[new]]
-    model.index[new] = points.model.index[numbers[new]]
-    return model
+    dimmed = np.where(np.isin(numbers, fit.model.points), 1.0, _DIMMED)
+    norm = model.norm
+    norm[: len(numbers)] *= dimmed
+    return model.with_spectra(norm, model.index)
 
 
-def _with_neighbours(scene, local, points, fit):
+def _with_neighbours(scene, local, fit):
     """Decide the candidates within and beside the object again: the insignificant ones go."""
     decided = np.flatnonzero(_away(local, fit.model.outlines[-1]) < _BESIDE)
     numbers = np.union1d(fit.model.points, decided)
-    found = scene.fit(_with_points(fit, numbers, points))
+    found = scene.fit(_with_points(fit, numbers))
     while True:
         numbers = found.model.points
         ts = found.significance[: len(numbers)] ** 2

@@ -8,18 +8,24 @@ from fermiml.catalog.flags import MLFlag
 from fermiml.extended.outline import templates
 from fermiml.model.sources import MODEL_FORMS
 from fermiml.photometry import spectral_fit
+from fermiml.photometry.blend_calibration import SPLIT
 from fermiml.photometry.group_fit import GroupFit
 from fermiml.photometry.joint_fit import REFERENCE, JointFit
 from fermiml.photometry.measure import LOW_TS
 from fermiml.photometry.region_fit import RegionResult, goodness
 from fermiml.photometry.scatter import probes, scatter
+from fermiml.photometry.split import Splits
 from fermiml.photometry.table import fill
 from fermiml.photometry.templates import joined
 from fermiml.sky.sphere import vectors_of
 
 _ENOUGH = 0.02  # gain of log-likelihood after which the fit of a group is done
-_PLACES = "Conf_68_SemiMajor", "Conf_68_SemiMinor", "Conf_68_PosAng"
-_PLACES += tuple(name.replace("68", "95") for name in _PLACES)
+# Of neighbours: positions, and whether they are two.
+_KEPT = (
+    "RAJ2000", "DEJ2000", "GLON", "GLAT", "Conf_68_SemiMajor", "Conf_68_SemiMinor",
+    "Conf_68_PosAng", "Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng", "ML_Shift",
+    "ML_TS_Split", *SPLIT,
+)  # fmt: skip
 
 
 def put_object(table, row, local, found, beside):
@@ -35,6 +41,8 @@ def put_object(table, row, local, found, beside):
     table[SIZE_ERROR][row] = found.error
     table[FORM_COLUMN][row] = MODEL_FORMS[found.outline.form]
     table["ML_Shift"][row] = np.nan
+    if "ML_Prob_Blend" in table.colnames:
+        table["ML_Prob_Blend"][row] = np.nan
     _put_neighbours(table, result, local, beside)
     _flag(table, np.append(local.rows[beside], row), found.outline)
 
@@ -42,7 +50,7 @@ def put_object(table, row, local, found, beside):
 def _put_neighbours(table, result, local, beside):
     """Write new spectra of neighbours; their positions stay those of photometry."""
     rows = local.rows[beside]
-    kept = table[rows]["RAJ2000", "DEJ2000", "GLON", "GLAT", *_PLACES, "ML_Shift"].copy()
+    kept = table[rows][list(_KEPT)].copy()
     fill(table, result, beside, rows)
     for name in kept.colnames:
         table[name][rows] = kept[name]
@@ -74,6 +82,7 @@ def _measured(local, found):
     return RegionResult(
         [fit.field.group for fit in fits], vectors, covariance, nothing, best.curves,
         power_law, curved, goodness(fits), nothing[:, 0], nothing[:, 1],
+        Splits.unknown(len(vectors)),
     )  # fmt: skip
 
 

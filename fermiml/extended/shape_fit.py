@@ -22,39 +22,56 @@ _SCALES = 1.0, 0.3, 0.08, 0.02
 
 @dataclass(frozen=True)
 class SceneModel:
-    """Candidates that stay where they are (numbers in a `LocalField`), and sources with outlines.
+    """Candidates that stay where they are, and sources with outlines.
 
-    `norm` and `index` are those of the candidates, then of the outlines; `smooth` the coefficients
-    of each plane's background.
+    Attributes
+    ----------
+    points : numpy.ndarray
+        Numbers of the candidates in a `LocalField`.
+    outlines : tuple of Outline
+    candidates, objects : numpy.ndarray
+        Norm and photon index of all candidates of the field, also of those that are not in the
+        model (as they were last), and of the outlines: (source, 2).
+    smooth : tuple of numpy.ndarray
+        Coefficients of each plane's background.
     """
 
     points: np.ndarray
     outlines: tuple
-    norm: np.ndarray
-    index: np.ndarray
+    candidates: np.ndarray
+    objects: np.ndarray
     smooth: tuple
 
     @classmethod
-    def start(cls, local, points, outlines):
-        """Begin with sources of which nothing is known."""
-        number = len(points) + len(outlines)
-        norm, index = np.full(number, _START[0]), np.full(number, _START[1])
-        index[: len(points)] = local.index[points]
+    def start(cls, local, outlines):
+        """Begin with all candidates, of whose norms nothing is known."""
+        candidates = np.stack([np.full_like(local.index, _START[0]), local.index], axis=1)
         smooth = tuple(plane.field.level for plane in local.planes)
-        return cls(np.asarray(points, int), tuple(outlines), norm, index, smooth)
+        model = cls(np.arange(len(candidates)), (), candidates, np.zeros((0, 2)), smooth)
+        return model.with_sources(model.points, outlines)
+
+    @property
+    def norm(self):
+        """Norms of the sources: candidates, then outlines."""
+        return np.append(self.candidates[self.points, 0], self.objects[:, 0])
+
+    @property
+    def index(self):
+        """Photon indices likewise."""
+        return np.append(self.candidates[self.points, 1], self.objects[:, 1])
 
     def with_sources(self, points, outlines):
-        """Go on with other sources: those that were there before keep their spectra."""
-        number = len(self.points)
-        norm = dict(zip(self.points, self.norm[:number], strict=True))
-        index = dict(zip(self.points, self.index[:number], strict=True))
-        own = [(_START[0], _START[1])] * len(outlines)
-        own[: len(self.outlines)] = list(zip(self.norm, self.index, strict=True))[number:]
-        own = own[: len(outlines)]
-        values = [(norm.get(p, _START[0]), index.get(p, _START[1])) for p in points] + own
-        norm, index = np.array(values).reshape(-1, 2).T
-        return replace(self, points=np.asarray(points, int), outlines=tuple(outlines),
-                       norm=norm, index=index)  # fmt: skip
+        """Go on with other candidates and outlines: those from before keep their spectra."""
+        objects = np.tile(_START, (len(outlines), 1))
+        same = min(len(outlines), len(self.objects))
+        objects[:same] = self.objects[:same]
+        return replace(self, points=points, outlines=tuple(outlines), objects=objects)
+
+    def with_spectra(self, norm, index):
+        """Change the norms and photon indices of all sources."""
+        spectra, candidates = np.stack([norm, index], axis=1), self.candidates.copy()
+        candidates[self.points], objects = np.split(spectra, [len(self.points)])
+        return replace(self, candidates=candidates, objects=objects)
 
 
 @dataclass(frozen=True)
@@ -100,25 +117,27 @@ class SceneLikelihood:
         images = self._images(model)
         value = self._value(model, images)
         for _ in range(steps):
-            gradient, matrix, solve_smooth = self._slopes(model, images)
+            gradient, matrix, backgrounds = self._slopes(model, images)
             step = self._step(model, gradient, matrix, moving, held_size)
-            trial = self._better(model, step, solve_smooth, value)
+            trial = self._better(model, step, backgrounds, value)
             if trial is None:
                 break
             gain, (value, model, images) = trial[0] - value, trial
             if gain < enough:
                 break
-        _, matrix, _ = self._slopes(model, images)
         used = self._used(model, moving, held_size)
-        covariance = np.zeros_like(matrix)
-        covariance[np.ix_(used, used)] = np.linalg.inv(
-            matrix[np.ix_(used, used)] + 1e-12 * np.eye(used.sum())
-        )
+        part = self._slopes(model, images)[1][np.ix_(used, used)]
+        covariance = np.zeros((len(used), len(used)))
+        covariance[np.ix_(used, used)] = np.linalg.inv(part + 1e-12 * np.eye(len(part)))
         return SceneFit(model, value, covariance)
+
+    def counts(self, model):
+        """Return the expected counts of each source."""
+        return model.norm * self._counts(model)[0].sum(axis=1)
 
     def _images(self, model):
         """Templates (pixel, column) of each plane: of all sources, then the changes of each
-        outline along its own numbers; and the counts of one unit of norm with their slopes."""
+        outline along its own numbers."""
         local, columns = self._local, []
         first = len(model.points)
         for plane in local.planes:
@@ -146,10 +165,8 @@ class SceneLikelihood:
 
     def _counts(self, model):
         """Compute counts (source, plane) of unit norm, and their derivatives in the index."""
-        vectors = np.concatenate(
-            [self._local.vectors[model.points], [o.vector for o in model.outlines]]
-            if model.outlines else [self._local.vectors[model.points]]
-        )  # fmt: skip
+        places = [o.vector for o in model.outlines]
+        vectors = np.vstack([self._local.vectors[model.points], *places])
         key = vectors.tobytes()
         if self._last[0] != key:
             self._last = key, self._local.folding(vectors)
@@ -270,4 +287,4 @@ def _moved(model, step):
         grown = np.clip(change[2:], -_LONGEST[1], _LONGEST[1])
         outlines.append(outline.changed(east, north, *grown))
         first += outline.numbers
-    return replace(model, norm=norm, index=index, outlines=tuple(outlines))
+    return replace(model.with_spectra(norm, index), outlines=tuple(outlines))

@@ -54,6 +54,7 @@ class FermipyEngine:
         seeds = seeding.sort_out(catalog, gta, _SETTINGS)
         in_roi = gta.geom.to_image().contains(catalog.positions)
         seeds.status[(seeds.status == decisions.WAITING) & ~in_roi] = decisions.OUTSIDE
+        seeding.add_extended(gta, seeds, _SETTINGS, log.info)
         trial = seeding.try_all(gta, seeds, _SETTINGS, log.info)
         seeding.localize_all(trial, seeds, log.info)
         seeding.add_all(gta, trial, seeds, _SETTINGS, log.info)

@@ -29,6 +29,8 @@ _SPECTRA = {
         },
     ),
 }
+_DISK_68 = np.sqrt(0.68)  # 68 % radius of a disk over its own
+_START = 1e-13, 2.0, 1000.0  # flux density, index, pivot energy of a row without a spectrum
 _NEGATIVE = ("Index", "IndexS")
 _NORMS = ("Prefactor", "norm")
 _CLOSE = 1e-3  # of the range of a parameter: as good as at its end
@@ -74,6 +76,23 @@ def _number(value):
         return float(value)
     except (TypeError, ValueError):
         return np.nan
+
+
+def extended_properties(row, extent):
+    """Return what fermipy needs to add a row with an `Extent`; its widths are 68 % radii."""
+    disk = extent.function == "RadialDisk"
+    place = SkyCoord(row["RAJ2000"], row["DEJ2000"], unit="deg", frame=FK5()).icrs
+    known = row["PL_Flux_Density"] > 0 and row["Pivot_Energy"] > 0
+    density, index, pivot = (
+        (row["PL_Flux_Density"], row["PL_Index"], row["Pivot_Energy"]) if known else _START
+    )
+    return {
+        "ra": float(place.ra.deg), "dec": float(place.dec.deg),
+        "SpatialModel": "RadialDisk" if disk else "RadialGaussian",
+        "SpatialWidth": float(extent.size * (_DISK_68 if disk else 1.0)),
+        "SpectrumType": "PowerLaw", "Prefactor": float(density), "Index": float(index),
+        "Scale": float(pivot),
+    }  # fmt: skip
 
 
 def write_spectrum(row, source, ts):

@@ -6,6 +6,7 @@ import numpy as np
 
 from fermiml.catalog import crossmatch
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.extended_sources import extents
 from fermiml.fermipy import decisions, engine, position_fit, rows
 from fermiml.fermipy.scene import reoptimized_ts
 from fermiml.fermipy.trial import Trial
@@ -66,10 +67,11 @@ def sort_out(catalog, gta, config, skydir=None, minmax=(None, None)):
     """Sort the seeds of a catalog: which are already in the ROI's model, which are to be added."""
     present = [s for s in gta.roi.sources if not s.diffuse]
     where, shapes = rows.places(present)
-    widened = catalog.with_systematics()
+    # A pulsar within a nebula is not the nebula: what counts is the error of the centre.
+    centers = SourceCatalog(catalog.with_systematics().table)
     position = catalog.positions.icrs
     known = decisions.coincident(
-        position, widened.ellipses(), where, shapes, config["match_level"], config["match_radius"]
+        position, centers.ellipses(), where, shapes, config["match_level"], config["match_radius"]
     )
     inside = None
     if skydir is not None:
@@ -84,6 +86,22 @@ def sort_out(catalog, gta, config, skydir=None, minmax=(None, None)):
         catalog, names, status, [""] * count, np.full(count, np.nan),
         start=engine.parameters(gta), start_loglike=engine.loglike(gta),
     )  # fmt: skip
+
+
+def add_extended(gta, seeds, config, say):
+    """Add the waiting seeds that have an extent, with their spectra and shapes, and fit the norms.
+
+    They are neither tried nor localized: position and size stay those of the catalog.
+    """
+    shapes = extents(seeds.catalog.extended)
+    names = [str(name) for name in seeds.catalog.table["Extended_Source_Name"]]
+    waiting = [row for row in seeds.rows(decisions.WAITING) if names[row] in shapes]
+    with engine.maps_in_memory(gta, seeds.names(waiting)):
+        for row in waiting:
+            properties = rows.extended_properties(seeds.catalog.table[row], shapes[names[row]])
+            _add(gta, properties, seeds, row)
+    if waiting and seeds.added:
+        _try_or_say(say, engine.fit_norms, gta, seeds.names(seeds.added), config["free_radius"])
 
 
 def try_all(gta, seeds, config, say):
@@ -146,27 +164,30 @@ def add_all(gta, trial, seeds, config, say):
     """Add the seeds of a trial to the model, and fit the norms."""
     standing = _brightest_first(seeds)
     with engine.maps_in_memory(gta, [name for _, name in standing]):
-        seeds.added += [row for row, name in standing if _add(gta, trial, seeds, row, name)]
+        for row, name in standing:
+            if _add(gta, trial.properties(name), seeds, row) and name in trial.covariance:
+                position_fit.write_errors(gta.roi[name], trial.covariance[name])
     if seeds.added:
         names = seeds.names(seeds.added)
         _try_or_say(say, engine.fit_norms, gta, names, config["free_radius"])
 
 
-def _add(gta, trial, seeds, row, name):
-    """Add a seed; return whether that succeeded."""
+def _add(gta, properties, seeds, row):
+    """Add a seed with what fermipy needs; return whether that succeeded."""
     try:
-        engine.add(gta, name, trial.properties(name))
+        engine.add(gta, seeds.names([row])[0], properties)
     except engine.FitFailed as error:
         seeds.mark(row, decisions.FAILED, str(error))
         return False
-    if name in trial.covariance:
-        position_fit.write_errors(gta.roi[name], trial.covariance[name])
+    seeds.status[row] = decisions.NEW
+    seeds.added.append(row)
     return True
 
 
 def _brightest_first(seeds):
-    """Return rows and names of the new seeds."""
-    rows_ = decisions.by_probability(seeds.ts, seeds.status == decisions.NEW)
+    """Return rows and names of the new seeds that are not in the model yet."""
+    new = (seeds.status == decisions.NEW) & ~np.isin(np.arange(len(seeds.ts)), seeds.added)
+    rows_ = decisions.by_probability(seeds.ts, new)
     return list(zip(rows_, seeds.names(rows_), strict=True))
 
 

@@ -60,6 +60,7 @@ def _look(gta, config, say, watch, before=None):
     if before is not None:
         seeds = seeds.take(seeds.rows(decisions.WAITING))
     say(f"{len(seeds.catalog)} {'more ' * (before is not None)}seeds: {_counted(seeds)}")
+    seeding.add_extended(gta, seeds, config, say)
     trial = seeding.try_all(gta, seeds, config, say)
     watch.lap("fit")
     if config["localize"]:

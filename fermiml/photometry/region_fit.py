@@ -16,6 +16,7 @@ from fermiml.sky.sphere import axes
 
 _TESTED = 16.0  # TS of a source whose extension is tested
 _BRIGHT = 50.0  # TS of a source that is tested for being two
+_THERE = 9.0  # TS of a source that is not taken for a part of another
 
 
 @dataclass
@@ -74,7 +75,8 @@ def _splits(best, curved, vectors):
         return Splits.unknown(len(vectors))
     weighted = [(fit, counts, trust) for (fit, _, trust), counts
                 in zip(best.weighted, curved.counts.T, strict=True)]  # fmt: skip
-    return split(weighted, vectors, best.index, rows)
+    others = np.flatnonzero(2 * best.spectra.log_likelihood > _THERE)
+    return split(weighted, vectors, best.index, rows, others)
 
 
 def make_folding(groups, responses):

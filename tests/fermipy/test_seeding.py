@@ -7,6 +7,7 @@ from makers import fakefermipy
 from makers.fakefermipy import KNOWN, NAMES, catalog
 
 from fermiml import InputError, SourceCatalog
+from fermiml.catalog.extended_sources import extended_table
 from fermiml.catalog.flags import MLFlag
 from fermiml.fermipy import engine, options, outputs, rows, seeding
 
@@ -288,3 +289,30 @@ def test_an_index_that_gtlike_left_at_its_bound_is_flagged_and_has_no_error(inde
         bound = index > 4
         assert np.isnan(table["Unc_PL_Index"][number]) == bound
         assert table["ML_Flags"][number] == MLFlag.EDGE | bound * MLFlag.AT_BOUND
+
+
+def test_an_extended_seed_is_added_with_its_shape(analysis, monkeypatch):
+    """It is neither tried nor localized; that a point source of the model lies in it, off its
+    centre, does not matter."""
+    gta, given, config = analysis(), {}, {**DEFAULTS, "sqrt_ts_threshold": 3.0}
+    add = engine.add
+    monkeypatch.setattr(
+        engine, "add", lambda gta, name, properties: (given.update({name: properties}),
+                                                      add(gta, name, properties)),
+    )  # fmt: skip
+    table = catalog().table
+    table["Extended_Source_Name"][5], table["RAJ2000"][5] = "S5", 15.3
+    table["ML_Ext_Form"] = ["", "", "", "", "", "Disk"]
+    table["ML_Ext_Size"][5] = 0.5
+    extended = SourceCatalog(table, extended=extended_table(table))
+    seeds = seeding.sort_out(extended, gta, config)
+    seeding.add_extended(gta, seeds, config, print)
+    assert seeds.status.tolist() == ["waiting"] * 5 + ["new"]
+    assert given["S5"]["SpatialModel"] == "RadialDisk"
+    assert given["S5"]["SpatialWidth"] == pytest.approx(0.5 * 0.6790**0.5, rel=2e-3)
+    trial = seeding.try_all(gta, seeds, config, print)
+    seeding.localize_all(trial, seeds, print)
+    assert 5 not in seeds.localized
+    seeding.add_all(gta, trial, seeds, config, print)
+    seeding.finish(gta, seeds, config, print)
+    assert gta.consistent() and gta.roi.has_source("S5")

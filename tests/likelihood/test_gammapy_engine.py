@@ -13,9 +13,11 @@ from scipy import stats
 
 from fermiml import InputError, SkyCube, SourceCatalog
 from fermiml.catalog import flags
+from fermiml.catalog.extended_sources import extended_table
 from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood import gammapy_engine, grouping
 from fermiml.likelihood.datasets import to_datasets
+from fermiml.model.sources import DISK
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Origin
 
@@ -425,3 +427,19 @@ def test_a_region_that_fails_ends_nothing(sources, monkeypatch, caplog):
     assert list(table["TS_Engine"]) == ["gammapy", ""]
     assert list(table["ML_Flags"] & MLFlag.NOT_CONVERGED > 0) == [False, True]
     assert "region 2 of 2 failed twice: LinAlgError: Singular matrix" in caplog.text
+
+
+def test_an_extended_row_is_fitted_with_its_shape():
+    """Its position and its size stay; as a point it has a lower TS."""
+    disk = sky.power_laws(100.0, 45.0, 3e-9).extended_to([DISK], [0.4])
+    cube, seeds = sky.cube(disk), sky.seeds(disk)
+    table = seeds.table
+    table["ML_Ext_Form"], table["ML_Ext_Size"] = ["Disk"], [0.4]
+    table["Extended_Source_Name"] = table["Source_Name"]
+    extended = SourceCatalog(table, extended=extended_table(table))
+    fitted, as_point = (sky.fit(c, cube, bands=False) for c in (extended, seeds))
+    assert fitted.table["Flux1000"][0] == pytest.approx(3e-9, rel=0.02)
+    assert fitted.table["PL_Index"][0] == pytest.approx(2.2, abs=0.02)
+    assert fitted.extensions()[0] == pytest.approx(0.4)
+    assert fitted.table["RAJ2000"][0] == table["RAJ2000"][0]
+    assert fitted.table["TS"][0] > as_point.table["TS"][0] + 100
