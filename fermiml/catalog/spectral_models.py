@@ -45,7 +45,7 @@ def spectra_of(table, shapes):
             spectrum = _start(row)
         kept.append((row, spectrum))
     for names, what in (
-        (images, "of a shape that is an image, left out"),
+        (images, "extended, left out as their shapes are images"),
         (started, "no spectrum known, given a starting value"),
     ):
         if names:
