@@ -54,7 +54,9 @@ def tables_of(folder, finder, cache):
             table = detector.propose(cube)
             table.meta = {"cpu": cpu() - start}
             table.write(path)
-    return [Table.read(path) for path in paths]
+    before, after = (Table.read(path) for path in paths)
+    after["ML_Ext_Form"] = np.ma.filled(after["ML_Ext_Form"], "")  # ECSV masks what is blank
+    return before, after
 
 
 def position_of(table):
