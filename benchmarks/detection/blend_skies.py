@@ -23,7 +23,7 @@ from fermiml.simulate import fields, skies, sky_settings, splits
 from fermiml.sky.sphere import unit_vectors
 
 SEEDS = {"selection": 870, "test": 670}
-FIELDS = {"selection": 64, "test": 40}
+FIELDS = {"selection": 32, "test": 20}
 WIDTH = 10.0  # deg
 EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 10_000, 14_000, 20_000, 35_000, 60_000,
          110_000, 230_000, 480_000, 1_000_000)  # fmt: skip

@@ -246,7 +246,7 @@ def main():
     options.cache.mkdir(parents=True, exist_ok=True)
     if options.what == "judge":
         return judge(options, BlendCalibration.load(), never)
-    detector = SourceDetector.from_pretrained(options.model, blends=never)
+    detector = SourceDetector.from_pretrained(options.model, blends=never, extended=False)
     fields = list(read("selection", options.skies, options.cache, detector, "before"))
     recipe = f"benchmarks/detection/blends.py fit, {len(fields)} selection fields"
     print(machine(SEEDS["selection"]), recipe, sep="\n")

@@ -6,19 +6,24 @@ import numpy as np
 
 from fermiml.features.patch_features import unobserved
 
+# Pixels that each turn is moved by: on grids that are halved three times, the remainders of 8 tell
+# where a source lies; these are 0, 5, 2 and 7.
+_STEPS = 0, -3, 2, -1
+
 
 def predict(model, features, turns=1, vectors=()):
     """Mean outputs of a model for features (batch, y, x, plane), turned `turns` times by 90 deg.
 
-    Where there are several turns, each is looked at twice, moved by other numbers of pixels.
+    Where there are several turns, each is moved by another number of pixels.
     `vectors` are the outputs whose two channels are (dx, dy).
     """
-    answers = [_of_patch(model, patch, _looks(turns), vectors) for patch in features]
+    answers = [_of_patch(model, patch, turns, vectors) for patch in features]
     return {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _of_patch(model, features, looks, vectors):
-    """Mean outputs for the features (y, x, plane) of a patch; all looks go through together."""
+def _of_patch(model, features, turns, vectors):
+    """Mean outputs for the features (y, x, plane) of a patch; all turns go through together."""
+    looks = list(enumerate(_STEPS[:turns]))
     moved = [np.rot90(_moved(features, step), turn) for turn, step in looks]
     outputs = model.predict_on_batch(np.stack(moved))
     return {name: _mean(np.asarray(values), looks, name in vectors)
@@ -29,30 +34,31 @@ def _mean(values, looks, is_vector):
     """Mean over looks (look, y, x[, channel]), each moved back, in the pixels that it has seen."""
     total, number = np.zeros_like(values[0]), np.zeros_like(values[0])
     for value, (turn, step) in zip(values, looks, strict=True):
-        seen = tuple(slice(0, size - step) for size in value.shape[:2])
-        total[seen] += _turned_back(value, turn, is_vector)[step:, step:]
-        number[seen] += 1
+        before, after = _kept(step)
+        total[before] += _turned_back(value, turn, is_vector)[after]
+        number[before] += 1
     return total / number
-
-
-def _looks(turns):
-    """List turns and steps: all remainders of 8, as grids differ that are halved three times."""
-    if turns == 1:
-        return [(0, 0)]
-    return [(turn, 2 * turn + odd) for turn in range(turns) for odd in (0, 1)]
 
 
 def _moved(features, step):
     """Features moved by `step` pixels along both axes; nothing was observed where they come from.
 
-    They keep their size, for which the network is built, and lose their last pixels.
+    They keep their size, for which the network is built, and lose the pixels at the other end.
     """
     if step == 0:
         return features
+    before, after = _kept(step)
     moved = np.empty_like(features)
     moved[...] = unobserved(features)
-    moved[step:, step:] = features[:-step, :-step]
+    moved[after] = features[before]
     return moved
+
+
+def _kept(step):
+    """Windows of the pixels that are kept in a move along both axes: before it and after it."""
+    first, last = slice(None, -abs(step) or None), slice(abs(step), None)
+    before, after = (first, last) if step >= 0 else (last, first)
+    return (before, before), (after, after)
 
 
 def _turned_back(value, turn, is_vector):

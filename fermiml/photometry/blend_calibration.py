@@ -13,6 +13,7 @@ from fermiml.schema import REQUIRED, Key, number
 from fermiml.yamlfile import read_settings
 
 SPLIT = ("ML_Split_RA", "ML_Split_DEC")  # deg, columns (row, 2) of two sources in place of one
+_CERTAIN = 60.0  # TS above which it says no more
 HELD = 0.68  # fraction of the PSF within the unit of separations, at 2 GeV
 
 
@@ -24,7 +25,7 @@ class BlendCalibration:
     """
 
     intercept: float  # of the logit
-    split: float  # slopes: of the root of the TS of two over one, or over a disk
+    split: float  # slopes: of the TS of two over one, or over a disk, up to a limit
     brightness: float  # of ln of the row's own TS
     separation: float  # of that of the two, in units of the PSF's 68 % radius at 2 GeV
     threshold: float  # probability from which a row is split
@@ -62,9 +63,9 @@ def features(table, radius):
     ts, own, disk = (np.asarray(table[name], float)
                      for name in ("ML_TS_Split", "ML_TS", "ML_TS_Ext"))  # fmt: skip
     first, second = pairs_of(table)
-    gain = np.maximum(ts - np.nan_to_num(disk), 0)
+    gain = np.clip(ts - np.nan_to_num(disk), 0, _CERTAIN)
     apart = first.separation(second).deg / radius
-    return np.column_stack([np.sqrt(gain), np.log(np.maximum(own, 1)), apart])
+    return np.column_stack([gain, np.log(np.maximum(own, 1)), apart])
 
 
 def pairs_of(table):

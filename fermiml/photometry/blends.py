@@ -11,7 +11,7 @@ from fermiml.photometry.measure import measure
 from fermiml.sky.sphere import vectors_of
 
 _AROUND = 1.0  # deg around a pair, within which sources are measured anew
-_CONFIRMED = 9.0  # TS that each of two sources has beside the other
+_CONFIRMED = 25.0  # TS that each of two sources has beside the other
 
 
 def resolve(cube, table, calibration=None, jobs=None):
@@ -35,7 +35,10 @@ def resolve(cube, table, calibration=None, jobs=None):
         The row of the given table that each row comes from.
     """
     calibration = BlendCalibration.load() if calibration is None else calibration
-    radius, kept = psf_core(cube, HELD), np.arange(len(table))
+    kept, table["ML_Prob_Blend"] = np.arange(len(table)), np.nan
+    if not np.isfinite(table["ML_TS_Split"]).any():
+        return table, kept
+    radius = psf_core(cube, HELD)
     table["ML_Prob_Blend"] = calibration.probability(table, radius)
     rows = np.flatnonzero(table["ML_Prob_Blend"] >= calibration.threshold)
     while len(rows):

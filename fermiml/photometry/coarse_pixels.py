@@ -4,7 +4,7 @@ import numpy as np
 
 from fermiml.photometry.localization import drops
 
-FARTHEST = 0.35  # deg from the candidate, that a position may move
+_FARTHEST = 0.35  # deg from the candidate, that a position may move
 _COARSE = 2.0  # of the widest r68, from which pixels are coarse
 _HALF = 0.6  # of a coarse pixel, that a position may move
 _SAMPLED = 1 / 8  # of a pixel, the distance of the points at which templates are sampled
@@ -13,7 +13,7 @@ _GRID = 9  # places across the possible shifts
 
 def farthest(pixel_size):
     """Deg that a position may move from its candidate: about half a pixel at least."""
-    return max(FARTHEST, _HALF * pixel_size)
+    return max(_FARTHEST, _HALF * pixel_size)
 
 
 def are_coarse(pixel_size, groups):

@@ -9,7 +9,7 @@ last digit; `fermiml.traditional.norm_fit` has norms alone, and finds its minimu
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 from scipy.sparse import diags
 
 from fermiml.photometry.templates import shared, squared
@@ -91,8 +91,7 @@ class GroupFit:
         log-likelihood that is expected of it."""
         gradient = self._gradient(self.parameters, model)
         free = (self.parameters > self._lowest) | (gradient > 0)
-        step = np.zeros_like(gradient)
-        step[free] = self._known.solve(gradient[free], free)
+        step = self._known.solve(gradient, free)
         return step, 0.5 * step @ gradient
 
     def _better(self, step, best):
@@ -198,21 +197,17 @@ class _Information:
         return 1 / np.square(inverse).sum(axis=0)
 
     def solve(self, vector, free):
-        """Multiply the inverse of the information on the `free` parameters by their vector."""
-        if not len(vector):
-            return vector
+        """Multiply the inverse of the information on the `free` parameters by their part of a
+        vector; the others get zero."""
         if self._free is None or not np.array_equal(free, self._free):
             self._free, self._part = free, self._part_of(free)
-        return cho_solve((self._part, True), vector, check_finite=False)
+        return cho_solve(self._part, np.where(free, vector, 0.0), check_finite=False)
 
     def _part_of(self, free):
-        """Cholesky factor of the information on some parameters."""
-        size = self._smooth
-        if not free[:size].all():
-            return cholesky(self._matrix[np.ix_(free, free)], lower=True, check_finite=False)
-        amplitudes = np.flatnonzero(free[size:]) + size
-        part = self.factor[np.ix_(np.append(np.arange(size), amplitudes), np.arange(size))]
-        last = self.factor[amplitudes, size:]
-        corner = np.zeros((len(part), len(amplitudes)))
-        corner[size:] = cholesky(last @ last.T, lower=True, check_finite=False)
-        return np.hstack([part, corner])
+        """Factor the information on some parameters; for the others it becomes that of one each."""
+        if free.all():
+            return self.factor, True
+        held, matrix = np.flatnonzero(~free), self._matrix.copy()
+        matrix[held] = matrix[:, held] = 0.0
+        matrix[held, held] = 1.0
+        return cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)

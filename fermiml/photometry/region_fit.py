@@ -16,6 +16,7 @@ from fermiml.sky.sphere import axes
 
 _TESTED = 16.0  # TS of a source whose extension is tested
 _BRIGHT = 50.0  # TS of a source that is tested for being two
+_THERE = 9.0  # TS of a source that is not taken for a part of another
 
 
 @dataclass
@@ -48,7 +49,8 @@ def fit_region(skies, groups, responses, region, vectors):
     pixel_size = max(sky.pixel_size for sky in skies)
     walk = Walk(vectors, directions, farthest(pixel_size))
     best = fit_jointly(fields, region, folding, walk)
-    if are_coarse(pixel_size, groups):
+    coarse = are_coarse(pixel_size, groups)
+    if coarse:
         walk.shift, covariance = average_shifts(best.weighted, walk, best.index, pixel_size)
     else:
         covariance = localization.covariances(best.weighted, walk, best.index)
@@ -59,9 +61,10 @@ def fit_region(skies, groups, responses, region, vectors):
     rows = np.flatnonzero(2 * power_law.log_likelihood > _TESTED)
     if len(rows):
         extended[:, rows] = extension(best.weighted, walk.vectors, best.index, rows)
+    splits = Splits.unknown(len(vectors)) if coarse else _splits(best, curved, walk.vectors)
     return RegionResult(
         groups, walk.vectors, covariance, walk.shift, best.curves, power_law, curved,
-        goodness(best.fits), *extended, _splits(best, curved, walk.vectors),
+        goodness(best.fits), *extended, splits,
     )  # fmt: skip
 
 
@@ -72,7 +75,8 @@ def _splits(best, curved, vectors):
         return Splits.unknown(len(vectors))
     weighted = [(fit, counts, trust) for (fit, _, trust), counts
                 in zip(best.weighted, curved.counts.T, strict=True)]  # fmt: skip
-    return split(weighted, vectors, best.index, rows)
+    others = np.flatnonzero(2 * best.spectra.log_likelihood > _THERE)
+    return split(weighted, vectors, best.index, rows, others)
 
 
 def make_folding(groups, responses):

@@ -9,6 +9,7 @@ from fermiml.sky.sphere import axes
 
 RESOLUTION_ENERGY = 2000.0  # MeV, at which the 68 % radius is the unit of separations
 RADIUS = 1.3  # of that unit, from the source, within which the two are searched
+_END = 0.97  # of that radius, beyond which the search came to its end
 _WINDOW = 1.2  # 68 % radii of a group beyond that, whose pixels are looked at
 _RINGS = 0.25, 0.5, 0.8, 1.15  # where a second source is looked for first
 _ANGLES = 10  # of each ring
@@ -18,6 +19,8 @@ _TILT = 0.5  # prior of the difference of a photon index from that of the source
 _LEAST = 0.01  # norm of a source
 _STEP = 0.15, 0.3, 0.5  # longest: deg, of the tilt, of the norm
 _ITERATIONS, _CLOSE = 12, 0.05  # steps; gain of log-likelihood after which there is none
+_FLOOR = 0.55  # of the background, that all else beside a source has at least
+_NORM_STEPS, _NORMS = 2, (-0.5, 0.5)  # of the background: steps, and how far it may change
 _NORM, _BEND, _X, _Y = range(4)  # parameters of a source
 
 
@@ -46,11 +49,13 @@ def resolution(groups):
     return min(nearest.values())
 
 
-def split(weighted, vectors, index, rows):
+def split(weighted, vectors, index, rows, others):
     """Fit two sources in place of each of `rows`; return the `Splits` of all sources.
 
     Norms, tilts of the spectrum and positions of both are free, those of one likewise; all else
-    stays as fitted. `weighted` are the groups as `JointFit` has them.
+    stays as fitted, but for a norm of the background around them. `weighted` are the groups as
+    `JointFit` has them. What is nearer to one of the sources `others`, or at the end of the search,
+    is not a part of the row.
     """
     unit = resolution([fit.field.group for fit, *_ in weighted])
     windows = [_Window.of(*group, vectors, index, rows, RADIUS * unit) for group in weighted]
@@ -65,8 +70,19 @@ def split(weighted, vectors, index, rows):
         ts[tried] = np.maximum(2 * (value - alone[tried]), 0)
         offset[tried] = two[:, :, _X:]
     result = Splits.unknown(len(vectors))
-    result.ts[rows], result.vectors[rows] = ts, _moved(vectors[rows], offset)
+    places = _moved(vectors[rows], offset)
+    apart = np.max(np.linalg.norm(offset, axis=2), axis=1) > _END * RADIUS * unit
+    ts[apart | _near_others(places, vectors, rows, others)] = 0
+    result.ts[rows], result.vectors[rows] = ts, places
     return result
+
+
+def _near_others(places, vectors, rows, others):
+    """Whether one of two places (row, 2, 3) is nearer to another source than to its row."""
+    cosine = places @ vectors[others].T  # (row, 2, source)
+    cosine[np.broadcast_to((rows[:, None] == others)[:, None], cosine.shape)] = -1.0
+    own = np.einsum("rpi,ri->rp", places, vectors[rows])
+    return np.any(cosine.max(axis=2, initial=-1.0) > own, axis=1)
 
 
 def _best_of(windows, rows, starts, radius):
@@ -104,6 +120,7 @@ class _Window:
     weight: np.ndarray  # (row, pixel): trust, 0 where padded
     counts: np.ndarray
     rest: np.ndarray  # counts of all else
+    smooth: np.ndarray  # of these, the background's, which has a free norm here
     area: np.ndarray  # sr
     east: np.ndarray
     north: np.ndarray
@@ -116,7 +133,9 @@ class _Window:
         pairs = fit.field.pairs_near(vectors[rows], min(group.reach, _WINDOW * group.r68) + radius)
         own = pairs.fractions(group, np.zeros((len(rows), 2)), index[rows])
         model = fit.mu[pairs.pixel]
-        rest = np.maximum(model - own * fit.amplitudes[rows][pairs.source], 1e-3 * model)
+        smooth = fit.background[pairs.pixel]
+        rest = model - own * fit.amplitudes[rows][pairs.source]
+        rest = np.maximum(rest, np.maximum(_FLOOR * smooth, 1e-3 * model))
         number = np.bincount(pairs.source, minlength=len(rows))
         place = np.arange(len(pairs.source)) - np.repeat(np.cumsum(number) - number, number)
         shape = len(rows), int(number.max(initial=0))
@@ -130,10 +149,11 @@ class _Window:
             group.profiles.mixed(index_weights(index[rows])),
             np.arange(len(rows)),
             float(np.log(np.sqrt(group.edges[0] * group.edges[1]) / RESOLUTION_ENERGY)),
-            expected[rows],
+            _beside_the_rest(fit, expected, trust)[rows],
             padded(trust[rows][pairs.source]),
             padded(fit.counts[pairs.pixel]),
             padded(rest, 1.0),
+            padded(smooth),
             padded(pairs.area),
             *(padded(x.T) for x in (pairs.east, pairs.north, pairs.square)),
         )
@@ -142,8 +162,8 @@ class _Window:
         """Select rows."""
         return _Window(
             self.profiles, self.line[rows], self.energy, self.expected[rows], self.weight[rows],
-            self.counts[rows], self.rest[rows], self.area[rows], self.east[rows],
-            self.north[rows], self.square[rows],
+            self.counts[rows], self.rest[rows], self.smooth[rows], self.area[rows],
+            self.east[rows], self.north[rows], self.square[rows],
         )  # fmt: skip
 
     def templates(self, source):
@@ -177,12 +197,35 @@ class _Window:
             value, east, north = self.templates(source)
             model = model + norm * value
             columns += [value, -self.energy * norm * value, norm * east, norm * north]
-        return model, np.stack(columns, axis=2)
+        return self._with_best_background(model), np.stack(columns, axis=2)
+
+    def _with_best_background(self, model):
+        """Change the background's norm of each row to the best one beside some model counts."""
+        change = np.zeros((len(model), 1), np.float32)
+        for _ in range(_NORM_STEPS):
+            now = model + change * self.smooth
+            weighted = self.weight * self.smooth / now
+            slope = np.sum(weighted * (self.counts - now), axis=1, keepdims=True)
+            step = slope / (np.sum(weighted * self.smooth, axis=1, keepdims=True) + 1e-6)
+            change = np.clip(change + step, *_NORMS)
+        return model + change * self.smooth
 
     def value(self, model):
         """Log-likelihood (row,) of model counts."""
         gain = self.counts * np.log(model / self.rest) - model + self.rest
         return np.sum(self.weight * gain, axis=1, dtype=float)
+
+
+def _beside_the_rest(fit, expected, trust):
+    """Compute the counts of the sources that go with all else as fitted.
+
+    Where the background can take the place of a source, it was fitted beside the amplitude, not
+    beside the counts that the spectrum predicts.
+    """
+    templates = fit.templates
+    fixed = templates.total(np.square(templates.fraction) / fit.mu[templates.pixel])
+    left = np.clip(fit.profile_information / np.maximum(fixed, 1e-300), 0, 1) * trust
+    return fit.amplitudes + left * (expected - fit.amplitudes)
 
 
 def _look(windows, sources):
@@ -195,6 +238,8 @@ def _look(windows, sources):
         residual = (window.counts - model)[:, :, None]
         gradient = gradient + (weighted * residual).sum(axis=1, dtype=float)
         information = information + weighted.transpose(0, 2, 1) @ change
+        shared, own = _explained(window, model, change)
+        information = information - shared[:, :, None] * shared[:, None] / own[:, None, None]
     tilt = sources[:, :, _BEND]
     value = value - 0.5 * np.sum(np.square(tilt), axis=1) / _TILT**2
     gradient[:, _BEND::4] -= tilt / _TILT**2
@@ -202,6 +247,14 @@ def _look(windows, sources):
         1 / _TILT**2
     )
     return value, gradient, information
+
+
+def _explained(window, model, change):
+    """Information that changes of the model (row, pixel, parameter) share with the background's
+    norm (row, parameter), and its own (row,)."""
+    weighted = window.weight / model * window.smooth
+    shared = np.matmul(weighted[:, None], change)[:, 0].astype(float)
+    return shared, np.sum(weighted * window.smooth, axis=1, dtype=float) + 1e-6
 
 
 def _maximum(windows, sources, radius):
@@ -270,9 +323,11 @@ def _scores(windows, one, x, y):
         model, change = window.changes(one)
         weight = window.weight / model
         residual, weighted = weight * (window.counts - model), weight[:, :, None] * change
-        columns = []
+        smooth, columns = window.smooth, []
+        level = weight * smooth / (np.sum(weight * smooth**2, axis=1, keepdims=True) + 1e-6)
         for dx, dy in zip(x, y, strict=True):
             second = window.template(one[:, 0] + np.array([0, 0, dx, dy]))
+            second -= np.sum(level * second, axis=1, keepdims=True) * smooth
             columns.append((
                 np.sum(residual * second, axis=1),
                 np.sum(weight * second**2, axis=1),

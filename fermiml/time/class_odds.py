@@ -67,13 +67,6 @@ def _log_likelihoods(index, freedom, precision):
     return np.log(np.maximum(likelihood, _LEAST * likelihood.max()))
 
 
-def log_ratio(table):
-    """Compute ln of the likelihood ratio of pulsar and AGN, 0 where no light curve is known."""
-    likelihood = np.exp(log_likelihoods(table))
-    agn = likelihood[:, [KINDS.index(kind) for kind in AGN]].mean(axis=1)
-    return np.log(likelihood[:, KINDS.index("PSR")] / agn)
-
-
 def _varying(index, freedom, precision):
     """Compute the probability density of an index if the source varies, for each law."""
     excess = max(index - freedom, 0.0)
@@ -101,6 +94,8 @@ def update(table, rows):
     likelihood = np.exp(log_likelihoods(part)).T
     told = np.isfinite(_filled(part, f"ML_Prob_{AGN[0]}"))
     by_kind = {kind: _filled(part, f"ML_Prob_{kind}") for kind in KINDS}
+    for kind in ("SNR", "OTH"):  # not told: never
+        by_kind[kind] = np.nan_to_num(by_kind[kind])
     agn = _filled(part, "ML_Prob_AGN")
     for kind in AGN:  # a network that does not tell them apart thinks either as likely
         by_kind[kind] = np.where(told, by_kind[kind], agn / 2)

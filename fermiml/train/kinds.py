@@ -4,13 +4,14 @@ import warnings
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from threadpoolctl import threadpool_limits
 
 from fermiml.catalog.source_classes import KINDS
 from fermiml.detect.classify import Classifier, features, normalised, prior_features
 
 MEMBERS = 5  # networks whose logits are averaged
-HIDDEN = (16,)
-DECAY = 3.0  # of the weights
+HIDDEN = (16, 16)
+DECAY = 10.0  # of the weights
 _LIMIT = 5.0  # standard deviations
 _FOLDS = 5
 
@@ -53,8 +54,9 @@ def _network(x, number, seed):
     from sklearn.neural_network import MLPClassifier
 
     model = MLPClassifier(HIDDEN, solver="lbfgs", alpha=DECAY, max_iter=150, random_state=seed)
-    with warnings.catch_warnings():  # to stop before it has converged is meant
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # Threads of BLAS only wait for each other on matrices that small.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # to stop before that is meant
         return model.fit(x, number)
 
 

@@ -203,10 +203,10 @@ def test_source_without_spectrum_starts_at_a_faint_flux(caplog):
     assert "no spectrum known" in caplog.text
 
 
-def test_extended_sources_are_left_out_of_models(caplog):
+def test_sources_whose_extent_is_unknown_are_left_out_of_models(caplog):
     catalog = sample(Extended_Source_Name=["Crab Nebula"] + [""] * 5)
     assert "FNN J0534.5+2200" not in catalog.to_models().names
-    assert "extended, left out" in caplog.text
+    assert "extended, with a shape that is unknown or an image, left out" in caplog.text
 
 
 @pytest.mark.parametrize("form", ENDINGS)

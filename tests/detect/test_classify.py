@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from astropy.table import Table
-from makers import spectra
+from makers import smallskies, spectra
 from numpy.testing import assert_allclose
 
+from fermiml import SourceDetector
 from fermiml.catalog.source_classes import CLASSES, KINDS
 from fermiml.detect import classify
 
@@ -21,6 +22,24 @@ def test_the_position_counts_only_where_asked_for():
     pulsar, agn = KINDS.index("PSR"), [KINDS.index("BLL"), KINDS.index("FSRQ")]
     assert place[0, pulsar] > 2 * place[1, pulsar]
     assert place[0, agn].sum() < place[1, agn].sum()
+
+
+def test_detection_uses_the_position_only_where_asked_for(monkeypatch):
+    """And gives all columns that sum to one."""
+    cube = smallskies.cube(smallskies.power_laws(smallskies.LON, smallskies.LAT, 1e-9))
+    wanted = []
+    monkeypatch.setattr(
+        classify, "add_kinds",
+        lambda table, by_position, original=classify.add_kinds: (
+            wanted.append(by_position), original(table, by_position)),
+    )  # fmt: skip
+    for settings in ({}, {"classes_by_position": True}):
+        table = SourceDetector.from_pretrained(**settings).run(cube).table
+        assert len(table)
+        total = sum(np.asarray(table[f"ML_Prob_{name}"]) for name in (*CLASSES, "FAKE"))
+        assert_allclose(total, 1, atol=1e-5)
+        assert_allclose(table["ML_Prob_BLL"] + table["ML_Prob_FSRQ"], table["ML_Prob_AGN"])
+    assert wanted == [False, True]
 
 
 def test_the_installed_classifier_knows_the_kinds_of_bright_sources():

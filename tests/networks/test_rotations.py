@@ -41,6 +41,27 @@ def test_an_answer_that_depends_on_the_grid_is_evened_out():
     assert np.ptp(often) <= 1
 
 
+def test_turns_fall_on_different_places_of_all_halved_grids():
+    """A model that answers in which pixel, of a grid of 2, 4 or 8, the brightest one lies."""
+
+    class Grid:
+        def __init__(self, step):
+            self.step, self.seen = step, []
+
+        def predict_on_batch(self, planes):
+            for turn, plane in enumerate(planes[..., 0]):
+                self.seen.append(np.argwhere(np.rot90(plane, -turn) == 9)[0] % self.step)
+            return {"heat": planes[..., :1]}
+
+    planes = np.zeros((1, 32, 32, N_FEATURES), np.float32)
+    planes[0, 13, 14, 0] = 9
+    for step, places in ((2, 2), (4, 4), (8, 4)):
+        model = Grid(step)
+        heat = rotations.predict(model, planes, 4)["heat"]
+        assert np.allclose(heat, planes[..., :1])
+        assert len(np.unique(model.seen, axis=0)) == places
+
+
 def test_where_nothing_was_observed_is_as_patches_show_it():
     """Absent bands are zero, present ones have no counts, no background and no coverage."""
     covered = np.array([0, 1, 1, 1, 1.0])

@@ -96,7 +96,7 @@ def climb(bend, steps, start=0.4):
     """Walk to the maximum at 0 of a likelihood whose gradient is -bend(x), along one axis; the
     information is thought to be 100 per deg2."""
     vectors = unit_vectors([10.0], [20.0])
-    walk = Walk(vectors, axes(vectors))
+    walk = Walk(vectors, axes(vectors), 0.35)
     places = []
     for _ in range(steps):
         x = start + walk.shift[0, 0]
@@ -138,7 +138,7 @@ def test_errors_hold_the_step_that_was_the_last(sky, monkeypatch):
 
 def test_two_sources_never_meet():
     vectors = unit_vectors([10.0, 10.0], [20.0, 20.2])
-    walk = Walk(vectors, axes(vectors))
+    walk = Walk(vectors, axes(vectors), 0.35)
     for _ in range(6):
         walk.go_on(np.array([[0.0, 100.0], [0.0, -100.0]]), np.eye(4) / 100)
     apart = np.degrees(np.linalg.norm(np.diff(walk.vectors, axis=0)))

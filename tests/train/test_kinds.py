@@ -19,9 +19,9 @@ SOFT = KINDS.index("FSRQ")
 def fitted():
     """From twice as many BL Lacs as of any other kind."""
     rng = np.random.default_rng(1)
-    kind = np.append(spectra.kinds(rng, 500), ["BLL"] * 100)
+    kind = np.append(spectra.kinds(rng, 240), ["BLL"] * 60)
     table = spectra.measured(rng, kind)
-    return kinds.fit_classifier(table, kind, np.arange(600) % 30, PRIORS, seed=2)
+    return kinds.fit_classifier(table, kind, np.arange(300) % 30, PRIORS, seed=2)
 
 
 def test_kinds_are_told_by_their_spectra(fitted):
@@ -71,10 +71,10 @@ def test_saved_and_read_again_it_answers_the_same(fitted, tmp_path):
 
 def test_the_prior_is_the_fraction_of_a_kind_at_each_latitude():
     rng = np.random.default_rng(8)
-    table = Table({"GLAT": rng.uniform(-90, 90, 20_000), "Flux1000": np.full(20_000, 1e-9)})
+    table = Table({"GLAT": rng.uniform(-90, 90, 5_000), "Flux1000": np.full(5_000, 1e-9)})
     near = np.abs(table["GLAT"]) < 10
-    pulsar = rng.random(20_000) < np.where(near, 0.6, 0.1)
-    kind = np.where(pulsar, "PSR", rng.choice(["BLL", "FSRQ", "SNR", "OTH"], 20_000))
+    pulsar = rng.random(5_000) < np.where(near, 0.6, 0.1)
+    kind = np.where(pulsar, "PSR", rng.choice(["BLL", "FSRQ", "SNR", "OTH"], 5_000))
     for by_position, expected in ((True, (0.6, 0.1)), (False, 2 * (np.mean(pulsar),))):
         prior = kinds.fit_prior(table, kind, by_position)
         logits = classify.prior_features(table, by_position) @ prior.T
