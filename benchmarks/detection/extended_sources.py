@@ -13,6 +13,7 @@ objects, data/extended.yaml: fields without extended sources (`extended: 0`) bel
 import argparse
 import resource
 import sys
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,19 +48,21 @@ def cpu():
     return usage.ru_utime + usage.ru_stime
 
 
-def tables_of(folder, finder, cache):
-    """All candidates of a field without and with the search, with CPU times in the meta."""
-    paths = [cache / f"{folder.parent.name}_{folder.name}_{what}.ecsv" for what in ("old", "new")]
-    for path, extended in zip(paths, (False, True), strict=True):
-        if not path.is_file():
-            cube = read_sky(folder, background="none").cube
-            detector, start = SourceDetector(finder, extended=extended, jobs=1), cpu()
-            table = detector.propose(cube)
-            table.meta = {"cpu": cpu() - start}
-            table.write(path)
-    before, after = (Table.read(path) for path in paths)
-    after["ML_Ext_Form"] = np.ma.filled(after["ML_Ext_Form"], "")  # ECSV masks what is blank
-    return before, after
+def table_of(folder, finder, cache, extended):
+    """All candidates of a field without or with the search, with the CPU time in the meta."""
+    path = cache / f"{folder.parent.name}_{folder.name}_{'new' if extended else 'old'}.ecsv"
+    if not path.is_file():
+        cube = read_sky(folder, background="none").cube
+        detector, start = SourceDetector(finder, extended=extended, jobs=1), cpu()
+        table = detector.propose(cube)
+        table.meta = {"cpu": cpu() - start}
+        table.write(path)
+    return Table.read(path)
+
+
+def forms_of(table):
+    """The form of each row; ECSV masks what is blank."""
+    return np.ma.filled(table["ML_Ext_Form"], "")
 
 
 def position_of(table):
@@ -78,10 +81,27 @@ class Field:
         self.ts = np.asarray(truth.table["TS_Asimov"], float)
         self.forms = form_names(truth)
         self.threshold = float(finder.operating["photometry"]["threshold"])
-        self.before, self.after = tables_of(folder, finder, cache)
+        self._table = partial(table_of, folder, finder, cache)
 
-        rows = self.after["ML_Ext_Form"] != ""
-        self.objects, self.points = self.after[rows], self.after[~rows]
+    @cached_property
+    def before(self):
+        """Candidates without the search."""
+        return self._table(extended=False)
+
+    @cached_property
+    def after(self):
+        """Candidates with the search."""
+        return self._table(extended=True)
+
+    @cached_property
+    def objects(self):
+        """The extended rows."""
+        return self.after[forms_of(self.after) != ""]
+
+    @cached_property
+    def points(self):
+        """The other rows."""
+        return self.after[forms_of(self.after) == ""]
 
     def object_at(self, number):
         """The extended row that a true extended source became; None where there is none."""
@@ -247,12 +267,7 @@ def main():
     fields = [Field(folder, finder, options.cache) for folder in folders]
     if options.calibrate:
         calibrate(folders, fields, options.cache)
-    believe = ObjectCalibration.load()
-    for field in fields:
-        rows = np.flatnonzero(field.after["ML_Ext_Form"] != "")
-        if len(rows):
-            field.objects["ML_Prob"] = believe.probability(field.objects)
-            field.after["ML_Prob"][rows] = field.objects["ML_Prob"]
+        return
     print(machine(SEED), f"\n{len(fields)} fields")
     show_objects(fields)
     show_purity(fields)
