@@ -13,6 +13,7 @@ objects, data/extended.yaml: fields without extended sources (`extended: 0`) bel
 import argparse
 import resource
 import sys
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from sklearn.linear_model import LogisticRegression
 from fermiml import SourceCatalog, SourceDetector
 from fermiml.detect.finder import load_finder
 from fermiml.evaluate import metrics
+from fermiml.extended.find_extended import find_extended
 from fermiml.extended.object_probability import COLUMNS, ObjectCalibration, features
+from fermiml.photometry.measure import measure
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
@@ -36,6 +39,7 @@ SIZES = (0.03, 0.2, 0.5, 1.0, 3.5)  # deg
 ALONE = 1.0  # deg from any other true source of TS > 9: an isolated point source
 AROUND = 0.5  # deg beyond its border: around an extended source
 SEED = 1
+BELIEVING = ObjectCalibration(50.0, 0.0, 0.0, 0.0)
 
 
 def cpu():
@@ -44,17 +48,21 @@ def cpu():
     return usage.ru_utime + usage.ru_stime
 
 
-def tables_of(folder, finder, cache):
-    """All candidates of a field without and with the search, with CPU times in the meta."""
-    paths = [cache / f"{folder.parent.name}_{folder.name}_{what}.ecsv" for what in ("old", "new")]
-    for path, extended in zip(paths, (False, True), strict=True):
-        if not path.is_file():
-            cube = read_sky(folder, background="none").cube
-            detector, start = SourceDetector(finder, extended=extended, jobs=1), cpu()
-            table = detector.propose(cube)
-            table.meta = {"cpu": cpu() - start}
-            table.write(path)
-    return [Table.read(path) for path in paths]
+def table_of(folder, finder, cache, extended):
+    """All candidates of a field without or with the search, with the CPU time in the meta."""
+    path = cache / f"{folder.parent.name}_{folder.name}_{'new' if extended else 'old'}.ecsv"
+    if not path.is_file():
+        cube = read_sky(folder, background="none").cube
+        detector, start = SourceDetector(finder, extended=extended, jobs=1), cpu()
+        table = detector.propose(cube)
+        table.meta = {"cpu": cpu() - start}
+        table.write(path)
+    return Table.read(path)
+
+
+def forms_of(table):
+    """The form of each row; ECSV masks what is blank."""
+    return np.ma.filled(table["ML_Ext_Form"], "")
 
 
 def position_of(table):
@@ -73,10 +81,27 @@ class Field:
         self.ts = np.asarray(truth.table["TS_Asimov"], float)
         self.forms = form_names(truth)
         self.threshold = float(finder.operating["photometry"]["threshold"])
-        self.before, self.after = tables_of(folder, finder, cache)
+        self._table = partial(table_of, folder, finder, cache)
 
-        rows = self.after["ML_Ext_Form"] != ""
-        self.objects, self.points = self.after[rows], self.after[~rows]
+    @cached_property
+    def before(self):
+        """Candidates without the search."""
+        return self._table(extended=False)
+
+    @cached_property
+    def after(self):
+        """Candidates with the search."""
+        return self._table(extended=True)
+
+    @cached_property
+    def objects(self):
+        """The extended rows."""
+        return self.after[forms_of(self.after) != ""]
+
+    @cached_property
+    def points(self):
+        """The other rows."""
+        return self.after[forms_of(self.after) == ""]
 
     def object_at(self, number):
         """The extended row that a true extended source became; None where there is none."""
@@ -197,13 +222,29 @@ def show_false(fields):
           f"{len(wrong)}, of these at the default threshold: {believed}")  # fmt: skip
 
 
-def calibrate(fields):
+def every_object(folder, field, cache):
+    """All objects of a field, also those that are rather gas."""
+    path = cache / f"{folder.parent.name}_{folder.name}_all.ecsv"
+    if not path.is_file():
+        cube, before = read_sky(folder, background="none").cube, field.before
+        table = measure(cube, position_of(before), jobs=1)
+        unknown = np.full(len(table), np.nan)
+        found, _ = find_extended(cube, table, before["ML_Score"], unknown, BELIEVING)
+        found.meta = {}
+        found[found["ML_Ext_Form"] != ""].write(path)
+    return Table.read(path)
+
+
+def calibrate(folders, fields, cache):
     """Fit the probability of objects, and write it beside the other calibrations."""
+    found = [every_object(*both, cache) for both in zip(folders, fields, strict=True)]
     columns = np.concatenate(
-        [features(*(np.asarray(f.objects[c], float) for c in COLUMNS)) for f in fields]
+        [features(*(np.asarray(t[c], float) for c in COLUMNS)) for t in found if len(t)]
     )
-    true = np.array([f.has_truth(row) for f in fields for row in f.objects])
-    fit = LogisticRegression(C=1.0).fit(columns, true)
+    true = np.array(
+        [f.has_truth(row) for f, table in zip(fields, found, strict=True) for row in table]
+    )
+    fit = LogisticRegression(C=10.0).fit(columns, true)
     calibration = ObjectCalibration(float(fit.intercept_[0]), *map(float, fit.coef_[0]))
     path = Path(__file__).parents[2] / "data" / "extended.yaml"
     calibration.save(path, f"{true.sum()} extended sources and {np.sum(~true)} pieces of gas in "
@@ -225,13 +266,8 @@ def main():
     folders = [folder for sky in options.skies for folder in fields_of(sky)]
     fields = [Field(folder, finder, options.cache) for folder in folders]
     if options.calibrate:
-        calibrate(fields)
-    believe = ObjectCalibration.load()
-    for field in fields:
-        rows = np.flatnonzero(field.after["ML_Ext_Form"] != "")
-        if len(rows):
-            field.objects["ML_Prob"] = believe.probability(field.objects)
-            field.after["ML_Prob"][rows] = field.objects["ML_Prob"]
+        calibrate(folders, fields, options.cache)
+        return
     print(machine(SEED), f"\n{len(fields)} fields")
     show_objects(fields)
     show_purity(fields)

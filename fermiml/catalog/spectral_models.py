@@ -83,9 +83,10 @@ _GAMMAPY = {
 
 def to_models(table, extended=None):
     """Convert sources to gammapy `Models`, positions in ICRS."""
-    from gammapy.modeling.models import Models
+    from gammapy.modeling.models import Models, SkyModel
 
-    return Models(list(_sky_models(table, extended)))
+    parts = _gammapy_parts(table, extended)
+    return Models([SkyModel(spectral, spatial, name=name) for name, spectral, spatial in parts])
 
 
 def to_yaml(table, extended=None):
@@ -94,20 +95,25 @@ def to_yaml(table, extended=None):
     Written model by model: `Models` would make a covariance matrix of all parameters, 10 GB
     for a catalog as large as 4FGL.
     """
-    components = [model.to_dict() for model in _sky_models(table, extended)]
-    return yaml.safe_dump({"components": components}, sort_keys=False)
+    components = [
+        {"name": name, "type": "SkyModel", **spectral.to_dict(), **spatial.to_dict()}
+        for name, spectral, spatial in _gammapy_parts(table, extended)
+    ]
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump({"components": components}, Dumper=dumper, sort_keys=False)
 
 
-def _sky_models(table, extended):
-    from gammapy.modeling.models import SkyModel
-
+def _gammapy_parts(table, extended):
+    """Name, spectral and spatial model of each source."""
     shapes = extents(extended)
+    place = decimal(table["RAJ2000"]), decimal(table["DEJ2000"])
+    icrs = SkyCoord(*place, unit="deg", frame=FK5).icrs
     for row, spectrum in spectra_of(table, shapes):
-        icrs = SkyCoord(*decimal([row["RAJ2000"], row["DEJ2000"]]), unit="deg", frame=FK5).icrs
         spatial = _gammapy_shape(row, shapes.get(row["Extended_Source_Name"]))
-        spatial.frame, spatial.lon_0.quantity, spatial.lat_0.quantity = "icrs", icrs.ra, icrs.dec
+        at = icrs[row.index]
+        spatial.frame, spatial.lon_0.quantity, spatial.lat_0.quantity = "icrs", at.ra, at.dec
         spatial.lon_0.error, spatial.lat_0.error = _position_errors(row)
-        yield SkyModel(_gammapy_spectrum(spectrum), spatial, name=str(row["Source_Name"]))
+        yield str(row["Source_Name"]), _gammapy_spectrum(spectrum), spatial
 
 
 def _gammapy_shape(row, extent):

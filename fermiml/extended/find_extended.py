@@ -22,7 +22,7 @@ _PROBABLE = 0.3  # of an object that replaces rows: what is rather gas leaves th
 _BESIDE = 0.5  # deg from its border within which neighbours get new spectra
 
 
-def find_extended(cube, table, score, extent):
+def find_extended(cube, table, score, extent, calibration=None):
     """Replace the rows that trace extended sources.
 
     Parameters
@@ -33,6 +33,8 @@ def find_extended(cube, table, score, extent):
     score, extent : numpy.ndarray
         Of the network: of several rows that trace an object the one of the highest score is
         replaced by it; a candidate with an extent (deg) may be extended whatever photometry says.
+    calibration : ObjectCalibration, optional
+        Says what is rather gas; by default the one shipped with fermiml.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def find_extended(cube, table, score, extent):
     table[FORM_COLUMN] = np.full(len(table), "", "U11")
     table[SIZE_ERROR] = np.full(len(table), np.nan, "f4")
     table[SIZE_ERROR].unit = "deg"
-    search = _Search(cube, table, score)
+    search = _Search(cube, table, score, calibration or ObjectCalibration.load())
     for center in search.seeds(extent):
         search.look_at(center)
     table = search.table[search.left]
@@ -60,10 +62,10 @@ def find_extended(cube, table, score, extent):
 class _Search:
     """The rows as they are during a search; those `left` are not replaced."""
 
-    def __init__(self, cube, table, score):
+    def __init__(self, cube, table, score, calibration):
         self.table, self._score, self._cube = table, np.asarray(score, float), cube
         self.origin, self.left = np.arange(len(table)), np.ones(len(table), bool)
-        self._objects, self._calibration = [], ObjectCalibration.load()
+        self._objects, self._calibration = [], calibration
 
     @property
     def _vectors(self):

@@ -1,10 +1,11 @@
 """One object or several points: which of them the photons of a piece of sky speak for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fermiml.extended.object_probability import features
+from fermiml.extended.object_seeds import MANY
 from fermiml.extended.outline import LARGEST, Outline
 from fermiml.extended.shape_fit import SceneFit, SceneLikelihood, SceneModel
 from fermiml.model.sources import DISK, GAUSS, POINT, RING
@@ -21,6 +22,9 @@ _LITTLE, _PART = (
     0.02,
 )  # of the criterion, and of TS: how far a first disk may be behind points
 _HOPELESS = 0.2  # probability of an object below which it is not looked at any more
+# Factor of the error of a size, and fraction of the size: for what lies in and around an object,
+# as found on selection skies.
+_SYSTEMATIC = 1.3, 0.02
 _DIMMED = 0.3  # of its norm, with which a candidate comes back beside an object
 _ALIKE = 5.0  # significance from which all candidates weigh the same
 _SHIFTS = 3  # steps to their middle
@@ -62,12 +66,12 @@ def find_object(local, center, calibration, others=()):
     """
     scene, everything = SceneLikelihood(local), np.arange(len(local.rows))
     points = scene.fit(SceneModel.start(local, others), moving=False)
-    disk = _best_disk(scene, local, points, center)
-    if disk.criterion < points.criterion - max(_LITTLE, _PART * disk.significance[-1] ** 2):
+    first = _first_look(scene, local, points, center)
+    if first.criterion < points.criterion - max(_LITTLE, _PART * first.significance[-1] ** 2):
         return None
-    if calibration.logistic(_rough_features(scene, disk)) < _HOPELESS:
+    if calibration.logistic(_rough_features(scene, first)) < _HOPELESS:
         return None
-    best = max((_settled(scene, local, disk, form) for form in FORMS),
+    best = max((_settled(scene, local, first, form) for form in FORMS),
                key=lambda fit: fit.log_likelihood)  # fmt: skip
     best = _with_neighbours(scene, local, best)
     if best.criterion <= points.criterion or best.model.norm[-1] == 0:
@@ -79,14 +83,18 @@ def find_object(local, center, calibration, others=()):
     return ExtendedObject(best, ts, _size_error(scene, best), gone)
 
 
-def _best_disk(scene, local, points, center):
-    """Fit disks of a few sizes, where most candidates are, in the place of the points within."""
+def _first_look(scene, local, points, center):
+    """Fit disks of a few sizes, where most candidates are, in the place of the points within; and
+    rings, where there are many."""
     fits = []
     for size in SIZES:
         disk = Outline(DISK, _middle(local, points, center, size), size)
         outside = np.flatnonzero(_away(local, disk) > _AROUND)
-        model = points.model.with_sources(outside, [*points.model.outlines, disk])
-        fits.append(scene.fit(model, steps=_FEW, enough=_ROUGH))
+        many = len(local.rows) - len(outside) >= MANY
+        for form in (DISK, RING) if many else (DISK,):
+            outlines = [*points.model.outlines, replace(disk, form=form)]
+            model = points.model.with_sources(outside, outlines)
+            fits.append(scene.fit(model, steps=_FEW, enough=_ROUGH))
     return max(fits, key=lambda fit: fit.criterion)
 
 
@@ -180,7 +188,8 @@ def _size_error(scene, best):
         drop = best.log_likelihood - fit.log_likelihood
         scale = np.sqrt(0.5 / drop) if drop > 0.05 else 3.0
         errors.append(abs(trial.size - own.size) * scale)
-    return float(min(np.mean(errors), LARGEST))
+    factor, part = _SYSTEMATIC
+    return float(min(np.hypot(factor * np.mean(errors), part * own.size), LARGEST))
 
 
 def _away(local, outline):

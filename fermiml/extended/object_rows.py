@@ -36,6 +36,7 @@ def put_object(table, row, local, found, beside):
     """
     result = _measured(local, found)
     last = len(result.vectors) - 1
+    table["ML_Flags"][np.append(local.rows[beside], row)] &= MLFlag.EDGE  # others are decided anew
     fill(table, result, np.array([last]), np.array([row]))
     table["ML_TS_Ext"][row], table["ML_Ext_Size"][row] = found.ts, found.outline.size
     table[SIZE_ERROR][row] = found.error

@@ -19,6 +19,7 @@ _TILT = 0.5  # prior of the difference of a photon index from that of the source
 _LEAST = 0.01  # norm of a source
 _STEP = 0.15, 0.3, 0.5  # longest: deg, of the tilt, of the norm
 _ITERATIONS, _CLOSE = 12, 0.05  # steps; gain of log-likelihood after which there is none
+_FLOOR = 0.55  # of the background, that all else beside a source has at least
 _NORM_STEPS, _NORMS = 2, (-0.5, 0.5)  # of the background: steps, and how far it may change
 _NORM, _BEND, _X, _Y = range(4)  # parameters of a source
 
@@ -132,7 +133,9 @@ class _Window:
         pairs = fit.field.pairs_near(vectors[rows], min(group.reach, _WINDOW * group.r68) + radius)
         own = pairs.fractions(group, np.zeros((len(rows), 2)), index[rows])
         model = fit.mu[pairs.pixel]
-        rest = np.maximum(model - own * fit.amplitudes[rows][pairs.source], 1e-3 * model)
+        smooth = fit.background[pairs.pixel]
+        rest = model - own * fit.amplitudes[rows][pairs.source]
+        rest = np.maximum(rest, np.maximum(_FLOOR * smooth, 1e-3 * model))
         number = np.bincount(pairs.source, minlength=len(rows))
         place = np.arange(len(pairs.source)) - np.repeat(np.cumsum(number) - number, number)
         shape = len(rows), int(number.max(initial=0))
@@ -150,7 +153,7 @@ class _Window:
             padded(trust[rows][pairs.source]),
             padded(fit.counts[pairs.pixel]),
             padded(rest, 1.0),
-            padded(fit.background[pairs.pixel]),
+            padded(smooth),
             padded(pairs.area),
             *(padded(x.T) for x in (pairs.east, pairs.north, pairs.square)),
         )

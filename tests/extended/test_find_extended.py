@@ -10,7 +10,7 @@ from makers import smallskies
 
 from fermiml.catalog.flags import MLFlag
 from fermiml.extended.find_extended import find_extended
-from fermiml.model.sources import DISK, GAUSS, POINT, concatenate
+from fermiml.model.sources import DISK, GAUSS, POINT, RING, concatenate
 from fermiml.photometry.measure import measure
 
 CENTER = SkyCoord(smallskies.LON, smallskies.LAT, unit="deg", frame="galactic")
@@ -56,11 +56,19 @@ def test_an_extended_source_is_one_row(form, size):
     assert abs(row["ML_Ext_Size"] - size) < 3 * row["Unc_ML_Ext_Size"] < 0.3 * size
     assert row["ML_TS_Ext"] > 100
     assert row["Flux1000"] == pytest.approx(6e-9, rel=0.1)
-    assert row["ML_Flags"] & MLFlag.DIFFUSE
+    assert row["ML_Flags"] == MLFlag.DIFFUSE
     assert row["Source_Name"] == row["Extended_Source_Name"] and row["Source_Name"].endswith("e")
     place = SkyCoord(row["RAJ2000"], row["DEJ2000"], unit="deg", frame="fk5")
     assert place.separation(CENTER).deg < 2 * row["Conf_95_SemiMajor"] < 0.2
     assert table["ML_Ext_Form"][0] == "" and not table["ML_Flags"][0] & MLFlag.DIFFUSE
+
+
+def test_a_ring_is_found_by_the_points_that_trace_it():
+    ring = body(RING, 0.5, flux=1.5e-8)
+    angles = np.radians(np.arange(0, 360, 60))
+    table, _ = found(ring, at(*0.42 * np.stack([np.cos(angles), np.sin(angles)], axis=1)))
+    assert table["ML_Ext_Form"].tolist() == ["Ring"]
+    assert abs(table["ML_Ext_Size"][0] - 0.5) < 3 * table["Unc_ML_Ext_Size"][0] < 0.1
 
 
 def test_no_background_is_needed():
