@@ -1,6 +1,6 @@
 """Draw pairs of sources of a field: what was found before and after blends were resolved.
 
-    python benchmarks/figures/blend.py SKIES/blends-test/field_0003 2 6 -o docs/figures
+    python benchmarks/figures/blend.py SKIES/blends-test/field_0018 6 8 4 -o docs/figures
 
 The numbers are rows of the field's pairs.fits, one panel each.
 """
@@ -19,7 +19,7 @@ from fermiml.photometry.blend_calibration import BlendCalibration
 from fermiml.simulate.read_fields import read_sky
 
 BEFORE, AFTER, TRUE = "#e69f00", "#56b4e9", "#f0e442"  # safe for colour-blind readers
-HALF = 0.9  # deg, half of a panel's side
+HALF = 0.5  # deg, half of a panel's side
 LOWEST = 1000.0  # MeV, of the counts that are drawn
 FAINTEST = 4.0  # Asimov TS of the true sources that are drawn
 
@@ -92,7 +92,7 @@ def main():
     places = Table.read(options.field / "pairs.fits")[options.places]
     never = replace(BlendCalibration.load(), threshold=2.0)
     found = [SourceDetector.from_pretrained(blends=b).run(sky.cube) for b in (never, None)]
-    figure, axes = plt.subplots(1, len(places), figsize=(5.2 * len(places), 5.2),
+    figure, axes = plt.subplots(1, len(places), figsize=(4.4 * len(places), 4.9),
                                 layout="constrained", squeeze=False)  # fmt: skip
     for ax, place in zip(axes[0], places, strict=True):
         draw(ax, sky, place, *found)

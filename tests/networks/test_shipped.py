@@ -87,7 +87,7 @@ def test_the_default_network_on_the_command_line(folder, tmp_path):
     assert real > 0.85
     for column in ("ML_TS", "Flux1000", "PL_Index", "Conf_95_SemiMajor", "ML_Prob"):
         assert np.all(np.isfinite(table[column])), column
-    total = table["ML_Prob_AGN"] + table["ML_Prob_PSR"] + table["ML_Prob_FAKE"]
+    total = sum(table[f"ML_Prob_{name}"] for name in ("AGN", "PSR", "SNR", "OTH", "FAKE"))
     assert np.allclose(total, 1, atol=1e-5)
     assert set(table["ML_Model"]) == {"lat-best"}
     again = CliRunner().invoke(main, arguments)
