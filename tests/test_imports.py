@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "fermiml"
 # A module imports from its own folder and from those before it; docs/architecture.md says why.
 ORDER = (
     "errors", "wording", "owner", "files", "checkpoint", "checksums", "notebook", "schema",
-    "fitsfile", "yamlfile", "fitsmaps", "progress", "prefetch", "registry", "moved", "cores",
+    "fitsfile", "yamlfile", "measured_numbers", "fitsmaps", "progress", "prefetch", "registry",
+    "moved", "cores",
     "workers", "cluster", "executors", "tasks",
     "response", "sky", "catalog", "model",
     "features", "networks", "localize", "photometry", "extended", "detect",

@@ -6,16 +6,12 @@ follows a factor on the odds of being false, place by place. It is an empirical-
 few candidates change nothing.
 """
 
-from dataclasses import asdict, dataclass, fields
-from functools import partial
-from importlib import resources
+from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml import schema
-from fermiml.files import write_text
-from fermiml.schema import REQUIRED, Key, number
-from fermiml.yamlfile import read_settings
+from fermiml.measured_numbers import MeasuredNumbers
+from fermiml.schema import number
 
 MIDDLING = (0.5, 0.9)  # ML_Prob of candidates that are counted against the certain ones above
 _RADIUS = 4.0  # deg, sigma of the surroundings of a candidate
@@ -27,28 +23,19 @@ _SEEN = 0.005  # change of a probability that is worth a flag
 
 
 @dataclass(frozen=True)
-class FieldPrior:
+class FieldPrior(MeasuredNumbers):
     """How many candidates a nominal sky has.
 
     `benchmarks/detection/field_prior.py` measures the numbers on selection skies.
     """
 
+    FILE, WHAT = "field_prior.yaml", "a field prior"
+    CHECK = number(0)
+
     ratio: float  # middling candidates for each certain one
     scatter: float  # relative, of that ratio from place to place
     real: float  # fraction of the middling ones that is real
     width: float  # of the logarithm of the factor, before the candidates are counted
-
-    @classmethod
-    def load(cls, path=None):
-        """Read the numbers that come with fermiml, or those of another file."""
-        path = path or resources.files("fermiml.data") / "field_prior.yaml"
-        return cls(**read_settings(path, "a field prior", partial(schema.check, SCHEMA)))
-
-    def save(self, path, recipe):
-        """Write the numbers below a comment that says where they come from."""
-        lines = [f"# {line}" for line in recipe.splitlines()]
-        lines += [f"{name}: {value:.4g}" for name, value in asdict(self).items()]
-        write_text(path, "\n".join(lines) + "\n", overwrite=True)
 
     def false_factor(self, probability, vectors):
         """Compute the factor, at least 1, on the odds that each candidate is false.
@@ -80,7 +67,6 @@ class FieldPrior:
 
 
 NEUTRAL = FieldPrior(ratio=1, scatter=1, real=0.5, width=1e-6)
-SCHEMA = {field.name: Key(REQUIRED, number(0), "a number") for field in fields(FieldPrior)}
 
 
 def surroundings(probability, vectors):

@@ -1,15 +1,10 @@
 """The probability that an extended row is a source, not structure of the gas."""
 
-from dataclasses import asdict, dataclass, fields
-from functools import partial
-from importlib import resources
+from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml import schema
-from fermiml.files import write_text
-from fermiml.schema import REQUIRED, Key, number
-from fermiml.yamlfile import read_settings
+from fermiml.measured_numbers import MeasuredNumbers
 
 _INDEX = 2.4  # photon index from which the hardness counts: about that of gas
 COLUMNS = "ML_TS", "Npred", "ML_TS_Ext", "PL_Index"
@@ -17,7 +12,7 @@ _LEAST = 1e-3  # contrast
 
 
 @dataclass(frozen=True)
-class ObjectCalibration:
+class ObjectCalibration(MeasuredNumbers):
     """Probability that an extended row is a source.
 
     A network that was made for points gives no extended source a high score. What tells them from
@@ -25,23 +20,12 @@ class ObjectCalibration:
     `benchmarks/detection/extended_sources.py` fits the numbers on selection skies.
     """
 
+    FILE, WHAT = "extended.yaml", "a calibration of extended sources"
+
     intercept: float  # of the logit
     contrast: float  # slopes: of ln of the counts over those of the background beneath
     extent: float  # of ln of the TS of the extent
     hardness: float  # of how much harder than gas the spectrum is
-
-    @classmethod
-    def load(cls, path=None):
-        """Read the numbers that come with fermiml, or those of another file."""
-        path = path or resources.files("fermiml.data") / "extended.yaml"
-        check = partial(schema.check, SCHEMA)
-        return cls(**read_settings(path, "a calibration of extended sources", check))
-
-    def save(self, path, recipe):
-        """Write the numbers below a comment that says where they come from."""
-        lines = [f"# {line}" for line in recipe.splitlines()]
-        lines += [f"{name}: {value:.4g}" for name, value in asdict(self).items()]
-        write_text(path, "\n".join(lines) + "\n", overwrite=True)
 
     def probability(self, table):
         """Compute ML_Prob of extended rows."""
@@ -51,9 +35,6 @@ class ObjectCalibration:
         """Compute probabilities from `features`."""
         slopes = np.array([self.contrast, self.extent, self.hardness])
         return 1 / (1 + np.exp(-self.intercept - columns @ slopes))
-
-
-SCHEMA = {field.name: Key(REQUIRED, number(), "a number") for field in fields(ObjectCalibration)}
 
 
 def features(ts, counts, extent, index):

@@ -1,16 +1,11 @@
 """The probability that a row of the photometry is two sources."""
 
-from dataclasses import asdict, dataclass, fields
-from functools import partial
-from importlib import resources
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from fermiml import schema
-from fermiml.files import write_text
-from fermiml.schema import REQUIRED, Key, number
-from fermiml.yamlfile import read_settings
+from fermiml.measured_numbers import MeasuredNumbers
 
 SPLIT = ("ML_Split_RA", "ML_Split_DEC")  # deg, columns (row, 2) of two sources in place of one
 _CERTAIN = 60.0  # TS above which it says no more
@@ -18,29 +13,19 @@ HELD = 0.68  # fraction of the PSF within the unit of separations, at 2 GeV
 
 
 @dataclass(frozen=True)
-class BlendCalibration:
+class BlendCalibration(MeasuredNumbers):
     """Probability that a row is two sources.
 
     `benchmarks/detection/blends.py` fits the numbers on selection skies.
     """
+
+    FILE, WHAT = "blends.yaml", "a calibration of blends"
 
     intercept: float  # of the logit
     split: float  # slopes: of the TS of two over one, or over a disk, up to a limit
     brightness: float  # of ln of the row's own TS
     separation: float  # of that of the two, in units of the PSF's 68 % radius at 2 GeV
     threshold: float  # probability from which a row is split
-
-    @classmethod
-    def load(cls, path=None):
-        """Read the numbers that come with fermiml, or those of another file."""
-        path = path or resources.files("fermiml.data") / "blends.yaml"
-        return cls(**read_settings(path, "a calibration of blends", partial(schema.check, SCHEMA)))
-
-    def save(self, path, recipe):
-        """Write the numbers below a comment that says where they come from."""
-        lines = [f"# {line}" for line in recipe.splitlines()]
-        lines += [f"{name}: {value:.4g}" for name, value in asdict(self).items()]
-        write_text(path, "\n".join(lines) + "\n", overwrite=True)
 
     def probability(self, table, radius):
         """Compute ML_Prob_Blend of rows; NaN where they were not tested for being two."""
@@ -50,9 +35,6 @@ class BlendCalibration:
         """Compute probabilities from `features`."""
         slopes = np.array([self.split, self.brightness, self.separation])
         return 1 / (1 + np.exp(-self.intercept - columns @ slopes))
-
-
-SCHEMA = {field.name: Key(REQUIRED, number(), "a number") for field in fields(BlendCalibration)}
 
 
 def features(table, radius):
