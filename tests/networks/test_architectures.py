@@ -1,0 +1,129 @@
+"""All architectures alike: what they answer, what they learn, and that they learn it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from makers.trainingfields import SMALL, write_fields
+
+from fermiml import networks
+from fermiml.detect.detections import checked
+from fermiml.detect.finder import HeatmapFinder, load_finder
+from fermiml.features.patch_features import N_FEATURES
+from fermiml.networks import pretrained, targets
+from fermiml.train import recipe, trainer
+from fermiml.train.training_patches import Randomisation, TrainingSet
+
+RECIPES = sorted((Path(__file__).parents[2] / "config" / "architectures").glob("*.yaml"))
+SIZE = 64
+# Options that make a network quick; recipes have those of the networks that are compared.
+TINY = {
+    "heatmap": SMALL,
+    "unek": SMALL,
+    "centroid": SMALL,
+    "direction": SMALL,
+    "mask": SMALL,
+    "tiramisu": {"first": 8, "growth": 4, "layers": [1, 2, 2]},
+    "panknet": {"widths": [4, 8], "encoder": [1, 1], "decoder": 4},
+}
+NEW = ("tiramisu", "panknet", "direction")
+FULL = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory):
+    return write_fields(tmp_path_factory.mktemp("fields"))
+
+
+@pytest.fixture(scope="module")
+def patch(fields):
+    return TrainingSet(fields, size=SIZE, randomisation=FULL).patch(0)
+
+
+@pytest.fixture(scope="module", params=NEW)
+def learnt(request, fields):
+    """An architecture, its options, its model after some steps on one batch, and the losses."""
+    kind = request.param
+    settings = recipe.check({
+        "network": kind,
+        "architecture": TINY[kind],
+        "training": {"fields": [str(fields)], "rate": 0.01},
+    })  # fmt: skip
+    model, _ = trainer._compiled(settings)
+    architecture = networks.get_architecture(kind)
+    patches = TrainingSet(fields, size=SIZE, randomisation=FULL)
+    features, drawn = zip(*(patches.example(i) for i in range(2)), strict=True)
+    made = [architecture.make_targets(p, **settings["architecture"]) for p in drawn]
+    wanted = {key: np.array([m[key] for m in made], np.float32) for key in made[0]}
+    batch = np.moveaxis(np.array(features), 1, -1), wanted
+    losses = []
+    for _ in range(12):
+        losses.append(model.train_on_batch(*batch, return_dict=True)["loss"])
+        model.reset_metrics()
+    return architecture, settings, model, losses
+
+
+def test_the_recipes_are_trained_alike():
+    """They differ in the network and its options only."""
+    read = [recipe.read(path) for path in RECIPES]
+    assert len(read) > 4
+    for each in read:
+        assert each["training"] == read[0]["training"]
+        assert each["selection"] == read[0]["selection"]
+        assert each["training"]["epochs"] * each["training"]["patches"] == 20_000
+
+
+def test_the_loss_falls(learnt):
+    losses = learnt[-1]
+    assert np.all(np.isfinite(losses))
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_trained_network_is_read_back_and_finds_something(learnt, tmp_path):
+    """The same from its folder as from the model; averaged over turns where it has maps."""
+    architecture, settings, model, _ = learnt
+    turns = 1 if hasattr(architecture, "to_instances") else 4
+    pretrained.save(model, {**settings, "turns": turns}, tmp_path)
+    finder = load_finder(str(tmp_path))
+    finder.lowest = 1e-4
+    features = np.random.default_rng(1).normal(0, 2, (2, SIZE, SIZE, N_FEATURES)).astype("f")
+    found = checked(finder.find(features), features, finder.name)
+    assert sum(map(len, found)) > 0
+    assert finder.heatmap(features).shape == (2, SIZE, SIZE)
+    if isinstance(finder, HeatmapFinder):
+        name = next(iter(model.output_names))
+        theirs = model.predict_on_batch(features)[name]
+        np.testing.assert_allclose(
+            finder.network.model.predict_on_batch(features)[name], theirs, atol=0.02, rtol=0.02
+        )
+
+
+def test_what_a_direction_field_learns_leads_to_the_sources(patch):
+    """Its targets as an answer, through its localizer, give the sources back."""
+    architecture = networks.get_architecture("direction")
+    made = architecture.make_targets(patch)
+    sure = {
+        "segmentation": 20 * made["segmentation"][None, ..., :1] - 10,
+        "direction": made["direction"][None, ..., :2],
+    }
+    assert_gives_back(architecture, sure, patch)
+
+
+def assert_gives_back(architecture, outputs, patch, within=0.1):
+    """All isolated sources, and nothing that is none."""
+    from fermiml.localize import get_localizer
+
+    maps = {name: values[0] for name, values in architecture.to_maps(outputs).items()}
+    x, y, _ = get_localizer(architecture.LOCALIZER)(maps, 0.3, radius=architecture.RADIUS)
+    assert_same(x, y, patch, within)
+
+
+def assert_same(x, y, patch, within):
+    wanted, _ = targets.sort_sources(patch)
+    true = np.column_stack([patch.x, patch.y])[wanted]
+    apart = np.hypot(*(true[:, None] - true[None]).T)
+    alone = np.sort(apart, axis=1)[:, 1] > 6
+    assert alone.sum() > 3
+    distance = np.hypot(*(true[:, None] - np.column_stack([x, y])[None]).T).T
+    assert distance[alone].min(axis=1).max() < within
+    assert distance.min(axis=0).max() < 2
