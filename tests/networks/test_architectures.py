@@ -1,6 +1,7 @@
 """All architectures alike: what they answer, what they learn, and that they learn it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,8 +26,9 @@ TINY = {
     "mask": SMALL,
     "tiramisu": {"first": 8, "growth": 4, "layers": [1, 2, 2]},
     "panknet": {"widths": [4, 8], "encoder": [1, 1], "decoder": 4},
+    "grid": {"boxes": 2, "energy": [4, 8], "width": 16, "blocks": 1},
 }
-NEW = ("tiramisu", "panknet", "direction")
+NEW = ("tiramisu", "panknet", "direction", "grid")
 FULL = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
 
 
@@ -107,6 +109,37 @@ def test_what_a_direction_field_learns_leads_to_the_sources(patch):
         "direction": made["direction"][None, ..., :2],
     }
     assert_gives_back(architecture, sure, patch)
+
+
+def test_what_a_grid_learns_are_the_sources(patch):
+    """Its targets as an answer: each source once, also beside the border of a cell."""
+    architecture = networks.get_architecture("grid")
+    made = architecture.make_targets(patch, boxes=2)["boxes"]
+    assert made.shape == (SIZE // 4, SIZE // 4, 12)
+    boxes = made.reshape(SIZE // 4, SIZE // 4, 2, 6)
+    sure = np.concatenate([20 * boxes[..., :1] - 10, boxes[..., 2:5]], axis=-1)
+    sure = sure.reshape(1, SIZE // 4, SIZE // 4, 8)
+    one = architecture.to_instances({"boxes": sure}, SIZE, 0.5)[0]
+    assert_same(one.x, one.y, patch, 1e-6)
+    assert one.mask.shape == (len(one.x), SIZE, SIZE)
+    wanted, _ = targets.sort_sources(patch)
+    assert boxes[..., 0].sum() == wanted.sum()  # no cell has more than two
+    assert boxes[boxes[..., 0] > 0][:, 4].max() == pytest.approx(
+        np.log10(patch.npred[wanted].sum(axis=1).max())
+    )
+
+
+def test_beside_a_cell_with_a_source_nothing_is_asked():
+    """A source 0.2 pixels right of a border: the cell to the left may find it, too."""
+    architecture = networks.get_architecture("grid")
+    patch = SimpleNamespace(
+        coverage=np.ones((32, 32)), x=np.array([11.7]), y=np.array([13.5]), ts=np.array([50.0]),
+        npred=np.array([[100.0]]), extended=np.zeros(1),
+    )  # fmt: skip
+    boxes = architecture.make_targets(patch, boxes=1)["boxes"]
+    assert boxes[3, 3].tolist() == pytest.approx([1, 1, -0.45, 0, 2, 1])
+    assert boxes[3, 2].tolist() == pytest.approx([0, 0, 0.55, 0, 2, 1])
+    assert boxes[3, 4].tolist() == [0, 1, 0, 0, 0, 0]
 
 
 def assert_gives_back(architecture, outputs, patch, within=0.1):
