@@ -8,7 +8,7 @@ import numpy as np
 
 from fermiml.errors import InputError
 from fermiml.features.patch_features import CHANNELS, N_FEATURES
-from fermiml.networks import instances, losses, targets, unet
+from fermiml.networks import losses, patch_instances, targets, unet
 from fermiml.schema import list_of, whole
 from fermiml.sky.bands import BANDS
 
@@ -140,7 +140,7 @@ def _loss(target, found):
 
 
 def to_instances(outputs, size, lowest):
-    """Return the `fermiml.networks.instances.Instances` of each patch of `size` pixels."""
+    """Return the `fermiml.networks.patch_instances.Instances` of each patch of `size` pixels."""
     return [_of_patch(np.asarray(found, float), size, lowest) for found in outputs["boxes"]]
 
 
@@ -150,4 +150,4 @@ def _of_patch(found, size, lowest):
     x, y = (np.clip(step, -0.5 - MARGIN, 0.5 + MARGIN) for step in (x, y))
     x, y = ((cell + 0.5 + step) * CELL - 0.5 for cell, step in ((columns, x), (rows, y)))
     score = 1 / (1 + np.exp(-logit))
-    return instances.of_points(x.ravel(), y.ravel(), score.ravel(), size, lowest)
+    return patch_instances.of_points(x.ravel(), y.ravel(), score.ravel(), size, lowest)

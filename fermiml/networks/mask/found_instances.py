@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fermiml.networks.instances import Instances, suppressed
 from fermiml.networks.mask import region_grids
 from fermiml.networks.mask.region_losses import split
+from fermiml.networks.patch_instances import Instances, suppressed
 
 
 def of_patch(found, size, lowest):
