@@ -28,9 +28,9 @@ INDEX = """\
 
 `fermiml models` lists the networks that come with fermiml, `fermiml models NAME` prints the
 description of one, and `--model NAME` selects it. Those of [other packages](extending.md) are in
-the same list. The table gives the completeness for Asimov TS > 25 at 95 % purity on 920 sources of
-the selection skies, with photometry and the network's own localizer ([what that
-means](benchmarks.md)).
+the same list; [other architectures](architectures.md) can be trained. The table gives the
+completeness for Asimov TS > 25 at 95 % purity on 920 sources of the selection skies, with
+photometry and the network's own localizer ([what that means](benchmarks.md)).
 
 | network | best at | completeness | weights |
 |---|---|---|---|
