@@ -75,7 +75,7 @@ of the network. The outputs are those that the card of each network lists, befor
 [turns](detect.md); outputs that are logits become probabilities by 1 / (1 + exp(-x)). What fermiml
 does before and after (features, localizer, photometry, calibration) is not in the file. `lat-mask`,
 whose outputs are no maps, has no ONNX form; a network of your own has one if its `network` is
-`heatmap`, `unek` or `centroid`: give the name of its folder.
+`heatmap`, `unek`, `centroid` or `direction`: give the name of its folder.
 """
 PAGE = """\
 <!-- written by docs/model_cards.py -->

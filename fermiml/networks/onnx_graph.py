@@ -40,7 +40,7 @@ def _model(network):
     if not isinstance(network.model, UNet):
         raise InputError(
             f"{network.name}: has no ONNX form; only networks have one whose outputs are maps of "
-            "a U-Net (heatmap, unek, centroid)"
+            "a U-Net (heatmap, unek, centroid, direction)"
         )
     graph = _Graph()
     outputs = graph.network(network.model)

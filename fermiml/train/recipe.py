@@ -20,7 +20,7 @@ def _localizer(name, value):
 
 SCHEMA = {
     "seed": Key(1, whole(0, 2**32 - 1)),
-    "network": Key(REQUIRED, schema.text, "unek, centroid, heatmap, or another package's"),
+    "network": Key(REQUIRED, schema.text, "heatmap, say; see docs/architectures.md"),
     "turns": Key(1, one_of(1, 2, 4)),  # quarter turns over which the trained network is averaged
     "architecture": Key({}, schema.settings()),  # the options of that network, see its OPTIONS
     "loss": {

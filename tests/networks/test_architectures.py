@@ -10,6 +10,7 @@ from makers.trainingfields import SMALL, write_fields
 from fermiml import networks
 from fermiml.detect.detections import checked
 from fermiml.detect.finder import load_finder
+from fermiml.errors import InputError
 from fermiml.features.patch_features import N_FEATURES
 from fermiml.networks import pretrained, targets
 from fermiml.train import recipe, trainer
@@ -99,6 +100,30 @@ def test_a_trained_network_is_read_back_and_finds_something(learnt, tmp_path):
         for name, values in theirs.predict_on_batch(features).items():
             ours = finder.network.model.predict_on_batch(features)[name]
             np.testing.assert_allclose(ours, values, atol=1e-4 * np.ptp(values))
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        ("heatmap", {"skips": 1}, "architecture.skips: 1 is neither"),
+        ("tiramisu", {"layers": [3]}, "between 2 and 5 scales"),
+        ("tiramisu", {"growth": 0}, "architecture.growth: 0"),
+        ("panknet", {"widths": [4, 8]}, "2 widths need 2 encoder"),
+        ("panknet", {"decoder": 1000}, "architecture.decoder: 1000"),
+        ("grid", {"energy": [4]}, "two numbers of channels"),
+        ("set", {"side": 5}, "its square has to be at least 96"),
+        ("set", {"width": 30}, "has to be a multiple of 4"),
+    ],
+)
+def test_options_that_make_no_network_are_named(kind, change, message):
+    with pytest.raises(InputError, match=message):
+        recipe.check({"network": kind, "architecture": change, "training": {"fields": "a"}})
+
+
+@pytest.mark.parametrize("kind", ["grid", "set", "mask"])
+def test_networks_with_a_loss_of_their_own_take_no_other(kind):
+    with pytest.raises(InputError, match="loss: this network has its own"):
+        networks.get_architecture(kind).make_losses({"name": "bce"})
 
 
 def test_what_a_direction_field_learns_leads_to_the_sources(patch):
