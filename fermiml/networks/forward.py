@@ -27,7 +27,9 @@ class UNet:
     heads : dict
         As for `build`; only the names are used.
     widths, encoder, decoder : lists of int
-        Options of the U-Net, as are `planes`.
+        Options of the U-Net, as are `skips` and `planes`.
+    skips : bool
+        Whether the way up is told the maps of the way down.
     planes : array, optional
         Factors of the features: the ablation ``raw``.
 
@@ -43,12 +45,13 @@ class UNet:
         Output by name.
     """
 
-    def __init__(self, values, heads, widths, encoder, decoder, planes=None):
+    def __init__(self, values, heads, widths, encoder, decoder, skips=True, planes=None):
         take = iter(values)
         mean, variance = next(take), next(take)
         factor = 1 / np.sqrt(variance + _EPSILON)
         self.shift = -(mean * factor)[:, None, None]
         self.factor = (factor if planes is None else factor * planes)[:, None, None]
+        self.skips = skips
         self.down = [[Layer.folded(take) for _ in range(count)] for count in encoder]
         self.up = [(Layer.folded(take), [Layer.folded(take) for _ in range(count)])
                     for count in decoder]  # fmt: skip
@@ -70,7 +73,9 @@ class UNet:
                 x = _rectified(_halving(x, layer) if level and not step else _same_size(x, layer))
             skips.append(x)
         for (narrow, layers), skip in zip(self.up, skips[-2::-1], strict=True):
-            x = _doubled(_rectified(_pixel_by_pixel(x, narrow))) + skip
+            x = _doubled(_rectified(_pixel_by_pixel(x, narrow)))
+            if self.skips:
+                x += skip
             for layer in layers:
                 x = _rectified(_same_size(x, layer))
         return {name: np.moveaxis(_pixel_by_pixel(x, head), 0, -1)

@@ -83,7 +83,9 @@ class _Graph:
                 x = self._rectified(x, layer, halves=bool(level and not step))
             skips.append(x)
         for (narrow, layers), skip in zip(unet.up, skips[-2::-1], strict=True):
-            x = self._add("Add", self._doubled(self._rectified(x, narrow)), skip)
+            x = self._doubled(self._rectified(x, narrow))
+            if unet.skips:
+                x = self._add("Add", x, skip)
             for layer in layers:
                 x = self._rectified(x, layer)
         for name, head in unet.heads.items():

@@ -40,10 +40,15 @@ def ignored(patch, faint, radius):
     size = patch.coverage.shape[0]
     mask = np.zeros((size, size), bool)
     rows, columns = np.ogrid[:size, :size]
-    for x, y, extent in zip(patch.x[faint], patch.y[faint], patch.extended[faint], strict=True):
-        reach = radius + (extent / PIXEL if extent >= EXTENDED else 0.0)
-        mask |= np.square(columns - x) + np.square(rows - y) <= reach**2
+    reaches = reach(patch.extended[faint], radius)
+    for x, y, far in zip(patch.x[faint], patch.y[faint], reaches, strict=True):
+        mask |= np.square(columns - x) + np.square(rows - y) <= far**2
     return mask
+
+
+def reach(extended, radius=DISC):
+    """Pixels to which sources reach, whose size (deg) counts where they are no points."""
+    return radius + np.where(extended >= EXTENDED, extended / PIXEL, 0.0)
 
 
 def weights(patch, faint, kept):

@@ -8,6 +8,7 @@ from fermiml.errors import InputError
 from fermiml.features.patch_features import CHANNELS, N_FEATURES
 from fermiml.networks import arrays
 from fermiml.networks.forward import UNet
+from fermiml.networks.heads import model
 from fermiml.schema import flag, list_of, whole
 from fermiml.sky.bands import BANDS
 
@@ -18,6 +19,7 @@ OPTIONS = {
     "widths": [20, 48, 96, 160],  # channels at each scale
     "encoder": [1, 2, 2, 2],  # convolutions at each scale on the way down
     "decoder": [1, 1, 1],  # and on the way up
+    "skips": True,  # the way up is told the maps of the way down; without, an encoder-decoder
     "raw": False,  # ablation: counts and what part is observed, no other features
 }
 
@@ -26,7 +28,8 @@ def check(options):
     """Raise InputError if the options do not define a valid U-Net, or one too large for memory."""
     for key in ("widths", "encoder", "decoder"):
         _POSITIVE(f"architecture.{key}", options[key])
-    flag("architecture.raw", options["raw"])
+    for key in ("skips", "raw"):
+        flag(f"architecture.{key}", options[key])
     scales = len(options["widths"])
     if len(options["encoder"]) != scales or len(options["decoder"]) != scales - 1:
         raise InputError(
@@ -48,7 +51,7 @@ def _count_parameters(widths, encoder, decoder, **_):
     return sum(math.prod(shape) for shape in shapes if shape[:2] == (3, 3))
 
 
-def pyramid(inputs, widths, encoder, decoder, raw):
+def pyramid(inputs, widths, encoder, decoder, skips, raw):
     """Compute maps from features (batch, y, x, plane): the finest, at full resolution, comes first,
     and each has half the resolution of the one before.
 
@@ -56,20 +59,28 @@ def pyramid(inputs, widths, encoder, decoder, raw):
     """
     from keras import layers
 
-    x = inputs * _raw_planes() if raw else inputs
-    x = layers.BatchNormalization(center=False, scale=False)(x)
-    skips = []
+    seen = encoded(inputs * _raw_planes() if raw else inputs, widths, encoder)
+    maps = [seen[-1]]
+    for width, count, skip in zip(widths[-2::-1], decoder, seen[-2::-1], strict=True):
+        x = layers.UpSampling2D()(block(maps[0], width, size=1))
+        if skips:
+            x = layers.Add()([x, skip])
+        for _ in range(count):
+            x = block(x, width)
+        maps.insert(0, x)
+    return maps
+
+
+def encoded(inputs, widths, encoder):
+    """Compute the maps of the way down, the finest first."""
+    from keras import layers
+
+    x = layers.BatchNormalization(center=False, scale=False)(inputs)
+    maps = []
     for level, (width, count) in enumerate(zip(widths, encoder, strict=True)):
         for step in range(count):
-            x = _block(x, width, stride=2 if level and not step else 1)
-        skips.append(x)
-    maps = [x]
-    for width, count, skip in zip(widths[-2::-1], decoder, skips[-2::-1], strict=True):
-        x = layers.UpSampling2D()(_block(x, width, size=1))
-        x = layers.Add()([x, skip])
-        for _ in range(count):
-            x = _block(x, width)
-        maps.insert(0, x)
+            x = block(x, width, stride=2 if level and not step else 1)
+        maps.append(x)
     return maps
 
 
@@ -79,26 +90,11 @@ def build(heads, **options):
     Parameters
     ----------
     heads : dict
-        Name to (number of channels, initial value of every pixel).
+        As for `fermiml.networks.heads.model`.
     options : dict
         Those in `OPTIONS`; by default as there.
     """
-    import keras
-    from keras import layers
-
-    inputs = layers.Input((None, None, N_FEATURES), name="features")
-    x = pyramid(inputs, **{**OPTIONS, **options})[0]
-    outputs = {
-        name: layers.Conv2D(
-            channels,
-            1,
-            name=name,
-            dtype="float32",
-            bias_initializer=keras.initializers.Constant(start),
-        )(x)
-        for name, (channels, start) in heads.items()
-    }
-    return keras.Model(inputs, outputs)
+    return model(heads, lambda inputs: pyramid(inputs, **{**OPTIONS, **options})[0])
 
 
 def read(path, heads, **options):
@@ -109,7 +105,7 @@ def read(path, heads, **options):
     return UNet(values, heads, **options, planes=planes)
 
 
-def _shapes(heads, widths, encoder, decoder):
+def _shapes(heads, widths, encoder, decoder, **_):
     """Yield the shapes of the model's variables, in their order."""
     yield from 2 * [(N_FEATURES,)]
     before = N_FEATURES
@@ -138,7 +134,8 @@ def _raw_planes():
     return np.pad(kinds, (0, N_FEATURES - len(kinds))).astype(np.float32)
 
 
-def _block(x, width, size=3, stride=1):
+def block(x, width, size=3, stride=1):
+    """Convolve, normalise and rectify."""
     from keras import layers
 
     x = layers.Conv2D(width, size, strides=stride, padding="same", use_bias=False)(x)

@@ -10,6 +10,7 @@ OPTIONS = [
     ("heatmap", {"widths": [6, 8, 12], "encoder": [2, 1, 3], "decoder": [2, 1]}),
     ("unek", {"widths": [5, 7], "encoder": [1, 2], "decoder": [1], "classes": True}),
     ("centroid", {"widths": [4, 6], "encoder": [1, 1], "decoder": [1], "raw": True}),
+    ("heatmap", {"widths": [5, 7], "encoder": [1, 1], "decoder": [2], "skips": False}),
 ]
 
 

@@ -7,7 +7,7 @@ from makers.trainingfields import SMALL, make_recipe, write_fields
 from fermiml import Trainer
 from fermiml.detect.finder import InstanceFinder, load_finder
 from fermiml.errors import InputError
-from fermiml.networks import get_architecture, pretrained
+from fermiml.networks import get_architecture, patch_instances, pretrained
 from fermiml.networks.mask import (
     found_instances,
     instance_targets,
@@ -104,7 +104,7 @@ def test_each_source_is_found_once_with_its_pixels():
 
 def test_overlap_of_discs():
     """None, one within the other, and equal ones half a radius apart (by hand 0.521)."""
-    got = found_instances.overlap(*np.array([[9.0, 2, 3], [1, 1, 2], [0.5, 1, 1]]).T)
+    got = patch_instances.overlap(*np.array([[9.0, 2, 3], [1, 1, 2], [0.5, 1, 1]]).T)
     np.testing.assert_allclose(got, [0, 0.25, 0.521], atol=1e-3)
 
 
@@ -137,7 +137,7 @@ def test_a_small_network_is_trained_saved_and_finds_the_same_again(fields, tmp_p
 
 def test_options_that_make_no_network_are_refused():
     architecture = get_architecture("mask")
-    five = {"widths": [4] * 5, "encoder": [1] * 5, "decoder": [1] * 4, "raw": False}
+    five = {"widths": [4] * 5, "encoder": [1] * 5, "decoder": [1] * 4, "skips": True, "raw": False}
     with pytest.raises(InputError, match="at most 4 scales"):
         architecture.check(five)
     with pytest.raises(InputError, match="has its own"):

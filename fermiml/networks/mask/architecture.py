@@ -51,5 +51,5 @@ def make_losses(loss=None, **_):
 
 
 def to_instances(outputs, size, lowest):
-    """Return the `found_instances.Instances` of each patch of `size` pixels."""
+    """Return the `fermiml.networks.patch_instances.Instances` of each patch of `size` pixels."""
     return [found_instances.of_patch(found, size, lowest) for found in outputs["instances"]]
