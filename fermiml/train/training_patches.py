@@ -23,6 +23,7 @@ from fermiml.train import added_sources, patch_structure
 
 BANDS = 5
 _PLANES = ("sources", "faint", "isotropic", "galactic")
+_DRAWS = 300  # of patches, until one has the wanted level
 _KNOWN = ("flux", "pulsar", "extended", "radius", "hole")  # of sources, at any exposure
 
 
@@ -44,6 +45,7 @@ class Randomisation:
     structured: float = 0.75  # probability of that
     true: float = 0.25  # probability that a given background is the true one
     extended: float = 0.0  # mean number of extended sources that are added
+    level: tuple = (0.0, np.inf)  # counts a pixel; patches with fewer or more are not taken
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,23 @@ class TrainingSet:
         return len(self.paths)
 
     def patch(self, number, epoch=0):
-        """Draw the patch of a number and an epoch, from field `number` modulo their count."""
+        """Draw the patch of a number and an epoch, from field `number` modulo their count, or from
+        the next ones where its level is not wanted."""
         rng = np.random.default_rng([*np.atleast_1d(self.seed), epoch, number])
-        field = number % len(self)
+        low, high = self.randomisation.level
+        for field in range(number, number + _DRAWS):
+            patch = self._draw(field % len(self), rng)
+            if low <= patch.counts.sum() / patch.coverage.sum() < high:
+                return patch
+        raise InputError(
+            f"training.level: none of {_DRAWS} patches has {low:g} to {high:g} counts a pixel"
+        )
+
+    def _draw(self, field, rng):
         blurred = self._filters(field, 1).blurred
-        stored = self._load(self.paths[field])
-        return _draw(stored, field, self.size, self.randomisation, blurred, rng)
+        return _draw(
+            self._load(self.paths[field]), field, self.size, self.randomisation, blurred, rng
+        )
 
     def example(self, number, epoch=0):
         """Return (features, patch)."""
