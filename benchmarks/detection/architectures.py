@@ -36,7 +36,8 @@ from fermiml.train.calibrate import operating_points
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
-COLUMNS = ("architecture", "thousand weights", "MB", "hours", "patches/s", *metrics.ZONES, "all",
+ZONES = [zone.replace("|b|", "abs(b)") for zone in metrics.ZONES]  # bars would end a cell
+COLUMNS = ("architecture", "thousand weights", "MB", "hours", "patches/s", *ZONES, "all",
            "F1", "AP", "ECE", "worst bin", "error")  # fmt: skip
 
 
@@ -142,6 +143,9 @@ def print_tables(rows):
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for row in rows:
         print(f"| {' | '.join(row.cells())} |")
+    nominal = rows[0].nominal
+    sources = ", ".join(f"{nominal.zones[z].true_sources} at {z}" for z in metrics.ZONES)
+    print(f"\n{nominal.fields} fields; sources of Asimov TS > 25: {sources}")
     for name in rows[0].structured:
         print(f"\n| {name} | completeness at 95 % purity | purity at the default threshold |")
         print("|---|---|---|")
