@@ -147,7 +147,8 @@ def print_tables(rows):
     sources = ", ".join(f"{nominal.zones[z].true_sources} at {z}" for z in metrics.ZONES)
     print(f"\n{nominal.fields} fields; sources of Asimov TS > 25: {sources}")
     for name in rows[0].structured:
-        print(f"\n| {name} | completeness at 95 % purity | purity at the default threshold |")
+        print(f"\n{name}: {rows[0].structured[name].zones['all'].true_sources} sources\n")
+        print("| architecture | completeness at 95 % purity | purity at the default threshold |")
         print("|---|---|---|")
         for row in rows:
             zone = row.structured[name].zones["all"]
@@ -169,7 +170,7 @@ def draw(rows, path):
     zones.set(yticks=at, yticklabels=[row.name for row in rows],
               xlabel="completeness at 95 % purity")  # fmt: skip
     zones.invert_yaxis()
-    zones.legend()
+    zones.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
     for i, row in enumerate(rows):
         curve = row.nominal.zones["all"].curve
         line = {"color": style.CYCLE[i % len(style.CYCLE)], "ls": "-" if i < 6 else "--"}
