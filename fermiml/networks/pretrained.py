@@ -127,9 +127,14 @@ def load_weights(model, recipe, name):
     pairs = list(zip(_trunk(model), _trunk(other), strict=True))
     if networks.canonical(content["network"]) == networks.canonical(recipe["network"]):
         for head in set(model.output_names) & set(other.output_names):
-            pairs += zip(_head(model, head), _head(other, head), strict=True)
+            pairs += _alike(_head(model, head), _head(other, head))
     for mine, theirs in pairs:
         mine.assign(theirs)
+
+
+def _alike(mine, theirs):
+    """Pairs of variables, less those of layers that have other numbers of channels."""
+    return [pair for pair in zip(mine, theirs, strict=True) if pair[0].shape == pair[1].shape]
 
 
 def _trunk(model):

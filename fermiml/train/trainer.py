@@ -218,8 +218,8 @@ class _Batches:
     def __init__(self, recipe, section):
         seed = [recipe["seed"], ("training", "selection").index(section)]
         training = recipe["training"]
-        drawn = Randomisation(structure=training["structure"], extended=training["extended"],
-                              level=tuple(training["level"]))  # fmt: skip
+        drawn = {name: training[name] for name in ("structure", "extended", "artefacts")}
+        drawn = Randomisation(**drawn, level=tuple(training["level"]))
         self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn)
         self._recipe = recipe
         self._batch = int(recipe["training"]["batch"])

@@ -45,6 +45,7 @@ class Randomisation:
     structured: float = 0.75  # probability of that
     true: float = 0.25  # probability that a given background is the true one
     extended: float = 0.0  # mean number of extended sources that are added
+    artefacts: float = 0.0  # the same of clumps of gas
     level: tuple = (0.0, np.inf)  # counts a pixel; patches with fewer or more are not taken
 
 
@@ -64,6 +65,7 @@ class TrainingPatch:
     extended: np.ndarray  # deg, 0 for points
     radius: np.ndarray  # deg, of the pixels that belong to a source, see `fermiml.model.masks`
     hole: np.ndarray  # deg, inner radius of those
+    artefact: np.ndarray  # whether it is no source, but a clump of gas
     npred: np.ndarray  # (source, band)
     background: np.ndarray | None  # (band, y, x), what a user might give
     coarse: int  # native pixels along whose side counts were spread evenly
@@ -186,8 +188,9 @@ def _draw(field, number, size, options, blurred, rng):
     expected = scaled * (stars + diffuse)
     sources = _sources(field, corner, size, fraction)
     sources = _outshone(sources, scaled * (stars + smooth), expected)
-    if options.extended and (number_added := rng.poisson(options.extended)):
-        added = added_sources.draw(number_added, expected, field, fraction, blurred, rng)
+    for added in _added(
+        expected, scaled * parts["galactic"][0], field, fraction, options, blurred, rng
+    ):
         sources = added.beside(_outshone(sources, expected, expected + added.counts))
         expected = expected + added.counts
     background = scaled * guess if rng.random() < options.given else None
@@ -212,6 +215,14 @@ def _draw(field, number, size, options, blurred, rng):
     )
 
 
+def _added(expected, galactic, field, fraction, options, blurred, rng):
+    """Draw extended sources and clumps of gas, if any are wanted."""
+    if options.extended and (number := rng.poisson(options.extended)):
+        yield added_sources.draw_sources(number, expected, field, fraction, blurred, rng)
+    if options.artefacts and (number := rng.poisson(options.artefacts)):
+        yield added_sources.draw_clumps(number, expected, galactic, field, blurred, rng)
+
+
 def _expose(stored, options, rng):
     """Draw which part of each band the data have, and their exposure over that of the field."""
     covered = _cover(stored, options, rng)
@@ -228,7 +239,8 @@ def _sources(field, corner, size, fraction):
     inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
     found = {name: field[name][inside] for name in _KNOWN}
     found |= {name: field[name][inside] * fraction for name in ("ts", "npred")}
-    return found | {"x": x[inside], "y": y[inside]}
+    none = np.zeros(inside.sum(), bool)
+    return found | {"x": x[inside], "y": y[inside], "artefact": none}
 
 
 def _outshone(sources, before, after):
