@@ -10,6 +10,7 @@ are the best that any number of bands can do.
 """
 
 import argparse
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,10 @@ def main():
                 print(f"| {label} | " + " | ".join(f"{value:.2f}" for value in row))
     edges = np.array([100.0, 200, 300, 500, 1000])
     radius = observation.psf.containment_radius(edges, 0.68)
-    print("\nr68 (deg):", ", ".join(f"{r:.2f} at {e:g} MeV" for r, e in zip(radius, edges)))
+    print(
+        "\nr68 (deg):",
+        ", ".join(f"{r:.2f} at {e:g} MeV" for r, e in zip(radius, edges, strict=True)),
+    )
 
 
 def _sky(latitude):
@@ -64,7 +68,7 @@ def _sky(latitude):
 def _gain(observation, background, index, bands, unknown):
     """Square of the significance in low bands over that in the five."""
     low = np.clip(_FINE, None, 500)
-    fine = [(a, b) for a, b in zip(low[:-1], low[1:]) if b > a]
+    fine = [(a, b) for a, b in pairwise(low) if b > a]
     best = _information(observation, background, index, BANDS, unknown)
     return _information(observation, background, index, bands or fine, unknown) / best
 

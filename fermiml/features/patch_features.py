@@ -27,6 +27,7 @@ LABELS = [
     "background given",
 ]
 LOW_LABELS = [f"{kind} {LOW_NAME}" for kind in CHANNELS]
+N_ALL = N_FEATURES + len(LOW_LABELS)  # with those of the low band
 REACH = 32  # pixels, to which the PSF kernels go
 _STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
 _TOP = 1e5  # MeV, where the open last band is taken to end
@@ -193,14 +194,14 @@ class _BandFilters:
 
 
 def _rebinned(planes):
-    """Sums over the pixels of the low band, (..., y, x)."""
+    """Sum over the pixels of the low band, (..., y, x)."""
     *front, height, width = planes.shape
     shape = *front, height // LOW_PIXELS, LOW_PIXELS, width // LOW_PIXELS, LOW_PIXELS
     return planes.reshape(shape).sum(axis=(-3, -1))
 
 
 def _spread(planes):
-    """Each pixel of the low band as those of a patch, (..., y, x)."""
+    """Repeat each pixel of the low band as those of a patch, (..., y, x)."""
     return np.repeat(np.repeat(planes, LOW_PIXELS, axis=-2), LOW_PIXELS, axis=-1)
 
 

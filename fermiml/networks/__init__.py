@@ -24,6 +24,7 @@ ARCHITECTURES = Registry(
         "unek": "fermiml.networks.unek",
         "centroid": "fermiml.networks.centroidnet",
         "heatmap": "fermiml.networks.heatmap",
+        "multi": "fermiml.networks.multi",
         "mask": "fermiml.networks.mask.architecture",
     },
     needs=_MEMBERS,
@@ -81,8 +82,15 @@ class Architecture(Protocol):
     # pixels what a `fermiml.networks.mask.found_instances.Instances` holds, above the score
     # `lowest`; such a network is its own localizer.
 
+    # Optional: `LOW`, whether it looks at the band below 500 MeV; its features come last.
+
     # Optional: `read(path, **options)` reads weights that `fermiml train` has written, and returns
     # what answers like the Keras model, without Keras: an object with `predict_on_batch`.
+
+
+def looks_low(architecture):
+    """Return whether an architecture looks at the band below 500 MeV."""
+    return getattr(architecture, "LOW", False)
 
 
 def canonical(name):

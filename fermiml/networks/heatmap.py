@@ -13,7 +13,7 @@ RADIUS = 1.18 * SIGMA  # where the Gaussian falls to half of its height
 POSITIVE = 10.0  # Asimov TS
 FAINT = 4.0
 _SURE = 20.0  # Asimov TS from which a source counts fully; just above POSITIVE it counts half
-_HEADS = {"heatmap": (1, -4.0), "offset": (2, 0.0), "strength": (1, 0.6)}
+HEADS = {"heatmap": (1, -4.0), "offset": (2, 0.0), "strength": (1, 0.6)}
 _REACH = 1.6  # pixels around a centre where offset and strength are learned
 
 
@@ -22,12 +22,12 @@ check = unet.check
 
 def build(**options):
     """Build the network: heatmap logits, offsets in pixels, and half the log10 of the Asimov TS."""
-    return unet.build(_HEADS, **options)
+    return unet.build(HEADS, **options)
 
 
 def read(path, **options):
     """Read weights for a network that answers without Keras."""
-    return unet.read(path, _HEADS, **options)
+    return unet.read(path, HEADS, **options)
 
 
 def make_targets(patch, **_):

@@ -1,17 +1,24 @@
-"""The U-Net that all networks share."""
+"""The U-Net that all networks share.
+
+With `low`, a number of channels, it also looks at the band below 500 MeV. Photons of that band have
+a PSF of several degrees, so it enters where pixels are four times as large as those of the patch,
+and only where the data have it.
+"""
 
 import math
 
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.features.patch_features import CHANNELS, N_FEATURES
+from fermiml.features.patch_features import CHANNELS, LOW_PIXELS, N_ALL, N_FEATURES
 from fermiml.networks import arrays
-from fermiml.networks.forward import UNet
+from fermiml.networks.forward import LOW_SCALE, UNet
 from fermiml.schema import flag, list_of, whole
 from fermiml.sky.bands import BANDS
 
 _MOST_PARAMETERS = 5e7
+LOW = "low"  # the layer that looks at the low band
+_LOW_LAYERS = 2
 _POSITIVE = list_of(whole(1, 100_000), most=10)
 
 OPTIONS = {
@@ -42,13 +49,13 @@ def check(options):
         )
 
 
-def _count_parameters(widths, encoder, decoder, **_):
+def _count_parameters(widths, encoder, decoder, low=0, **_):
     """Weights of the convolutions of 3 x 3 pixels, nearly all there are."""
-    shapes = _shapes({}, widths, encoder, decoder)
+    shapes = _shapes({}, widths, encoder, decoder, low)
     return sum(math.prod(shape) for shape in shapes if shape[:2] == (3, 3))
 
 
-def pyramid(inputs, widths, encoder, decoder, raw):
+def pyramid(inputs, widths, encoder, decoder, raw, low=0):
     """Compute maps from features (batch, y, x, plane): the finest, at full resolution, comes first,
     and each has half the resolution of the one before.
 
@@ -56,12 +63,15 @@ def pyramid(inputs, widths, encoder, decoder, raw):
     """
     from keras import layers
 
-    x = inputs * _raw_planes() if raw else inputs
+    x = inputs[..., :N_FEATURES] if low else inputs
+    x = x * _raw_planes() if raw else x
     x = layers.BatchNormalization(center=False, scale=False)(x)
     skips = []
     for level, (width, count) in enumerate(zip(widths, encoder, strict=True)):
         for step in range(count):
             x = _block(x, width, stride=2 if level and not step else 1)
+        if low and level == LOW_SCALE:
+            x = layers.Add()([x, _low_band(inputs, low, width)])
         skips.append(x)
     maps = [x]
     for width, count, skip in zip(widths[-2::-1], decoder, skips[-2::-1], strict=True):
@@ -86,7 +96,8 @@ def build(heads, **options):
     import keras
     from keras import layers
 
-    inputs = layers.Input((None, None, N_FEATURES), name="features")
+    planes = N_ALL if options.get("low") else N_FEATURES
+    inputs = layers.Input((None, None, planes), name="features")
     x = pyramid(inputs, **{**OPTIONS, **options})[0]
     outputs = {
         name: layers.Conv2D(
@@ -106,17 +117,20 @@ def read(path, heads, **options):
     options = {**OPTIONS, **options}
     planes = _raw_planes() if options.pop("raw") else None
     values, _ = arrays.read_weights(path, [*_shapes(heads, **options)])
-    return UNet(values, heads, **options, planes=planes)
+    low = _LOW_LAYERS if options.pop("low", 0) else 0
+    return UNet(values, heads, **options, planes=planes, low=low)
 
 
-def _shapes(heads, widths, encoder, decoder):
+def _shapes(heads, widths, encoder, decoder, low=0):
     """Yield the shapes of the model's variables, in their order."""
     yield from 2 * [(N_FEATURES,)]
     before = N_FEATURES
-    for width, count in zip(widths, encoder, strict=True):
+    for level, (width, count) in enumerate(zip(widths, encoder, strict=True)):
         for _ in range(count):
             yield from _block_shapes(before, width)
             before = width
+        if low and level == LOW_SCALE:
+            yield from _low_shapes(low, width)
     for width, count in zip(widths[-2::-1], decoder, strict=True):
         yield from _block_shapes(before, width, size=1)
         before = width
@@ -125,6 +139,14 @@ def _shapes(heads, widths, encoder, decoder):
     for _, (channels, _) in sorted(heads.items()):
         yield 1, 1, before, channels
         yield (channels,)
+
+
+def _low_shapes(low, width):
+    yield from 2 * [(len(CHANNELS),)]
+    for before in (len(CHANNELS), low):
+        yield from _block_shapes(before, low)
+    yield 1, 1, low, width
+    yield (width,)
 
 
 def _block_shapes(before, width, size=3):
@@ -138,9 +160,29 @@ def _raw_planes():
     return np.pad(kinds, (0, N_FEATURES - len(kinds))).astype(np.float32)
 
 
+def _low_band(inputs, low, width):
+    """Compute what the low band adds to maps of `width` channels; at first nothing."""
+    from keras import Sequential, layers, ops
+
+    pooled = layers.AveragePooling2D(LOW_PIXELS)(inputs[..., N_FEATURES:])
+    parts = [layers.BatchNormalization(center=False, scale=False)]
+    for _ in range(_LOW_LAYERS):
+        parts += _block_layers(low)
+    parts.append(layers.Conv2D(width, 1, kernel_initializer="zeros"))
+    return Sequential(parts, name=LOW)(pooled) * ops.sign(pooled[..., -1:])
+
+
 def _block(x, width, size=3, stride=1):
+    for layer in _block_layers(width, size, stride):
+        x = layer(x)
+    return x
+
+
+def _block_layers(width, size=3, stride=1):
     from keras import layers
 
-    x = layers.Conv2D(width, size, strides=stride, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
-    return layers.Activation("relu")(x)
+    return [
+        layers.Conv2D(width, size, strides=stride, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+    ]

@@ -80,7 +80,7 @@ def _swallows_band(low, high):
 
 
 def define_bands(edges, low=False):
-    """Define the bands for a cube with these native edges (MeV): five, or with the `low` one six."""
+    """Define the bands for a cube with these native edges (MeV): five, or six with `low`."""
     numbers = assign_bins(edges, low)
     bands = []
     for number, (bottom, top) in enumerate((*BANDS, LOW) if low else BANDS):

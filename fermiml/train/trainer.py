@@ -219,7 +219,8 @@ class _Batches:
         seed = [recipe["seed"], ("training", "selection").index(section)]
         training = recipe["training"]
         drawn = Randomisation(structure=training["structure"], extended=training["extended"])
-        self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn)
+        low = networks.looks_low(networks.get_architecture(recipe["network"]))
+        self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn, low=low)
         self._recipe = recipe
         self._batch = int(recipe["training"]["batch"])
         self.size = int(recipe[section]["patches"])
