@@ -46,6 +46,9 @@ INSTANCES = [[288, 45], [349, -15], [296, 1], [275, -1]]
 CONFUSED = [[286, -25], [355, -25], [279, -26], [297, -24]]
 CONFUSED_EDGES = (300, 390, *EDGES)
 STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000, 1_000_000)
+# Fields from 100 MeV, with selection skies of their own.
+LOW_NUMBER = {"high": 3, "middle": 4, "plane": 3}
+LOW_EDGES = (100, 178, 316, *STRUCTURED_EDGES)
 # Level of structure (rms in %) and what stands beside it.
 LEVELS = {
     "0": None,
@@ -130,6 +133,15 @@ def structured(split, positions, seed):
     }  # fmt: skip
 
 
+def low(split, seed):
+    """The set whose energies begin at 100 MeV."""
+    return SkySet(split, number=LOW_NUMBER, changes={
+        "seed": seed,
+        "sky": {"width": 16.0},
+        "energy": {"edges": list(LOW_EDGES)},
+    })  # fmt: skip
+
+
 def levels_of(split):
     """The names of the sets with structure."""
     prefix = "structured" if split == "test" else f"structured-{split}"
@@ -161,6 +173,8 @@ SETS = {
             "observation": {"years": 16},
         },
     ),
+    "low": low("test", 680),
+    "low-selection": low("selection", 580),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),
     **structured("test", STRUCTURED_TEST, 700),
