@@ -17,7 +17,7 @@ NAMES = ("0.5-1 GeV", "1-2 GeV", "2-7 GeV", "7-20 GeV", ">20 GeV")
 # The band of networks that look below 500 MeV. Two bands instead of one would add 5 % to what its
 # photons say of a soft source, and those below 100 MeV are confused over 5 deg
 # (benchmarks/detection/low_band.py).
-LOW = (100.0, EDGES[0])
+LOW = (100.0, 500.0)
 LOW_NAME = "0.1-0.5 GeV"
 INDEX = 2.2  # photon index of the spectrum that weighs energies within a band
 
