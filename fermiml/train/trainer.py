@@ -220,7 +220,8 @@ class _Batches:
         training = recipe["training"]
         drawn = {name: training[name] for name in ("structure", "extended", "artefacts")}
         drawn = Randomisation(**drawn, level=tuple(training["level"]))
-        self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn)
+        low = networks.looks_low(networks.get_architecture(recipe["network"]))
+        self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn, low=low)
         self._recipe = recipe
         self._batch = int(recipe["training"]["batch"])
         self.size = int(recipe[section]["patches"])
