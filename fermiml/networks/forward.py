@@ -65,7 +65,8 @@ class UNet:
         return {name: np.stack([answer[name] for answer in answers]) for name in self.heads}
 
     def _answer(self, features):
-        x = np.moveaxis(features, -1, 0) * self.factor
+        # Without the copy a product would keep the order in memory, in which all else is slow.
+        x = np.ascontiguousarray(np.moveaxis(features, -1, 0)) * self.factor
         x += self.shift
         skips = []
         for level, layers in enumerate(self.down):
