@@ -42,10 +42,26 @@ STRUCTURED_TEST = ([354, -1], [301, 1], [272, -1], [353, 17])
 STRUCTURED_SELECTION = ([33, -1], [87, 1], [207, 0], [211, -18])
 # Fields with extended sources, [l, b].
 INSTANCES = [[288, 45], [349, -15], [296, 1], [275, -1]]
+# Fields for the search of extended sources, [l, b], and the number of these on the whole sky; those
+# without any tell what gas becomes.
+EXTENDED = {
+    "test": {
+        "plane": ([268, 1], [283, -1], [302, 0.5], [341, -3]),
+        "high": ([266, 35], [305, -40]),
+    },
+    "selection": {
+        "plane": ([88, 1], [103, -1], [207, 0.5], [96, -3], [90, 0], [212, -1]),
+        "high": ([96, 35], [207, -40]),
+    },
+}
+EXTENDED_SOURCES = {"plane": 250, "high": 4000, "gas": 0}
 # Fields with many sources of low energies in each PSF, [l, b], 16 years from 300 MeV.
 CONFUSED = [[286, -25], [355, -25], [279, -26], [297, -24]]
 CONFUSED_EDGES = (300, 390, *EDGES)
 STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000, 1_000_000)
+# Fields from 100 MeV, with selection skies of their own.
+LOW_NUMBER = {"high": 3, "middle": 4, "plane": 3}
+LOW_EDGES = (100, 178, 316, *STRUCTURED_EDGES)
 # Level of structure (rms in %) and what stands beside it.
 LEVELS = {
     "0": None,
@@ -130,6 +146,30 @@ def structured(split, positions, seed):
     }  # fmt: skip
 
 
+def low(split, seed):
+    """The set whose energies begin at 100 MeV."""
+    return SkySet(split, number=LOW_NUMBER, changes={
+        "seed": seed,
+        "sky": {"width": 16.0},
+        "energy": {"edges": list(LOW_EDGES)},
+    })  # fmt: skip
+
+
+def extended(split, seed):
+    """The sets for the search of extended sources."""
+    centers = EXTENDED[split] | {"gas": [[lon, -lat] for lon, lat in EXTENDED[split]["plane"]]}
+    structure = {"rms": 0.1, "slope": 2.8}  # also where there are extended sources
+    return {
+        f"extended-{split}-{name}": SkySet(split, number={}, changes={
+            "seed": seed + number,
+            "sky": {"centers": list(centers[name]), "width": 14.0},
+            "population": {"extended": sources},
+            "diffuse": {"structure": structure},
+        })
+        for number, (name, sources) in enumerate(EXTENDED_SOURCES.items())
+    }  # fmt: skip
+
+
 def levels_of(split):
     """The names of the sets with structure."""
     prefix = "structured" if split == "test" else f"structured-{split}"
@@ -161,8 +201,12 @@ SETS = {
             "observation": {"years": 16},
         },
     ),
+    "low": low("test", 680),
+    "low-selection": low("selection", 580),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),
+    **extended("test", 620),
+    **extended("selection", 520),
     **structured("test", STRUCTURED_TEST, 700),
     **structured("selection", STRUCTURED_SELECTION, 800),
 }

@@ -36,7 +36,8 @@ from fermiml.train.calibrate import operating_points
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
-COLUMNS = ("architecture", "thousand weights", "MB", "hours", "patches/s", *metrics.ZONES, "all",
+ZONES = [zone.replace("|b|", "abs(b)") for zone in metrics.ZONES]  # bars would end a cell
+COLUMNS = ("architecture", "thousand weights", "MB", "hours", "patches/s", *ZONES, "all",
            "F1", "AP", "ECE", "worst bin", "error")  # fmt: skip
 
 
@@ -142,8 +143,12 @@ def print_tables(rows):
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for row in rows:
         print(f"| {' | '.join(row.cells())} |")
+    nominal = rows[0].nominal
+    sources = ", ".join(f"{nominal.zones[z].true_sources} at {z}" for z in metrics.ZONES)
+    print(f"\n{nominal.fields} fields; sources of Asimov TS > 25: {sources}")
     for name in rows[0].structured:
-        print(f"\n| {name} | completeness at 95 % purity | purity at the default threshold |")
+        print(f"\n{name}: {rows[0].structured[name].zones['all'].true_sources} sources\n")
+        print("| architecture | completeness at 95 % purity | purity at the default threshold |")
         print("|---|---|---|")
         for row in rows:
             zone = row.structured[name].zones["all"]
@@ -165,7 +170,7 @@ def draw(rows, path):
     zones.set(yticks=at, yticklabels=[row.name for row in rows],
               xlabel="completeness at 95 % purity")  # fmt: skip
     zones.invert_yaxis()
-    zones.legend()
+    zones.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
     for i, row in enumerate(rows):
         curve = row.nominal.zones["all"].curve
         line = {"color": style.CYCLE[i % len(style.CYCLE)], "ls": "-" if i < 6 else "--"}

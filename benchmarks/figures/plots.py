@@ -13,8 +13,8 @@ import numpy as np
 
 from fermiml import SourceDetector
 from fermiml.detect.explain import explain
+from fermiml.detect.finder import views_for
 from fermiml.evaluate import metrics
-from fermiml.features.views import Views
 from fermiml.plot import style
 from fermiml.plot.explanation import plot_explanation
 from fermiml.simulate.read_fields import read_sky
@@ -43,7 +43,9 @@ def main():
     catalog = detector.run(sky.cube)
     print(machine(600))
     for name, row in chosen(catalog, sky).items():
-        explanation = explain(catalog.positions[row], Views(sky.cube), detector.finder)
+        explanation = explain(
+            catalog.positions[row], views_for(detector.finder, sky.cube), detector.finder
+        )
         figure = plot_explanation(explanation, catalog, row)
         style.save(figure, options.output / f"plot_{name}.png", overwrite=True, dpi=75)
         print(name, catalog.table["Source_Name"][row])

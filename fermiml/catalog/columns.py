@@ -156,6 +156,8 @@ _LINES = (
     ("ML_TS", "E", "", "F10.3", "stat.likelihood", "Local TS of the photometry, from counts alone"),
     ("ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD, "Photon flux in 0.5-1, 1-2, 2-7, 7-20 and >20 GeV", (N_ML_BANDS,)),
     ("Unc_ML_Flux_Band", "5E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of ML_Flux_Band", (N_ML_BANDS,)),
+    ("ML_Flux_Low", "E", _FLUX, "", _FLUX_UCD, "Photon flux in 0.1-0.5 GeV; NaN if the data do not reach there"),
+    ("Unc_ML_Flux_Low", "E", _FLUX, "", _FLUX_UCD + _ERR, "1-sigma error of ML_Flux_Low"),
     ("ML_Model", "24A", "", "", "meta.id", "The network that found the source"),
     ("ML_Localizer", "12A", "", "", "meta.id", "The localizer that gave the position"),
     ("ML_Flags", "I", "", "", "meta.code.qual", "1 edge 2 TS<9 4 near 8 gas 16 IRF 32 exp 64 alt 1024 end 2048 fit"),

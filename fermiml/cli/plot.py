@@ -49,11 +49,11 @@ def plot(catalog, counts, source, model, names, output, overwrite, **options):
 
 def _figure(cube, sources, number, finder, names):
     from fermiml.detect.explain import explain
-    from fermiml.features.views import Views
+    from fermiml.detect.finder import views_for
     from fermiml.plot.explanation import plot_explanation
     from fermiml.plot.overview import plot_overview
 
     if number is None:
         return plot_overview(cube, sources, finder, names=names)
-    explanation = explain(sources.positions[number], Views(cube), finder)
+    explanation = explain(sources.positions[number], views_for(finder, cube), finder)
     return plot_explanation(explanation, sources, number)

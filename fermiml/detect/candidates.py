@@ -7,9 +7,8 @@ from astropy.coordinates import SkyCoord
 from scipy.ndimage import binary_dilation
 
 from fermiml.detect.detections import checked
-from fermiml.detect.finder import label
+from fermiml.detect.finder import label, views_for
 from fermiml.detect.merge import merge
-from fermiml.features.views import Views
 from fermiml.prefetch import ahead
 from fermiml.progress import progress_bar
 from fermiml.sky.patches import pixel_at
@@ -50,7 +49,7 @@ def find(cube, finder, origin=None):
     -------
     Candidates
     """
-    views = Views(cube, origin)
+    views = views_for(finder, cube, origin)
     found, patch, depth = [], [], []
     with progress_bar(what="patches", total=len(views), delay=2) as bar:
         for numbers, seen, features in ahead(views.batches(), _AHEAD):

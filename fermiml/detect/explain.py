@@ -22,7 +22,10 @@ _BAND_DISC = 10.0  # pixels: where a band is emptied
 
 @dataclass(frozen=True)
 class Explanation:
-    """The network input around a source; maps are (y, x) with offsets in deg from the source."""
+    """The network input around a source; maps are (y, x) with offsets in deg from the source.
+
+    Bands are the five that all networks look at.
+    """
 
     extent: tuple  # deg: left, right, bottom, top of the maps
     counts: np.ndarray  # (band, y, x), all components together
@@ -72,7 +75,7 @@ def explain(position, views, finder):
     without[present] = scores[len(places) :]
     return Explanation(
         tuple(views.pixel * border for border in borders),
-        view.patch.counts.sum(axis=0)[:, *window],
+        view.patch.counts.sum(axis=0)[: len(BANDS), *window],
         bands[CHANNELS.index("filter")][:, *window],
         joint[:, *window],
         heatmap[window],
@@ -129,12 +132,13 @@ def _scores_without(discs, pixel, view, views, finder):
 def _emptied(view, place, radius, bands):
     """Return the counts of a view with the smooth background in place of a disc's photons."""
     counts = view.patch.counts.copy()
+    fine = counts[:, : len(BANDS)]
     expected = unstabilised(_channels(view.features)[0][CHANNELS.index("background")])
-    fraction = counts.sum(axis=(2, 3)) / np.maximum(counts.sum(axis=(0, 2, 3)), 1)
-    y, x = np.indices(counts.shape[2:])
+    fraction = fine.sum(axis=(2, 3)) / np.maximum(fine.sum(axis=(0, 2, 3)), 1)
+    y, x = np.indices(fine.shape[2:])
     disc = np.hypot(x - place[0], y - place[1]) <= radius
     empty = fraction[:, :, None, None] * expected
-    counts[:, bands, disc] = empty[:, bands, disc]
+    fine[:, bands, disc] = empty[:, bands, disc]
     return counts
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from fermiml.detect import calibration
 from fermiml.detect.detections import Detections
 from fermiml.errors import InputError, type_and_message
+from fermiml.features.views import Views
 from fermiml.localize import DISC, get_localizer
-from fermiml.networks import pretrained
+from fermiml.networks import looks_low, pretrained
 from fermiml.registry import Registry
 from fermiml.sky.patches import pixel_at
 
@@ -46,8 +47,9 @@ class Finder(Protocol):
         and ``score``; empty for one that was never calibrated.
         `fermiml.train.calibrate.operating_points` measures them.
 
-    Optional: ``summary``, one line for `fermiml models`, and ``heatmap(features)``, a map
-    (patch, y, x) of values from 0 to 1 for figures and explanations.
+    Optional: ``summary``, one line for `fermiml models`; ``heatmap(features)``, a map
+    (patch, y, x) of values from 0 to 1 for figures and explanations; ``low``, whether features of
+    the band below 500 MeV shall follow the others.
     """
 
     name: str
@@ -105,6 +107,11 @@ class HeatmapFinder:
     def operating(self):
         """The operating point with this localizer."""
         return self.network.card.get("operating", {}).get(self.localizer, {})
+
+    @property
+    def low(self):
+        """Whether the network looks at the band below 500 MeV."""
+        return looks_low(self.network.architecture)
 
     @property
     def paints_discs(self):
@@ -244,6 +251,11 @@ def _try(operating):
     for mode, point in operating.items():
         calibration.probability([0.5], measured if mode == "photometry" else None, point)
         float(point["threshold"])
+
+
+def views_for(finder, cube, origin=None):
+    """Make the views of a cube with the features that a finder looks at."""
+    return Views(cube, origin, low=getattr(finder, "low", False))
 
 
 def label(finder):

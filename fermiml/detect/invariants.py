@@ -7,7 +7,8 @@ from fermiml.errors import FermimlError
 
 _CLASSES = ("ML_Prob_AGN", "ML_Prob_PSR", "ML_Prob_SNR", "ML_Prob_OTH", "ML_Prob_FAKE")
 _PROBABILITIES = ("ML_Prob", *_CLASSES)
-_FLUXES = ("Flux1000", "Energy_Flux100", "ML_Flux_Band", "Flux_Band", "PL_Flux_Density")
+_FLUXES = ("Flux1000", "Energy_Flux100", "ML_Flux_Band", "ML_Flux_Low", "Flux_Band",
+           "PL_Flux_Density")  # fmt: skip
 _ELLIPSES = ("Conf_68", "Conf_95")
 _ROUNDING = 1e-4  # of single precision, and of sums of it
 

@@ -3,7 +3,7 @@
 import numpy as np
 from gammapy.maps import Maps, WcsNDMap
 
-from fermiml.detect.finder import heatmap_of
+from fermiml.detect.finder import heatmap_of, views_for
 from fermiml.features.patch_features import LABELS
 from fermiml.features.views import Views
 from fermiml.progress import progress_bar
@@ -16,19 +16,20 @@ _FARTHEST = 80.0  # deg, where a tangent plane still has pixels
 
 def heatmap(cube, finder, origin=None):
     """Compute a network's score over a cube, as a gammapy map on the grid of `plot_counts`."""
-    (image,) = _maps(cube, origin, 1, lambda batch: heatmap_of(finder, batch)[:, None])
+    views = views_for(finder, cube, origin)
+    (image,) = _maps(cube, views, 1, lambda batch: heatmap_of(finder, batch)[:, None])
     return image
 
 
 def features(cube, origin=None):
     """Compute the features of a cube by name, as gammapy `Maps` on the grid of `plot_counts`."""
-    images = _maps(cube, origin, len(LABELS), lambda batch: np.moveaxis(batch, -1, 1))
+    images = _maps(cube, Views(cube, origin), len(LABELS), lambda batch: np.moveaxis(batch, -1, 1))
     return Maps(**dict(zip(LABELS, images, strict=True)))
 
 
-def _maps(cube, origin, number, planes_of):
+def _maps(cube, views, number, planes_of):
     """Make maps of so many planes, (patch, plane, y, x), which come from batches of features."""
-    views, geom = Views(cube, origin), canvas(cube)
+    geom = canvas(cube)
     position = geom.get_coord().skycoord
     on_sky = np.isfinite(position.spherical.lon.value)
     position = position[on_sky].transform_to(views.geoms[0].frame)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fermiml.features.views import Views
+from fermiml.detect.finder import views_for
 from fermiml.networks import targets
 from fermiml.sky.patches import PIXEL
 
@@ -20,7 +20,7 @@ def count_pixels(finder, sky):
     dict
         Lists over `THRESHOLDS`: painted, right; and the number `true`.
     """
-    views = Views(sky.cube)
+    views = views_for(finder, sky.cube)
     painted, right, true = np.zeros(len(THRESHOLDS), int), np.zeros(len(THRESHOLDS), int), 0
     for _, seen, features in views.batches():
         for view, probability in zip(seen, finder.heatmap(features), strict=False):

@@ -7,12 +7,11 @@ from astropy.coordinates import SkyCoord
 
 from fermiml.detect import calibration
 from fermiml.detect.detections import checked
-from fermiml.detect.finder import label
+from fermiml.detect.finder import label, views_for
 from fermiml.errors import InputError
 from fermiml.evaluate import instances
 from fermiml.evaluate.instances import Overlaps
 from fermiml.evaluate.metrics import DETECTABLE
-from fermiml.features.views import Views
 from fermiml.localize import DISC
 from fermiml.sky.patches import PIXEL, pixel_at
 
@@ -57,7 +56,7 @@ def collect(finder, sky, true_masks):
     """
     if sky.cube.components[0].is_healpix:
         raise InputError(f"{sky.name}: instances are measured in images, not in HEALPix data")
-    views, result = Views(sky.cube), []
+    views, result = views_for(finder, sky.cube), []
     for _, seen, features in views.batches():
         found = checked(finder.find(features), features, label(finder))
         result += [_beside(view.patch, detections, finder, sky, true_masks)

@@ -8,7 +8,7 @@ import numpy as np
 
 SMOOTHING = 13.0  # pixels (of 0.1 deg in all but coarse data), sigma of the Gaussian
 _CELL = 4  # pixels along a side of a coarse cell
-_SOURCE = np.array([8.0, 5.0, 3.0, 2.0, 2.0])  # pixels, about the width of a source per band
+SOURCE = np.array([8.0, 5.0, 3.0, 2.0, 2.0])  # pixels, about the width of a source per band
 _CONTRAST = 0.15  # fraction of the background that may be structure of the diffuse emission
 _CUT = 3.5  # sigma, above which a cell is taken for a source
 _ROUNDS = 3
@@ -21,7 +21,7 @@ class SmoothBackground:
     `source` is the width of a source in each plane, `smoothing` that of the Gaussian (pixels).
     """
 
-    def __init__(self, size, source=_SOURCE, smoothing=SMOOTHING):
+    def __init__(self, size, source=SOURCE, smoothing=SMOOTHING):
         cells = size // _CELL
         self._smooth = _gaussian(cells, smoothing)
         self._source = np.array([_gaussian(cells, width) for width in source])

@@ -4,30 +4,37 @@ For every band: the variance-stabilised counts, the stabilised local background,
 significance of a PSF matched filter, and the observed fraction. Then the square root of the
 counts-only TS of a point source, all bands together, for a hard and a soft spectrum, and
 whether the background was given by the user.
+
+Networks that look below 500 MeV get the same four features of the low band after these, made in
+pixels four times as large, as its PSF is (`LOW_LABELS`).
 """
 
 import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
 
-from fermiml.features.local_background import SmoothBackground
-from fermiml.sky.bands import BANDS, NAMES
+from fermiml.features.local_background import SMOOTHING, SOURCE, SmoothBackground
+from fermiml.sky.bands import BANDS, LOW_NAME, NAMES
 from fermiml.sky.patches import PIXEL
 
 CHANNELS = ("counts", "background", "filter", "covered")  # of every band
 SPECTRA = (1.8, 2.5)  # photon indices of the joint TS
 N_FEATURES = len(CHANNELS) * len(BANDS) + len(SPECTRA) + 1
+LOW_PIXELS = 4  # pixels along the side of those of the low band
 CLIP = 30.0  # sigma, at which significances are cut
 LABELS = [
     *(f"{kind} {band}" for kind in CHANNELS for band in NAMES),
     *(f"joint TS, index {index}" for index in SPECTRA),
     "background given",
 ]
+LOW_LABELS = [f"{kind} {LOW_NAME}" for kind in CHANNELS]
+N_ALL = N_FEATURES + len(LOW_LABELS)  # with those of the low band
 REACH = 32  # pixels, to which the PSF kernels go
 _STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
 _TOP = 1e5  # MeV, where the open last band is taken to end
 _AREA = np.array([0.75, 0.92, 1.0, 1.0, 1.0])  # effective area of the bands over its largest
 _FLOOR = 0.02  # counts within the PSF, to which the expected background is raised
 _NEWTON = 5
+_LOW_SOURCE, _LOW_SMOOTHING = 6.0, 10.0  # of its pixels, as in `SmoothBackground`: 2.4 and 4 deg
 _TINY = 1e-30
 
 
@@ -43,10 +50,12 @@ def unstabilised(values):
 
 def unobserved(features):
     """Return what unobserved pixels of a patch with these features (y, x, feature) show."""
-    shown, bands = np.zeros(N_FEATURES, features.dtype), len(BANDS)
+    shown, bands = np.zeros(features.shape[-1], features.dtype), len(BANDS)
     present = np.any(features[..., bands : 2 * bands] != 0, axis=(0, 1))
     shown[: 2 * bands] = np.tile(np.where(present, stabilised(0), 0), 2)
-    shown[-1] = np.max(features[..., -1])
+    shown[N_FEATURES - 1] = np.max(features[..., N_FEATURES - 1])
+    if np.any(features[..., N_FEATURES:] != 0):
+        shown[N_FEATURES : N_FEATURES + 2] = stabilised(0)
     return shown
 
 
@@ -56,9 +65,10 @@ class PatchFeatures:
     Parameters
     ----------
     psf : list of lists of `fermiml.response.psf.PSF` or None
-        For each component and band a PSF with one energy; None for an absent band.
+        For each component and band a PSF with one energy; None for an absent band. A sixth band is
+        the low one.
     size : int
-        Pixels along a side of a patch, a multiple of 4.
+        Pixels along a side of a patch, a multiple of 4; with the low band, of 16.
     exposure : array (component, band), optional
         The components' relative exposures.
     pixel : float
@@ -67,17 +77,20 @@ class PatchFeatures:
 
     def __init__(self, psf, size, exposure=None, pixel=PIXEL):
         self._size = size
-        self._exposure = (
-            np.ones((len(psf), len(BANDS))) if exposure is None else np.asarray(exposure)
+        exposure = np.ones((len(psf), len(psf[0]))) if exposure is None else np.asarray(exposure)
+        fine, low = slice(len(BANDS)), slice(len(BANDS), None)
+        self._fine = _BandFilters(
+            [p[fine] for p in psf], size, exposure[:, fine], pixel, SOURCE, SMOOTHING
         )
-        self._padded = next_fast_len(size + REACH, real=True)
-        kernels = np.array([[psf_kernel(p, self._padded, pixel) for p in bands] for bands in psf])
-        self._kernel = rfft2(kernels.astype(np.float32), axes=(-2, -1))
-        self._square = np.sum(np.square(kernels), axis=(-2, -1))
-        self._background = SmoothBackground(size)
+        self._low = None
+        if len(psf[0]) > len(BANDS):
+            self._low = _BandFilters(
+                [p[low] for p in psf], size // LOW_PIXELS, exposure[:, low], LOW_PIXELS * pixel,
+                np.array([_LOW_SOURCE]), _LOW_SMOOTHING,
+            )  # fmt: skip
 
     def __call__(self, counts, coverage, covered, model=None):
-        """Compute the features (`N_FEATURES`, y, x).
+        """Compute the features (`N_FEATURES`, y, x), those of a low band after them.
 
         Parameters
         ----------
@@ -89,7 +102,51 @@ class PatchFeatures:
         model : array (component, band, y, x), optional
             Expected background counts, right up to a smooth factor.
         """
-        covered = np.asarray(covered, np.float32)
+        covered, number = np.asarray(covered, np.float32), len(BANDS)
+        fine = model if model is None else model[:, :number]
+        planes, found, background = self._fine(counts[:, :number], coverage, covered[:number], fine)
+        joint = [
+            joint_significance(found, background, _relative_counts(index) * covered[:number])
+            for index in SPECTRA
+        ]
+        given = np.full((1, self._size, self._size), model is not None)
+        if self._low is None:
+            return np.concatenate([*planes, joint, given], dtype=np.float32)
+        model = model if model is None else _rebinned(model[:, number:])
+        low, _, _ = self._low(
+            _rebinned(counts[:, number:]), _rebinned(coverage) / LOW_PIXELS**2, covered[number:],
+            model,
+        )  # fmt: skip
+        return np.concatenate([*planes, joint, given, *map(_spread, low)], dtype=np.float32)
+
+    def blurred(self, planes):
+        """Fold maps (band, y, x) with the PSF of the only component."""
+        fine = self._fine.blurred(planes[: len(BANDS)])
+        if self._low is None:
+            return fine
+        low = self._low.blurred(_rebinned(planes[len(BANDS) :]) / LOW_PIXELS**2)
+        return np.concatenate([fine, _spread(low)])
+
+    @property
+    def low_area(self):
+        """Pixels within the low band's PSF, over which its background counts."""
+        return LOW_PIXELS**2 * self._low.area
+
+
+class _BandFilters:
+    """The features of single bands: background and matched filter of bands with like pixels."""
+
+    def __init__(self, psf, size, exposure, pixel, source, smoothing):
+        self._size, self._exposure = size, exposure
+        self._padded = next_fast_len(size + REACH, real=True)
+        kernels = np.array([[psf_kernel(p, self._padded, pixel) for p in bands] for bands in psf])
+        self._kernel = rfft2(kernels.astype(np.float32), axes=(-2, -1))
+        self._square = np.sum(np.square(kernels), axis=(-2, -1))
+        self._background = SmoothBackground(size, source, smoothing)
+
+    def __call__(self, counts, coverage, covered, model):
+        """Compute the planes by channel (band, y, x); counts and background within the PSF, those
+        counts zero in absent bands."""
         present = (covered > 0)[:, None, None]
         seen = np.broadcast_to(coverage[:, None], counts.shape)
         expected = self._background(counts, seen if model is None else model * seen)
@@ -103,12 +160,12 @@ class PatchFeatures:
             observed,
         )
         planes = [np.where(present, plane, 0) for plane in bands]
-        joint = [
-            joint_significance(found * present, background, _relative_counts(index) * covered)
-            for index in SPECTRA
-        ]
-        given = np.full((1, self._size, self._size), model is not None)
-        return np.concatenate([*planes, joint, given], dtype=np.float32)
+        return planes, found * present, background
+
+    @property
+    def area(self):
+        """Pixels within the PSF of the only component and band."""
+        return 1 / float(self._square[0, 0])
 
     def blurred(self, planes):
         """Fold maps (band, y, x) with the PSF of the only component."""
@@ -134,6 +191,18 @@ class PatchFeatures:
         shape = self._padded, self._padded
         spectrum = np.sum(rfft2(planes, shape, axes=(-2, -1)) * kernel, axis=0)
         return irfft2(spectrum, shape, axes=(-2, -1))[..., : self._size, : self._size]
+
+
+def _rebinned(planes):
+    """Sum over the pixels of the low band, (..., y, x)."""
+    *front, height, width = planes.shape
+    shape = *front, height // LOW_PIXELS, LOW_PIXELS, width // LOW_PIXELS, LOW_PIXELS
+    return planes.reshape(shape).sum(axis=(-3, -1))
+
+
+def _spread(planes):
+    """Repeat each pixel of the low band as those of a patch, (..., y, x)."""
+    return np.repeat(np.repeat(planes, LOW_PIXELS, axis=-2), LOW_PIXELS, axis=-1)
 
 
 def joint_significance(counts, background, relative):

@@ -31,24 +31,27 @@ class Views:
     cube : fermiml.SkyCube
     origin : SkyCoord, optional
         Where the tiling has a patch centre.
+    low : bool
+        Add the features of the band below 500 MeV.
     """
 
-    def __init__(self, cube, origin=None):
-        banded = cube.bands()
+    def __init__(self, cube, origin=None, low=False):
+        banded = cube.bands(low)
         covered = np.array([[band.covered for band in b.bands] for b in banded])
-        if not covered.any():
+        if not covered[:, : len(BANDS)].any():
             edges = cube.components[0].energy_edges
             raise InputError(
                 f"{cube.source or 'the counts'}: no energy bin lies above {BANDS[0][0]:.0f} MeV, "
                 f"which the networks need ({range_text(edges[0], edges[-1])})"
             )
+        self.low = low
         self._patches = Patches(banded, origin=origin)
         self.geoms, self.pixel = self._patches.geoms, self._patches.pixel
         self._covered = covered.max(axis=0)
         exposure = _relative_exposure(cube, banded) * covered
         size = self.geoms[0].data_shape[0]
         self._features = PatchFeatures(self._patches.psf, size, exposure=exposure, pixel=self.pixel)
-        self._models = _background_patches(cube, origin)
+        self._models = _background_patches(cube, origin, low)
 
     def __len__(self):
         return len(self._patches)
@@ -94,18 +97,19 @@ class Views:
 
 def _relative_exposure(cube, banded):
     """(component, band): exposure of each component over the largest in that band."""
-    exposure = np.ones((len(banded), len(BANDS)))
+    bands = banded[0].bands
+    exposure = np.ones((len(banded), len(bands)))
     if len(banded) == 1:
         return exposure
     for row, component in zip(exposure, cube.components, strict=True):
-        energy = [low * np.sqrt(2) for low, _ in BANDS]
+        energy = [band.nominal[0] * np.sqrt(2) for band in bands]
         row[:] = exposures.sample(component.exposure, cube.center[None], energy)[:, 0]
     return np.nan_to_num(exposure / np.fmax.reduce(exposure), nan=1.0)
 
 
-def _background_patches(cube, origin):
+def _background_patches(cube, origin, low):
     """Patches of the background model, cut like those of the counts; None without a model."""
     if any(component.background is None for component in cube.components):
         return None
     expected = [replace(c, counts=c.background) for c in cube.components]
-    return replace(cube, components=expected).patches(origin=origin)
+    return Patches(replace(cube, components=expected).bands(low), origin=origin)

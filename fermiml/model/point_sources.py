@@ -47,8 +47,9 @@ def total(observation, sources, progress=None):
     """Sum the expected counts of sources, (counts bin, pixels...)."""
     bins = len(observation.edges) - 1
     out = np.zeros((bins, observation.pixels.area.size))
-    for _, pixels, values in windows(observation, sources, progress):
-        out[:, pixels] += values
+    for _, pixels, values, reach in windows_by_distance(observation, sources, progress):
+        for plane, own, n in zip(out, values, reach, strict=True):
+            plane[pixels[:n]] += own[:n]
     return out.reshape(bins, *observation.pixels.shape)
 
 
@@ -98,11 +99,14 @@ def asimov_ts(observation, sources, expected, progress=None):
     if observation.mask is not None:
         observed = observation.mask.ravel()
     ts, counts = np.zeros((len(sources), bins)), np.zeros((len(sources), bins))
-    for i, pixels, s in windows(observation, sources, progress):
-        s = s[:, observed[pixels]]
-        b = np.maximum(everything[:, pixels[observed[pixels]]] - s, 1e-12)
-        ts[i] = expected_ts(s, b).sum(axis=1)
-        counts[i] = s.sum(axis=1)
+    for i, pixels, values, reach in windows_by_distance(observation, sources, progress):
+        seen = observed[pixels]
+        for number, n in enumerate(reach):
+            near = pixels[:n][seen[:n]]
+            s = values[number, :n][seen[:n]]
+            b = np.maximum(everything[number, near] - s, 1e-12)
+            ts[i, number] = expected_ts(s, b).sum()
+            counts[i, number] = s.sum()
     return ts, counts
 
 

@@ -29,6 +29,7 @@ ARCHITECTURES = Registry(
         "direction": "fermiml.networks.direction",
         "grid": "fermiml.networks.grid",
         "set": "fermiml.networks.sets.set_predictor",
+        "multi": "fermiml.networks.multi",
         "mask": "fermiml.networks.mask.architecture",
     },
     needs=_MEMBERS,
@@ -86,8 +87,15 @@ class Architecture(Protocol):
     # pixels what a `fermiml.networks.patch_instances.Instances` holds, above the score
     # `lowest`; such a network is its own localizer.
 
+    # Optional: `LOW`, whether it looks at the band below 500 MeV; its features come last.
+
     # Optional: `read(path, **options)` reads weights that `fermiml train` has written, and returns
     # what answers like the Keras model, without Keras: an object with `predict_on_batch`.
+
+
+def looks_low(architecture):
+    """Return whether an architecture looks at the band below 500 MeV."""
+    return getattr(architecture, "LOW", False)
 
 
 def canonical(name):

@@ -13,8 +13,10 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from fermiml.cores import usable_cores
+from fermiml.features.patch_features import LOW_PIXELS, N_FEATURES
 
 _EPSILON = 1e-3  # of Keras' batch normalisation
+LOW_SCALE = 2  # the scale, of pixels as large as the low band's, at which that band enters
 
 
 class UNet:
@@ -32,6 +34,8 @@ class UNet:
         Whether the way up is told the maps of the way down.
     planes : array, optional
         Factors of the features: the ablation ``raw``.
+    low : int
+        Number of layers that look at the low band; 0 where the network does not.
 
     Attributes
     ----------
@@ -41,18 +45,22 @@ class UNet:
         Convolutions of each scale on the way down.
     up : list of (`Layer`, list of `Layer`)
         On the way up: the one of single pixels before the scale changes, and those after.
+    low : LowBand or None
+        What looks at the low band.
     heads : dict of `Layer`
         Output by name.
     """
 
-    def __init__(self, values, heads, widths, encoder, decoder, skips=True, planes=None):
+    def __init__(self, values, heads, widths, encoder, decoder, skips=True, planes=None, low=0):
         take = iter(values)
-        mean, variance = next(take), next(take)
-        factor = 1 / np.sqrt(variance + _EPSILON)
-        self.shift = -(mean * factor)[:, None, None]
-        self.factor = (factor if planes is None else factor * planes)[:, None, None]
+        factor, self.shift = _scaling(take)
+        self.factor = factor if planes is None else factor * planes[:, None, None]
         self.skips = skips
-        self.down = [[Layer.folded(take) for _ in range(count)] for count in encoder]
+        self.down, self.low = [], None
+        for level, count in enumerate(encoder):
+            self.down.append([Layer.folded(take) for _ in range(count)])
+            if low and level == LOW_SCALE:
+                self.low = LowBand(take, low)
         self.up = [(Layer.folded(take), [Layer.folded(take) for _ in range(count)])
                     for count in decoder]  # fmt: skip
         # Keras sorts outputs by name.
@@ -66,12 +74,15 @@ class UNet:
 
     def _answer(self, features):
         # Without the copy a product would keep the order in memory, in which all else is slow.
-        x = np.ascontiguousarray(np.moveaxis(features, -1, 0)) * self.factor
+        planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
+        x = planes[: len(self.factor)] * self.factor
         x += self.shift
         skips = []
         for level, layers in enumerate(self.down):
             for step, layer in enumerate(layers):
                 x = _rectified(_halving(x, layer) if level and not step else _same_size(x, layer))
+            if self.low and level == LOW_SCALE:
+                x += self.low.adds(planes[N_FEATURES:])
             skips.append(x)
         for (narrow, layers), skip in zip(self.up, skips[-2::-1], strict=True):
             x = _doubled(_rectified(_pixel_by_pixel(x, narrow)))
@@ -81,6 +92,41 @@ class UNet:
                 x = _rectified(_same_size(x, layer))
         return {name: np.moveaxis(_pixel_by_pixel(x, head), 0, -1)
                 for name, head in self.heads.items()}  # fmt: skip
+
+
+class LowBand:
+    """What a network makes of the features of the low band, in pixels as large as that band's.
+
+    Attributes
+    ----------
+    factor, shift : array (plane, 1, 1)
+        As those of a `UNet`.
+    layers : list of `Layer`
+    last : `Layer`
+        Of single pixels, to as many channels as the scale has.
+    """
+
+    def __init__(self, values, number):
+        self.factor, self.shift = _scaling(values)
+        self.layers = [Layer.folded(values) for _ in range(number)]
+        self.last = Layer(next(values), next(values))
+
+    def adds(self, planes):
+        """Compute what is added to the maps of the scale; nothing where the data lack the band."""
+        number, height, width = planes.shape
+        shape = number, height // LOW_PIXELS, LOW_PIXELS, width // LOW_PIXELS, LOW_PIXELS
+        pooled = planes.reshape(shape).mean(axis=(2, 4))
+        x = pooled * self.factor + self.shift
+        for layer in self.layers:
+            x = _rectified(_same_size(x, layer))
+        return _pixel_by_pixel(x, self.last) * np.sign(pooled[-1])
+
+
+def _scaling(values):
+    """Take a batch normalisation without weights: what planes are multiplied by, what is added."""
+    mean, variance = next(values), next(values)
+    factor = 1 / np.sqrt(variance + _EPSILON)
+    return factor[:, None, None], -(mean * factor)[:, None, None]
 
 
 class Layer:

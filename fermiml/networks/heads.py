@@ -3,7 +3,7 @@
 from fermiml.features.patch_features import N_FEATURES
 
 
-def model(heads, trunk):
+def model(heads, trunk, planes=N_FEATURES):
     """Build a model from features to named maps of logits or values.
 
     Parameters
@@ -12,11 +12,13 @@ def model(heads, trunk):
         Name to (number of channels, initial value of every pixel).
     trunk : callable
         Makes the map at full resolution that the heads read of the features (batch, y, x, plane).
+    planes : int
+        Number of features.
     """
     import keras
     from keras import layers
 
-    inputs = layers.Input((None, None, N_FEATURES), name="features")
+    inputs = layers.Input((None, None, planes), name="features")
     x = trunk(inputs)
     outputs = {
         name: layers.Conv2D(

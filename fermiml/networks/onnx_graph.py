@@ -8,9 +8,9 @@ import itertools
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.features.patch_features import N_FEATURES
+from fermiml.features.patch_features import LOW_PIXELS, N_ALL, N_FEATURES
 from fermiml.files import replacing
-from fermiml.networks.forward import UNet
+from fermiml.networks.forward import LOW_SCALE, UNet
 
 OPSET = 17
 IR_VERSION = 8  # of the file format: what runtimes since 2022 read
@@ -40,14 +40,14 @@ def _model(network):
     if not isinstance(network.model, UNet):
         raise InputError(
             f"{network.name}: has no ONNX form; only networks have one whose outputs are maps of "
-            "a U-Net (heatmap, unek, centroid, direction)"
+            "a U-Net (heatmap, multi, unek, centroid, direction)"
         )
     graph = _Graph()
     outputs = graph.network(network.model)
     return helper.make_model(
         helper.make_graph(
             graph.nodes, network.name,
-            [graph.value(INPUT, N_FEATURES)],
+            [graph.value(INPUT, N_ALL if network.model.low else N_FEATURES)],
             [graph.value(name, channels) for name, channels in outputs.items()],
             graph.weights,
         ),
@@ -74,13 +74,15 @@ class _Graph:
 
     def network(self, unet):
         """Add all of a `UNet`; return the number of channels of each output."""
-        x = self._add("Transpose", INPUT, perm=[0, 3, 1, 2])
-        x = self._add("Mul", x, self._weight(unet.factor[None]))
-        x = self._add("Add", x, self._weight(unet.shift[None]))
+        planes = self._add("Transpose", INPUT, perm=[0, 3, 1, 2])
+        x = self._channels(planes, 0, N_FEATURES) if unet.low else planes
+        x = self._scaled(x, unet)
         skips = []
         for level, layers in enumerate(unet.down):
             for step, layer in enumerate(layers):
                 x = self._rectified(x, layer, halves=bool(level and not step))
+            if unet.low and level == LOW_SCALE:
+                x = self._add("Add", x, self._low_band(planes, unet.low))
             skips.append(x)
         for (narrow, layers), skip in zip(unet.up, skips[-2::-1], strict=True):
             x = self._doubled(self._rectified(x, narrow))
@@ -96,6 +98,26 @@ class _Graph:
         """Describe an input or output: maps of any size."""
         helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
         return helper.make_tensor_value_info(name, kind, [*_SIZES, channels])
+
+    def _low_band(self, planes, low):
+        """Add what the low band adds to the maps of its scale."""
+        planes = self._channels(planes, N_FEATURES, N_ALL)
+        side = [LOW_PIXELS, LOW_PIXELS]
+        pooled = self._add("AveragePool", planes, kernel_shape=side, strides=side)
+        x = self._scaled(pooled, low)
+        for layer in low.layers:
+            x = self._rectified(x, layer)
+        number = N_ALL - N_FEATURES
+        covered = self._add("Sign", self._channels(pooled, number - 1, number))
+        return self._add("Mul", self._convolved(x, low.last), covered)
+
+    def _channels(self, x, first, last):
+        bounds = (self._weight([bound], np.int64) for bound in (first, last, 1))
+        return self._add("Slice", x, *bounds)
+
+    def _scaled(self, x, part):
+        x = self._add("Mul", x, self._weight(part.factor[None]))
+        return self._add("Add", x, self._weight(part.shift[None]))
 
     def _rectified(self, x, layer, halves=False):
         return self._add("Relu", self._convolved(x, layer, halves))
@@ -120,9 +142,9 @@ class _Graph:
         self.nodes.append(node)
         return output
 
-    def _weight(self, values):
+    def _weight(self, values, kind=np.float32):
         """Add constants; return their name."""
         name = f"weight_{next(self._number)}"
-        values = np.ascontiguousarray(values, np.float32)
+        values = np.ascontiguousarray(values, kind)
         self.weights.append(self._onnx.numpy_helper.from_array(values, name))
         return name

@@ -10,7 +10,7 @@ import yaml
 
 from fermiml import networks
 from fermiml.errors import InputError
-from fermiml.networks import arrays, description, rotations
+from fermiml.networks import arrays, description, rotations, unet
 
 DEFAULT = "lat-best"
 
@@ -117,28 +117,46 @@ def note(folder, **facts):
 def load_weights(model, recipe, name):
     """Start a training with the weights of another network.
 
-    The trunk is taken over, so that the one that was trained longest can serve all kinds; and the
-    heads of a network of the same kind, as far as both have them.
+    The trunk is taken over, so that the one that was trained longest can serve all kinds; and what
+    both have of heads of the same kind, and of layers that look at the low band.
     """
     content = card(name)
     other = keras_model(_checked_weights(locate(name), content), content)
     if [v.shape for v in _trunk(other)] != [v.shape for v in _trunk(model)]:
         raise InputError(f"{name}: has a different architecture from the recipe")
     pairs = list(zip(_trunk(model), _trunk(other), strict=True))
-    if networks.canonical(content["network"]) == networks.canonical(recipe["network"]):
-        for head in set(model.output_names) & set(other.output_names):
-            pairs += zip(_head(model, head), _head(other, head), strict=True)
+    common = {unet.LOW} & _names(model) & _names(other)
+    if _of_one_kind(content["network"], recipe["network"]):
+        common |= set(model.output_names) & set(other.output_names)
+    for name in common:
+        pairs += _alike(_part(model, name), _part(other, name))
     for mine, theirs in pairs:
         mine.assign(theirs)
 
 
+def _of_one_kind(*names):
+    """Whether the outputs of two architectures mean the same."""
+    architectures = map(networks.get_architecture, names)
+    return len({getattr(one, "to_maps", one) for one in architectures}) == 1
+
+
+def _alike(mine, theirs):
+    """Pairs of variables, less those of layers that have other numbers of channels."""
+    return [pair for pair in zip(mine, theirs, strict=True) if pair[0].shape == pair[1].shape]
+
+
 def _trunk(model):
-    """Variables before the heads."""
-    heads = {id(v) for name in model.output_names for v in _head(model, name)}
-    return [v for v in model.variables if id(v) not in heads]
+    """Variables before the heads, but for those that look at the low band."""
+    apart = {*model.output_names, unet.LOW} & _names(model)
+    others = {id(v) for name in apart for v in _part(model, name)}
+    return [v for v in model.variables if id(v) not in others]
 
 
-def _head(model, name):
+def _names(model):
+    return {layer.name for layer in model.layers}
+
+
+def _part(model, name):
     return model.get_layer(name).variables
 
 

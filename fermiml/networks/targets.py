@@ -16,8 +16,8 @@ def sort_sources(patch, positive=POSITIVE, faint=FAINT):
     row, column = pixel_at(patch.x, patch.y, size)
     seen = patch.coverage[row, column] > 0
     point = patch.extended < EXTENDED
-    wanted = (patch.ts > positive) & seen & point
-    return wanted, (patch.ts > faint) & ~wanted
+    wanted = (patch.ts > positive) & seen & point & ~patch.artefact
+    return wanted, (patch.ts > faint) & ~wanted & ~patch.artefact
 
 
 def nearest(x, y, size):

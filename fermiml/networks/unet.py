@@ -1,18 +1,25 @@
-"""The U-Net that all networks share."""
+"""The U-Net that all networks share.
+
+With `low`, a number of channels, it also looks at the band below 500 MeV. Photons of that band have
+a PSF of several degrees, so it enters where pixels are four times as large as those of the patch,
+and only where the data have it.
+"""
 
 import math
 
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.features.patch_features import CHANNELS, N_FEATURES
+from fermiml.features.patch_features import CHANNELS, LOW_PIXELS, N_ALL, N_FEATURES
 from fermiml.networks import arrays
-from fermiml.networks.forward import UNet
+from fermiml.networks.forward import LOW_SCALE, UNet
 from fermiml.networks.heads import model
 from fermiml.schema import flag, list_of, whole
 from fermiml.sky.bands import BANDS
 
 _MOST_PARAMETERS = 5e7
+LOW = "low"  # the layer that looks at the low band
+_LOW_LAYERS = 2
 _POSITIVE = list_of(whole(1, 100_000), most=10)
 
 OPTIONS = {
@@ -45,13 +52,13 @@ def check(options):
         )
 
 
-def _count_parameters(widths, encoder, decoder, **_):
+def _count_parameters(widths, encoder, decoder, low=0, **_):
     """Weights of the convolutions of 3 x 3 pixels, nearly all there are."""
-    shapes = _shapes({}, widths, encoder, decoder)
+    shapes = _shapes({}, widths, encoder, decoder, low)
     return sum(math.prod(shape) for shape in shapes if shape[:2] == (3, 3))
 
 
-def pyramid(inputs, widths, encoder, decoder, skips, raw):
+def pyramid(inputs, widths, encoder, decoder, skips, raw, low=0):
     """Compute maps from features (batch, y, x, plane): the finest, at full resolution, comes first,
     and each has half the resolution of the one before.
 
@@ -59,7 +66,9 @@ def pyramid(inputs, widths, encoder, decoder, skips, raw):
     """
     from keras import layers
 
-    seen = encoded(inputs * _raw_planes() if raw else inputs, widths, encoder)
+    x = inputs[..., :N_FEATURES] if low else inputs
+    added = {LOW_SCALE: _low_band(inputs, low, widths[LOW_SCALE])} if low else {}
+    seen = encoded(x * _raw_planes() if raw else x, widths, encoder, added)
     maps = [seen[-1]]
     for width, count, skip in zip(widths[-2::-1], decoder, seen[-2::-1], strict=True):
         x = layers.UpSampling2D()(block(maps[0], width, size=1))
@@ -71,8 +80,8 @@ def pyramid(inputs, widths, encoder, decoder, skips, raw):
     return maps
 
 
-def encoded(inputs, widths, encoder):
-    """Compute the maps of the way down, the finest first."""
+def encoded(inputs, widths, encoder, added=None):
+    """Compute the maps of the way down, the finest first, with what is `added` at some scales."""
     from keras import layers
 
     x = layers.BatchNormalization(center=False, scale=False)(inputs)
@@ -80,6 +89,8 @@ def encoded(inputs, widths, encoder):
     for level, (width, count) in enumerate(zip(widths, encoder, strict=True)):
         for step in range(count):
             x = block(x, width, stride=2 if level and not step else 1)
+        if level in (added or {}):
+            x = layers.Add()([x, added[level]])
         maps.append(x)
     return maps
 
@@ -94,7 +105,8 @@ def build(heads, **options):
     options : dict
         Those in `OPTIONS`; by default as there.
     """
-    return model(heads, lambda inputs: pyramid(inputs, **{**OPTIONS, **options})[0])
+    planes = N_ALL if options.get("low") else N_FEATURES
+    return model(heads, lambda inputs: pyramid(inputs, **{**OPTIONS, **options})[0], planes)
 
 
 def read(path, heads, **options):
@@ -102,17 +114,20 @@ def read(path, heads, **options):
     options = {**OPTIONS, **options}
     planes = _raw_planes() if options.pop("raw") else None
     values, _ = arrays.read_weights(path, [*_shapes(heads, **options)])
-    return UNet(values, heads, **options, planes=planes)
+    low = _LOW_LAYERS if options.pop("low", 0) else 0
+    return UNet(values, heads, **options, planes=planes, low=low)
 
 
-def _shapes(heads, widths, encoder, decoder, **_):
+def _shapes(heads, widths, encoder, decoder, low=0, **_):
     """Yield the shapes of the model's variables, in their order."""
     yield from 2 * [(N_FEATURES,)]
     before = N_FEATURES
-    for width, count in zip(widths, encoder, strict=True):
+    for level, (width, count) in enumerate(zip(widths, encoder, strict=True)):
         for _ in range(count):
             yield from _block_shapes(before, width)
             before = width
+        if low and level == LOW_SCALE:
+            yield from _low_shapes(low, width)
     for width, count in zip(widths[-2::-1], decoder, strict=True):
         yield from _block_shapes(before, width, size=1)
         before = width
@@ -121,6 +136,14 @@ def _shapes(heads, widths, encoder, decoder, **_):
     for _, (channels, _) in sorted(heads.items()):
         yield 1, 1, before, channels
         yield (channels,)
+
+
+def _low_shapes(low, width):
+    yield from 2 * [(len(CHANNELS),)]
+    for before in (len(CHANNELS), low):
+        yield from _block_shapes(before, low)
+    yield 1, 1, low, width
+    yield (width,)
 
 
 def _block_shapes(before, width, size=3):
@@ -134,10 +157,30 @@ def _raw_planes():
     return np.pad(kinds, (0, N_FEATURES - len(kinds))).astype(np.float32)
 
 
+def _low_band(inputs, low, width):
+    """Compute what the low band adds to maps of `width` channels; at first nothing."""
+    from keras import Sequential, layers, ops
+
+    pooled = layers.AveragePooling2D(LOW_PIXELS)(inputs[..., N_FEATURES:])
+    parts = [layers.BatchNormalization(center=False, scale=False)]
+    for _ in range(_LOW_LAYERS):
+        parts += _block_layers(low)
+    parts.append(layers.Conv2D(width, 1, kernel_initializer="zeros"))
+    return Sequential(parts, name=LOW)(pooled) * ops.sign(pooled[..., -1:])
+
+
 def block(x, width, size=3, stride=1):
     """Convolve, normalise and rectify."""
+    for layer in _block_layers(width, size, stride):
+        x = layer(x)
+    return x
+
+
+def _block_layers(width, size=3, stride=1):
     from keras import layers
 
-    x = layers.Conv2D(width, size, strides=stride, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
-    return layers.Activation("relu")(x)
+    return [
+        layers.Conv2D(width, size, strides=stride, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+    ]

@@ -52,8 +52,8 @@ class EnergyGroup:
 
     @property
     def network_band(self):
-        """Number of the networks' band, -1 below the first."""
-        return int(assign_bins(np.array(self.edges))[0])
+        """Number of the networks' band, the low one after the others; -1 below that."""
+        return int(assign_bins(np.array(self.edges), low=True)[0])
 
 
 @dataclass(frozen=True)

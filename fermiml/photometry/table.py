@@ -13,11 +13,11 @@ from fermiml.catalog.positions import single
 from fermiml.photometry import spectral_fit
 from fermiml.photometry.blend_calibration import SPLIT
 from fermiml.photometry.localization import ellipses
-from fermiml.sky.bands import BANDS
+from fermiml.sky.bands import BANDS, LOW
 from fermiml.sky.sphere import sky_coord
 
 _CURVED = 9.0  # TS of the curvature above which the spectrum is a log-parabola
-_COVERED = 0.5  # fraction of a 4FGL band (in ln E) that the data must have
+_COVERED = 0.5  # fraction of a 4FGL band, or of the low one, (in ln E) that the data must have
 _TOP = 1e6  # MeV, upper edge of the last network band
 # Columns that only photometry has: name and unit.
 WORKING = {
@@ -36,7 +36,7 @@ FILLED = (
     "PL_Flux_Density", "Unc_PL_Flux_Density", "PL_Index", "Unc_PL_Index", "LP_Flux_Density",
     "Unc_LP_Flux_Density", "LP_Index", "Unc_LP_Index", "LP_beta", "Unc_LP_beta", "LP_SigCurv",
     "Npred", "Flux_Band", "Unc_Flux_Band", "Sqrt_TS_Band", "ML_TS", "ML_Flux_Band",
-    "Unc_ML_Flux_Band", "ML_Flags",
+    "Unc_ML_Flux_Band", "ML_Flux_Low", "Unc_ML_Flux_Low", "ML_Flags",
 )  # fmt: skip
 
 
@@ -208,18 +208,33 @@ def _bands(result, own, groups):
         unc[:, band] = shapes.band_errors(low, high, root, flux[:, band], limit * norm)
     ml_flux, ml_unc = np.full((n, N_ML_BANDS), np.nan), np.full((n, N_ML_BANDS), np.nan)
     for band, (low, high) in enumerate(BANDS):
-        members = [i for i, g in enumerate(groups) if g.network_band == band]
+        members = _in_network_band(groups, band)
         if members:
-            best, error, *_ = _scales(result, own, members)
-            norm = _model_flux(result, own, (low, min(high, _TOP)))
-            ml_flux[:, band], ml_unc[:, band] = best * norm, error * norm
+            ml_flux[:, band], ml_unc[:, band] = _flux(result, own, members, (low, min(high, _TOP)))
+    low_flux = low_unc = np.full(n, np.nan)
+    members = _in_network_band(groups, len(BANDS))
+    if members and _coverage(groups, members, LOW) >= _COVERED:
+        low_flux, low_unc = _flux(result, own, members, LOW)
     return {
         "Flux_Band": flux,
         "Unc_Flux_Band": unc,
         "Sqrt_TS_Band": sqrt_ts,
         "ML_Flux_Band": ml_flux,
         "Unc_ML_Flux_Band": ml_unc,
+        "ML_Flux_Low": low_flux,
+        "Unc_ML_Flux_Low": low_unc,
     }
+
+
+def _in_network_band(groups, band):
+    return [i for i, group in enumerate(groups) if group.network_band == band]
+
+
+def _flux(result, own, members, edges):
+    """Flux and its error between two energies, from the groups there."""
+    best, error, *_ = _scales(result, own, members)
+    norm = _model_flux(result, own, edges)
+    return best * norm, error * norm
 
 
 def _coverage(groups, members, edges):

@@ -1,7 +1,8 @@
 """Fields for training: expected counts of sources and of diffuse models, stored apart.
 
 A field is a square of sky on the networks' grid, seen by one event type. Its planes are
-those of the five network bands, in half precision with a scale for each plane.
+those of the five network bands, and of the one below 500 MeV where the energies reach there, in
+half precision with a scale for each plane.
 """
 
 import zipfile
@@ -15,12 +16,11 @@ from fermiml import checkpoint
 from fermiml.files import replacing
 from fermiml.model import convolve, point_sources
 from fermiml.simulate import diffuse_models, fields, skies, splits
-from fermiml.sky.bands import assign_bins, define_bands, photons
+from fermiml.sky.bands import BANDS, assign_bins, define_bands, photons
 from fermiml.sky.patches import PIXEL
 
 SIZE = 256  # pixels along a side
 _PULSARS = ("PSR", "MSP")
-BANDS = 5
 
 
 def store(config, output, overwrite=False, prepare=fields.prepare, jobs=1):
@@ -86,7 +86,8 @@ def _field(setup, center, rng):
     for name, values in grouped.items():
         arrays |= _packed(name, np.einsum("...eyx,eb->...byx", values, member))
     arrays |= _truth(observation, bright, everything, member)
-    arrays["covered"] = np.array([b.covered for b in define_bands(observation.edges)])
+    covered = [b.covered for b in define_bands(observation.edges, low=True)]
+    arrays["covered"] = np.array(covered[: member.shape[1]])
     arrays["center"] = np.array([center.l.deg, center.b.deg])
     arrays["evtype"] = np.array(setup.config["observation"]["event_types"][component])
     return arrays
@@ -109,7 +110,9 @@ def _galactic(setup, observation, rng):
 
 def _membership(edges):
     """Build the (native bin, band) matrix of ones and zeros."""
-    return (assign_bins(edges)[:, None] == np.arange(BANDS)).astype(float)
+    numbers = assign_bins(edges, low=True)
+    bands = max(len(BANDS), numbers.max() + 1)
+    return (numbers[:, None] == np.arange(bands)).astype(float)
 
 
 def _band_psf(observation):

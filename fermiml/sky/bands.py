@@ -1,4 +1,7 @@
-"""Group the native energy bins of a cube onto the five bands of the networks."""
+"""Group the native energy bins of a cube onto the bands of the networks.
+
+Five of them are every network's; some look at a sixth, below 500 MeV, which comes after them.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +14,11 @@ from fermiml.response import exposure as exposures
 EDGES = np.array([500.0, 1000.0, 2000.0, 7000.0, 20000.0])
 BANDS = tuple(zip(EDGES, [*EDGES[1:], np.inf], strict=True))
 NAMES = ("0.5-1 GeV", "1-2 GeV", "2-7 GeV", "7-20 GeV", ">20 GeV")
+# The band of networks that look below 500 MeV. Two bands instead of one would add 5 % to what its
+# photons say of a soft source, and those below 100 MeV are confused over 5 deg
+# (benchmarks/detection/low_band.py).
+LOW = (100.0, 500.0)
+LOW_NAME = "0.1-0.5 GeV"
 INDEX = 2.2  # photon index of the spectrum that weighs energies within a band
 
 
@@ -33,7 +41,7 @@ class Band:
 
 @dataclass(frozen=True)
 class BandedCounts:
-    """A component's counts in the five bands, and the PSF of each band."""
+    """A component's counts in the bands, and the PSF of each band."""
 
     component: object
     bands: tuple
@@ -42,20 +50,28 @@ class BandedCounts:
     psf: tuple  # a fermiml.response.psf.PSF with one energy per band, None where there is no bin
 
 
-def assign_bins(edges):
+def assign_bins(edges, low=False):
     """Return the number of the band for every native bin, -1 for bins below the first band.
 
     Bins go to the band that the geometric mean of their edges lies in: so each band gets the
     native edges that are nearest to its own. A bin that swallows a whole band goes where
     most of its photons are, since the middle of, say, 1-300 GeV is not typical of them.
+    With `low`, the bins below the first band that belong to the low one have the next number.
     """
-    low, high = np.asarray(edges[:-1], float), np.asarray(edges[1:], float)
-    numbers = np.searchsorted(EDGES, np.sqrt(low * high) * (1 + 1e-6), side="right") - 1
-    for i in np.flatnonzero([_swallows_band(*pair) for pair in zip(low, high, strict=True)]):
-        fraction = [photons(max(low[i], a), max(min(high[i], b), max(low[i], a))) for a, b in BANDS]
-        below = photons(low[i], max(low[i], min(high[i], EDGES[0])))
+    bottom, top = np.asarray(edges[:-1], float), np.asarray(edges[1:], float)
+    numbers = np.searchsorted(EDGES, np.sqrt(bottom * top) * (1 + 1e-6), side="right") - 1
+    for i in np.flatnonzero([_swallows_band(*pair) for pair in zip(bottom, top, strict=True)]):
+        fraction = [_photons_within(bottom[i], top[i], band) for band in BANDS]
+        below = photons(bottom[i], max(bottom[i], min(top[i], EDGES[0])))
         numbers[i] = -1 if below > max(fraction) else int(np.argmax(fraction))
+    if low:
+        numbers[(numbers < 0) & (np.sqrt(bottom * top) > LOW[0])] = len(BANDS)
     return numbers
+
+
+def _photons_within(low, high, band):
+    start = max(low, band[0])
+    return photons(start, max(min(high, band[1]), start))
 
 
 def _swallows_band(low, high):
@@ -63,26 +79,26 @@ def _swallows_band(low, high):
     return len(inside) > 1
 
 
-def define_bands(edges):
-    """Define the five bands for a cube with these native edges (MeV)."""
-    numbers = assign_bins(edges)
+def define_bands(edges, low=False):
+    """Define the bands for a cube with these native edges (MeV): five, or six with `low`."""
+    numbers = assign_bins(edges, low)
     bands = []
-    for number, (low, high) in enumerate(BANDS):
+    for number, (bottom, top) in enumerate((*BANDS, LOW) if low else BANDS):
         members = np.flatnonzero(numbers == number)
         if not len(members):
-            bands.append(Band((low, high), slice(0, 0), None, 0.0))
+            bands.append(Band((bottom, top), slice(0, 0), None, 0.0))
             continue
         bins = slice(int(members[0]), int(members[-1]) + 1)
         real = float(edges[bins.start]), float(edges[bins.stop])
-        inside = max(low, min(real[0], high)), min(high, max(real[1], low))
-        covered = photons(*inside) / photons(low, high)
-        bands.append(Band((low, high), bins, real, float(covered)))
+        inside = max(bottom, min(real[0], top)), min(top, max(real[1], bottom))
+        covered = photons(*inside) / photons(bottom, top)
+        bands.append(Band((bottom, top), bins, real, float(covered)))
     return tuple(bands)
 
 
-def group_bands(component):
+def group_bands(component, low=False):
     """Sum the native bins into bands; bands + remainder = all counts."""
-    bands = define_bands(component.energy_edges)
+    bands = define_bands(component.energy_edges, low)
     data = component.counts.data
     grouped = np.empty((len(bands), *data.shape[1:]), np.float32)
     for plane, band in zip(grouped, bands, strict=True):

@@ -253,18 +253,23 @@ class SkyCube:
         """
         return np.any([component.observed(position) for component in self.components], axis=0)
 
-    def bands(self) -> list:
+    def bands(self, low: bool = False) -> list:
         """Group the components as `fermiml.sky.bands.BandedCounts` in the five network bands.
+
+        Parameters
+        ----------
+        low : bool
+            Append the band below 500 MeV that some networks look at.
 
         Returns
         -------
         list of `fermiml.sky.bands.BandedCounts`
-            One per component: counts of shape (5, pixels...), the number of counts outside all
+            One per component: counts of shape (5 or 6, pixels...), the number of counts outside all
             bands, and the PSF of each band, None where the cube has no energy bin there.
         """
         from fermiml.sky.bands import group_bands
 
-        return [group_bands(component) for component in self.components]
+        return [group_bands(component, low) for component in self.components]
 
     def patches(self, **options):
         """Stream the observed sky as tangent-plane patches; see `fermiml.sky.patches`.

@@ -32,6 +32,7 @@ SCHEMA = {
     "training": {
         "fields": Key(REQUIRED, _FOLDERS, "folders that `fermiml simulate` made"),
         "extended": Key(0.0, number(0, 100)),  # mean number of extended sources added to a patch
+        "artefacts": Key(0.0, number(0, 100)),  # the same of clumps of gas, which are none
         "level": Key([0, 1e9], list_of(number(0), least=2, most=2)),  # counts a pixel, of patches
         "epochs": Key(50, whole(1, 1_000_000)),
         "patches": Key(2000, whole(1, 100_000_000)),  # in an epoch

@@ -18,12 +18,14 @@ from fermiml.model import masks
 from fermiml.model.sources import DISK
 from fermiml.networks import arrays
 from fermiml.response.psf import PSF
+from fermiml.sky.bands import BANDS
 from fermiml.sky.patches import PIXEL, pixel_at
 from fermiml.train import added_sources, patch_structure
 
-BANDS = 5
 _PLANES = ("sources", "faint", "isotropic", "galactic")
 _DRAWS = 300  # of patches, until one has the wanted level
+_BANDED = (*_PLANES, *(f"{name}_scale" for name in _PLANES), "ts", "npred", "psf", "covered")
+_UNKNOWN = 0.03  # fraction of the emission within the low band's PSF that no analysis knows
 _KNOWN = ("flux", "pulsar", "extended", "radius", "hole")  # of sources, at any exposure
 
 
@@ -45,6 +47,7 @@ class Randomisation:
     structured: float = 0.75  # probability of that
     true: float = 0.25  # probability that a given background is the true one
     extended: float = 0.0  # mean number of extended sources that are added
+    artefacts: float = 0.0  # the same of clumps of gas
     level: tuple = (0.0, np.inf)  # counts a pixel; patches with fewer or more are not taken
 
 
@@ -64,6 +67,7 @@ class TrainingPatch:
     extended: np.ndarray  # deg, 0 for points
     radius: np.ndarray  # deg, of the pixels that belong to a source, see `fermiml.model.masks`
     hole: np.ndarray  # deg, inner radius of those
+    artefact: np.ndarray  # whether it is no source, but a clump of gas
     npred: np.ndarray  # (source, band)
     background: np.ndarray | None  # (band, y, x), what a user might give
     coarse: int  # native pixels along whose side counts were spread evenly
@@ -82,9 +86,11 @@ class TrainingSet:
     seed : int or list of int
         Seed of everything that is drawn.
     randomisation : Randomisation
+    low : bool
+        Whether the network looks at the band below 500 MeV; fields without it lack it.
     """
 
-    def __init__(self, folder, size=128, seed=0, randomisation=None):
+    def __init__(self, folder, size=128, seed=0, randomisation=None, low=False):
         folders = [folder] if isinstance(folder, str | Path) else folder
         self.paths = [path for f in folders for path in sorted(Path(f).glob("field_*.npz"))]
         if not self.paths:
@@ -93,7 +99,8 @@ class TrainingSet:
         self.size, self.seed = size, seed
         self.randomisation = randomisation or Randomisation()
         self._filters = lru_cache(maxsize=512)(self._make_filter)
-        self._load = lru_cache(maxsize=512)(_load)  # 4 MB a field
+        self._bands = len(BANDS) + low
+        self._load = lru_cache(maxsize=512)(self._load_bands)  # 4 MB a field
 
     def __len__(self):
         return len(self.paths)
@@ -112,10 +119,8 @@ class TrainingSet:
         )
 
     def _draw(self, field, rng):
-        blurred = self._filters(field, 1).blurred
-        return _draw(
-            self._load(self.paths[field]), field, self.size, self.randomisation, blurred, rng
-        )
+        filters, stored = self._filters(field, 1), self._load(self.paths[field])
+        return _draw(stored, field, self.size, self.randomisation, filters, rng)
 
     def example(self, number, epoch=0):
         """Return (features, patch)."""
@@ -130,6 +135,9 @@ class TrainingSet:
         stored = self._load(self.paths[field])
         rad, values = stored["rad"].astype(float), stored["psf"].astype(float)
         return [PSF(np.ones(1), rad, v[None]) if v.any() else None for v in values]
+
+    def _load_bands(self, path):
+        return _with_bands(_load(path), self._bands)
 
     def _make_filter(self, field, coarse):
         psf = self.psf(field)
@@ -156,25 +164,45 @@ def _load(path):
     return field
 
 
+def _with_bands(field, number):
+    """Leave the low band out, or make it absent, so that there are so many bands."""
+    more = number - len(field["covered"])
+    if more == 0:
+        return field
+    axes = {name: -1 if name in ("ts", "npred", "covered") else 0 for name in _BANDED}
+    axes |= dict.fromkeys(_PLANES, -3) | {f"{name}_scale": -1 for name in _PLANES}
+    return field | {name: _resized(field[name], axis, number) for name, axis in axes.items()}
+
+
+def _resized(values, axis, number):
+    """Cut an axis, or add zeros at its end."""
+    values = np.moveaxis(values, axis, 0)[:number]
+    zeros = np.zeros((number - len(values), *values.shape[1:]), values.dtype)
+    return np.moveaxis(np.concatenate([values, zeros]), 0, axis)
+
+
 def _is_sound(field):
     """Whether all arrays are there, fit each other, and hold numbers from 0 on."""
     size, sources, radii = field["sources"].shape[-1], len(field["x"]), len(field["rad"])
-    shapes = dict.fromkeys(_PLANES, (BANDS, size, size))
-    shapes["galactic"] = (len(field["galactic"]), BANDS, size, size)
+    bands = len(field["covered"])
+    shapes = dict.fromkeys(_PLANES, (bands, size, size))
+    shapes["galactic"] = (len(field["galactic"]), bands, size, size)
     shapes |= {f"{name}_scale": shapes[name][:-2] for name in _PLANES}
     shapes |= dict.fromkeys(("x", "y", "flux", "pulsar", "extended"), (sources,))
     shapes |= {"form": (sources,)} if "form" in field else {}
-    shapes |= dict.fromkeys(("ts", "npred"), (sources, BANDS))
-    shapes |= {"covered": (BANDS,), "rad": (radii,), "psf": (BANDS, radii)}
+    shapes |= dict.fromkeys(("ts", "npred"), (sources, bands))
+    shapes |= {"covered": (bands,), "rad": (radii,), "psf": (bands, radii)}
     return (
-        all(field[name].shape == shape for name, shape in shapes.items())
+        bands in (len(BANDS), len(BANDS) + 1)
+        and all(field[name].shape == shape for name, shape in shapes.items())
         and all(np.all(np.isfinite(field[name])) for name in shapes)
         and all(np.all(field[name] >= 0) for name in set(shapes) - {"x", "y"})
         and np.all(field["covered"] <= 1)
     )
 
 
-def _draw(field, number, size, options, blurred, rng):
+def _draw(field, number, size, options, filters, rng):
+    blurred = filters.blurred
     corner = rng.integers(0, field["sources"].shape[-1] - size + 1, 2)
     window = tuple(slice(c, c + size) for c in corner)
     parts = {name: _cut(field, name, window) for name in _PLANES}
@@ -186,10 +214,12 @@ def _draw(field, number, size, options, blurred, rng):
     expected = scaled * (stars + diffuse)
     sources = _sources(field, corner, size, fraction)
     sources = _outshone(sources, scaled * (stars + smooth), expected)
-    if options.extended and (number_added := rng.poisson(options.extended)):
-        added = added_sources.draw(number_added, expected, field, fraction, blurred, rng)
+    for added in _added(
+        expected, scaled * parts["galactic"][0], field, fraction, options, blurred, rng
+    ):
         sources = added.beside(_outshone(sources, expected, expected + added.counts))
         expected = expected + added.counts
+    ts, weight = sources.pop("ts"), _low_weight(sources, expected, filters)
     background = scaled * guess if rng.random() < options.given else None
     turn, flip = int(rng.integers(4)), bool(rng.integers(2))
     expected = _turn(expected, turn, flip)
@@ -197,6 +227,7 @@ def _draw(field, number, size, options, blurred, rng):
     coarse = int(rng.integers(2, 4)) if rng.random() < options.coarse else 1
     counts = _coarsened(rng.poisson(expected) * coverage, coarse, rng)
     x, y = _turn_points(sources.pop("x"), sources.pop("y"), size, turn, flip)
+    ts[:, len(BANDS) :] *= weight
     return TrainingPatch(
         counts=counts.astype(np.float32),
         expected=expected,
@@ -204,12 +235,20 @@ def _draw(field, number, size, options, blurred, rng):
         covered=covered,
         x=x,
         y=y,
-        ts=sources.pop("ts").sum(axis=1),
+        ts=ts.sum(axis=1),
         background=None if background is None else _turn(background, turn, flip),
         coarse=coarse,
         field=number,
         **sources,
     )
+
+
+def _added(expected, galactic, field, fraction, options, blurred, rng):
+    """Draw extended sources and clumps of gas, if any are wanted."""
+    if options.extended and (number := rng.poisson(options.extended)):
+        yield added_sources.draw_sources(number, expected, field, fraction, blurred, rng)
+    if options.artefacts and (number := rng.poisson(options.artefacts)):
+        yield added_sources.draw_clumps(number, expected, galactic, field, blurred, rng)
 
 
 def _expose(stored, options, rng):
@@ -219,7 +258,7 @@ def _expose(stored, options, rng):
     if rng.random() < options.short:
         scale = np.exp(rng.uniform(*np.log(options.exposure)))
     # The diffuse counts were drawn with the whole band; a part of it has a part of them.
-    return covered, scale * np.divide(covered, stored, out=np.zeros(BANDS), where=stored > 0)
+    return covered, scale * np.divide(covered, stored, out=np.zeros(len(stored)), where=stored > 0)
 
 
 def _sources(field, corner, size, fraction):
@@ -228,7 +267,8 @@ def _sources(field, corner, size, fraction):
     inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
     found = {name: field[name][inside] for name in _KNOWN}
     found |= {name: field[name][inside] * fraction for name in ("ts", "npred")}
-    return found | {"x": x[inside], "y": y[inside]}
+    none = np.zeros(inside.sum(), bool)
+    return found | {"x": x[inside], "y": y[inside], "artefact": none}
 
 
 def _outshone(sources, before, after):
@@ -246,6 +286,19 @@ def _outshone(sources, before, after):
     }
 
 
+def _low_weight(sources, expected, filters):
+    """By how much less a source's TS in the low band is than photons alone would say.
+
+    As in 4FGL, 1 / (1 + f^2 b) with the counts b within the PSF: of all that is there, a fraction f
+    is not known, and it is this that hides a source where there are many photons.
+    """
+    if len(expected) == len(BANDS):
+        return np.zeros((len(sources["x"]), 0))
+    row, column = pixel_at(sources["x"], sources["y"], expected.shape[-1])
+    within = expected[len(BANDS) :, row, column].T * filters.low_area
+    return 1 / (1 + _UNKNOWN**2 * within)
+
+
 def _cut(field, name, window):
     """Read the planes of a window in single precision."""
     scale = field[f"{name}_scale"][..., None, None]
@@ -261,7 +314,7 @@ def _diffuse(parts, options, blurred, rng):
     weight = rng.dirichlet(np.ones(len(models)))
     weight = weight * np.exp(rng.normal(0, options.galactic, len(models)))
     isotropic = parts["isotropic"] * np.exp(rng.normal(0, options.isotropic))
-    colour = np.exp(rng.normal(0, options.colour, BANDS)).astype(np.float32)[:, None, None]
+    colour = np.exp(rng.normal(0, options.colour, len(isotropic))).astype(np.float32)[:, None, None]
     galactic = np.tensordot(weight, models, 1)
     smooth = colour * (galactic + isotropic)
     if not options.structure or rng.random() >= options.structured:
@@ -305,12 +358,13 @@ def _coarsened(counts, factor, rng):
 def _cover(covered, options, rng):
     """Return the fraction of each band that the data have, after bands were taken away."""
     covered = np.array(covered, float)
-    present = np.flatnonzero(covered)
+    order = np.roll(np.arange(len(covered)), len(covered) - len(BANDS))  # by energy
+    present = order[covered[order] > 0]
     if rng.random() < options.absent and len(present) > 2:
         number = int(rng.integers(1, len(present) - 1))
         gone = present[:number] if rng.random() < 0.7 else present[-number:]
         covered[gone] = 0.0
-    present = np.flatnonzero(covered)
+    present = order[covered[order] > 0]
     if rng.random() < options.partial:
         end = present[0] if rng.random() < 0.7 else present[-1]
         covered[end] *= rng.uniform(0.2, 0.9)

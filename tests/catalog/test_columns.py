@@ -15,7 +15,8 @@ def test_columns_are_those_of_4fgl_dr4_then_ours():
     assert list(COLUMNS)[79:] == [
         *("ML_Prob", "ML_Prob_AGN", "ML_Prob_PSR", "ML_Prob_SNR", "ML_Prob_OTH"),
         *("ML_Prob_BLL", "ML_Prob_FSRQ", "ML_Prob_FAKE", "ML_Class", "ML_TS"),
-        *("ML_Flux_Band", "Unc_ML_Flux_Band", "ML_Model", "ML_Localizer", "ML_Flags"),
+        *("ML_Flux_Band", "Unc_ML_Flux_Band", "ML_Flux_Low", "Unc_ML_Flux_Low"),
+        *("ML_Model", "ML_Localizer", "ML_Flags"),
         *("ML_Ext_Size", "ML_Prob_Blend", "TS", "TS_Engine"),
     ]
     assert all(0 < len(c.description) <= 68 for c in COLUMNS.values())

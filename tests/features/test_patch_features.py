@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from fermiml.features.local_background import SmoothBackground
-from fermiml.features.patch_features import N_FEATURES, PatchFeatures, joint_significance
+from fermiml.features.patch_features import (
+    LOW_PIXELS,
+    N_ALL,
+    N_FEATURES,
+    PatchFeatures,
+    joint_significance,
+    unobserved,
+)
 from fermiml.response.psf import PSF
 
 SIZE = 128
@@ -135,3 +142,28 @@ def test_nothing_is_seen_at_the_rim_of_the_data():
     planes = PatchFeatures([PSFS], SIZE)(counts, coverage, np.ones(5))
     assert np.abs(planes[20]).max() < 6
     assert np.abs(planes[10:15, :, 70:90].mean(axis=(1, 2))).max() < 0.5
+
+
+@pytest.mark.parametrize("present", [1.0, 0.3, 0.0])
+def test_features_of_a_low_band_follow_the_others_and_do_not_change_them(present):
+    rad = np.linspace(0, 20, 300)
+    wide = PSF(np.ones(1), rad, np.exp(-0.5 * (rad / 2.0) ** 2)[None])
+    y, x = np.mgrid[:SIZE, :SIZE]
+    image = np.exp(-0.5 * ((y - 64) ** 2 + (x - 64) ** 2) * 0.01 / 2.0**2)
+    five, low = flat(0.3), 20.0 + 20_000 * image / image.sum()
+    counts = poisson(np.concatenate([five, low[None]]))
+    covered = np.array([1, 1, 1, 1, 1, present])
+    psf = [*PSFS, wide if present else None]
+    planes = PatchFeatures([psf], SIZE)(counts * (covered > 0)[:, None, None], FULL, covered)
+    alone = PatchFeatures([PSFS], SIZE)(counts[:, :5], FULL, np.ones(5))
+    assert planes.shape == (N_ALL, SIZE, SIZE)
+    assert np.array_equal(planes[:N_FEATURES], alone)
+    significance, seen = planes[N_FEATURES + 2 :]
+    assert np.all(seen == np.float32(present))
+    if not present:
+        assert not planes[N_FEATURES:].any()
+        return
+    cells = significance[::LOW_PIXELS, ::LOW_PIXELS]
+    assert np.array_equal(significance, np.kron(cells, np.ones((LOW_PIXELS, LOW_PIXELS))))
+    assert significance[64, 64] == significance.max() > 10
+    assert np.array_equal(unobserved(np.moveaxis(planes, 0, -1))[-2:], [0, 0])

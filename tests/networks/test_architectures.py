@@ -160,7 +160,7 @@ def test_beside_a_cell_with_a_source_nothing_is_asked():
     architecture = networks.get_architecture("grid")
     patch = SimpleNamespace(
         coverage=np.ones((32, 32)), x=np.array([11.7]), y=np.array([13.5]), ts=np.array([50.0]),
-        npred=np.array([[100.0]]), extended=np.zeros(1),
+        npred=np.array([[100.0]]), extended=np.zeros(1), artefact=np.zeros(1, bool),
     )  # fmt: skip
     boxes = architecture.make_targets(patch, boxes=1)["boxes"]
     assert boxes[3, 3].tolist() == pytest.approx([1, 1, -0.45, 0, 2, 1])

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from fermiml.cli.main import main
-from fermiml.features.patch_features import N_FEATURES
+from fermiml.features.patch_features import N_ALL, N_FEATURES
 from fermiml.networks import arrays, get_architecture, pretrained
 
 U_NETS = [name for name in pretrained.names() if name != "lat-mask"]
@@ -17,10 +17,10 @@ def run(*arguments):
     return CliRunner().invoke(main, ["models", *map(str, arguments)])
 
 
-def features(height=64, width=48, number=2):
+def features(height=64, width=48, number=2, planes=N_FEATURES):
     """Features about as large as those of a sky."""
     random = np.random.default_rng(2)
-    return random.normal(2, 3, (number, height, width, N_FEATURES)).astype("f")
+    return random.normal(2, 3, (number, height, width, planes)).astype("f")
 
 
 def answers(path, given):
@@ -60,6 +60,23 @@ def test_a_network_of_ones_own_is_exported_from_its_folder(change, tmp_path):
     arrays.load(tmp_path / "own" / "weights.npz", model.variables)
     ours = answers(tmp_path / "own.onnx", features())
     for head, values in model.predict_on_batch(features()).items():
+        np.testing.assert_allclose(ours[head], values, atol=1e-4, rtol=1e-4)
+
+
+def test_a_network_with_a_low_band_is_exported(tmp_path):
+    pytest.importorskip("onnx")
+    options = {"widths": [4, 6, 7], "encoder": [1, 2, 1], "decoder": [1, 2], "low": 5}
+    model = get_architecture("multi").build(**options)
+    last = model.get_layer("low").layers[-1].kernel
+    last.assign(np.random.default_rng(1).normal(size=last.shape))
+    recipe = {"network": "multi", "architecture": options, "turns": 1}
+    (tmp_path / "own").mkdir()
+    pretrained.save(model, recipe, tmp_path / "own")
+    assert run("export", tmp_path / "own", "-o", tmp_path / "own.onnx").exit_code == 0
+    arrays.load(tmp_path / "own" / "weights.npz", model.variables)
+    given = features(planes=N_ALL)
+    ours = answers(tmp_path / "own.onnx", given)
+    for head, values in model.predict_on_batch(given).items():
         np.testing.assert_allclose(ours[head], values, atol=1e-4, rtol=1e-4)
 
 

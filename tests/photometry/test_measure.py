@@ -25,6 +25,7 @@ from fermiml.photometry.region_fit import fit_region
 from fermiml.photometry.table import drop_errors_at_bounds
 from fermiml.response import exposure as exposures
 from fermiml.response.installed import load_response
+from fermiml.sky.bands import photons
 from fermiml.sky.cube import Component, SkyCube, check_counts
 from fermiml.sky.read.complete import complete
 from fermiml.sky.selection import Selection
@@ -38,7 +39,7 @@ OFFSETS = np.array([[-2, -2], [2, -2], [-2, 2], [2, 2]]) * u.deg
 class Sky:
     """Four sources of index 2.2 on a flat background, 14 years."""
 
-    def __init__(self, geom, flux=1e-9, disk=0.0):
+    def __init__(self, geom, flux=1e-9, disk=0.0, edges=EDGES):
         self.geom, self.response = geom, load_response()
         self.exposure = exposures.estimate(14 * 2.6e7, self.response)
         observation = Observation.of(geom, self.exposure, self.response)
@@ -48,8 +49,8 @@ class Sky:
         sources = Sources.points(self.places.l.deg, self.places.b.deg, flat + flux, shapes, "bll")
         if disk:
             sources = sources.extended_to(np.full(4, DISK), np.full(4, disk))
-        energy = np.sqrt(EDGES[:-1] * EDGES[1:])
-        density = 1.5e-9 * (energy / 1e3) ** -2.4 * np.diff(EDGES)
+        energy = np.sqrt(edges[:-1] * edges[1:])
+        density = 1.5e-9 * (energy / 1e3) ** -2.4 * np.diff(edges)
         density *= observation.exposure([50.0], [40.0], energy)[:, 0]
         area = observation.pixels.area.reshape(observation.pixels.shape)
         self.background = np.multiply.outer(density, area)
@@ -155,6 +156,22 @@ def test_bands_add_up_and_faint_ones_are_limits(sky):
     known = np.isfinite(flux)
     assert np.all(np.isnan(unc[..., 0]) == ~(root >= 1))  # an upper limit, or not known
     assert np.all(unc[..., 1][known] > 0)
+
+
+def test_the_flux_below_500_mev_has_columns_of_its_own():
+    """Where the data reach far enough down; the five bands do not change."""
+    edges = np.array([100, 180, 316, 500, *EDGES])
+    true = 1e-8 * photons(100, 500) / photons(1e3, 1e5)
+    for lowest, known in ((0, True), (2, False)):
+        axis = MapAxis.from_energy_edges(edges[lowest:], unit="MeV", name="energy")
+        geom = WcsGeom.create(skydir=CENTER, width=14, binsz=0.25, frame="galactic", axes=[axis])
+        bright = Sky(geom, flux=1e-8, edges=edges[lowest:])
+        table = measure(bright.cube(background=True), bright.places)
+        low, error = np.asarray(table["ML_Flux_Low"]), np.asarray(table["Unc_ML_Flux_Low"])
+        assert np.all(np.isfinite([low, error]) == known)
+        if known:
+            assert np.allclose(low, true, rtol=0.1)
+            assert np.all((error > 0) & (error < 0.2 * true))
 
 
 def test_an_index_at_its_bound_is_flagged_and_has_no_error(sky):

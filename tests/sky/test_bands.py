@@ -89,3 +89,14 @@ def test_absent_bands_have_no_psf(tmp_path, edges):
     (banded,) = SkyCube.read(tmp_path / "cube.fits").bands()
     assert [psf is None for psf in banded.psf] == [b.edges is None for b in banded.bands]
     assert sum(psf is not None for psf in banded.psf) == 1
+
+
+@pytest.mark.parametrize("lowest", [50, 60, 100, 150, 300])
+def test_a_low_band_comes_after_the_five_and_does_not_change_them(lowest):
+    edges = np.geomspace(lowest, 1e6, 30)
+    five, six = define_bands(edges), define_bands(edges, low=True)
+    assert six[:5] == five
+    assert six[5].edges[1] == five[0].edges[0]
+    assert abs(np.log(six[5].edges[0] / max(100, lowest))) < 0.6 * np.log(edges[1] / edges[0])
+    assert (six[5].covered > 0.7) == (lowest <= 100)
+    assert define_bands(edges[edges > 450], low=True)[5].edges is None

@@ -8,7 +8,7 @@ import pytest
 
 from fermiml import SkySimulator
 from fermiml.errors import InputError
-from fermiml.features.patch_features import N_FEATURES
+from fermiml.features.patch_features import N_ALL, N_FEATURES
 from fermiml.simulate import splits, training_fields
 from fermiml.train import training_patches
 from fermiml.train.training_patches import Randomisation, TrainingSet
@@ -196,3 +196,56 @@ def test_patches_of_a_level_can_be_asked_for(folder, monkeypatch):
     monkeypatch.setattr(training_patches, "_DRAWS", 3)
     with pytest.raises(InputError, match="none of 3 patches has 1e\\+06 to 2e\\+06 counts"):
         TrainingSet(folder, randomisation=Randomisation(level=(1e6, 2e6))).patch(0)
+
+
+@pytest.fixture(scope="module")
+def low_folder(tmp_path_factory):
+    """Small fields from 100 MeV, with and without energy dispersion."""
+    folder = tmp_path_factory.mktemp("low")
+    energy = {"edges": [100, 200, 500, 1000, 2000, 7000, 20000, 1e6]}
+    population = {"spectra": "parametric", "faintest": "1e-9"}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training_fields, "SIZE", 64)
+        for name, dispersion in (("with", True), ("without", False)):
+            changes = {"energy": energy, "population": population,
+                       "observation": {"energy_dispersion": dispersion}}  # fmt: skip
+            SkySimulator(SETTINGS | changes).run(folder / name)
+    return folder
+
+
+def test_a_field_from_100_mev_has_a_sixth_band_with_photons_of_other_energies(low_folder):
+    counts = []
+    for name in ("with", "without"):
+        with np.load(low_folder / name / "field_00000.npz") as field:
+            assert field["covered"].shape == (6,)
+            assert field["covered"][5] == pytest.approx(1)
+            assert field["ts"].shape[1] == field["npred"].shape[1] == 6
+            order = np.argsort(field["x"])
+            counts.append(field["npred"][order])
+    with_dispersion, without = counts
+    ratio = with_dispersion / without
+    # The low band gets more photons from above 500 MeV than it loses, the more the harder they are.
+    assert 1.01 < ratio[:, 5].max() < 1.1
+    hardness = without[:, 2] / without[:, 5]
+    assert np.argmax(hardness) == np.argmax(ratio[:, 5])
+
+
+def test_a_network_sees_as_many_bands_as_it_looks_at(low_folder, folder):
+    """Five of six; or a sixth that is absent where the fields lack it."""
+    for where, low, shown in ((low_folder / "with", True, 6), (low_folder / "with", False, 5),
+                              (folder, True, 5)):  # fmt: skip
+        training = TrainingSet(where, size=32, randomisation=as_stored(), low=low)
+        features, patch = training.example(0)
+        assert len(patch.covered) == 5 + low and np.count_nonzero(patch.covered) == shown
+        assert features.shape[0] == (N_ALL if low else N_FEATURES)
+        assert np.any(features[N_FEATURES:]) == (shown == 6)
+
+
+def test_the_low_band_says_little_where_it_has_many_photons(low_folder):
+    """The TS that decides what a network shall find is not that of photons alone."""
+    sums = [TrainingSet(low_folder / "with", size=64, randomisation=as_stored(), low=low).patch(0)
+            for low in (False, True)]  # fmt: skip
+    with np.load(low_folder / "with" / "field_00000.npz") as field:
+        alone = field["ts"][:, :5].sum(axis=1).max(), field["ts"].sum(axis=1).max()
+    assert sums[0].ts.max() == pytest.approx(alone[0], rel=0.2)
+    assert sums[0].ts.max() <= sums[1].ts.max() < alone[1]

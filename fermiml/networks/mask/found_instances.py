@@ -3,6 +3,7 @@
 import numpy as np
 
 from fermiml.networks.mask import region_grids
+from fermiml.networks.mask.region_grids import COMPACT, EXTENDED
 from fermiml.networks.mask.region_losses import split
 from fermiml.networks.patch_instances import Instances, suppressed
 
@@ -12,7 +13,7 @@ def of_patch(found, size, lowest):
     x, y, radius, _, kinds, change, mask = split(np.asarray(found, float))
     kinds = np.exp(kinds - kinds.max(axis=-1, keepdims=True))
     kinds /= kinds.sum(axis=-1, keepdims=True)
-    score = 1 - kinds[:, 0]
+    score = kinds[:, COMPACT] + kinds[:, EXTENDED]
     change = np.clip(region_grids.OFFSET * change, -1, 1)
     better = np.array([x + radius * change[:, 0], y + radius * change[:, 1],
                        radius * np.exp(change[:, 2])])  # fmt: skip
@@ -21,8 +22,9 @@ def of_patch(found, size, lowest):
     order = order[inside[order] & (score[order] > lowest)]
     chosen = order[suppressed(*better[:, order])]
     masks = [_painted(x[i], y[i], radius[i], mask[i], size) for i in chosen]
-    return Instances(*better[:, chosen], score[chosen], kinds[chosen, 2] > kinds[chosen, 1],
-                     np.array(masks).reshape(-1, size, size))  # fmt: skip
+    extended = kinds[chosen, EXTENDED] > kinds[chosen, COMPACT]
+    masks = np.array(masks).reshape(-1, size, size)
+    return Instances(*better[:, chosen], score[chosen], extended, masks)
 
 
 def _painted(x, y, radius, logits, size):
