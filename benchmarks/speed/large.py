@@ -1,7 +1,9 @@
 """CPU time and peak memory of detection in the largest inputs, stage by stage.
 
-    python benchmarks/speed/large.py car|hpx512|hpx256 [--photometry]
+    python benchmarks/speed/large.py car|hpx512|hpx256 [--photometry | --patch]
 
+--photometry is with blends and extended sources, as `fermiml detect` has them. --patch leaves out
+the network, and measures as many places as a crowded piece of sky has: the memory of photometry.
 The counts are Poisson noise, and 400 sources of all fluxes (3000 for hpx256, which has 5 bins): car
 has 0.1 deg and 28 bins, hpx512 28 bins in double precision, as gtbin writes them.
 """
@@ -17,12 +19,15 @@ from pathlib import Path
 
 import healpy
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from gammapy.maps import WcsGeom
 
 from fermiml import SkyCube, SourceDetector
 from fermiml.detect import candidates
-from fermiml.photometry import measure
+from fermiml.extended.find_extended import find_extended
+from fermiml.photometry.blends import resolve
+from fermiml.photometry.measure import measure
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
@@ -36,6 +41,7 @@ KINDS = {  # edges (MeV), nside or None, number of sources
 GEOM = WcsGeom.create(skydir=(0, 0), frame="galactic", width=(360, 180), binsz=0.1, proj="CAR")
 LEVEL = 6000.0  # counts per deg2 above 500 MeV
 PER_SOURCE = 40.0
+PATCH = 15.0, 240  # deg, places
 
 
 def planes(edges, nside, number):
@@ -96,11 +102,29 @@ class Stages:
         self._cpu, self._wall = cpu, wall
 
 
+def photometry(stages, cube, position, score, extent):
+    """Measure candidates as `SourceDetector` does."""
+    table = measure(cube, position)
+    stages.end("photometry")
+    table, origin = resolve(cube, table)
+    stages.end(f"blends, {len(table) - len(position)} splits")
+    table, _ = find_extended(cube, table, score[origin], extent[origin])
+    stages.end(f"extended, {np.sum(table['ML_Ext_Form'] != '')} objects")
+
+
+def patch():
+    """Places spread at random over a square."""
+    width, number = PATCH
+    lon, lat = np.random.default_rng(SEED).uniform(-width / 2, width / 2, (2, number))
+    return SkyCoord(lon, lat, unit="deg", frame="galactic")
+
+
 def main():
     """Write the file in another process, so that its memory does not count; read and detect."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--photometry", action="store_true")
+    parser.add_argument("--patch", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sky.fits"
@@ -112,12 +136,14 @@ def main():
         stages = Stages()
         cube = SkyCube.read(path)
         stages.end("reading")
-        finder = SourceDetector.from_pretrained().finder
-        found = candidates.find(cube, finder)
-        stages.end(f"network, {len(found)} candidates")
-        if options.photometry:
-            measure.measure(cube, found.position)
-            stages.end("photometry")
+        if options.patch:
+            position, unknown = patch(), np.full(PATCH[1], np.nan)
+            photometry(stages, cube, position, unknown, unknown)
+        else:
+            found = candidates.find(cube, SourceDetector.from_pretrained().finder)
+            stages.end(f"network, {len(found)} candidates")
+            if options.photometry:
+                photometry(stages, cube, found.position, found.score, found.extent)
     print(f"{machine(SEED)}, load {os.getloadavg()[0]:.1f}")
 
 

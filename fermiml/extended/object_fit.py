@@ -21,7 +21,8 @@ _LITTLE, _PART = (
     15.0,
     0.02,
 )  # of the criterion, and of TS: how far a first disk may be behind points
-_HOPELESS = 0.2  # probability of an object below which it is not looked at any more
+# Probability of an object below which it is not looked at any more: before it moves, and after.
+_HOPELESS_YET, _HOPELESS = 0.1, 0.2
 # Factor of the error of a size, and fraction of the size: for what lies in and around an object,
 # as found on selection skies.
 _SYSTEMATIC = 1.3, 0.02
@@ -66,21 +67,13 @@ def find_object(local, center, calibration, others=()):
     """
     scene, everything = SceneLikelihood(local), np.arange(len(local.rows))
     points = scene.fit(SceneModel.start(local, others), moving=False)
-    first = _first_look(scene, local, points, center)
-    if first.criterion < points.criterion - max(_LITTLE, _PART * first.significance[-1] ** 2):
-        return None
-
-    def hopeless(fit):
-        return calibration.logistic(_rough_features(scene, fit)) < _HOPELESS
-
-    if hopeless(first):
-        return None
-    best = max((_settled(scene, local, first, form) for form in FORMS),
-               key=lambda fit: fit.log_likelihood)  # fmt: skip
-    if hopeless(best):
+    best = _settled_object(scene, local, points, center, calibration)
+    if best is None:
         return None
     best = _with_neighbours(scene, local, best)
-    if best.criterion <= points.criterion or best.model.norm[-1] == 0 or hopeless(best):
+    if best.criterion <= points.criterion or best.model.norm[-1] == 0:
+        return None
+    if _probability(scene, best, calibration) < _HOPELESS:
         return None
     ts = _ts_extended(scene, best)
     gone = np.setdiff1d(everything, best.model.points)
@@ -89,9 +82,25 @@ def find_object(local, center, calibration, others=()):
     return ExtendedObject(best, ts, _size_error(scene, best), gone)
 
 
+def _settled_object(scene, local, points, center, calibration):
+    """Fit an object in the place of points, in the best of the forms; return None as soon as it is
+    hopeless."""
+    first = _first_look(scene, local, points, center)
+    if _probability(scene, first, calibration) < _HOPELESS_YET:
+        return None
+    first = scene.fit(first.model, steps=_FEW, enough=_ROUGH)
+    if first.criterion < points.criterion - max(_LITTLE, _PART * first.significance[-1] ** 2):
+        return None
+    if _probability(scene, first, calibration) < _HOPELESS:
+        return None
+    best = max((_settled(scene, local, first, form) for form in FORMS),
+               key=lambda fit: fit.log_likelihood)  # fmt: skip
+    return None if _probability(scene, best, calibration) < _HOPELESS else best
+
+
 def _first_look(scene, local, points, center):
     """Fit disks of a few sizes, where most candidates are, in the place of the points within; and
-    rings, where there are many. Only the best of them moves and grows."""
+    rings, where there are many. Return the best; none of them has moved."""
     fits, known = [], scene.information(points.model)
     for size in SIZES:
         disk = Outline(DISK, _middle(local, points, center, size), size)
@@ -101,8 +110,7 @@ def _first_look(scene, local, points, center):
             outlines = [*points.model.outlines, replace(disk, form=form)]
             model = points.model.with_sources(outside, outlines)
             fits.append(scene.fit(model, moving=False, steps=_FIRST, enough=_ROUGH, known=known))
-    best = max(fits, key=lambda fit: fit.criterion)
-    return scene.fit(best.model, steps=_FEW, enough=_ROUGH)
+    return max(fits, key=lambda fit: fit.criterion)
 
 
 def _middle(local, points, center, size):
@@ -117,10 +125,11 @@ def _middle(local, points, center, size):
     return center
 
 
-def _rough_features(scene, fit):
-    """Return about the `features` of the object of a fit; its extent may yet become clearer."""
+def _probability(scene, fit, calibration):
+    """Return about the probability of the object of a fit; its extent may yet become clearer."""
     ts = fit.significance[-1] ** 2
-    return features(ts, scene.counts(fit.model)[-1], ts, fit.model.index[-1])
+    columns = features(ts, scene.counts(fit.model)[-1], ts, fit.model.index[-1])
+    return calibration.logistic(columns)
 
 
 def _settled(scene, local, fit, form):

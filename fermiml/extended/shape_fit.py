@@ -1,6 +1,8 @@
 """Spectra, positions and extents of the sources of a piece of sky, fitted together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -78,12 +80,17 @@ class SceneModel:
 
 @dataclass(frozen=True)
 class SceneFit:
-    """A fitted `SceneModel`: its log-likelihood, and the covariance of all its numbers: norms,
-    indices, and of each outline what is free of east, north (deg) and ln size."""
+    """A fitted `SceneModel` and its log-likelihood."""
 
     model: SceneModel
     log_likelihood: float
-    covariance: np.ndarray
+    _covariance: Callable
+
+    @cached_property
+    def covariance(self):
+        """Of all numbers: norms, indices, and of each outline what is free of east, north (deg) and
+        ln size. Most fits are compared by their likelihood alone."""
+        return self._covariance()
 
     @property
     def significance(self):
@@ -128,10 +135,14 @@ class SceneLikelihood:
             gain, (value, model, images) = trial[0] - value, trial
             if gain < enough:
                 break
-        used = self._used(model, moving, held_size)
-        part = self._slopes(model, images, known)[1][np.ix_(used, used)]
-        covariance = np.zeros((len(used), len(used)))
-        covariance[np.ix_(used, used)] = np.linalg.inv(part + 1e-12 * np.eye(len(part)))
+
+        def covariance():
+            used = self._used(model, moving, held_size)
+            part = self._slopes(model, images, known)[1][np.ix_(used, used)]
+            full = np.zeros((len(used), len(used)))
+            full[np.ix_(used, used)] = np.linalg.inv(part + 1e-12 * np.eye(len(part)))
+            return full
+
         return SceneFit(model, value, covariance)
 
     def counts(self, model):

@@ -73,7 +73,8 @@ class UNet:
         return {name: np.stack([answer[name] for answer in answers]) for name in self.heads}
 
     def _answer(self, features):
-        planes = np.moveaxis(features, -1, 0)
+        # Without the copy a product would keep the order in memory, in which all else is slow.
+        planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
         x = planes[: len(self.factor)] * self.factor
         x += self.shift
         skips = []
