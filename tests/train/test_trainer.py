@@ -9,6 +9,7 @@ from makers.trainingfields import make_recipe, write_fields
 
 from fermiml import Trainer, checkpoint
 from fermiml.errors import InputError
+from fermiml.features.patch_features import N_ALL, N_FEATURES
 from fermiml.networks import arrays, pretrained
 from fermiml.train import trainer
 
@@ -18,7 +19,7 @@ def fields(tmp_path_factory):
     return write_fields(tmp_path_factory.mktemp("fields"))
 
 
-@pytest.mark.parametrize("kind", ["unek", "centroid", "heatmap"])
+@pytest.mark.parametrize("kind", ["unek", "centroid", "heatmap", "multi"])
 @pytest.mark.slow
 def test_every_network_of_maps_is_trained_saved_and_gives_the_same_maps_again(
     kind, fields, tmp_path
@@ -29,7 +30,8 @@ def test_every_network_of_maps_is_trained_saved_and_gives_the_same_maps_again(
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert all(np.isfinite(float(row["selection_loss"])) for row in rows)
     net = pretrained.load(str(folder))
-    features = np.random.default_rng(1).normal(size=(2, 64, 64, 23)).astype(np.float32)
+    planes = N_ALL if kind == "multi" else N_FEATURES
+    features = np.random.default_rng(1).normal(size=(2, 64, 64, planes)).astype(np.float32)
     maps = net.maps(features)
     assert maps["probability"].shape == (2, 64, 64)
     assert 0 <= maps["probability"].min() <= maps["probability"].max() <= 1
