@@ -42,6 +42,19 @@ STRUCTURED_TEST = ([354, -1], [301, 1], [272, -1], [353, 17])
 STRUCTURED_SELECTION = ([33, -1], [87, 1], [207, 0], [211, -18])
 # Fields with extended sources, [l, b].
 INSTANCES = [[288, 45], [349, -15], [296, 1], [275, -1]]
+# Fields for the search of extended sources, [l, b], and the number of these on the whole sky; those
+# without any tell what gas becomes.
+EXTENDED = {
+    "test": {
+        "plane": ([268, 1], [283, -1], [302, 0.5], [341, -3]),
+        "high": ([266, 35], [305, -40]),
+    },
+    "selection": {
+        "plane": ([88, 1], [103, -1], [207, 0.5], [96, -3], [90, 0], [212, -1]),
+        "high": ([96, 35], [207, -40]),
+    },
+}
+EXTENDED_SOURCES = {"plane": 250, "high": 4000, "gas": 0}
 # Fields with many sources of low energies in each PSF, [l, b], 16 years from 300 MeV.
 CONFUSED = [[286, -25], [355, -25], [279, -26], [297, -24]]
 CONFUSED_EDGES = (300, 390, *EDGES)
@@ -151,6 +164,21 @@ def low(split, seed, number=LOW_NUMBER, **options):
     })  # fmt: skip
 
 
+def extended(split, seed):
+    """The sets for the search of extended sources."""
+    centers = EXTENDED[split] | {"gas": [[lon, -lat] for lon, lat in EXTENDED[split]["plane"]]}
+    structure = {"rms": 0.1, "slope": 2.8}  # also where there are extended sources
+    return {
+        f"extended-{split}-{name}": SkySet(split, number={}, changes={
+            "seed": seed + number,
+            "sky": {"centers": list(centers[name]), "width": 14.0},
+            "population": {"extended": sources},
+            "diffuse": {"structure": structure},
+        })
+        for number, (name, sources) in enumerate(EXTENDED_SOURCES.items())
+    }  # fmt: skip
+
+
 def levels_of(split):
     """The names of the sets with structure."""
     prefix = "structured" if split == "test" else f"structured-{split}"
@@ -187,6 +215,8 @@ SETS = {
     "low-selection": low("selection", 580),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),
+    **extended("test", 620),
+    **extended("selection", 520),
     **structured("test", STRUCTURED_TEST, 700),
     **structured("selection", STRUCTURED_SELECTION, 800),
 }

@@ -28,9 +28,9 @@ INDEX = """\
 
 `fermiml models` lists the networks that come with fermiml, `fermiml models NAME` prints the
 description of one, and `--model NAME` selects it. Those of [other packages](extending.md) are in
-the same list. The table gives the completeness for Asimov TS > 25 at 95 % purity on 920 sources of
-the selection skies, with photometry and the network's own localizer ([what that
-means](benchmarks.md)).
+the same list; [other architectures](architectures.md) can be trained. The table gives the
+completeness for Asimov TS > 25 at 95 % purity on 920 sources of the selection skies, with
+photometry and the network's own localizer ([what that means](benchmarks.md)).
 
 | network | best at | completeness | weights |
 |---|---|---|---|
@@ -75,7 +75,7 @@ of the network. The outputs are those that the card of each network lists, befor
 [turns](detect.md); outputs that are logits become probabilities by 1 / (1 + exp(-x)). What fermiml
 does before and after (features, localizer, photometry, calibration) is not in the file. `lat-mask`,
 whose outputs are no maps, has no ONNX form; a network of your own has one if its `network` is
-`heatmap`, `multi`, `unek` or `centroid`: give the name of its folder.
+`heatmap`, `multi`, `unek`, `centroid` or `direction`: give the name of its folder.
 """
 SKIES, LOW_SKIES = "17 selection skies", "10 selection skies from 100 MeV"
 PAGE = """\

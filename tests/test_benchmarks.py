@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
-SCRIPTS = [path for path in sorted(FOLDER.rglob("*.py")) if path.name != "machine.py"]
+SHARED = ("machine.py", "arguments.py")
+SCRIPTS = [path for path in sorted(FOLDER.rglob("*.py")) if path.name not in SHARED]
 PAGES = [*ROOT.glob("*.md"), *FOLDER.glob("*.md"), *ROOT.glob("docs/*.md")]
 
 

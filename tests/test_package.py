@@ -35,7 +35,7 @@ def test_every_data_file_is_installed():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     patterns = config["options.package_data"]
-    for name in ("data", "data.diffuse", "data.irfs", "config"):
+    for name in ("data", "data.diffuse", "data.irfs", "config", "config.architectures"):
         found = [path for path in ROOT.joinpath(*name.split(".")).iterdir() if path.is_file()]
         wanted = patterns[f"fermiml.{name}"].replace(",", " ").split()
         assert [path.name for path in found if path.suffix != ".py"

@@ -7,8 +7,6 @@ The skies have extended sources, and masks of all sources. Networks without mask
 disc of 0.25 deg radius around each detection. Nothing but the network runs: no photometry.
 """
 
-import argparse
-import logging
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +17,7 @@ from fermiml.simulate import mask_file
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
+from arguments import skies_and_networks
 from machine import machine
 
 
@@ -33,13 +32,7 @@ def scores_of(name, folders):
 
 def main():
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("skies", type=Path)
-    parser.add_argument("networks", nargs="+")
-    options = parser.parse_args()
-    logging.getLogger("fermiml").setLevel(logging.ERROR)
+    options = skies_and_networks(__doc__)
     folders = fields_of(options.skies)
     rows = [(options.skies.name, name, scores_of(name, folders)) for name in options.networks]
     print(machine(640), f"{len(folders)} fields", *instance_tables.markdown(rows), sep="\n\n")

@@ -10,8 +10,6 @@ half of the fields (odd and even fields provide each other's cut). For networks 
 also the precision and recall of their pixels.
 """
 
-import argparse
-import logging
 import sys
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from fermiml.evaluate import benchmark, methods, metrics, segmentation
 from fermiml.simulate.read_fields import fields_of, read_sky
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
+from arguments import skies_and_networks
 from machine import machine
 
 BINS = ((25, 64), (64, np.inf))  # Asimov TS
@@ -92,13 +91,7 @@ def report_pixels(finder, folders):
 
 def main():
     """Judge all networks on all fields."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("skies", type=Path)
-    parser.add_argument("networks", nargs="+")
-    options = parser.parse_args()
-    logging.getLogger("fermiml").setLevel(logging.ERROR)
+    options = skies_and_networks(__doc__)
     print(machine(500), "\n\n| network | |b|>20 | 10-20 | <10 | all |")
     for name in options.networks:
         detector = methods.detector(name, photometry=False, threshold=0.0)

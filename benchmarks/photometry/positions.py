@@ -1,7 +1,8 @@
 """Compare positions and fluxes of detections with a likelihood fit of the same sources.
 
-    python benchmarks/skies.py -o SKIES test
+    python benchmarks/skies.py -o SKIES test selection
     python benchmarks/photometry/positions.py lat-best --skies SKIES --cache CACHE [--fields 12]
+    python benchmarks/photometry/positions.py lat-best --set selection --fields 17 ...
 
 All detections of a network above its default threshold are fitted as `fermiml fit` does (gammapy),
 with the true diffuse model. Scored are the matches of the detections with true sources of Asimov
@@ -28,11 +29,11 @@ ZONES = (*metrics.ZONES, None)
 BRIGHT = 50  # Asimov TS, above which fluxes are compared
 
 
-def both(network, folder, cache):
+def both(network, folder, cache, skies):
     """Of a field's matches: Asimov TS, zones, seconds of the fit, and (offset, sigma, measured
     flux, its error, true flux) by photometry and by the fit."""
     sky = read_sky(folder)
-    name = f"test_{folder.name}"
+    name = f"{skies}_{folder.name}"
     detected, _ = network.find(read_sky(folder, background="none"), name)
     detected = detected.filter(np.asarray(detected.table["ML_Prob"]) >= network.default)
     fitted, spent = benchmark.kept(
@@ -76,12 +77,13 @@ def main():
     parser.add_argument("network")
     parser.add_argument("--skies", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--set", default="test")
     parser.add_argument("--fields", type=int, default=12)
     options = parser.parse_args()
     network = Network(options.network, options.cache)
-    folders = fields_of(options.skies / "test")[: options.fields]
+    folders = fields_of(options.skies / options.set)[: options.fields]
     cache = options.cache / f"positions-{options.network}"
-    fields = [both(network, folder, cache) for folder in tqdm(folders, disable=None)]
+    fields = [both(network, folder, cache, options.set) for folder in tqdm(folders, disable=None)]
     seconds = np.mean([f[2] for f in fields])
     ts, zones, *measured = (np.concatenate([f[k] for f in fields], axis=-1) for k in (0, 1, 3, 4))
     print(f"{machine(600)}; {len(fields)} fields, {seconds:.0f} s a fit\n")

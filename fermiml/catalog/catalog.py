@@ -236,12 +236,9 @@ class SourceCatalog:
 
     def extensions(self) -> np.ndarray:
         """Return the size of each row's source (deg), 0 for a point."""
-        if self.extended is None or not len(self.extended):
+        if self.extended is None:
             return np.zeros(len(self))
-        sizes = dict(
-            zip(self.extended["Source_Name"], self.extended["Model_SemiMajor"], strict=True)
-        )
-        return np.array([sizes.get(name, 0.0) for name in self.table["Extended_Source_Name"]])
+        return extended_sources.shapes_of(self.table, self.extended)[0]
 
     def filter(self, condition: np.ndarray | Callable) -> SourceCatalog:
         """Select the rows where a mask is true.

@@ -14,7 +14,8 @@ from fermiml.wording import counted
 @click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
 @click.option(
     "--localizer", metavar="NAME",
-    help="Localizer: kmeans, log, dbscan, centroid or peaks; by default the network's own.",
+    help="Localizer: kmeans, log, dbscan, centroid, peaks or convergence; by default the "
+    "network's own.",
 )  # fmt: skip
 @click.option(
     "--threshold",

@@ -25,7 +25,8 @@ from fermiml.cli.counts import counts_options, read_counts
 @click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
 @click.option(
     "--localizer", metavar="NAME",
-    help="Localizer: kmeans, log, dbscan, centroid or peaks; by default the network's own.",
+    help="Localizer: kmeans, log, dbscan, centroid, peaks or convergence; by default the "
+    "network's own.",
 )  # fmt: skip
 @click.option(
     "--threshold", type=float, metavar="P", help="Minimum ML_Prob; by default the network's own."

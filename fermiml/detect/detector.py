@@ -122,8 +122,8 @@ class SourceDetector:
         name : str
             A shipped network, one from another package, or a folder made by `fermiml train`.
         localizer : str, optional
-            kmeans, log, dbscan, centroid, peaks, or one from another package; by default the
-            network's own.
+            kmeans, log, dbscan, centroid, peaks, convergence, or one from another package; by
+            default the network's own.
         **settings
             Those of the constructor.
         """

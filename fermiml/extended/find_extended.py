@@ -3,6 +3,7 @@
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import vstack
+from threadpoolctl import threadpool_limits
 
 from fermiml.catalog.extended_sources import FORM_COLUMN, SIZE_ERROR, name_extended
 from fermiml.catalog.flags import MLFlag, blended, decide_again
@@ -22,6 +23,7 @@ _PROBABLE = 0.3  # of an object that replaces rows: what is rather gas leaves th
 _BESIDE = 0.5  # deg from its border within which neighbours get new spectra
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # where cores are taken, more only wait
 def find_extended(cube, table, score, extent, calibration=None):
     """Replace the rows that trace extended sources.
 

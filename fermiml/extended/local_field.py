@@ -25,13 +25,33 @@ class GroupPlane:
             (np.ones(pixels), (field.label, np.arange(pixels))), (len(self.coarse), pixels)
         )
 
-    def information(self, weight, columns):
-        """Information on the background, what it shares with amplitudes, and that on these;
-        `columns` (pixel, amplitude) are their templates, `weight` is one over the counts."""
-        weighted = weight[:, None] * columns
-        smooth = self.coarse.T @ ((self._sums @ weight)[:, None] * self.coarse)
-        return (smooth + self.field.penalty, self.coarse.T @ (self._sums @ weighted),
-                columns.T @ weighted)  # fmt: skip
+    def means(self, columns):
+        """Sum columns (pixel, any) over blocks of pixels, as the background sees them."""
+        return self.coarse.T @ (self._sums @ columns)
+
+    def of_background(self, weight):
+        """Compute the information on the background; `weight` is one over the counts."""
+        return self.coarse.T @ ((self._sums @ weight)[:, None] * self.coarse) + self.field.penalty
+
+
+class PlaneInformation:
+    """Information on the background of a plane and on the amplitudes of all its candidates, where
+    the counts are one over `weight`."""
+
+    def __init__(self, plane, weight):
+        weighted = weight[:, None] * plane.points
+        self._plane, self._weight = plane, weight
+        self._smooth, self._shared = plane.of_background(weight), plane.means(weighted)
+        self._own = plane.points.T @ weighted
+
+    def beside(self, points, images):
+        """Compute the information on the background, what it shares with amplitudes, and that on
+        these: of some candidates, and of sources with `images` (pixel, source)."""
+        weighted = self._weight[:, None] * images
+        mixed = (self._plane.points.T @ weighted)[points]
+        shared = np.hstack([self._shared[:, points], self._plane.means(weighted)])
+        own = np.block([[self._own[np.ix_(points, points)], mixed], [mixed.T, images.T @ weighted]])
+        return self._smooth.copy(), shared, own
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ _TS_BESIDE = 16.0  # of a candidate that stays within or beside an object
 _NOTHING = 4.0  # of one that goes at once
 _AROUND = 0.15  # deg beyond its border, within which candidates may trace an object
 _BESIDE = 0.5  # deg beyond its border, within which candidates are decided again
-_FEW, _ROUGH = 4, 0.5  # steps of a first look, and the gain that ends it
+_FIRST, _FEW, _ROUGH = 2, 4, 0.5  # steps of first looks and the next, and the gain that ends them
 _LITTLE, _PART = (
     15.0,
     0.02,
@@ -69,12 +69,18 @@ def find_object(local, center, calibration, others=()):
     first = _first_look(scene, local, points, center)
     if first.criterion < points.criterion - max(_LITTLE, _PART * first.significance[-1] ** 2):
         return None
-    if calibration.logistic(_rough_features(scene, first)) < _HOPELESS:
+
+    def hopeless(fit):
+        return calibration.logistic(_rough_features(scene, fit)) < _HOPELESS
+
+    if hopeless(first):
         return None
     best = max((_settled(scene, local, first, form) for form in FORMS),
                key=lambda fit: fit.log_likelihood)  # fmt: skip
+    if hopeless(best):
+        return None
     best = _with_neighbours(scene, local, best)
-    if best.criterion <= points.criterion or best.model.norm[-1] == 0:
+    if best.criterion <= points.criterion or best.model.norm[-1] == 0 or hopeless(best):
         return None
     ts = _ts_extended(scene, best)
     gone = np.setdiff1d(everything, best.model.points)
@@ -85,8 +91,8 @@ def find_object(local, center, calibration, others=()):
 
 def _first_look(scene, local, points, center):
     """Fit disks of a few sizes, where most candidates are, in the place of the points within; and
-    rings, where there are many."""
-    fits = []
+    rings, where there are many. Only the best of them moves and grows."""
+    fits, known = [], scene.information(points.model)
     for size in SIZES:
         disk = Outline(DISK, _middle(local, points, center, size), size)
         outside = np.flatnonzero(_away(local, disk) > _AROUND)
@@ -94,8 +100,9 @@ def _first_look(scene, local, points, center):
         for form in (DISK, RING) if many else (DISK,):
             outlines = [*points.model.outlines, replace(disk, form=form)]
             model = points.model.with_sources(outside, outlines)
-            fits.append(scene.fit(model, steps=_FEW, enough=_ROUGH))
-    return max(fits, key=lambda fit: fit.criterion)
+            fits.append(scene.fit(model, moving=False, steps=_FIRST, enough=_ROUGH, known=known))
+    best = max(fits, key=lambda fit: fit.criterion)
+    return scene.fit(best.model, steps=_FEW, enough=_ROUGH)
 
 
 def _middle(local, points, center, size):

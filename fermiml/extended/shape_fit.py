@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from fermiml.extended.local_field import PlaneInformation
 from fermiml.extended.outline import templates
 from fermiml.photometry.group_fit import FLOOR
 
@@ -12,6 +13,7 @@ _UNIT = np.log(1e-14)  # ln of the flux density at REFERENCE (MeV^-1 cm^-2 s^-1)
 _START = 0.3, 2.2  # norm and photon index of a source of which nothing is known
 _INDEX, _LOOSE = 2.2, 1.0  # prior of the index
 _INDICES = 0.3, 5.0
+_INDEX_STEPS = 4  # of the PSF, per unit of the photon index
 _LEAST = 0.02  # of the local level, that a coefficient of the background has
 _ENOUGH = 0.05  # gain of log-likelihood after which a fit is done
 _STEPS = 15
@@ -111,13 +113,14 @@ class SceneLikelihood:
     def __init__(self, local):
         self._local, self._last, self._kept = local, (None, None), {}
 
-    def fit(self, model, moving=True, held_size=False, steps=_STEPS, enough=_ENOUGH):
+    def fit(self, model, moving=True, held_size=False, steps=_STEPS, enough=_ENOUGH, known=None):
         """Maximise the likelihood from a model on; `moving` outlines move and grow, those of a
-        `held_size` only move."""
+        `held_size` only move. The `information` of a model with about the same counts may be
+        `known`; it does for a first look."""
         images = self._images(model)
         value = self._value(model, images)
         for _ in range(steps):
-            gradient, matrix, backgrounds = self._slopes(model, images)
+            gradient, matrix, backgrounds = self._slopes(model, images, known)
             step = self._step(model, gradient, matrix, moving, held_size)
             trial = self._better(model, step, backgrounds, value)
             if trial is None:
@@ -126,7 +129,7 @@ class SceneLikelihood:
             if gain < enough:
                 break
         used = self._used(model, moving, held_size)
-        part = self._slopes(model, images)[1][np.ix_(used, used)]
+        part = self._slopes(model, images, known)[1][np.ix_(used, used)]
         covariance = np.zeros((len(used), len(used)))
         covariance[np.ix_(used, used)] = np.linalg.inv(part + 1e-12 * np.eye(len(part)))
         return SceneFit(model, value, covariance)
@@ -135,24 +138,27 @@ class SceneLikelihood:
         """Return the expected counts of each source."""
         return model.norm * self._counts(model)[0].sum(axis=1)
 
+    def information(self, model):
+        """Return the `PlaneInformation` of each plane with the counts of a model."""
+        models = self._expected(model, self._images(model), self._counts(model)[0])
+        return [
+            PlaneInformation(p, 1 / mu) for p, mu in zip(self._local.planes, models, strict=True)
+        ]
+
     def _images(self, model):
-        """Templates (pixel, column) of each plane: of all sources, then the changes of each
-        outline along its own numbers."""
-        local, columns = self._local, []
-        first = len(model.points)
-        for plane in local.planes:
-            own, changes = [], []
-            for outline, index in zip(model.outlines, model.index[first:], strict=True):
-                full = self._image(plane, outline, index)
-                own.append(full[:1])
-                changes.append(full[1 : 1 + outline.numbers])
-            parts = [plane.points[:, model.points], *(x.T for x in own + changes)]
-            columns.append(np.hstack(parts))
+        """Templates (pixel, column) of each plane: of the outlines, then the changes of each along
+        its own numbers."""
+        indices, columns = model.index[len(model.points) :], []
+        for plane in self._local.planes:
+            full = [self._image(plane, o, i) for o, i in zip(model.outlines, indices, strict=True)]
+            changes = [f[1 : 1 + o.numbers] for f, o in zip(full, model.outlines, strict=True)]
+            none = np.zeros((0, len(plane.points)))
+            columns.append(np.vstack([none, *(f[:1] for f in full), *changes]).T)
         return columns
 
     def _image(self, plane, outline, index):
         """Template of an outline, and its changes to the east, north, and with ln size."""
-        index = round(index, 1)  # a finer one hardly changes the PSF
+        index = round(_INDEX_STEPS * index) / _INDEX_STEPS  # a finer one hardly changes the PSF
         key = id(plane), outline.form, outline.vector.tobytes(), outline.size, index
         if key not in self._kept:
             while len(self._kept) >= _KEPT * len(self._local.planes):
@@ -176,12 +182,13 @@ class SceneLikelihood:
 
     def _expected(self, model, images, counts):
         """Model counts of each plane."""
-        amplitude = model.norm[:, None] * counts
-        number = len(model.norm)
+        amplitude, outlines = np.split(model.norm[:, None] * counts, [len(model.points)])
+        points = np.zeros((len(model.candidates), len(self._local.planes)))
+        points[model.points] = amplitude
         return [
-            np.maximum(plane.field.base @ b + columns[:, :number] @ a, FLOOR)
-            for plane, b, columns, a in zip(
-                self._local.planes, model.smooth, images, amplitude.T, strict=True
+            np.maximum(plane.field.base @ b + plane.points @ p + columns[:, : len(o)] @ o, FLOOR)
+            for plane, b, p, columns, o in zip(
+                self._local.planes, model.smooth, points.T, images, outlines.T, strict=True
             )
         ]
 
@@ -194,7 +201,7 @@ class SceneLikelihood:
             value += field.counts @ np.log(mu) - mu.sum() - 0.5 * b @ field.penalty @ b
         return value
 
-    def _slopes(self, model, images):
+    def _slopes(self, model, images, known=None):
         """Gradient and information of all numbers but the background's, which is profiled, and
         the step of each background that belongs to a step of these."""
         counts, bend = self._counts(model)
@@ -203,10 +210,10 @@ class SceneLikelihood:
         size = 2 * number + sum(o.numbers for o in model.outlines)
         gradient, matrix, backgrounds = np.zeros(size), np.zeros((size, size)), []
         for g, (plane, mu) in enumerate(zip(self._local.planes, models, strict=True)):
-            field, columns = plane.field, images[g]
-            weight = 1 / mu
-            ratio = field.counts * weight - 1
-            smooth, cross, own = plane.information(weight, columns)
+            field, ratio = plane.field, plane.field.counts / mu - 1
+            here = PlaneInformation(plane, 1 / mu) if known is None else known[g]
+            smooth, cross, own = here.beside(model.points, images[g])
+            rise = np.append((plane.points.T @ ratio)[model.points], images[g].T @ ratio)
             slope = field.base.T @ ratio - field.penalty @ model.smooth[g]
             held = (model.smooth[g] <= _LEAST * field.level) & (slope < 0)
             slope[held], cross[held], smooth[held], smooth[:, held] = 0.0, 0.0, 0.0, 0.0
@@ -215,7 +222,7 @@ class SceneLikelihood:
             chain = _chain(model, counts[:, g], bend[:, g])
             solved = cho_solve(factor, np.column_stack([slope, cross]), check_finite=False)
             free, tied = solved[:, 0], solved[:, 1:] @ chain
-            gradient += chain.T @ (columns.T @ ratio - cross.T @ free)
+            gradient += chain.T @ (rise - cross.T @ free)
             matrix += chain.T @ (own @ chain - cross.T @ tied)
             backgrounds.append((free, tied))
         indices = np.arange(number, 2 * number)

@@ -20,7 +20,8 @@ ML_SEED = {
     "network": (None, "Network that finds the seeds: one of `fermiml models` or a folder of "
                 "`fermiml train`. By default the best shipped one.", str),
     "localizer": (None, "What turns the network's map into positions: kmeans, log, dbscan, "
-                  "centroid, peaks, or another package's. By default the network's own.", str),
+                  "centroid, peaks, convergence, or another package's. By default the network's "
+                  "own.", str),
     "threshold": (0.3, "Least probability (ML_Prob) of a seed. The likelihood judges what is "
                   "above; None is the network's 95 % purity point.", float),
     "looks": (1, "How often the network looks at the counts. From the second time on, the model "

@@ -16,6 +16,7 @@ _POINTS = np.array([[0, 0]] + [[np.cos(a), np.sin(a)] for a in np.arange(8) * np
 _ROUNDS = 8
 _FARTHEST = 0.4  # deg that a fit may move a source, or be unsure about it (1 sigma)
 _TOLERANCE = 0.02  # in ln L, of the last step at a point; by then it is known what that would gain
+_WIDENING = 1.1  # of the axes: sources too faint for the model move positions, too (docs/fit.md)
 _BLEND = 0.7  # deg within which the norms of neighbours are refitted at every point
 
 
@@ -61,7 +62,7 @@ def locate(region, source, ts):
     lon, lat = region.sources.lon.copy(), region.sources.lat.copy()
     lon[source], lat[source] = moved.lon[0], moved.lat[0]
     region.move(source, _replace(region.sources, lon, lat), template[0], sums[0])
-    return _place(center, shape, settled)
+    return _place(center, _WIDENING**2 * shape, settled)
 
 
 def _place(vector, covariance, converged):

@@ -19,6 +19,7 @@ LOCALIZERS = Registry(
         "dbscan": "fermiml.localize.dbscan:locate",
         "centroid": "fermiml.localize.centroid:locate",
         "peaks": "fermiml.localize.peaks:locate",
+        "convergence": "fermiml.localize.convergence:locate",
     },
     needs=["__call__"],
 )
@@ -38,7 +39,8 @@ class Localizer(Protocol):
         maps : dict of numpy.ndarray
             ``probability`` (y, x): from 0 to 1, high around sources; where a network has them,
             ``offset`` (2, y, x): (dx, dy) in pixels from a pixel to the source in it, and
-            ``vector`` (2, y, x): (dx, dy) from a pixel to the nearest source.
+            ``vector`` (2, y, x): (dx, dy) from a pixel to the nearest source, or ``direction``,
+            the same as unit vectors.
         threshold : float
             Least score that is wanted.
         radius : float

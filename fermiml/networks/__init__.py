@@ -24,6 +24,11 @@ ARCHITECTURES = Registry(
         "unek": "fermiml.networks.unek",
         "centroid": "fermiml.networks.centroidnet",
         "heatmap": "fermiml.networks.heatmap",
+        "tiramisu": "fermiml.networks.tiramisu",
+        "panknet": "fermiml.networks.panknet",
+        "direction": "fermiml.networks.direction",
+        "grid": "fermiml.networks.grid",
+        "set": "fermiml.networks.sets.set_predictor",
         "multi": "fermiml.networks.multi",
         "mask": "fermiml.networks.mask.architecture",
     },
@@ -79,7 +84,7 @@ class Architecture(Protocol):
         """Convert outputs by name to maps (batch, [channel,] y, x) that localizers take."""
 
     # Instead of `to_maps`, `to_instances(outputs, size, lowest)` returns for each patch of `size`
-    # pixels what a `fermiml.networks.mask.found_instances.Instances` holds, above the score
+    # pixels what a `fermiml.networks.patch_instances.Instances` holds, above the score
     # `lowest`; such a network is its own localizer.
 
     # Optional: `LOW`, whether it looks at the band below 500 MeV; its features come last.

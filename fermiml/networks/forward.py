@@ -29,7 +29,9 @@ class UNet:
     heads : dict
         As for `build`; only the names are used.
     widths, encoder, decoder : lists of int
-        Options of the U-Net, as are `planes`.
+        Options of the U-Net, as are `skips` and `planes`.
+    skips : bool
+        Whether the way up is told the maps of the way down.
     planes : array, optional
         Factors of the features: the ablation ``raw``.
     low : int
@@ -49,10 +51,11 @@ class UNet:
         Output by name.
     """
 
-    def __init__(self, values, heads, widths, encoder, decoder, planes=None, low=0):
+    def __init__(self, values, heads, widths, encoder, decoder, skips=True, planes=None, low=0):
         take = iter(values)
         factor, self.shift = _scaling(take)
         self.factor = factor if planes is None else factor * planes[:, None, None]
+        self.skips = skips
         self.down, self.low = [], None
         for level, count in enumerate(encoder):
             self.down.append([Layer.folded(take) for _ in range(count)])
@@ -81,7 +84,9 @@ class UNet:
                 x += self.low.adds(planes[N_FEATURES:])
             skips.append(x)
         for (narrow, layers), skip in zip(self.up, skips[-2::-1], strict=True):
-            x = _doubled(_rectified(_pixel_by_pixel(x, narrow))) + skip
+            x = _doubled(_rectified(_pixel_by_pixel(x, narrow)))
+            if self.skips:
+                x += skip
             for layer in layers:
                 x = _rectified(_same_size(x, layer))
         return {name: np.moveaxis(_pixel_by_pixel(x, head), 0, -1)

@@ -40,7 +40,7 @@ def _model(network):
     if not isinstance(network.model, UNet):
         raise InputError(
             f"{network.name}: has no ONNX form; only networks have one whose outputs are maps of "
-            "a U-Net (heatmap, multi, unek, centroid)"
+            "a U-Net (heatmap, multi, unek, centroid, direction)"
         )
     graph = _Graph()
     outputs = graph.network(network.model)
@@ -85,7 +85,9 @@ class _Graph:
                 x = self._add("Add", x, self._low_band(planes, unet.low))
             skips.append(x)
         for (narrow, layers), skip in zip(unet.up, skips[-2::-1], strict=True):
-            x = self._add("Add", self._doubled(self._rectified(x, narrow)), skip)
+            x = self._doubled(self._rectified(x, narrow))
+            if unet.skips:
+                x = self._add("Add", x, skip)
             for layer in layers:
                 x = self._rectified(x, layer)
         for name, head in unet.heads.items():

@@ -129,7 +129,7 @@ def load_weights(model, recipe, name):
     if _of_one_kind(content["network"], recipe["network"]):
         common |= set(model.output_names) & set(other.output_names)
     for name in common:
-        pairs += zip(_part(model, name), _part(other, name), strict=True)
+        pairs += _alike(_part(model, name), _part(other, name))
     for mine, theirs in pairs:
         mine.assign(theirs)
 
@@ -138,6 +138,11 @@ def _of_one_kind(*names):
     """Whether the outputs of two architectures mean the same."""
     architectures = map(networks.get_architecture, names)
     return len({getattr(one, "to_maps", one) for one in architectures}) == 1
+
+
+def _alike(mine, theirs):
+    """Pairs of variables, less those of layers that have other numbers of channels."""
+    return [pair for pair in zip(mine, theirs, strict=True) if pair[0].shape == pair[1].shape]
 
 
 def _trunk(model):

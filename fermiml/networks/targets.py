@@ -16,8 +16,8 @@ def sort_sources(patch, positive=POSITIVE, faint=FAINT):
     row, column = pixel_at(patch.x, patch.y, size)
     seen = patch.coverage[row, column] > 0
     point = patch.extended < EXTENDED
-    wanted = (patch.ts > positive) & seen & point
-    return wanted, (patch.ts > faint) & ~wanted
+    wanted = (patch.ts > positive) & seen & point & ~patch.artefact
+    return wanted, (patch.ts > faint) & ~wanted & ~patch.artefact
 
 
 def nearest(x, y, size):
@@ -40,10 +40,15 @@ def ignored(patch, faint, radius):
     size = patch.coverage.shape[0]
     mask = np.zeros((size, size), bool)
     rows, columns = np.ogrid[:size, :size]
-    for x, y, extent in zip(patch.x[faint], patch.y[faint], patch.extended[faint], strict=True):
-        reach = radius + (extent / PIXEL if extent >= EXTENDED else 0.0)
-        mask |= np.square(columns - x) + np.square(rows - y) <= reach**2
+    reaches = reach(patch.extended[faint], radius)
+    for x, y, far in zip(patch.x[faint], patch.y[faint], reaches, strict=True):
+        mask |= np.square(columns - x) + np.square(rows - y) <= far**2
     return mask
+
+
+def reach(extended, radius=DISC):
+    """Pixels to which sources reach, whose size (deg) counts where they are no points."""
+    return radius + np.where(extended >= EXTENDED, extended / PIXEL, 0.0)
 
 
 def weights(patch, faint, kept):

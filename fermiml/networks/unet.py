@@ -13,6 +13,7 @@ from fermiml.errors import InputError
 from fermiml.features.patch_features import CHANNELS, LOW_PIXELS, N_ALL, N_FEATURES
 from fermiml.networks import arrays
 from fermiml.networks.forward import LOW_SCALE, UNet
+from fermiml.networks.heads import model
 from fermiml.schema import flag, list_of, whole
 from fermiml.sky.bands import BANDS
 
@@ -25,6 +26,7 @@ OPTIONS = {
     "widths": [20, 48, 96, 160],  # channels at each scale
     "encoder": [1, 2, 2, 2],  # convolutions at each scale on the way down
     "decoder": [1, 1, 1],  # and on the way up
+    "skips": True,  # the way up is told the maps of the way down; without, an encoder-decoder
     "raw": False,  # ablation: counts and what part is observed, no other features
 }
 
@@ -33,7 +35,8 @@ def check(options):
     """Raise InputError if the options do not define a valid U-Net, or one too large for memory."""
     for key in ("widths", "encoder", "decoder"):
         _POSITIVE(f"architecture.{key}", options[key])
-    flag("architecture.raw", options["raw"])
+    for key in ("skips", "raw"):
+        flag(f"architecture.{key}", options[key])
     scales = len(options["widths"])
     if len(options["encoder"]) != scales or len(options["decoder"]) != scales - 1:
         raise InputError(
@@ -55,7 +58,7 @@ def _count_parameters(widths, encoder, decoder, low=0, **_):
     return sum(math.prod(shape) for shape in shapes if shape[:2] == (3, 3))
 
 
-def pyramid(inputs, widths, encoder, decoder, raw, low=0):
+def pyramid(inputs, widths, encoder, decoder, skips, raw, low=0):
     """Compute maps from features (batch, y, x, plane): the finest, at full resolution, comes first,
     and each has half the resolution of the one before.
 
@@ -64,22 +67,31 @@ def pyramid(inputs, widths, encoder, decoder, raw, low=0):
     from keras import layers
 
     x = inputs[..., :N_FEATURES] if low else inputs
-    x = x * _raw_planes() if raw else x
-    x = layers.BatchNormalization(center=False, scale=False)(x)
-    skips = []
+    added = {LOW_SCALE: _low_band(inputs, low, widths[LOW_SCALE])} if low else {}
+    seen = encoded(x * _raw_planes() if raw else x, widths, encoder, added)
+    maps = [seen[-1]]
+    for width, count, skip in zip(widths[-2::-1], decoder, seen[-2::-1], strict=True):
+        x = layers.UpSampling2D()(block(maps[0], width, size=1))
+        if skips:
+            x = layers.Add()([x, skip])
+        for _ in range(count):
+            x = block(x, width)
+        maps.insert(0, x)
+    return maps
+
+
+def encoded(inputs, widths, encoder, added=None):
+    """Compute the maps of the way down, the finest first, with what is `added` at some scales."""
+    from keras import layers
+
+    x = layers.BatchNormalization(center=False, scale=False)(inputs)
+    maps = []
     for level, (width, count) in enumerate(zip(widths, encoder, strict=True)):
         for step in range(count):
-            x = _block(x, width, stride=2 if level and not step else 1)
-        if low and level == LOW_SCALE:
-            x = layers.Add()([x, _low_band(inputs, low, width)])
-        skips.append(x)
-    maps = [x]
-    for width, count, skip in zip(widths[-2::-1], decoder, skips[-2::-1], strict=True):
-        x = layers.UpSampling2D()(_block(x, width, size=1))
-        x = layers.Add()([x, skip])
-        for _ in range(count):
-            x = _block(x, width)
-        maps.insert(0, x)
+            x = block(x, width, stride=2 if level and not step else 1)
+        if level in (added or {}):
+            x = layers.Add()([x, added[level]])
+        maps.append(x)
     return maps
 
 
@@ -89,27 +101,12 @@ def build(heads, **options):
     Parameters
     ----------
     heads : dict
-        Name to (number of channels, initial value of every pixel).
+        As for `fermiml.networks.heads.model`.
     options : dict
         Those in `OPTIONS`; by default as there.
     """
-    import keras
-    from keras import layers
-
     planes = N_ALL if options.get("low") else N_FEATURES
-    inputs = layers.Input((None, None, planes), name="features")
-    x = pyramid(inputs, **{**OPTIONS, **options})[0]
-    outputs = {
-        name: layers.Conv2D(
-            channels,
-            1,
-            name=name,
-            dtype="float32",
-            bias_initializer=keras.initializers.Constant(start),
-        )(x)
-        for name, (channels, start) in heads.items()
-    }
-    return keras.Model(inputs, outputs)
+    return model(heads, lambda inputs: pyramid(inputs, **{**OPTIONS, **options})[0], planes)
 
 
 def read(path, heads, **options):
@@ -121,7 +118,7 @@ def read(path, heads, **options):
     return UNet(values, heads, **options, planes=planes, low=low)
 
 
-def _shapes(heads, widths, encoder, decoder, low=0):
+def _shapes(heads, widths, encoder, decoder, low=0, **_):
     """Yield the shapes of the model's variables, in their order."""
     yield from 2 * [(N_FEATURES,)]
     before = N_FEATURES
@@ -172,7 +169,8 @@ def _low_band(inputs, low, width):
     return Sequential(parts, name=LOW)(pooled) * ops.sign(pooled[..., -1:])
 
 
-def _block(x, width, size=3, stride=1):
+def block(x, width, size=3, stride=1):
+    """Convolve, normalise and rectify."""
     for layer in _block_layers(width, size, stride):
         x = layer(x)
     return x

@@ -35,41 +35,50 @@ def resolve(cube, table, calibration=None, jobs=None):
         The row of the given table that each row comes from.
     """
     calibration = BlendCalibration.load() if calibration is None else calibration
-    kept, table["ML_Prob_Blend"] = np.arange(len(table)), np.nan
+    number, origin = len(table), np.arange(len(table))
+    table["ML_Prob_Blend"] = np.nan
     if not np.isfinite(table["ML_TS_Split"]).any():
-        return table, kept
+        return table, origin
     radius = psf_core(cube, HELD)
     table["ML_Prob_Blend"] = calibration.probability(table, radius)
     rows = np.flatnonzero(table["ML_Prob_Blend"] >= calibration.threshold)
     while len(rows):
-        parted, confirmed = _parted(cube, table, rows, jobs)
-        if confirmed.all():
-            single = np.setdiff1d(kept, rows)
-            parted["ML_Prob_Blend"][single] = calibration.probability(parted[single], radius)
-            return parted, np.append(kept, rows)
-        rows = rows[confirmed]
-    return table, kept
+        table, parted, rows = _parted(cube, table, rows, jobs)
+        origin = np.append(origin, parted)
+    single = np.setdiff1d(origin, origin[number:])
+    table["ML_Prob_Blend"][single] = calibration.probability(table[single], radius)
+    return table, origin
 
 
 def _parted(cube, table, rows, jobs):
-    """Split some rows; return the table, and which of them are two sources indeed."""
+    """Split some rows; return the table, the rows that are two in it, and those to be tried again.
+
+    Pairs that share neighbours are measured together. Where one of them is not confirmed, nothing
+    changes, and the others are tried again without it; all other pairs stay as they are measured.
+    """
     pairs = np.stack([rows, len(table) + np.arange(len(rows))], axis=1)
     parted = vstack([table, table[rows]])
     place = np.stack([parted["RAJ2000"], parted["DEJ2000"]], axis=1).astype(float)
     place[pairs] = np.stack([table[name][rows] for name in SPLIT], axis=2)
     position = SkyCoord(*place.T, unit="deg", frame="fk5")
-    parts = _together(vectors_of(position.icrs), pairs)
-    anew, measured = measure(cube, position, jobs=jobs, anew=parts), np.concatenate(parts)
+    parts, part_of = _together(vectors_of(position.icrs), pairs)
+    anew = measure(cube, position, jobs=jobs, anew=parts)
+    confirmed = np.min(np.asarray(anew["ML_TS"])[pairs], axis=1) > _CONFIRMED
+    whole = ~np.isin(part_of, part_of[~confirmed])
+    measured = np.concatenate([[], *(parts[i] for i in np.unique(part_of[whole]))]).astype(int)
     for name in anew.colnames:
         parted[name][measured] = anew[name][measured]
+    stay = pairs[whole]
     for name, axis in zip(SPLIT, ("RAJ2000", "DEJ2000"), strict=True):
-        parted[name][pairs.ravel()] = np.repeat(parted[axis][pairs], 2, axis=0)
-    parted["ML_TS_Split"][pairs] = table["ML_TS_Split"][rows][:, None]
-    return parted, np.min(np.asarray(parted["ML_TS"])[pairs], axis=1) > _CONFIRMED
+        parted[name][stay.ravel()] = np.repeat(parted[axis][stay], 2, axis=0)
+    parted["ML_TS_Split"][stay] = table["ML_TS_Split"][rows[whole]][:, None]
+    kept = np.append(np.arange(len(table)), stay[:, 1])
+    return parted[kept], rows[whole], rows[confirmed & ~whole]
 
 
 def _together(vectors, pairs):
-    """List the rows that are measured anew: those of pairs and around them, by region."""
+    """List the rows that are measured anew, those of pairs and around them, in parts that share
+    none; and the part of each pair."""
     near = (vectors[pairs] @ vectors.T > np.cos(np.radians(_AROUND))).any(axis=1)  # (pair, row)
     number, label = connected_components(near.astype(int) @ near.T)
-    return [np.flatnonzero(near[label == i].any(axis=0)) for i in range(number)]
+    return [np.flatnonzero(near[label == i].any(axis=0)) for i in range(number)], label

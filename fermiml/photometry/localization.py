@@ -7,7 +7,7 @@ from fermiml.photometry.templates import shared
 
 _LOOSE = 0.5  # deg, prior of the shift, which only matters where nothing is known
 _FAR = 1.8  # sigma from the best place, where the likelihood is looked at
-_SYSTEMATIC = 1.1, 0.003  # factor and deg (1 sigma): for confusion, as found on selection skies
+_SYSTEMATIC = 1.17, 0.003  # factor and deg (1 sigma): for confusion, as found on selection skies
 _WIDENED = (0.7, 4.0)  # the least and the most that a variance may grow by
 
 

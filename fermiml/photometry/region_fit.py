@@ -58,19 +58,21 @@ def fit_region(skies, groups, responses, region, vectors):
     power_law = best.spectra
     curved = spectral_fit.fit(best.curves, folding, REFERENCE, power_law.parameters, curved=True)
     extended = np.zeros((2, len(vectors)))
-    rows = np.flatnonzero(2 * power_law.log_likelihood > _TESTED)
+    own = np.isin(region.joint, region.own)  # of the others nothing is wanted
+    rows = np.flatnonzero(own & (2 * power_law.log_likelihood > _TESTED))
     if len(rows):
         extended[:, rows] = extension(best.weighted, walk.vectors, best.index, rows)
-    splits = Splits.unknown(len(vectors)) if coarse else _splits(best, curved, walk.vectors)
+    splits = Splits.unknown(len(vectors)) if coarse else _splits(best, curved, walk.vectors, own)
     return RegionResult(
         groups, walk.vectors, covariance, walk.shift, best.curves, power_law, curved,
         goodness(best.fits), *extended, splits,
     )  # fmt: skip
 
 
-def _splits(best, curved, vectors):
-    """Test the bright sources for being two; of the others nothing is known."""
-    rows = np.flatnonzero(2 * best.spectra.log_likelihood > _BRIGHT)
+def _splits(best, curved, vectors, own):
+    """Test the bright ones of a region's `own` sources for being two; of the others nothing is
+    known."""
+    rows = np.flatnonzero(own & (2 * best.spectra.log_likelihood > _BRIGHT))
     if not len(rows):
         return Splits.unknown(len(vectors))
     weighted = [(fit, counts, trust) for (fit, _, trust), counts

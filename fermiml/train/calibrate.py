@@ -24,7 +24,7 @@ class Sample:
     position: SkyCoord
     counts: np.ndarray  # far enough from the edge
     score: np.ndarray
-    measured: Table  # by the photometry: TS, counts, TS of an extension
+    measured: Table | None  # by the photometry: TS, counts, TS of an extension
     real: np.ndarray  # a source of TS > 4 within the 99 % ellipse
     matched: np.ndarray  # with a source of TS > 9
     true: SkyCoord
@@ -41,7 +41,7 @@ class Sample:
             catalog.positions,
             component.away_from_edge(catalog.positions),
             np.asarray(table["ML_Score"], float),
-            table["ML_TS", "ML_TS_Ext", "Npred"],
+            table["ML_TS", "ML_TS_Ext", "Npred"] if detector.photometry else None,
             metrics.is_real(catalog.positions, catalog.ellipses(), true, sky.ts),
             metrics.match(catalog.positions, true, sky.ts) >= 0,
             true,
@@ -67,7 +67,7 @@ def calibrate(folder, skies, localizer=None):
     return points
 
 
-def operating_points(finder, skies):
+def operating_points(finder, skies, photometry=True):
     """Compute calibration, threshold and completeness, for a finder's attribute `operating`.
 
     Parameters
@@ -75,6 +75,8 @@ def operating_points(finder, skies):
     finder : fermiml.detect.finder.Finder
     skies : path
         As for `calibrate`.
+    photometry : bool
+        Whether there is a photometry; without, only the mode ``score``, in much less time.
 
     Returns
     -------
@@ -82,12 +84,13 @@ def operating_points(finder, skies):
         By mode, ``photometry`` and ``score``.
     """
     fields = fields_of(skies)
-    detector = SourceDetector(finder, threshold=0.0)
+    detector = SourceDetector(finder, threshold=0.0, photometry=photometry)
     samples = [
         Sample.of(read_sky(field, background="none"), detector)
         for field in progress_bar(fields, f"calibration of {label(finder)}")
     ]
-    return {mode: _point(samples, mode) for mode in calibration.MODES}
+    modes = calibration.MODES if photometry else ("score",)
+    return {mode: _point(samples, mode) for mode in modes}
 
 
 def _point(samples, mode):
@@ -97,12 +100,13 @@ def _point(samples, mode):
         np.concatenate([getattr(s, name)[u] for s, u in zip(samples, used, strict=True)])
         for name in ("score", "real", "matched")
     )
-    rows = [s.measured[u] for s, u in zip(samples, used, strict=True)]
-    measured = vstack(rows, metadata_conflicts="silent")
     if not (0 < real.sum() < len(real) and 0 < matched.sum() < len(matched)):
         raise InputError("the selection skies contain no real or no false candidates: use more")
-    with_ts = mode == "photometry"
-    point = calibration.fit(score, measured if with_ts else None, matched, real)
+    with_ts, measured = mode == "photometry", None
+    if with_ts:
+        rows = [s.measured[u] for s, u in zip(samples, used, strict=True)]
+        measured = vstack(rows, metadata_conflicts="silent")
+    point = calibration.fit(score, measured, matched, real)
     probabilities = [
         calibration.probability(s.score, s.measured if with_ts else None, point) for s in samples
     ]

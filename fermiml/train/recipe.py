@@ -20,7 +20,7 @@ def _localizer(name, value):
 
 SCHEMA = {
     "seed": Key(1, whole(0, 2**32 - 1)),
-    "network": Key(REQUIRED, schema.text, "unek, centroid, heatmap, or another package's"),
+    "network": Key(REQUIRED, schema.text, "heatmap, say; see docs/architectures.md"),
     "turns": Key(1, one_of(1, 2, 4)),  # quarter turns over which the trained network is averaged
     "architecture": Key({}, schema.settings()),  # the options of that network, see its OPTIONS
     "loss": {
@@ -32,6 +32,8 @@ SCHEMA = {
     "training": {
         "fields": Key(REQUIRED, _FOLDERS, "folders that `fermiml simulate` made"),
         "extended": Key(0.0, number(0, 100)),  # mean number of extended sources added to a patch
+        "artefacts": Key(0.0, number(0, 100)),  # the same of clumps of gas, which are none
+        "level": Key([0, 1e9], list_of(number(0), least=2, most=2)),  # counts a pixel, of patches
         "epochs": Key(50, whole(1, 1_000_000)),
         "patches": Key(2000, whole(1, 100_000_000)),  # in an epoch
         "batch": Key(16, whole(1, 4096)),

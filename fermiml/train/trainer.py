@@ -218,7 +218,8 @@ class _Batches:
     def __init__(self, recipe, section):
         seed = [recipe["seed"], ("training", "selection").index(section)]
         training = recipe["training"]
-        drawn = Randomisation(structure=training["structure"], extended=training["extended"])
+        drawn = {name: training[name] for name in ("structure", "extended", "artefacts")}
+        drawn = Randomisation(**drawn, level=tuple(training["level"]))
         low = networks.looks_low(networks.get_architecture(recipe["network"]))
         self._set = TrainingSet(recipe[section]["fields"], seed=seed, randomisation=drawn, low=low)
         self._recipe = recipe

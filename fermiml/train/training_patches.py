@@ -23,6 +23,7 @@ from fermiml.sky.patches import PIXEL, pixel_at
 from fermiml.train import added_sources, patch_structure
 
 _PLANES = ("sources", "faint", "isotropic", "galactic")
+_DRAWS = 300  # of patches, until one has the wanted level
 _BANDED = (*_PLANES, *(f"{name}_scale" for name in _PLANES), "ts", "npred", "psf", "covered")
 _UNKNOWN = 0.03  # fraction of the emission within the low band's PSF that no analysis knows
 _KNOWN = ("flux", "pulsar", "extended", "radius", "hole")  # of sources, at any exposure
@@ -46,6 +47,8 @@ class Randomisation:
     structured: float = 0.75  # probability of that
     true: float = 0.25  # probability that a given background is the true one
     extended: float = 0.0  # mean number of extended sources that are added
+    artefacts: float = 0.0  # the same of clumps of gas
+    level: tuple = (0.0, np.inf)  # counts a pixel; patches with fewer or more are not taken
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class TrainingPatch:
     extended: np.ndarray  # deg, 0 for points
     radius: np.ndarray  # deg, of the pixels that belong to a source, see `fermiml.model.masks`
     hole: np.ndarray  # deg, inner radius of those
+    artefact: np.ndarray  # whether it is no source, but a clump of gas
     npred: np.ndarray  # (source, band)
     background: np.ndarray | None  # (band, y, x), what a user might give
     coarse: int  # native pixels along whose side counts were spread evenly
@@ -102,9 +106,19 @@ class TrainingSet:
         return len(self.paths)
 
     def patch(self, number, epoch=0):
-        """Draw the patch of a number and an epoch, from field `number` modulo their count."""
+        """Draw the patch of a number and an epoch, from field `number` modulo their count, or from
+        the next ones where its level is not wanted."""
         rng = np.random.default_rng([*np.atleast_1d(self.seed), epoch, number])
-        field = number % len(self)
+        low, high = self.randomisation.level
+        for field in range(number, number + _DRAWS):
+            patch = self._draw(field % len(self), rng)
+            if low <= patch.counts.sum() / patch.coverage.sum() < high:
+                return patch
+        raise InputError(
+            f"training.level: none of {_DRAWS} patches has {low:g} to {high:g} counts a pixel"
+        )
+
+    def _draw(self, field, rng):
         filters, stored = self._filters(field, 1), self._load(self.paths[field])
         return _draw(stored, field, self.size, self.randomisation, filters, rng)
 
@@ -200,8 +214,9 @@ def _draw(field, number, size, options, filters, rng):
     expected = scaled * (stars + diffuse)
     sources = _sources(field, corner, size, fraction)
     sources = _outshone(sources, scaled * (stars + smooth), expected)
-    if options.extended and (number_added := rng.poisson(options.extended)):
-        added = added_sources.draw(number_added, expected, field, fraction, blurred, rng)
+    for added in _added(
+        expected, scaled * parts["galactic"][0], field, fraction, options, blurred, rng
+    ):
         sources = added.beside(_outshone(sources, expected, expected + added.counts))
         expected = expected + added.counts
     ts, weight = sources.pop("ts"), _low_weight(sources, expected, filters)
@@ -228,6 +243,14 @@ def _draw(field, number, size, options, filters, rng):
     )
 
 
+def _added(expected, galactic, field, fraction, options, blurred, rng):
+    """Draw extended sources and clumps of gas, if any are wanted."""
+    if options.extended and (number := rng.poisson(options.extended)):
+        yield added_sources.draw_sources(number, expected, field, fraction, blurred, rng)
+    if options.artefacts and (number := rng.poisson(options.artefacts)):
+        yield added_sources.draw_clumps(number, expected, galactic, field, blurred, rng)
+
+
 def _expose(stored, options, rng):
     """Draw which part of each band the data have, and their exposure over that of the field."""
     covered = _cover(stored, options, rng)
@@ -244,7 +267,8 @@ def _sources(field, corner, size, fraction):
     inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
     found = {name: field[name][inside] for name in _KNOWN}
     found |= {name: field[name][inside] * fraction for name in ("ts", "npred")}
-    return found | {"x": x[inside], "y": y[inside]}
+    none = np.zeros(inside.sum(), bool)
+    return found | {"x": x[inside], "y": y[inside], "artefact": none}
 
 
 def _outshone(sources, before, after):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from makers import smallskies
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from fermiml.catalog.flags import MLFlag
 from fermiml.extended.find_extended import find_extended
@@ -106,3 +107,19 @@ def test_points_stay_points():
 def test_no_candidates_no_objects():
     table, origin = found(body(DISK, 0.5), at((0, 0))[:0])
     assert len(table) == 0 and len(origin) == 0
+
+
+def test_blas_has_one_thread(monkeypatch):
+    """Where cores are taken, several threads wait for each other and take 20 times the CPU time."""
+    threads = []
+
+    def seeds(*_):
+        threads.extend(
+            pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+        )
+        return np.zeros((0, 3))
+
+    monkeypatch.setattr("fermiml.extended.find_extended.find_seeds", seeds)
+    with threadpool_limits(2, "blas"):
+        found(body(DISK, 0.5), at((0, 0)))
+    assert set(threads) == {1}

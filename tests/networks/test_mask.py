@@ -7,7 +7,7 @@ from makers.trainingfields import SMALL, make_recipe, write_fields
 from fermiml import Trainer
 from fermiml.detect.finder import InstanceFinder, load_finder
 from fermiml.errors import InputError
-from fermiml.networks import get_architecture, pretrained
+from fermiml.networks import get_architecture, patch_instances, pretrained, targets
 from fermiml.networks.mask import (
     found_instances,
     instance_targets,
@@ -31,14 +31,14 @@ def patch(fields):
     return TrainingSet(fields, size=SIZE, randomisation=FULL).patch(0)
 
 
-def second_stage(x, y, radius, kind=1, inside=None):
+def second_stage(x, y, radius, kind=1, kinds=3):
     """What the second stage says if it is sure: regions as given, their discs painted."""
     x, y, radius = (np.asarray(v, float) for v in (x, y, radius))
     across, down = region_grids.grid(region_grids.PAINTED)
     disc = np.where(np.hypot(across, down) <= 1, 9.0, -9.0).ravel()
-    kinds = np.full(len(region_grids.KINDS), -9.0)
-    kinds[kind] = 9.0
-    rest = np.concatenate([[9.0], kinds, np.zeros(3), disc])
+    logits = np.full(kinds, -9.0)
+    logits[kind] = 9.0
+    rest = np.concatenate([[9.0], logits, np.zeros(3), disc])
     return np.column_stack([x, y, radius, np.tile(rest, (len(x), 1))])
 
 
@@ -69,7 +69,7 @@ def test_extended_sources_go_to_the_level_of_their_size():
 def test_the_truth_has_the_least_loss(patch):
     """Of the second stage: regions at the sources are sources, moved ones cost more."""
     sources = instance_targets.table(patch)[None].astype(np.float32)
-    clear = sources[0, sources[0, :, 4] == instance_targets.COMPACT]
+    clear = sources[0, sources[0, :, 4] == region_grids.COMPACT]
     losses = []
     for moved in (0.0, 0.3):
         found = second_stage(clear[:, 0] + moved * clear[:, 2], clear[:, 1], clear[:, 2])
@@ -102,9 +102,30 @@ def test_each_source_is_found_once_with_its_pixels():
     assert nothing.mask.shape == (0, SIZE, SIZE)
 
 
+def test_clumps_of_gas_are_a_kind_that_scores_nothing(fields):
+    """They are in the targets of a network that knows them, and in those of no other."""
+    drawn = Randomisation(exposure=(1, 1), short=0, absent=0, rim=0, coarse=0, artefacts=4.0)
+    patch = TrainingSet(fields, size=SIZE, randomisation=drawn).patch(0)
+    bright = patch.artefact & (patch.ts > 25)
+    assert 1 <= bright.sum() < 12
+    table = instance_targets.table(patch, artefacts=True)
+    assert (table[:, 4] == region_grids.ARTEFACT).sum() == bright.sum()
+    assert not (instance_targets.table(patch)[:, 4] == region_grids.ARTEFACT).any()
+    wanted, faint = targets.sort_sources(patch)
+    assert not (wanted | faint)[patch.artefact].any()
+    sources = table[None].astype(np.float32)
+    x, y, radius = sources[0, sources[0, :, 4] == region_grids.ARTEFACT, :3].T
+    right, wrong = (second_stage(x, y, radius, kind, kinds=4) for kind in (3, 2))
+    losses = [float(region_losses.instances(sources, found[None].astype(np.float32)))
+              for found in (right, wrong)]  # fmt: skip
+    assert losses[0] < 0.5 < losses[1]
+    assert len(found_instances.of_patch(right, SIZE, 0.05).x) == 0
+    assert len(found_instances.of_patch(wrong, SIZE, 0.05).x) > 0
+
+
 def test_overlap_of_discs():
     """None, one within the other, and equal ones half a radius apart (by hand 0.521)."""
-    got = found_instances.overlap(*np.array([[9.0, 2, 3], [1, 1, 2], [0.5, 1, 1]]).T)
+    got = patch_instances.overlap(*np.array([[9.0, 2, 3], [1, 1, 2], [0.5, 1, 1]]).T)
     np.testing.assert_allclose(got, [0, 0.25, 0.521], atol=1e-3)
 
 
@@ -137,7 +158,8 @@ def test_a_small_network_is_trained_saved_and_finds_the_same_again(fields, tmp_p
 
 def test_options_that_make_no_network_are_refused():
     architecture = get_architecture("mask")
-    five = {"widths": [4] * 5, "encoder": [1] * 5, "decoder": [1] * 4, "raw": False}
+    five = {"widths": [4] * 5, "encoder": [1] * 5, "decoder": [1] * 4, "skips": True, "raw": False,
+            "artefacts": False}  # fmt: skip
     with pytest.raises(InputError, match="at most 4 scales"):
         architecture.check(five)
     with pytest.raises(InputError, match="has its own"):

@@ -47,10 +47,11 @@ def test_the_exported_network_answers_as_the_original(name, tmp_path):
             np.testing.assert_allclose(ours[head], values, atol=1e-4, rtol=1e-4)
 
 
-def test_a_network_of_ones_own_is_exported_from_its_folder(tmp_path):
-    """The ablation `raw` and its factors of the features included."""
+@pytest.mark.parametrize("change", [{"raw": True}, {"skips": False}])
+def test_a_network_of_ones_own_is_exported_from_its_folder(change, tmp_path):
+    """The ablation `raw` and its factors of the features included; also without skips."""
     pytest.importorskip("onnx")
-    options = {"widths": [4, 6, 7], "encoder": [1, 2, 1], "decoder": [1, 2], "raw": True}
+    options = {"widths": [4, 6, 7], "encoder": [1, 2, 1], "decoder": [1, 2], **change}
     model = get_architecture("centroid").build(**options)
     recipe = {"network": "centroid", "architecture": options, "turns": 1}
     (tmp_path / "own").mkdir()

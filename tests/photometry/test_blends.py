@@ -135,6 +135,27 @@ def test_a_split_that_the_fit_does_not_confirm_is_undone():
     assert len(after) == 1 and list(origin) == [0]
 
 
+def test_a_split_that_is_undone_leaves_others_as_they_are(monkeypatch):
+    """One of two rows far from each other is no pair: only what is around it might change."""
+    far = CENTER.directional_offset_by(10 * u.deg, 2.5 * u.deg)
+    cube = cube_of(SkyCoord([*pair(0.7), far]), 6e-9, seed=4)
+    table = measure(cube, SkyCoord([CENTER, far]))
+    table["ML_Split_RA"][1] = table["RAJ2000"][1] + [0, 0.5]
+    table["ML_Split_DEC"][1] = table["DEJ2000"][1]
+    rounds = []
+
+    def counted(*given, anew, **named):
+        rounds.append(len(anew))
+        return measure(*given, anew=anew, **named)
+
+    monkeypatch.setattr("fermiml.photometry.blends.measure", counted)
+    after, origin = resolve(cube, table.copy(), replace(BlendCalibration.load(), threshold=0.0))
+    assert list(origin) == [0, 1, 0]
+    assert rounds == [2]
+    for name in ("RAJ2000", "Flux1000", "ML_TS", "Conf_95_SemiMajor"):
+        assert table[name][1] == after[name][1]
+
+
 def test_probabilities_rise_with_ts_and_stay_probabilities():
     ts = np.array([0.0, 10, 30, 1e3, 1e6])
     table = Table({

@@ -40,11 +40,19 @@ def test_added_sources_stand_behind_those_of_the_field():
     """What is not known of them is NaN."""
     one = np.ones(1)
     added = added_sources.AddedSources(
-        np.zeros((1, 9, 9)), 2 * one, 4 * one, one, 50 * np.ones((1, 1)), np.ones((1, 1)), one, one
+        np.zeros((1, 9, 9)),
+        one < 0,
+        2 * one,
+        4 * one,
+        one,
+        50 * np.ones((1, 1)),
+        np.ones((1, 1)),
+        one,
+        one,
     )
     points = {name: np.ones(2) for name in ("flux", "pulsar", "extended", "radius", "hole")}
     points |= {"x": np.array([2.0, 8]), "y": np.array([4.0, 4]), "ts": np.array([[40.0], [40.0]]),
-               "npred": np.ones((2, 1))}  # fmt: skip
+               "npred": np.ones((2, 1)), "artefact": np.zeros(2, bool)}  # fmt: skip
     both = added.beside(points)
     assert both["ts"][:, 0].tolist() == [40, 40, 50]
     assert both["x"].tolist() == [2, 8, 2] and np.isnan(both["flux"][2])

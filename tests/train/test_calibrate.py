@@ -1,5 +1,7 @@
 """Operating points: calibration and threshold from skies of which the truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
@@ -65,6 +67,20 @@ def test_the_ts_of_the_photometry_makes_detection_more_complete():
     samples = [sample(seed) for seed in range(3)]
     found = {mode: calibrate._point(samples, mode)["completeness"] for mode in calibration.MODES}
     assert found["photometry"] > found["score"] + 0.05
+
+
+@pytest.mark.parametrize("photometry", [True, False])
+def test_without_photometry_the_score_alone_is_calibrated(photometry, monkeypatch):
+    def of(sky, detector):
+        assert detector.photometry == photometry
+        return sample(sky) if photometry else replace(sample(sky), measured=None)
+
+    monkeypatch.setattr(calibrate, "fields_of", lambda skies: skies)
+    monkeypatch.setattr(calibrate, "read_sky", lambda field, background: field)
+    monkeypatch.setattr(calibrate.Sample, "of", of)
+    points = calibrate.operating_points(matchedfilter.finder(), range(3), photometry=photometry)
+    assert set(points) == ({"photometry", "score"} if photometry else {"score"})
+    assert points["score"] == calibrate._point([sample(seed) for seed in range(3)], "score")
 
 
 def test_skies_without_truth_are_refused(tmp_path):

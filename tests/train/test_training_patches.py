@@ -10,6 +10,7 @@ from fermiml import SkySimulator
 from fermiml.errors import InputError
 from fermiml.features.patch_features import N_ALL, N_FEATURES
 from fermiml.simulate import splits, training_fields
+from fermiml.train import training_patches
 from fermiml.train.training_patches import Randomisation, TrainingSet
 
 pytestmark = pytest.mark.slow
@@ -181,6 +182,20 @@ def test_structure_changes_the_background_and_not_the_sources(folder):
     ratio = (rough.expected / smooth.expected)[1]
     place = np.rint(smooth.y).astype(int), np.rint(smooth.x).astype(int)
     assert np.corrcoef(ratio[place], rough.ts / smooth.ts)[0, 1] < -0.8
+
+
+def test_patches_of_a_level_can_be_asked_for(folder, monkeypatch):
+    """The same draws, of which those with other levels are left out."""
+    levels = []
+    for wanted in ((0.0, np.inf), (1.0, 3.0)):
+        training = TrainingSet(folder, randomisation=Randomisation(level=wanted))
+        patches = [training.patch(number) for number in range(12)]
+        levels.append([p.counts.sum() / p.coverage.sum() for p in patches])
+    assert not all(1 <= level < 3 for level in levels[0])
+    assert all(1 <= level < 3 for level in levels[1])
+    monkeypatch.setattr(training_patches, "_DRAWS", 3)
+    with pytest.raises(InputError, match="none of 3 patches has 1e\\+06 to 2e\\+06 counts"):
+        TrainingSet(folder, randomisation=Randomisation(level=(1e6, 2e6))).patch(0)
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,10 @@ from fermiml.errors import InputError
 from fermiml.features.patch_features import N_FEATURES
 from fermiml.networks import targets, unet
 from fermiml.networks.mask import found_instances, instance_targets, region_grids, region_losses
+from fermiml.schema import flag
 
 SUMMARY = "Mask R-CNN: compact and extended sources as instances"
-OPTIONS = unet.OPTIONS
+OPTIONS = {**unet.OPTIONS, "artefacts": False}  # whether clumps of gas are a kind of their own
 VECTORS = ()
 LOCALIZER = "instances"  # the network is its own
 RADIUS = targets.DISC
@@ -14,29 +15,31 @@ RADIUS = targets.DISC
 
 def check(options):
     """Raise InputError if the options do not define a valid network."""
-    unet.check(options)
+    flag("architecture.artefacts", options["artefacts"])
+    unet.check({name: options[name] for name in unet.OPTIONS})
     if len(options["widths"]) > len(region_grids.KEPT):
         raise InputError(
             f"architecture.widths: at most {len(region_grids.KEPT)} scales for this network"
         )
 
 
-def build(**options):
+def build(artefacts=False, **options):
     """Build the network: the pyramid is that of the U-Net, so that its weights can start here."""
     import keras
 
     from fermiml.networks.mask.stages import InstanceStage, ProposalStage
 
     inputs = keras.layers.Input((None, None, N_FEATURES), name="features")
-    maps = unet.pyramid(inputs, **{**OPTIONS, **options})
+    maps = unet.pyramid(inputs, **{**unet.OPTIONS, **options})
     proposals = ProposalStage(len(maps), name="proposals")(maps)
-    found = InstanceStage(len(maps), name="instances")([maps, proposals])
+    kinds = 4 if artefacts else 3
+    found = InstanceStage(len(maps), kinds, name="instances")([maps, proposals])
     return keras.Model(inputs, {"instances": found, "proposals": proposals})
 
 
-def make_targets(patch, widths=OPTIONS["widths"], **_):
+def make_targets(patch, widths=OPTIONS["widths"], artefacts=False, **_):
     """Make the targets: the sources as a list, and on the cells of all levels."""
-    sources = instance_targets.table(patch)
+    sources = instance_targets.table(patch, artefacts)
     return {
         "instances": sources,
         "proposals": instance_targets.proposals(sources, patch.coverage, len(widths)),
@@ -51,5 +54,5 @@ def make_losses(loss=None, **_):
 
 
 def to_instances(outputs, size, lowest):
-    """Return the `found_instances.Instances` of each patch of `size` pixels."""
+    """Return the `fermiml.networks.patch_instances.Instances` of each patch of `size` pixels."""
     return [found_instances.of_patch(found, size, lowest) for found in outputs["instances"]]

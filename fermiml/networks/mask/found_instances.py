@@ -1,27 +1,11 @@
-"""What the network found in a patch: instances, each source once, with its pixels."""
-
-from dataclasses import dataclass
+"""The instances of a patch: what the second stage says, each source once, with its pixels."""
 
 import numpy as np
 
 from fermiml.networks.mask import region_grids
+from fermiml.networks.mask.region_grids import COMPACT, EXTENDED
 from fermiml.networks.mask.region_losses import split
-
-_CLOSE = 0.6  # radii of the smaller of two regions, within which they are one source
-_ALIKE = 1.7  # ratio of radii up to which that is so
-_OVERLAP = 0.5  # intersection over union of their discs, from which they are one anyway
-
-
-@dataclass(frozen=True)
-class Instances:
-    """The instances of a patch, the most probable first; positions and radii in pixels."""
-
-    x: np.ndarray
-    y: np.ndarray
-    radius: np.ndarray
-    score: np.ndarray  # probability that it is a source
-    extended: np.ndarray  # whether it is more probably an extended one
-    mask: np.ndarray  # (n, y, x): probability that a pixel belongs to it
+from fermiml.networks.patch_instances import Instances, suppressed
 
 
 def of_patch(found, size, lowest):
@@ -29,7 +13,7 @@ def of_patch(found, size, lowest):
     x, y, radius, _, kinds, change, mask = split(np.asarray(found, float))
     kinds = np.exp(kinds - kinds.max(axis=-1, keepdims=True))
     kinds /= kinds.sum(axis=-1, keepdims=True)
-    score = 1 - kinds[:, 0]
+    score = kinds[:, COMPACT] + kinds[:, EXTENDED]
     change = np.clip(region_grids.OFFSET * change, -1, 1)
     better = np.array([x + radius * change[:, 0], y + radius * change[:, 1],
                        radius * np.exp(change[:, 2])])  # fmt: skip
@@ -38,36 +22,9 @@ def of_patch(found, size, lowest):
     order = order[inside[order] & (score[order] > lowest)]
     chosen = order[suppressed(*better[:, order])]
     masks = [_painted(x[i], y[i], radius[i], mask[i], size) for i in chosen]
-    return Instances(*better[:, chosen], score[chosen], kinds[chosen, 2] > kinds[chosen, 1],
-                     np.array(masks).reshape(-1, size, size))  # fmt: skip
-
-
-def suppressed(x, y, radius):
-    """Which regions remain when each source is to be there once; the first ones are the best.
-
-    Two are one source if their centres are closer than `_CLOSE` radii, their radii being alike, or
-    if their discs overlap by more than `_OVERLAP`.
-    """
-    distance = np.hypot(x[:, None] - x, y[:, None] - y)
-    smaller = np.minimum(radius[:, None], radius)
-    alike = np.maximum(radius[:, None], radius) < _ALIKE * smaller
-    same = alike & (distance < _CLOSE * smaller)
-    same |= overlap(distance, radius[:, None], radius) > _OVERLAP
-    remains = np.ones(len(x), bool)
-    for i in range(len(x)):
-        if remains[i]:
-            remains[i + 1 :] &= ~same[i, i + 1 :]
-    return remains
-
-
-def overlap(distance, first, second):
-    """Intersection over union of discs with these radii and this distance of their centres."""
-    small, large = np.minimum(first, second), np.maximum(first, second)
-    d = np.clip(distance, large - small + 1e-9, large + small)
-    a = np.arccos(np.clip((d**2 + small**2 - large**2) / (2 * d * small), -1, 1))
-    b = np.arccos(np.clip((d**2 + large**2 - small**2) / (2 * d * large), -1, 1))
-    common = small**2 * (a - np.sin(2 * a) / 2) + large**2 * (b - np.sin(2 * b) / 2)
-    return common / (np.pi * (small**2 + large**2) - common)
+    extended = kinds[chosen, EXTENDED] > kinds[chosen, COMPACT]
+    masks = np.array(masks).reshape(-1, size, size)
+    return Instances(*better[:, chosen], score[chosen], extended, masks)
 
 
 def _painted(x, y, radius, logits, size):

@@ -4,25 +4,30 @@ import numpy as np
 
 from fermiml.networks import targets
 from fermiml.networks.mask import region_grids
+from fermiml.networks.mask.region_grids import ARTEFACT, COMPACT, EXTENDED, NOTHING
 from fermiml.sky.patches import PIXEL, pixel_at
 
 MOST = 256  # sources of a patch; the brightest ones
-COMPACT, EXTENDED, NEITHER = 1, 2, -1  # kinds of sources; 0 is none
+NEITHER = -1  # kind of a source near which nothing is asked
 _SIGMA = 1.1  # cells, of the Gaussian around each centre
 _REACH = 1.6  # cells around a centre where a region is learned
-_SURE = 25.0  # Asimov TS of an extended source to be found
+_SURE = 25.0  # Asimov TS of an extended source, or a clump, to be found
 
 
-def table(patch):
-    """List the sources: (`MOST`, 5) of x, y, radius and hole (pixels), and kind.
+def table(patch, artefacts=False):
+    """List the sources, and clumps of gas if they are a kind: (`MOST`, 5) of x, y, radius and hole
+    (pixels), and kind.
 
     Too faint ones, and those off the data, are `NEITHER`: nothing is asked near them.
     """
     row, column = pixel_at(patch.x, patch.y, len(patch.coverage))
     extended = patch.extended >= targets.EXTENDED
-    least = np.where(extended, _SURE, targets.POSITIVE)
+    least = np.where(extended | patch.artefact, _SURE, targets.POSITIVE)
     wanted = (patch.ts > least) & (patch.coverage[row, column] > 0)
     kind = np.where(wanted, np.where(extended, EXTENDED, COMPACT), NEITHER)
+    kind[patch.artefact] = (
+        np.where(wanted, ARTEFACT, NEITHER)[patch.artefact] if artefacts else NOTHING
+    )
     rows = np.column_stack([patch.x, patch.y, patch.radius / PIXEL, patch.hole / PIXEL, kind])
     rows = rows[patch.ts > targets.FAINT]
     order = np.argsort(-patch.ts[patch.ts > targets.FAINT], kind="stable")[:MOST]
@@ -32,7 +37,7 @@ def table(patch):
 def proposals(sources, coverage, levels):
     """Make the target of the first stage, (cell, 6): height of a Gaussian around each centre and
     its weight, the three values of the region and their weight."""
-    x, y, radius, _, kind = sources[sources[:, 4] != 0].T
+    x, y, radius, _, kind = sources[sources[:, 4] != NOTHING].T
     level = region_grids.levels_of(kind == COMPACT, radius, levels)
     made = []
     for number in range(levels):

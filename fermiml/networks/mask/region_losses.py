@@ -2,7 +2,6 @@
 
 from fermiml.networks import losses
 from fermiml.networks.mask import region_grids
-from fermiml.networks.mask.instance_targets import COMPACT, EXTENDED
 
 _MATCHED, _NEAR = 0.7, 1.2  # how far (see `_apart`) a region may be from its source, and from none
 _FAR = 1e3
@@ -36,8 +35,7 @@ def instances(sources, found):
     kind = own[..., 4]
     is_source = ops.cast((least < _MATCHED) & (kind > 0), "float32")
     is_nothing = ops.cast(least > _NEAR, "float32")
-    compact, extended = (is_source * ops.cast(kind == k, "float32") for k in (COMPACT, EXTENDED))
-    wanted = ops.stack([1 - is_source, compact, extended], axis=-1)
+    wanted = ops.one_hot(ops.cast(is_source * kind, "int32"), ops.shape(kinds)[-1])
     entropy = -ops.sum(wanted * ops.log_softmax(kinds, axis=-1), axis=-1)
     weight = is_source + is_nothing
     classes = ops.sum(weight * entropy) / (ops.sum(weight) + 1)
@@ -51,7 +49,7 @@ def instances(sources, found):
 
 def split(found):
     """Divide what the second stage says: x, y, radius, logit, kinds, change, mask."""
-    kinds = 4 + len(region_grids.KINDS)
+    kinds = found.shape[-1] - 3 - region_grids.PAINTED**2
     numbers = (found[..., i] for i in range(4))
     return (*numbers, found[..., 4:kinds], found[..., kinds : kinds + 3], found[..., kinds + 3 :])
 

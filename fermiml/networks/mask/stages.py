@@ -42,16 +42,16 @@ class ProposalStage(layers.Layer):
 class InstanceStage(layers.Layer):
     """Second stage: (batch, region, value) of the most promising regions of all levels.
 
-    The values are the region (x, y, radius), the logit of its proposal, a logit for each of
-    `region_grids.KINDS`, the change of the region (x, y in radii, ln radius, in units of
+    The values are the region (x, y, radius), the logit of its proposal, a logit for each of the
+    kinds, the change of the region (x, y in radii, ln radius, in units of
     `region_grids.OFFSET`), and the logits of its mask, row by row.
     """
 
-    def __init__(self, levels, **options):
+    def __init__(self, levels, kinds, **options):
         super().__init__(dtype="float32", **options)
         self._lateral = [_convolution(_LATERAL, 1, activation=None) for _ in range(levels)]
         self._dense = layers.Dense(_DENSE, "relu")
-        self._kind = layers.Dense(len(region_grids.KINDS))
+        self._kind = layers.Dense(kinds)
         self._change = layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal(0, 0.01))
         self._paint = _convolution(_PAINT, 3)
         self._finer = layers.Conv2DTranspose(_PAINT, 2, strides=2, activation="relu")

@@ -1,0 +1,1 @@
+"""Recipes of the architectures that are compared in docs/architectures.md."""
