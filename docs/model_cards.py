@@ -139,9 +139,12 @@ def pages():
 
 def _row(name):
     content, mark = pretrained.card(name), " (default)" if name == pretrained.DEFAULT else ""
-    own = content["operating"][get_architecture(content["network"]).LOCALIZER]["photometry"]
-    cells = (f"[{name}](models/{name}.md){mark}", content["best_at"],
-             f"{own['completeness']:.2f}", _size(name))  # fmt: skip
+    architecture = get_architecture(content["network"])
+    own = content["operating"][architecture.LOCALIZER]["photometry"]
+    found = f"{own['completeness']:.2f}"
+    if looks_low(architecture):
+        found += f" ({own['sources']} sources, from 100 MeV)"
+    cells = f"[{name}](models/{name}.md){mark}", content["best_at"], found, _size(name)
     return f"| {' | '.join(cells)} |"
 
 
