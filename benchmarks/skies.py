@@ -62,6 +62,7 @@ STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000
 # Fields from 100 MeV, with selection skies of their own.
 LOW_NUMBER = {"high": 3, "middle": 4, "plane": 3}
 LOW_EDGES = (100, 178, 316, *STRUCTURED_EDGES)
+SOFTER = 0.7  # what is added to the photon indices of soft FSRQs: about 3 then
 # Level of structure (rms in %) and what stands beside it.
 LEVELS = {
     "0": None,
@@ -105,6 +106,14 @@ def _tilted(exposure):
     return exposure.copy(data=exposure.data * factor)
 
 
+def prepare_soft(settings):
+    """Skies whose FSRQs are so soft that most of their photons lie below 500 MeV."""
+    setup = fields.prepare(settings)
+    shapes = setup.shapes["fsrq"]
+    soft = replace(shapes, index=shapes.index + SOFTER)
+    return replace(setup, shapes=setup.shapes | {"fsrq": soft})
+
+
 @dataclass(frozen=True)
 class SkySet:
     """A set of fields: its split, number of fields by zone, and what is unlike the nominal sky."""
@@ -146,9 +155,9 @@ def structured(split, positions, seed):
     }  # fmt: skip
 
 
-def low(split, seed):
-    """The set whose energies begin at 100 MeV."""
-    return SkySet(split, number=LOW_NUMBER, changes={
+def low(split, seed, number=LOW_NUMBER, **options):
+    """A set whose energies begin at 100 MeV."""
+    return SkySet(split, number=number, **options, changes={
         "seed": seed,
         "sky": {"width": 16.0},
         "energy": {"edges": list(LOW_EDGES)},
@@ -202,6 +211,7 @@ SETS = {
         },
     ),
     "low": low("test", 680),
+    "low-soft": low("test", 690, {"high": 4, "middle": 2}, prepare=prepare_soft),
     "low-selection": low("selection", 580),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fermiml.features.patch_features import N_FEATURES
-from fermiml.networks import description, get_architecture, pretrained
+from fermiml.features.patch_features import N_ALL, N_FEATURES
+from fermiml.networks import description, get_architecture, looks_low, pretrained
 
 FOLDER = Path(__file__).parent
 OUTPUTS = {
@@ -75,8 +75,9 @@ of the network. The outputs are those that the card of each network lists, befor
 [turns](detect.md); outputs that are logits become probabilities by 1 / (1 + exp(-x)). What fermiml
 does before and after (features, localizer, photometry, calibration) is not in the file. `lat-mask`,
 whose outputs are no maps, has no ONNX form; a network of your own has one if its `network` is
-`heatmap`, `unek`, `centroid` or `direction`: give the name of its folder.
+`heatmap`, `multi`, `unek`, `centroid` or `direction`: give the name of its folder.
 """
+SKIES, LOW_SKIES = "17 selection skies", "10 selection skies from 100 MeV"
 PAGE = """\
 <!-- written by docs/model_cards.py -->
 # {name}
@@ -101,7 +102,7 @@ fermiml detect counts.fits --exposure bexpmap.fits --psf psf.fits --model {name}
 
 ## Operating points
 
-The `ML_Prob` above which 95 % of the detections are real on the 17 selection skies, and the
+The `ML_Prob` above which 95 % of the detections are real on the {skies}, and the
 completeness there for sources of Asimov TS > 25; in the last two columns without photometry
 (`--no-photometry`), where only the score counts.
 
@@ -119,7 +120,7 @@ completeness there for sources of Asimov TS > 25; in the last two columns withou
 {curve}
 ## Limits
 
-Trained and calibrated on simulated skies, above 500 MeV, with point sources of 4FGL's spectra. It
+Trained and calibrated on simulated skies, above {mev} MeV, with point sources of 4FGL's spectra. It
 gives neither fluxes nor classes: these come from the [photometry](../photometry.md) and the
 [classifier](../classes.md). Results on frozen test skies are in [the benchmark](../benchmarks.md);
 how far probabilities hold where the sky is more structured than simulated, in
@@ -138,9 +139,12 @@ def pages():
 
 def _row(name):
     content, mark = pretrained.card(name), " (default)" if name == pretrained.DEFAULT else ""
-    own = content["operating"][get_architecture(content["network"]).LOCALIZER]["photometry"]
-    cells = (f"[{name}](models/{name}.md){mark}", content["best_at"],
-             f"{own['completeness']:.2f}", _size(name))  # fmt: skip
+    architecture = get_architecture(content["network"])
+    own = content["operating"][architecture.LOCALIZER]["photometry"]
+    found = f"{own['completeness']:.2f}"
+    if looks_low(architecture):
+        found += f" ({own['sources']} sources, from 100 MeV)"
+    cells = f"[{name}](models/{name}.md){mark}", content["best_at"], found, _size(name)
     return f"| {' | '.join(cells)} |"
 
 
@@ -153,7 +157,9 @@ def card(name):
         best_at=content["best_at"][0].upper() + content["best_at"][1:],
         summary=architecture.SUMMARY,
         network=content["network"],
-        features=N_FEATURES,
+        features=N_ALL if looks_low(architecture) else N_FEATURES,
+        skies=LOW_SKIES if looks_low(architecture) else SKIES,
+        mev=100 if looks_low(architecture) else 500,
         outputs=_outputs(name, architecture),
         scales=f"{len(options['widths'])}, of {', '.join(map(str, options['widths']))} channels",
         parameters=f"{_parameters(folder):,}",

@@ -182,7 +182,7 @@ class SourceDetector:
         and background, the significance of a matched filter (sigma) and the observed fraction; the
         root of the TS of a point source in all bands; whether a background was given.
         """
-        return sky_maps.features(SkyCube.of(data), self.origin)
+        return sky_maps.features(SkyCube.of(data), self.finder, self.origin)
 
     def propose(self, cube: SkyCube) -> Table:
         """Return the table of all candidates in a SkyCube, including the improbable ones."""

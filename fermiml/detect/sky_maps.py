@@ -4,8 +4,7 @@ import numpy as np
 from gammapy.maps import Maps, WcsNDMap
 
 from fermiml.detect.finder import heatmap_of, views_for
-from fermiml.features.patch_features import LABELS
-from fermiml.features.views import Views
+from fermiml.features.patch_features import LABELS, LOW_LABELS
 from fermiml.progress import progress_bar
 from fermiml.sky.display_geom import canvas
 from fermiml.sky.sphere import vectors_of
@@ -21,10 +20,13 @@ def heatmap(cube, finder, origin=None):
     return image
 
 
-def features(cube, origin=None):
-    """Compute the features of a cube by name, as gammapy `Maps` on the grid of `plot_counts`."""
-    images = _maps(cube, Views(cube, origin), len(LABELS), lambda batch: np.moveaxis(batch, -1, 1))
-    return Maps(**dict(zip(LABELS, images, strict=True)))
+def features(cube, finder, origin=None):
+    """Compute the features that a finder looks at, by name, as gammapy `Maps` on the grid of
+    `plot_counts`."""
+    views = views_for(finder, cube, origin)
+    labels = [*LABELS, *LOW_LABELS] if views.low else LABELS
+    images = _maps(cube, views, len(labels), lambda batch: np.moveaxis(batch, -1, 1))
+    return Maps(**dict(zip(labels, images, strict=True)))
 
 
 def _maps(cube, views, number, planes_of):

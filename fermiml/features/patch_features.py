@@ -34,6 +34,7 @@ _TOP = 1e5  # MeV, where the open last band is taken to end
 _AREA = np.array([0.75, 0.92, 1.0, 1.0, 1.0])  # effective area of the bands over its largest
 _FLOOR = 0.02  # counts within the PSF, to which the expected background is raised
 _NEWTON = 5
+UNKNOWN = 0.03  # fraction of the emission within the low band's PSF that no analysis knows
 _LOW_SOURCE, _LOW_SMOOTHING = 6.0, 10.0  # of its pixels, as in `SmoothBackground`: 2.4 and 4 deg
 _TINY = 1e-30
 
@@ -86,7 +87,7 @@ class PatchFeatures:
         if len(psf[0]) > len(BANDS):
             self._low = _BandFilters(
                 [p[low] for p in psf], size // LOW_PIXELS, exposure[:, low], LOW_PIXELS * pixel,
-                np.array([_LOW_SOURCE]), _LOW_SMOOTHING,
+                np.array([_LOW_SOURCE]), _LOW_SMOOTHING, UNKNOWN,
             )  # fmt: skip
 
     def __call__(self, counts, coverage, covered, model=None):
@@ -134,10 +135,13 @@ class PatchFeatures:
 
 
 class _BandFilters:
-    """The features of single bands: background and matched filter of bands with like pixels."""
+    """The features of single bands: background and matched filter of bands with like pixels.
 
-    def __init__(self, psf, size, exposure, pixel, source, smoothing):
-        self._size, self._exposure = size, exposure
+    Significances are those of an excess over the noise and an `unknown` fraction of the background.
+    """
+
+    def __init__(self, psf, size, exposure, pixel, source, smoothing, unknown=0.0):
+        self._size, self._exposure, self._unknown = size, exposure, unknown
         self._padded = next_fast_len(size + REACH, real=True)
         kernels = np.array([[psf_kernel(p, self._padded, pixel) for p in bands] for bands in psf])
         self._kernel = rfft2(kernels.astype(np.float32), axes=(-2, -1))
@@ -152,6 +156,8 @@ class _BandFilters:
         expected = self._background(counts, seen if model is None else model * seen)
         found, background = self._filtered(counts, expected, seen)
         significance = 2 * (np.sqrt(found + _STABLE) - np.sqrt(background + _STABLE))
+        if self._unknown:
+            significance /= np.sqrt(1 + self._unknown**2 * background)
         observed = covered[:, None, None] * coverage.mean(axis=0)
         bands = (
             stabilised(counts.sum(axis=0)),

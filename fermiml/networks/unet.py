@@ -162,7 +162,8 @@ def _low_band(inputs, low, width):
     from keras import Sequential, layers, ops
 
     pooled = layers.AveragePooling2D(LOW_PIXELS)(inputs[..., N_FEATURES:])
-    parts = [layers.BatchNormalization(center=False, scale=False)]
+    # These features are far from normal ones, and a short training has to learn how far.
+    parts = [layers.BatchNormalization(center=False, scale=False, momentum=0.9)]
     for _ in range(_LOW_LAYERS):
         parts += _block_layers(low)
     parts.append(layers.Conv2D(width, 1, kernel_initializer="zeros"))

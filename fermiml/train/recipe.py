@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 
 from fermiml import networks, schema
+from fermiml.errors import InputError
 from fermiml.localize import LOCALIZERS
 from fermiml.networks import losses
 from fermiml.schema import REQUIRED, Key, list_of, number, one_of, whole
@@ -43,6 +44,7 @@ SCHEMA = {
         "weight_decay": Key(0.01, number(0, 10)),
         "optimizer": Key("adamw", one_of("adamw", "sgd")),  # sgd: with momentum 0.9
         "heads_only": Key(False, schema.flag),  # the trunk stays as it is, see --from
+        "low_only": Key(False, schema.flag),  # all stays but what looks below 500 MeV
         "precision": Key("float32", one_of(*PRECISIONS)),
         "structure": Key(0.0, number(0, 2)),  # largest rms of gas structure that no model has
     },
@@ -74,6 +76,10 @@ def check(given):
     schema.refuse_unknown(recipe["architecture"], network.OPTIONS, "architecture.")
     recipe["architecture"] = {**copy.deepcopy(network.OPTIONS), **recipe["architecture"]}
     network.check(recipe["architecture"])
+    if recipe["training"]["low_only"] and not networks.looks_low(network):
+        raise InputError(
+            f"training.low_only: {recipe['network']} does not look below 500 MeV, multi does"
+        )
     return recipe
 
 

@@ -18,6 +18,7 @@ from fermiml import networks
 from fermiml.checkpoint import claim, load
 from fermiml.files import write_text
 from fermiml.networks import arrays, pretrained
+from fermiml.networks.unet import LOW
 from fermiml.prefetch import ahead
 from fermiml.progress import progress_bar
 from fermiml.train import recipe as recipes
@@ -155,9 +156,10 @@ def _compiled(recipe):
         model = architecture.build(**recipe["architecture"])
     finally:
         keras.config.set_dtype_policy(before)
-    if training["heads_only"]:
+    trained = [LOW] if training["low_only"] else model.output_names
+    if training["low_only"] or training["heads_only"]:
         for layer in model.layers:
-            layer.trainable = layer.name in model.output_names
+            layer.trainable = layer.name in trained
     optimizer = _optimizer(training)
     loss = architecture.make_losses(loss_options(recipe), **recipe["architecture"])
     model.compile(optimizer, loss)

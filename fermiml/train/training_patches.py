@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fermiml.errors import InputError
-from fermiml.features.patch_features import PatchFeatures
+from fermiml.features.patch_features import UNKNOWN, PatchFeatures
 from fermiml.model import masks
 from fermiml.model.sources import DISK
 from fermiml.networks import arrays
@@ -25,7 +25,6 @@ from fermiml.train import added_sources, patch_structure
 _PLANES = ("sources", "faint", "isotropic", "galactic")
 _DRAWS = 300  # of patches, until one has the wanted level
 _BANDED = (*_PLANES, *(f"{name}_scale" for name in _PLANES), "ts", "npred", "psf", "covered")
-_UNKNOWN = 0.03  # fraction of the emission within the low band's PSF that no analysis knows
 _KNOWN = ("flux", "pulsar", "extended", "radius", "hole")  # of sources, at any exposure
 
 
@@ -296,7 +295,7 @@ def _low_weight(sources, expected, filters):
         return np.zeros((len(sources["x"]), 0))
     row, column = pixel_at(sources["x"], sources["y"], expected.shape[-1])
     within = expected[len(BANDS) :, row, column].T * filters.low_area
-    return 1 / (1 + _UNKNOWN**2 * within)
+    return 1 / (1 + UNKNOWN**2 * within)
 
 
 def _cut(field, name, window):

@@ -165,5 +165,5 @@ def test_features_of_a_low_band_follow_the_others_and_do_not_change_them(present
         return
     cells = significance[::LOW_PIXELS, ::LOW_PIXELS]
     assert np.array_equal(significance, np.kron(cells, np.ones((LOW_PIXELS, LOW_PIXELS))))
-    assert significance[64, 64] == significance.max() > 10
+    assert significance[64, 64] > 0.95 * significance.max() > 2
     assert np.array_equal(unobserved(np.moveaxis(planes, 0, -1))[-2:], [0, 0])

@@ -9,13 +9,14 @@ WIDTHS = np.array([0.8, 0.5, 0.3, 0.15, 0.1])  # deg, of the PSF in each band
 
 
 SMALL = {"widths": [4, 8], "encoder": [1, 1], "decoder": [1]}
+DEEPER = {"widths": [4, 6, 8], "encoder": [1, 1, 1], "decoder": [1, 1]}
 
 
 def make_recipe(fields, kind, **changes):
     """The recipe of a small network that learns a little from the fields in a folder."""
     given = {
         "network": kind,
-        "architecture": SMALL,
+        "architecture": DEEPER if kind == "multi" else SMALL,
         "training": {"fields": [str(fields)], "epochs": 2, "patches": 8, "batch": 4, **changes},
         "selection": {"fields": [str(fields)], "patches": 4},
     }

@@ -11,6 +11,7 @@ from makers.trainingfields import make_recipe, write_fields
 
 from fermiml import Trainer, networks
 from fermiml.errors import InputError
+from fermiml.features.patch_features import N_ALL, N_FEATURES
 from fermiml.networks import arrays, pretrained
 
 
@@ -139,3 +140,16 @@ def test_weights_that_are_not_finite_are_refused(network):
     digest = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
     with pytest.raises(InputError, match="contains NaN or infinite weights"):
         pretrained.load(network(sha256=digest))
+
+
+def test_a_network_with_a_low_band_begins_with_the_answers_of_the_one_it_starts_from():
+    recipe = {"network": "multi"}
+    networks.start_keras()
+    model = networks.get_architecture("multi").build()
+    pretrained.load_weights(model, recipe, "lat-best")
+    features = np.random.default_rng(3).normal(2, 3, (2, 32, 32, N_ALL)).astype("f")
+    features[..., -1] = 1.0
+    answers = model.predict_on_batch(features)
+    before = pretrained.load("lat-best").model.predict_on_batch(features[..., :N_FEATURES])
+    for name, values in before.items():
+        np.testing.assert_allclose(answers[name], values, atol=1e-4)

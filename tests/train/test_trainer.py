@@ -7,8 +7,9 @@ import pytest
 import yaml
 from makers.trainingfields import make_recipe, write_fields
 
-from fermiml import Trainer, checkpoint
+from fermiml import Trainer, checkpoint, networks
 from fermiml.errors import InputError
+from fermiml.features.patch_features import N_ALL, N_FEATURES
 from fermiml.networks import arrays, pretrained
 from fermiml.train import trainer
 
@@ -18,7 +19,7 @@ def fields(tmp_path_factory):
     return write_fields(tmp_path_factory.mktemp("fields"))
 
 
-@pytest.mark.parametrize("kind", ["unek", "centroid", "heatmap"])
+@pytest.mark.parametrize("kind", ["unek", "centroid", "heatmap", "multi"])
 @pytest.mark.slow
 def test_every_network_of_maps_is_trained_saved_and_gives_the_same_maps_again(
     kind, fields, tmp_path
@@ -29,7 +30,8 @@ def test_every_network_of_maps_is_trained_saved_and_gives_the_same_maps_again(
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert all(np.isfinite(float(row["selection_loss"])) for row in rows)
     net = pretrained.load(str(folder))
-    features = np.random.default_rng(1).normal(size=(2, 64, 64, 23)).astype(np.float32)
+    planes = N_ALL if kind == "multi" else N_FEATURES
+    features = np.random.default_rng(1).normal(size=(2, 64, 64, planes)).astype(np.float32)
     maps = net.maps(features)
     assert maps["probability"].shape == (2, 64, 64)
     assert 0 <= maps["probability"].min() <= maps["probability"].max() <= 1
@@ -142,3 +144,22 @@ def test_a_raw_network_sees_counts_only(fields, tmp_path):
     assert np.array_equal(net.maps(features)["probability"], net.maps(other)["probability"])
     other[..., 2] += 1
     assert not np.array_equal(net.maps(features)["probability"], net.maps(other)["probability"])
+
+
+@pytest.mark.slow
+def test_a_training_of_the_low_band_alone_leaves_the_rest(fields, tmp_path):
+    """Without that band the network answers as the one it started from."""
+    settings = make_recipe(fields, "multi", epochs=1, patches=2, batch=2, low_only=True)
+    settings["architecture"] = networks.get_architecture("multi").OPTIONS
+    net = pretrained.load(str(Trainer(settings, start="lat-best").run(tmp_path / "net")))
+    features = np.random.default_rng(1).normal(size=(2, 64, 64, N_ALL)).astype(np.float32)
+    features[..., N_FEATURES:] = 0
+    answers = net.model.predict_on_batch(features)
+    before = pretrained.load("lat-best").model.predict_on_batch(features[..., :N_FEATURES])
+    for name, values in before.items():
+        assert np.array_equal(answers[name], values)
+
+
+def test_other_networks_have_no_low_band_to_train(fields):
+    with pytest.raises(InputError, match="low_only: heatmap does not look"):
+        make_recipe(fields, "heatmap", low_only=True)
