@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
 
 ZONES = (*metrics.ZONES, None)
+SEEDS = {"test": 600, "selection": 500}
 BRIGHT = 50  # Asimov TS, above which fluxes are compared
 
 
@@ -77,7 +78,7 @@ def main():
     parser.add_argument("network")
     parser.add_argument("--skies", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--set", default="test")
+    parser.add_argument("--set", choices=list(SEEDS), default="test")
     parser.add_argument("--fields", type=int, default=12)
     options = parser.parse_args()
     network = Network(options.network, options.cache)
@@ -86,7 +87,7 @@ def main():
     fields = [both(network, folder, cache, options.set) for folder in tqdm(folders, disable=None)]
     seconds = np.mean([f[2] for f in fields])
     ts, zones, *measured = (np.concatenate([f[k] for f in fields], axis=-1) for k in (0, 1, 3, 4))
-    print(f"{machine(600)}; {len(fields)} fields, {seconds:.0f} s a fit\n")
+    print(f"{machine(SEEDS[options.set])}; {len(fields)} fields, {seconds:.0f} s a fit\n")
     print("| | matches | median offset (deg) | in the 95 % ellipse | flux pull, TS > 50 |")
     print("|---|---|---|---|---|")
     for zone, here in zip(ZONES, zones, strict=True):
