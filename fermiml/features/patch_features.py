@@ -113,9 +113,9 @@ class PatchFeatures:
         given = np.full((1, self._size, self._size), model is not None)
         if self._low is None:
             return np.concatenate([*planes, joint, given], dtype=np.float32)
-        model = model if model is None else _rebinned(model[:, number:])
+        model = model if model is None else rebinned(model[:, number:])
         low, _, _ = self._low(
-            _rebinned(counts[:, number:]), _rebinned(coverage) / LOW_PIXELS**2, covered[number:],
+            rebinned(counts[:, number:]), rebinned(coverage) / LOW_PIXELS**2, covered[number:],
             model,
         )  # fmt: skip
         return np.concatenate([*planes, joint, given, *map(_spread, low)], dtype=np.float32)
@@ -125,7 +125,7 @@ class PatchFeatures:
         fine = self._fine.blurred(planes[: len(BANDS)])
         if self._low is None:
             return fine
-        low = self._low.blurred(_rebinned(planes[len(BANDS) :]) / LOW_PIXELS**2)
+        low = self._low.blurred(rebinned(planes[len(BANDS) :]) / LOW_PIXELS**2)
         return np.concatenate([fine, _spread(low)])
 
     @property
@@ -199,7 +199,7 @@ class _BandFilters:
         return irfft2(spectrum, shape, axes=(-2, -1))[..., : self._size, : self._size]
 
 
-def _rebinned(planes):
+def rebinned(planes):
     """Sum over the pixels of the low band, (..., y, x)."""
     *front, height, width = planes.shape
     shape = *front, height // LOW_PIXELS, LOW_PIXELS, width // LOW_PIXELS, LOW_PIXELS

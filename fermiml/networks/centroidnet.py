@@ -28,13 +28,10 @@ def read(path, **options):
 
 def make_targets(patch, **_):
     """Discs, and from each pixel the way to the nearest source."""
-    wanted, faint = targets.sort_sources(patch)
-    size = patch.coverage.shape[0]
-    distance, _, way = targets.nearest(patch.x[wanted], patch.y[wanted], size)
-    disc = (distance <= targets.DISC).astype(float)
+    segmentation, _, (distance, _, way) = targets.discs(patch)
     near = (distance <= _REACH).astype(float)
     return {
-        "segmentation": np.stack([disc, targets.weights(patch, faint, disc > 0)], -1),
+        "segmentation": segmentation,
         "vector": np.concatenate([way * near[..., None], near[..., None]], -1),
     }
 

@@ -29,14 +29,11 @@ def read(path, **options):
 
 def make_targets(patch, **_):
     """Discs, and from each pixel the direction of the nearest source."""
-    wanted, faint = targets.sort_sources(patch)
-    size = patch.coverage.shape[0]
-    distance, _, way = targets.nearest(patch.x[wanted], patch.y[wanted], size)
-    disc = (distance <= targets.DISC).astype(float)
+    segmentation, _, (distance, _, way) = targets.discs(patch)
     near = ((distance <= _REACH) & (distance >= _LEAST)).astype(float)[..., None]
     unit = way * near / np.where(near > 0, distance[..., None], 1.0)
     return {
-        "segmentation": np.stack([disc, targets.weights(patch, faint, disc > 0)], -1),
+        "segmentation": segmentation,
         "direction": np.concatenate([unit, near], -1),
     }
 

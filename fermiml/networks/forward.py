@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from fermiml.cores import usable_cores
-from fermiml.features.patch_features import LOW_PIXELS, N_FEATURES
+from fermiml.features.patch_features import LOW_PIXELS, N_FEATURES, rebinned
 
 _EPSILON = 1e-3  # of Keras' batch normalisation
 LOW_SCALE = 2  # the scale, of pixels as large as the low band's, at which that band enters
@@ -113,9 +113,7 @@ class LowBand:
 
     def adds(self, planes):
         """Compute what is added to the maps of the scale; nothing where the data lack the band."""
-        number, height, width = planes.shape
-        shape = number, height // LOW_PIXELS, LOW_PIXELS, width // LOW_PIXELS, LOW_PIXELS
-        pooled = planes.reshape(shape).mean(axis=(2, 4))
+        pooled = rebinned(planes) / LOW_PIXELS**2
         x = pooled * self.factor + self.shift
         for layer in self.layers:
             x = _rectified(_same_size(x, layer))

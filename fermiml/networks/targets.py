@@ -35,6 +35,15 @@ def nearest(x, y, size):
     return distance.reshape(size, size), number.reshape(size, size), way
 
 
+def discs(patch):
+    """Target of a segmentation into discs (y, x, 2); the sources to be found; and what `nearest`
+    says of them."""
+    wanted, faint = sort_sources(patch)
+    to_nearest = nearest(patch.x[wanted], patch.y[wanted], patch.coverage.shape[0])
+    disc = (to_nearest[0] <= DISC).astype(float)
+    return np.stack([disc, weights(patch, faint, disc > 0)], -1), wanted, to_nearest
+
+
 def ignored(patch, faint, radius):
     """Pixels near sources that must not count; around extended ones, their whole extent."""
     size = patch.coverage.shape[0]

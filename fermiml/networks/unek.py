@@ -34,12 +34,10 @@ def _heads(classes):
 
 def make_targets(patch, classes=False, **_):
     """Make the targets: the disc of each source, and whether the nearest one is a pulsar."""
-    wanted, faint = targets.sort_sources(patch)
-    size = patch.coverage.shape[0]
-    distance, number, _ = targets.nearest(patch.x[wanted], patch.y[wanted], size)
-    disc = (distance <= targets.DISC).astype(float)
-    made = {"segmentation": np.stack([disc, targets.weights(patch, faint, disc > 0)], -1)}
+    segmentation, wanted, (_, number, _) = targets.discs(patch)
+    made = {"segmentation": segmentation}
     if classes:
+        disc = segmentation[..., 0]
         pulsar = patch.pulsar[wanted][number] if wanted.any() else np.zeros_like(disc)
         made["classes"] = np.stack([pulsar.astype(float), disc], -1)
     return made

@@ -213,9 +213,7 @@ def _draw(field, number, size, options, filters, rng):
     expected = scaled * (stars + diffuse)
     sources = _sources(field, corner, size, fraction)
     sources = _outshone(sources, scaled * (stars + smooth), expected)
-    for added in _added(
-        expected, scaled * parts["galactic"][0], field, fraction, options, blurred, rng
-    ):
+    for added in _added(expected, parts["galactic"][0], field, fraction, options, blurred, rng):
         sources = added.beside(_outshone(sources, expected, expected + added.counts))
         expected = expected + added.counts
     ts, weight = sources.pop("ts"), _low_weight(sources, expected, filters)
@@ -247,6 +245,7 @@ def _added(expected, galactic, field, fraction, options, blurred, rng):
     if options.extended and (number := rng.poisson(options.extended)):
         yield added_sources.draw_sources(number, expected, field, fraction, blurred, rng)
     if options.artefacts and (number := rng.poisson(options.artefacts)):
+        galactic = fraction[:, None, None] * galactic
         yield added_sources.draw_clumps(number, expected, galactic, field, blurred, rng)
 
 
