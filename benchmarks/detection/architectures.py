@@ -70,18 +70,20 @@ class Row:
         ]  # fmt: skip
 
 
-def calibrated(folder, selection, cache):
-    """Load a network with the operating point of its score, and that point."""
-    finder = load_finder(str(folder))
+def calibrated(finder, name, selection, cache):
+    """Give a finder the operating point of its score; return that point."""
     points = kept(
-        cache / f"{folder.name}-{finder.identity}.json",
+        cache / f"{name}-{finder.identity}.json",
         partial(operating_points, finder, selection, photometry=False),
         partial(write_json, overwrite=True),
         read_json,
     )
-    card = {**finder.network.card, "operating": {finder.localizer: points}}
-    finder.network = replace(finder.network, card=card)
-    return finder, points["score"]
+    if hasattr(finder, "network"):
+        card = {**finder.network.card, "operating": {finder.localizer: points}}
+        finder.network = replace(finder.network, card=card)
+    else:
+        finder.operating = points
+    return points["score"]
 
 
 def judged(finder, folders, cache):
@@ -123,7 +125,8 @@ def costs_of(folder, finder, sky):
 
 def measure(folder, options):
     """Everything that the table says of a network."""
-    finder, point = calibrated(folder, options.selection, options.output)
+    finder = load_finder(str(folder))
+    point = calibrated(finder, folder.name, options.selection, options.output)
     folders = fields_of(options.test)[: options.fields]
     fields = list(judged(finder, folders, options.output))
     default = point["threshold"]

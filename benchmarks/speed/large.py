@@ -1,9 +1,10 @@
 """CPU time and peak memory of detection in the largest inputs, stage by stage.
 
-    python benchmarks/speed/large.py car|hpx512|hpx256 [--photometry | --patch]
+    python benchmarks/speed/large.py car|hpx512|hpx256 [--photometry | --patch] [--cluster local:2]
 
 --photometry is with blends and extended sources, as `fermiml detect` has them. --patch leaves out
 the network, and measures as many places as a crowded piece of sky has: the memory of photometry.
+CPU time and memory are those of this process, not of the workers of a cluster.
 The counts are Poisson noise, and 400 sources of all fluxes (3000 for hpx256, which has 5 bins): car
 has 0.1 deg and 28 bins, hpx512 28 bins in double precision, as gtbin writes them.
 """
@@ -24,7 +25,9 @@ from astropy.io import fits
 from gammapy.maps import WcsGeom
 
 from fermiml import SkyCube, SourceDetector
+from fermiml.cores import usable_cores
 from fermiml.detect import candidates
+from fermiml.executors import check_jobs, shared_executor
 from fermiml.extended.find_extended import find_extended
 from fermiml.photometry.blends import resolve
 from fermiml.photometry.measure import measure
@@ -102,11 +105,12 @@ class Stages:
         self._cpu, self._wall = cpu, wall
 
 
-def photometry(stages, cube, position, score, extent):
+def photometry(stages, cube, position, score, extent, jobs=None):
     """Measure candidates as `SourceDetector` does."""
-    table = measure(cube, position)
-    stages.end("photometry")
-    table, origin = resolve(cube, table)
+    with shared_executor(check_jobs(jobs, usable_cores())) as jobs:
+        table = measure(cube, position, jobs=jobs)
+        stages.end("photometry")
+        table, origin = resolve(cube, table, jobs=jobs)
     stages.end(f"blends, {len(table) - len(position)} splits")
     table, _ = find_extended(cube, table, score[origin], extent[origin])
     stages.end(f"extended, {np.sum(table['ML_Ext_Form'] != '')} objects")
@@ -125,6 +129,7 @@ def main():
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--photometry", action="store_true")
     parser.add_argument("--patch", action="store_true")
+    parser.add_argument("--cluster", help="whose workers do the photometry; by default threads")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sky.fits"
@@ -138,12 +143,13 @@ def main():
         stages.end("reading")
         if options.patch:
             position, unknown = patch(), np.full(PATCH[1], np.nan)
-            photometry(stages, cube, position, unknown, unknown)
+            photometry(stages, cube, position, unknown, unknown, options.cluster)
         else:
             found = candidates.find(cube, SourceDetector.from_pretrained().finder)
             stages.end(f"network, {len(found)} candidates")
             if options.photometry:
-                photometry(stages, cube, found.position, found.score, found.extent)
+                measured = found.position, found.score, found.extent
+                photometry(stages, cube, *measured, options.cluster)
     print(f"{machine(SEED)}, load {os.getloadavg()[0]:.1f}")
 
 

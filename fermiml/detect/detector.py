@@ -238,7 +238,8 @@ class SourceDetector:
         is_second = np.arange(len(table)) >= len(found)
         found, ceiling = found[origin], np.where(is_second, table["ML_Prob_Blend"], 1.0)
         if self.extended:
-            table, origin = find_extended(cube, table, found.score, found.extent)
+            jobs = self._jobs
+            table, origin = find_extended(cube, table, found.score, found.extent, jobs=jobs)
             found, ceiling = found[origin], ceiling[origin]
         return table, found, ceiling
 

@@ -1,19 +1,23 @@
 """`find_extended`: rows that trace an extended source become one row with an extent."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import vstack
-from threadpoolctl import threadpool_limits
 
 from fermiml.catalog.extended_sources import FORM_COLUMN, SIZE_ERROR, name_extended
 from fermiml.catalog.flags import MLFlag, blended, decide_again
-from fermiml.extended.local_field import local_field
+from fermiml.cores import usable_cores
+from fermiml.executors import check_jobs, open_executor
+from fermiml.extended.local_field import is_near, local_field
 from fermiml.extended.object_fit import find_object
 from fermiml.extended.object_probability import ObjectCalibration
 from fermiml.extended.object_rows import put_object
 from fermiml.extended.object_seeds import find_seeds
 from fermiml.photometry.energy_groups import make_groups
 from fermiml.photometry.pixels import SkyPixels
+from fermiml.progress import progress_bar
 from fermiml.sky.sphere import vectors_of
 
 _FAINT = 4.0  # TS below which a candidate is nothing
@@ -23,8 +27,7 @@ _PROBABLE = 0.3  # of an object that replaces rows: what is rather gas leaves th
 _BESIDE = 0.5  # deg from its border within which neighbours get new spectra
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # where cores are taken, more only wait
-def find_extended(cube, table, score, extent, calibration=None):
+def find_extended(cube, table, score, extent, calibration=None, jobs=None):
     """Replace the rows that trace extended sources.
 
     Parameters
@@ -37,6 +40,8 @@ def find_extended(cube, table, score, extent, calibration=None):
         replaced by it; a candidate with an extent (deg) may be extended whatever photometry says.
     calibration : ObjectCalibration, optional
         Says what is rather gas; by default the one shipped with fermiml.
+    jobs : int, optional
+        Number of threads; otherwise, also with a cluster, as many as there are usable cores.
 
     Returns
     -------
@@ -50,8 +55,9 @@ def find_extended(cube, table, score, extent, calibration=None):
     table[SIZE_ERROR] = np.full(len(table), np.nan, "f4")
     table[SIZE_ERROR].unit = "deg"
     search = _Search(cube, table, score, calibration or ObjectCalibration.load())
-    for center in search.seeds(extent):
-        search.look_at(center)
+    threads = check_jobs(jobs if isinstance(jobs, int) else None, default=usable_cores())
+    with open_executor(threads, threads=True) as executor:
+        search.look_at(search.seeds(extent), executor)
     table = search.table[search.left]
     name_extended(table)
     if not search.left.all():  # what was removed is nobody's neighbour
@@ -59,6 +65,29 @@ def find_extended(cube, table, score, extent, calibration=None):
         decided = np.where(blended(place, cube), int(MLFlag.BLENDED), 0)
         decide_again(table, np.arange(len(table)), decided, MLFlag.BLENDED)
     return table, search.origin[search.left]
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """All that is around a direction: candidates (rows of the table, positions, photon indices),
+    and objects that were found before."""
+
+    center: np.ndarray
+    rows: np.ndarray
+    vectors: np.ndarray
+    index: np.ndarray
+    others: list
+
+    def inside(self):
+        """Whether an object already covers the direction."""
+        return any(self.center @ o.vector > np.cos(np.radians(o.size)) for o in self.others)
+
+    def same(self, other):
+        """Whether they are those of another time."""
+        return len(self.others) == len(other.others) and all(  # objects are only ever added
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("rows", "vectors", "index")
+        )
 
 
 class _Search:
@@ -86,30 +115,55 @@ class _Search:
             self._skies = [SkyPixels(component) for component in self._cube.components]
         return centers
 
-    def _local(self, center, groups):
-        """Return the `LocalField` around a direction of the candidates that are left."""
+    def look_at(self, centers, executor):
+        """Look for objects around directions; put those that are there into the table.
+
+        It is decided in one place after the other. The next places are looked at ahead of their
+        turn, and once more if what is around them has changed by then: the table is the same for
+        any executor.
+        """
+        looks = {}
+        for turn, center in enumerate(progress_bar(centers, "extended", leave=False, delay=1)):
+            for ahead in range(turn, min(turn + executor.in_flight, len(centers))):
+                if ahead not in looks:
+                    around = self._around(centers[ahead])
+                    looks[ahead] = around, executor.submit(self._look, around)
+            before, look = looks.pop(turn)
+            around = self._around(center)
+            if around.inside():
+                continue
+            local, found = look.result() if around.same(before) else self._look(around)
+            if found is not None:
+                self._take(local, found)
+
+    def _around(self, center):
+        """Return the `_Surroundings` of a direction as they are now."""
         rows = np.flatnonzero(self.left & (self.table["ML_TS"] > _FAINT))
         rows = rows[self.table[FORM_COLUMN][rows] == ""]
+        vectors = self._vectors[rows]
+        near = is_near(vectors, center, _HALF)
         index = np.asarray(self.table["PL_Index"], float)[rows]
-        local = local_field(self._skies, groups, self._responses, center, _HALF,
-                            self._vectors[rows], index)  # fmt: skip
-        return local.renumbered(rows)
+        others = [o for o in self._objects if center @ o.vector > np.cos(np.radians(2 * _HALF))]
+        return _Surroundings(center, rows[near], vectors[near], index[near], others)
 
-    def look_at(self, center):
-        """Look for an object around a direction; if one is there, put it into the table."""
-        if any(center @ o.vector > np.cos(np.radians(o.size)) for o in self._objects):
-            return
+    def _look(self, around):
+        """Return the `LocalField` of the sharp groups, and the object there, or None."""
         sharp = [group for group in self._groups if group.r68 < _SHARP] or self._groups
-        local = self._local(center, sharp)
-        near = [o for o in self._objects if center @ o.vector > np.cos(np.radians(2 * _HALF))]
-        found = find_object(local, center, self._calibration, near)
-        if found is not None:
-            before = self.table, self.left.copy(), self.origin, self._score
-            self._put(local, found)
-            if self._calibration.probability(self.table[-1:])[0] < _PROBABLE:
-                self.table, self.left, self.origin, self._score = before
-            else:
-                self._objects.append(found.outline)
+        local = self._local(around, sharp)
+        return local, find_object(local, around.center, self._calibration, around.others)
+
+    def _local(self, around, groups):
+        return local_field(self._skies, groups, self._responses, around.center, _HALF,
+                           around.rows, around.vectors, around.index)  # fmt: skip
+
+    def _take(self, local, found):
+        """Put an object into the table, unless it is rather gas."""
+        before = self.table, self.left.copy(), self.origin, self._score
+        self._put(local, found)
+        if self._calibration.probability(self.table[-1:])[0] < _PROBABLE:
+            self.table, self.left, self.origin, self._score = before
+        else:
+            self._objects.append(found.outline)
 
     def _put(self, local, found):
         away = np.degrees(np.arccos(np.clip(local.vectors @ found.outline.vector, -1, 1)))
@@ -118,7 +172,7 @@ class _Search:
         first = local.rows[traced[np.argmax(self._score[local.rows[traced]])]]
         self.left[local.rows[found.gone]] = False
         row = self._added(first)
-        left = self._local(found.outline.vector, self._groups)
+        left = self._local(self._around(found.outline.vector), self._groups)
         away = np.degrees(np.arccos(np.clip(left.vectors @ found.outline.vector, -1, 1)))
         beside = np.flatnonzero(away < found.outline.size + _BESIDE)
         put_object(self.table, row, left, found, beside)

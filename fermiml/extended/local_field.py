@@ -65,30 +65,34 @@ class LocalField:
     region: SkyRegion
     planes: list
     responses: list  # `GroupResponse` of each component
+    of_rows: list  # `SourceResponse` of each component, of the candidates
     rows: np.ndarray
     vectors: np.ndarray
     index: np.ndarray
 
-    def folding(self, vectors):
-        """Build what turns the spectra of sources at some positions into counts of the planes."""
+    def folding(self, points, outlines):
+        """Build what turns the spectra of candidates and of outlines into counts of the planes."""
         groups = [plane.field.group for plane in self.planes]
-        position = sky_coord(vectors)
-        return make_folding(groups, [response.at(position) for response in self.responses])
+        place = sky_coord(np.array([o.vector for o in outlines]).reshape(-1, 3))
+        return make_folding(groups, [
+            replace(own, exposure=np.concatenate([own.exposure[points], r.at(place).exposure]))
+            for own, r in zip(self.of_rows, self.responses, strict=True)
+        ])  # fmt: skip
 
-    def renumbered(self, rows):
-        """Return the same field with `rows` of a larger table: number i is the row rows[i]."""
-        return replace(self, rows=np.asarray(rows)[self.rows])
+
+def is_near(vectors, center, half):
+    """Whether candidates are fitted along with an object in a square around a `center`."""
+    return vectors @ center > np.cos(np.radians(half + _NEAR))
 
 
-def local_field(skies, groups, responses, center, half, vectors, index):
-    """Cut out a square of `half` the side (deg) around a `center`, with the candidates there."""
+def local_field(skies, groups, responses, center, half, rows, vectors, index):
+    """Cut out a square of `half` the side (deg) around a `center`, with the candidates near it."""
     east, north = (axis[0] for axis in axes(center[None]))
-    away = np.degrees(np.arccos(np.clip(vectors @ center, -1, 1)))
-    rows = np.flatnonzero(away < half + _NEAR)
-    corner = np.full(2, float(half))
-    region = SkyRegion(center, east, north, -corner, corner, rows, rows, _MARGIN)
+    corner, numbers = np.full(2, float(half)), np.arange(len(rows))
+    region = SkyRegion(center, east, north, -corner, corner, numbers, numbers, _MARGIN)
     pixels = [sky.cut(region) for sky in skies]
-    fields = group_fields(pixels, region, groups, vectors[rows], axes(vectors[rows]))
+    fields = group_fields(pixels, region, groups, vectors, axes(vectors))
     still = np.zeros((len(rows), 2))
-    planes = [GroupPlane(f, f.templates(still, index[rows]).values.toarray()) for f in fields]
-    return LocalField(region, planes, responses, rows, vectors[rows], index[rows])
+    planes = [GroupPlane(f, f.templates(still, index).values.toarray()) for f in fields]
+    of_rows = [response.at(sky_coord(vectors)) for response in responses]
+    return LocalField(region, planes, responses, of_rows, rows, vectors, index)

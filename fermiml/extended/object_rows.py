@@ -73,7 +73,7 @@ def _measured(local, found):
     indices = model.index[len(model.points) :]
     fits = [_group_fit(plane.field, local, model.outlines, indices) for plane in local.planes]
     extra = [scatter(f, probes(f.field, local.region), vectors) for f in fits]
-    folding = local.folding(vectors)
+    folding = local.folding(np.arange(len(local.rows)), model.outlines)
     best = JointFit.of(fits, extra, folding)
     power_law = best.spectra
     curved = spectral_fit.fit(best.curves, folding, REFERENCE, power_law.parameters, curved=True)

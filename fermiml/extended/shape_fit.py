@@ -186,7 +186,7 @@ class SceneLikelihood:
         vectors = np.vstack([self._local.vectors[model.points], *places])
         key = vectors.tobytes()
         if self._last[0] != key:
-            self._last = key, self._local.folding(vectors)
+            self._last = key, self._local.folding(model.points, model.outlines)
         pars = np.stack([np.full(len(vectors), _UNIT), model.index, np.zeros(len(vectors))], axis=1)
         counts, derivatives = self._last[1](pars)
         return counts, derivatives[1]

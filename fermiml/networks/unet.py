@@ -19,6 +19,7 @@ from fermiml.sky.bands import BANDS
 
 _MOST_PARAMETERS = 5e7
 LOW = "low"  # the layer that looks at the low band
+ENCODER = "encoder"  # with which the names of the layers on the way down begin
 _LOW_LAYERS = 2
 _POSITIVE = list_of(whole(1, 100_000), most=10)
 
@@ -84,11 +85,12 @@ def encoded(inputs, widths, encoder, added=None):
     """Compute the maps of the way down, the finest first, with what is `added` at some scales."""
     from keras import layers
 
-    x = layers.BatchNormalization(center=False, scale=False)(inputs)
+    x = layers.BatchNormalization(center=False, scale=False, name=ENCODER)(inputs)
     maps = []
     for level, (width, count) in enumerate(zip(widths, encoder, strict=True)):
         for step in range(count):
-            x = block(x, width, stride=2 if level and not step else 1)
+            stride = 2 if level and not step else 1
+            x = block(x, width, stride=stride, name=f"{ENCODER}_{level}_{step}")
         if level in (added or {}):
             x = layers.Add()([x, added[level]])
         maps.append(x)
@@ -170,18 +172,19 @@ def _low_band(inputs, low, width):
     return Sequential(parts, name=LOW)(pooled) * ops.sign(pooled[..., -1:])
 
 
-def block(x, width, size=3, stride=1):
+def block(x, width, size=3, stride=1, name=None):
     """Convolve, normalise and rectify."""
-    for layer in _block_layers(width, size, stride):
+    for layer in _block_layers(width, size, stride, name):
         x = layer(x)
     return x
 
 
-def _block_layers(width, size=3, stride=1):
+def _block_layers(width, size=3, stride=1, name=None):
     from keras import layers
 
+    conv, norm, relu = (name and f"{name}_{part}" for part in ("conv", "norm", "relu"))
     return [
-        layers.Conv2D(width, size, strides=stride, padding="same", use_bias=False),
-        layers.BatchNormalization(),
-        layers.Activation("relu"),
+        layers.Conv2D(width, size, strides=stride, padding="same", use_bias=False, name=conv),
+        layers.BatchNormalization(name=norm),
+        layers.Activation("relu", name=relu),
     ]

@@ -27,7 +27,7 @@ def sample(exposure, position, energy):
     log_energy = np.log(np.atleast_1d(energy))
     out = np.exp(rows_at(nodes, np.log(np.maximum(planes, _NOTHING)), log_energy))
     out[~within_reach(nodes, log_energy)] = np.nan
-    return (out * exposure.unit.to("cm2 s")).reshape(-1, *position.shape)
+    return (out * exposure.unit.to("cm2 s")).reshape(len(out), *position.shape)
 
 
 def _sample_planes(exposure, position):

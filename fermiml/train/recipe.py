@@ -44,6 +44,7 @@ SCHEMA = {
         "weight_decay": Key(0.01, number(0, 10)),
         "optimizer": Key("adamw", one_of("adamw", "sgd")),  # sgd: with momentum 0.9
         "heads_only": Key(False, schema.flag),  # the trunk stays as it is, see --from
+        "encoder_held": Key(False, schema.flag),  # the way down of a U-Net stays, see --from
         "low_only": Key(False, schema.flag),  # all stays but what looks below 500 MeV
         "precision": Key("float32", one_of(*PRECISIONS)),
         "structure": Key(0.0, number(0, 2)),  # largest rms of gas structure that no model has

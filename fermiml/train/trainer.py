@@ -16,9 +16,10 @@ import yaml
 
 from fermiml import networks
 from fermiml.checkpoint import claim, load
+from fermiml.errors import InputError
 from fermiml.files import write_text
 from fermiml.networks import arrays, pretrained
-from fermiml.networks.unet import LOW
+from fermiml.networks.unet import ENCODER, LOW
 from fermiml.prefetch import ahead
 from fermiml.progress import progress_bar
 from fermiml.train import recipe as recipes
@@ -156,15 +157,25 @@ def _compiled(recipe):
         model = architecture.build(**recipe["architecture"])
     finally:
         keras.config.set_dtype_policy(before)
-    trained = [LOW] if training["low_only"] else model.output_names
-    if training["low_only"] or training["heads_only"]:
-        for layer in model.layers:
-            layer.trainable = layer.name in trained
+    _hold(model, recipe)
     optimizer = _optimizer(training)
     loss = architecture.make_losses(loss_options(recipe), **recipe["architecture"])
     model.compile(optimizer, loss)
     optimizer.build(model.trainable_variables)
     return model, optimizer
+
+
+def _hold(model, recipe):
+    """Let the layers that are not trained stay as they are."""
+    training = recipe["training"]
+    trained = [LOW] if training["low_only"] else model.output_names
+    for layer in model.layers:
+        if training["low_only"] or training["heads_only"]:
+            layer.trainable = layer.name in trained
+        elif training["encoder_held"]:
+            layer.trainable = not layer.name.startswith(ENCODER)
+    if training["encoder_held"] and all(layer.trainable for layer in model.layers):
+        raise InputError(f"training.encoder_held: {recipe['network']} has no encoder to hold")
 
 
 def _optimizer(training):

@@ -10,7 +10,7 @@ from makers import smallskies
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from fermiml.catalog.flags import MLFlag
-from fermiml.extended.find_extended import find_extended
+from fermiml.extended.find_extended import _Search, find_extended
 from fermiml.model.sources import DISK, GAUSS, POINT, RING, concatenate
 from fermiml.photometry.measure import measure
 
@@ -32,7 +32,7 @@ def body(form, size, flux=6e-9):
     return points((0, 0), flux=flux).extended_to([form], [size])
 
 
-def found(sources, candidates, seed=1, background=True):
+def found(sources, candidates, seed=1, background=True, jobs=1):
     """The table of photometry after the search, and the candidate that each row was."""
     cube = smallskies.cube(sources, seed)
     if not background:
@@ -40,7 +40,8 @@ def found(sources, candidates, seed=1, background=True):
         cube = dataclasses.replace(cube, components=[component])
     table = measure(cube, candidates, jobs=1)
     number = len(candidates)
-    return find_extended(cube, table, np.linspace(0.9, 0.5, number), np.full(number, np.nan))
+    score, unknown = np.linspace(0.9, 0.5, number), np.full(number, np.nan)
+    return find_extended(cube, table, score, unknown, jobs=jobs)
 
 
 TRACE = [(0.35, 0.1), (-0.3, 0.25), (-0.05, -0.4), (0.05, 0.05)]
@@ -102,6 +103,28 @@ def test_points_stay_points():
         table, origin = found(sources, at(*places), seed)
         assert np.all(table["ML_Ext_Form"] == "")
         assert origin.tolist() == list(range(5))
+
+
+def test_threads_find_the_same(monkeypatch):
+    """Places are looked at ahead of their turn, and again after an object was found near them."""
+    sources = concatenate([
+        points((-1.3, 0), flux=8e-9).extended_to([DISK], [0.6]),
+        points((1.3, 0), flux=6e-9).extended_to([DISK], [0.5]),
+        points((0, 0.9)),
+    ])  # fmt: skip
+    places = [*((x - 1.3, y) for x, y in TRACE), *((0.8 * x + 1.3, 0.8 * y) for x, y in TRACE)]
+    candidates = at(*places, (0, 0.9))
+    looks = []
+    look = _Search._look
+    monkeypatch.setattr(_Search, "_look", lambda *given: looks.append(1) or look(*given))
+    one, origin = found(sources, candidates, jobs=1)
+    once = len(looks)
+    several, other = found(sources, candidates, jobs=3)
+    assert one["ML_Ext_Form"].tolist() == ["", "Disk", "Disk"]
+    assert len(looks) - once > once
+    assert origin.tolist() == other.tolist()
+    for name in one.colnames:
+        assert np.array_equal(*(np.asarray(table[name]).astype(str) for table in (one, several)))
 
 
 def test_no_candidates_no_objects():

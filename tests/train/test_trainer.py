@@ -160,6 +160,25 @@ def test_a_training_of_the_low_band_alone_leaves_the_rest(fields, tmp_path):
         assert np.array_equal(answers[name], values)
 
 
+@pytest.mark.slow
+def test_an_encoder_may_be_held(fields, tmp_path):
+    """All weights of the way down stay, also the means of its normalisations; the others do not."""
+    settings = make_recipe(fields, "heatmap", epochs=1, patches=2, batch=2, encoder_held=True)
+    settings["architecture"] = networks.get_architecture("heatmap").OPTIONS
+    after = Trainer(settings, start="lat-best").run(tmp_path / "net") / "weights.npz"
+    with np.load(pretrained.locate("lat-best") / "weights.npz") as a, np.load(after) as b:
+        same = [np.array_equal(a[name], b[name]) for name in sorted(a.files)]
+    held = 2 + 5 * sum(settings["architecture"]["encoder"])  # arrays, of 5 for a block
+    assert all(same[:held]) and sum(same[held:]) < len(same[held:]) / 2
+
+
+def test_a_network_without_an_encoder_cannot_hold_it(fields, tmp_path):
+    settings = make_recipe(fields, "heatmap", encoder_held=True)
+    settings |= {"network": "grid", "architecture": networks.get_architecture("grid").OPTIONS}
+    with pytest.raises(InputError, match="encoder_held: grid has no encoder to hold"):
+        Trainer(settings).run(tmp_path / "net")
+
+
 def test_other_networks_have_no_low_band_to_train(fields):
     with pytest.raises(InputError, match="low_only: heatmap does not look"):
         make_recipe(fields, "heatmap", low_only=True)
