@@ -13,7 +13,7 @@ from fermiml.evaluate import instances
 from fermiml.evaluate.instances import Overlaps
 from fermiml.evaluate.metrics import DETECTABLE
 from fermiml.localize import DISC
-from fermiml.sky.patches import PIXEL, pixel_at
+from fermiml.sky.patches import PIXEL, lies_within, pixel_at
 
 DENSITY_RADIUS = 1.0  # deg, within which the neighbours of a source are counted
 DENSITIES = (0, 1, 2, 4, 100)  # of neighbours
@@ -136,8 +136,8 @@ def masks_in(patch, sky, true_masks):
 
 
 def _is_owned(patch, x, y):
-    inside = (np.minimum(x, y) > -0.5) & (np.maximum(x, y) < len(patch.owned) - 0.5)
-    return inside & patch.owned[pixel_at(x, y, len(patch.owned))]
+    size = len(patch.owned)
+    return lies_within(x, y, size) & patch.owned[pixel_at(x, y, size)]
 
 
 def _discs(x, y, size):

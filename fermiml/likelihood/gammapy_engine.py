@@ -21,6 +21,7 @@ from astropy.units import Quantity
 
 from fermiml import moved, schema, tasks
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.extended_sources import FORM_COLUMN
 from fermiml.catalog.fitsio import add_history
 from fermiml.checkpoint import Pieces
 from fermiml.errors import InputError
@@ -63,6 +64,9 @@ class GammapyEngine:
         Whether positions, spectral shapes and backgrounds are free.
     bands : bool
         Whether to compute fluxes in the bands of 4FGL.
+    extents : bool
+        Whether position and size of the extended sources that fermiml found are free; those of
+        other catalogs stay as they are.
     neighbours : float or Quantity
         Sources within this angle (deg) are refitted when a source is removed for its TS.
 
@@ -83,12 +87,12 @@ class GammapyEngine:
         diffuse: backgrounds.GivenBackground | backgrounds.DiffuseBackground | None = None,
         jobs: int | str | Executor | None = None, parts: Pieces | str | PathLike | None = None,
         positions: bool = True, spectra: bool = True, background: bool = True, bands: bool = True,
-        neighbours: float | Quantity = 3.0,
+        extents: bool = True, neighbours: float | Quantity = 3.0,
     ):  # fmt: skip
         seeds.check_known(known)
         backgrounds.check_files(galdiff, iso)
         switches = {"positions": positions, "spectra": spectra, "background": background,
-                    "bands": bands}  # fmt: skip
+                    "bands": bands, "extents": extents}  # fmt: skip
         self._settings = FitSettings(
             **{name: schema.flag(name, value) for name, value in switches.items()},
             neighbours=schema.number(0, 180, unit="deg")("neighbours", neighbours),
@@ -109,7 +113,8 @@ class GammapyEngine:
         sources = seeds.with_known(seeds.seeds_of(catalog), catalog, self._known)
         groups = _groups(catalog, cube, sources)
         cutters = [Cutter(component) for component in cube.components]
-        fit = partial(_tasks, cutters, model, sources, groups, self._settings)
+        resized = _found_extended(catalog)
+        fit = partial(_tasks, cutters, model, sources, groups, self._settings, resized)
         with (
             held(self._parts) as kept,
             open_executor(self._jobs, most=len(groups)) as executor,
@@ -139,7 +144,8 @@ class GammapyEngine:
         alone = (
             task for sources in models
             for task in _tasks(cutters, model, sources,
-                               grouping.groups(sources, [0], margin(cube)), settings, first=False)
+                               grouping.groups(sources, [0], margin(cube)), settings, (),
+                               first=False)
         )  # fmt: skip
         with open_executor(self._jobs, most=len(models)) as executor:
             measured = tasks.run(run_target, alone, executor, count=len(models), what="position")
@@ -165,6 +171,13 @@ def _groups(catalog, cube, sources):
             len(catalog) - len(wanted), len(catalog),
         )  # fmt: skip
     return grouping.groups(sources, wanted, margin(cube))
+
+
+def _found_extended(catalog):
+    """Numbers of the rows that `fermiml detect` found to be extended."""
+    if FORM_COLUMN not in catalog.table.colnames:
+        return np.zeros(0, int)
+    return np.flatnonzero(np.asarray(catalog.table[FORM_COLUMN], str) != "")
 
 
 def _start(sources, groups, found):
@@ -207,11 +220,12 @@ class Task:
     core: np.ndarray
     near: np.ndarray
     inner: np.ndarray
+    resized: np.ndarray
     settings: FitSettings
     first: bool
 
 
-def _tasks(cutters, background, sources, groups, settings, first):
+def _tasks(cutters, background, sources, groups, settings, resized, first):
     """Yield the task of each region."""
     for group in groups:
         members = np.concatenate([group.inner, group.frozen])
@@ -221,7 +235,7 @@ def _tasks(cutters, background, sources, groups, settings, first):
                              for numbers in (group.core, group.near, group.inner))  # fmt: skip
         yield Task(
             [c for c in cuts if c is not None], background, sources[members], core, near, inner,
-            settings, first,
+            np.flatnonzero(np.isin(group.inner, resized)), settings, first,
         )  # fmt: skip
 
 
@@ -236,7 +250,8 @@ def run_task(task):
     """Fit a region: what its core sources are about for a first task, else the results."""
     region = build(task)
     if not task.first:
-        return measurement.measure(region, task.core, task.near, task.inner, task.settings)
+        lists = task.core, task.near, task.inner
+        return measurement.measure(region, *lists, task.settings, task.resized)
     measurement.first(region, task.core, task.inner, task.settings)
     norm = region.state[region.planes :, 0]
     amplitude = region.sources.amplitude * np.maximum(norm, _LEAST_NORM)

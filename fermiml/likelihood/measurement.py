@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fermiml.likelihood import position, spectral_shapes
+from fermiml.likelihood import extent, position, spectral_shapes
 from fermiml.likelihood.region import CURVATURE, INDEX, NORM
+from fermiml.model.sources import POINT
 
 INDEX_TS = 9.0  # from which the index is free
 CURVATURE_TS = 16.0  # from which curved spectra are tried
@@ -20,6 +21,7 @@ class FitSettings:
     spectra: bool
     background: bool
     bands: bool
+    extents: bool
     neighbours: float  # deg within which sources are refitted when one is taken out
 
 
@@ -36,14 +38,14 @@ def first(region, core, inner, settings):
     fit = fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in core}
     bright = sorted((s for s in core if rough[s] >= BRIGHT_TS), key=lambda s: -rough[s])
-    _place(region, bright, rough, settings)
+    _place(region, bright, rough, settings, ())
     if bright:
         fit = fit_all(region, inner, settings)
         _shape(region, bright, rough, fit, inner, settings)
         fit_all(region, inner, settings)
 
 
-def measure(region, core, near, inner, settings):
+def measure(region, core, near, inner, settings, resized=()):
     """Fit a region.
 
     Parameters
@@ -51,6 +53,8 @@ def measure(region, core, near, inner, settings):
     core, near, inner : lists of sources
         Those whose results are wanted, those that get the full treatment because they are
         close to one of them, and those that are free at all; each includes the one before.
+    resized : list of sources
+        Extended ones whose position and size are free.
 
     Returns
     -------
@@ -61,10 +65,10 @@ def measure(region, core, near, inner, settings):
     fit = fit_all(region, inner, settings)
     rough = {source: _rough_ts(region, fit, source) for source in near}
     near = sorted(near, key=lambda source: -rough[source])
-    places = {}
+    places, resized = {}, resized if settings.extents else ()
     for _ in range(2):  # a source may come out of its neighbours only when these are in place
         late = [source for source in near if source not in places]
-        placed = _place(region, late, rough, settings)
+        placed = _place(region, late, rough, settings, resized)
         if not placed:
             break
         places |= placed
@@ -73,20 +77,23 @@ def measure(region, core, near, inner, settings):
     shapes = _shape(region, near, rough, fit, inner, settings)
     fit = fit_all(region, inner, settings)
     return [
-        _row(region, source, fit, settings, places.get(source), shapes.get(source))
+        _row(region, source, fit, settings, *places.get(source, (None, None)), shapes.get(source))
         for source in core
     ]
 
 
-def _place(region, which, ts, settings):
-    """Find the positions of significant point sources, in their order: source -> `Place`."""
-    if not settings.positions:
-        return {}
-    return {
-        source: position.locate(region, source, ts[source])
-        for source in which
-        if ts[source] >= INDEX_TS and region.sources.form[source] == 0
-    }
+def _place(region, which, ts, settings, resized):
+    """Find the positions of significant point sources, and of extended ones that may be `resized`,
+    in their order: source -> (`Place`, `Extent` or None)."""
+    places = {}
+    for source in which if settings.positions else ():
+        if ts[source] < INDEX_TS:
+            continue
+        if region.sources.form[source] == POINT:
+            places[source] = position.locate(region, source, ts[source]), None
+        elif source in resized:
+            places[source] = extent.measure(region, source, ts[source])
+    return places
 
 
 def _shape(region, which, ts, fit, inner, settings):
@@ -169,7 +176,7 @@ def around_source(region, source, free, settings):
     return free
 
 
-def _row(region, source, fit, settings, place, shapes):
+def _row(region, source, fit, settings, place, extended, shapes):
     column = region.column(source)
     around = around_source(region, source, fit.free, settings)
     best = region.fit(around)
@@ -185,6 +192,7 @@ def _row(region, source, fit, settings, place, shapes):
         "spectrum": chosen,
         "alternatives": alternatives,
         "place": place,
+        "extent": extended,
         "bands": bands,
         "converged": all(f.minimum.converged for f in (fit, best, nothing))
         and (place is None or place.converged),

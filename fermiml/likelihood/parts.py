@@ -7,6 +7,7 @@ import numpy as np
 
 from fermiml.checkpoint import Pieces
 from fermiml.files import write_text
+from fermiml.likelihood.extent import Extent
 from fermiml.likelihood.position import Place
 from fermiml.likelihood.spectral_shapes import FittedSpectrum
 
@@ -33,7 +34,8 @@ def _read(path):
 def _packed(row):
     plain = {**row, "spectrum": dataclasses.asdict(row["spectrum"])}
     plain["alternatives"] = {k: dataclasses.asdict(s) for k, s in row["alternatives"].items()}
-    plain["place"] = None if row["place"] is None else dataclasses.asdict(row["place"])
+    for name in ("place", "extent"):
+        plain[name] = None if row[name] is None else dataclasses.asdict(row[name])
     return plain
 
 
@@ -43,6 +45,8 @@ def _unpacked(row):
     if row["place"] is not None:
         row["place"]["covariance"] = np.array(row["place"]["covariance"])
         row["place"] = Place(**row["place"])
+    if row["extent"] is not None:
+        row["extent"] = Extent(**row["extent"])
     if row["bands"] is not None:
         row["bands"] = tuple(np.array(values) for values in row["bands"])
     return row

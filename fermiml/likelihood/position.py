@@ -17,6 +17,7 @@ _ROUNDS = 8
 _FARTHEST = 0.4  # deg that a fit may move a source, or be unsure about it (1 sigma)
 _TOLERANCE = 0.02  # in ln L, of the last step at a point; by then it is known what that would gain
 _WIDENING = 1.1  # of the axes: sources too faint for the model move positions, too (docs/fit.md)
+_OUTLINE = "lon", "lat", "form", "size"
 _BLEND = 0.7  # deg within which the norms of neighbours are refitted at every point
 
 
@@ -41,8 +42,8 @@ def locate(region, source, ts):
     shape = np.eye(2) * np.clip(0.25 / np.sqrt(max(ts, 1.0)), 0.003, 0.1) ** 2
     for _ in range(_ROUNDS):
         ring = _POINTS @ (_RING * np.linalg.cholesky(shape)).T
-        losses = _losses(region, source, _moved(center, ring))
-        step, covariance = _peak(ring, losses)
+        found = losses(region, source, _sources_at(region, source, _moved(center, ring)))
+        step, covariance = _peak(ring, found)
         if covariance is None:  # no peak inside: go where it is best, look farther
             center, shape = _moved(center, step), shape * 2.25
             continue
@@ -57,12 +58,17 @@ def locate(region, source, ts):
             break
     if not max(separation(center, start), np.sqrt(np.linalg.eigvalsh(shape)[1])) < _FARTHEST:
         return _place(start, np.full((2, 2), np.nan), False)
-    moved = _sources_at(region, source, center[None])
-    template, sums = region.images(moved, region.photons(source))
-    lon, lat = region.sources.lon.copy(), region.sources.lat.copy()
-    lon[source], lat[source] = moved.lon[0], moved.lat[0]
-    region.move(source, _replace(region.sources, lon, lat), template[0], sums[0])
+    put(region, source, _sources_at(region, source, center[None]))
     return _place(center, _WIDENING**2 * shape, settled)
+
+
+def put(region, source, other):
+    """Give a source the position, form and size of another one."""
+    template, sums = region.images(other, region.photons(source))
+    columns = {name: getattr(region.sources, name).copy() for name in _OUTLINE}
+    for name, column in columns.items():
+        column[source] = getattr(other, name)[0]
+    region.move(source, dataclasses.replace(region.sources, **columns), template[0], sums[0])
 
 
 def _place(vector, covariance, converged):
@@ -71,23 +77,25 @@ def _place(vector, covariance, converged):
     return Place(place.ra.deg, place.dec.deg, covariance, converged)
 
 
-def _losses(region, source, positions):
-    """Minus ln L with the source at each position, its norm and those of close neighbours free."""
+def losses(region, source, candidates):
+    """Minus ln L with each of some `Sources` in place of one, its norm and those of close
+    neighbours free."""
     column = region.column(source)
     free = np.zeros(region.state.shape, bool)
-    free[region.planes :, NORM] = close_to(region.sources, source, _BLEND)
-    photons = [np.repeat(p, len(positions), axis=0) for p in region.photons(source)]
-    templates, sums = region.images(_sources_at(region, source, positions), photons)
+    near = _BLEND + np.max(candidates.size)
+    free[region.planes :, NORM] = close_to(region.sources, source, near)
+    photons = [np.repeat(p, len(candidates), axis=0) for p in region.photons(source)]
+    templates, sums = region.images(candidates, photons)
     # All candidates must share the pixels of the sum, so none is cut to its own window.
     rows = region.templates[np.flatnonzero(free.any(axis=1))].any(axis=0) | templates.any(axis=0)
-    state, losses = region.state, []
+    state, found = region.state, []
     for candidate in zip(templates, sums, strict=True):
-        found = region.fit(
+        fit = region.fit(
             free, state=state, templates={column: candidate}, rows=rows, tolerance=_TOLERANCE
         )
-        losses.append(found.loss)
-        state = found.state
-    return np.array(losses)
+        found.append(fit.loss)
+        state = fit.state
+    return np.array(found)
 
 
 def _peak(offsets, losses):
@@ -134,8 +142,6 @@ def _lon_lat(vectors):
 
 def _sources_at(region, source, vectors):
     """Copy a source to other places, in its present state."""
-    return _replace(region.present()[np.full(len(vectors), source)], *_lon_lat(vectors))
-
-
-def _replace(sources, lon, lat):
-    return dataclasses.replace(sources, lon=lon, lat=lat)
+    lon, lat = _lon_lat(vectors)
+    own = region.present()[np.full(len(vectors), source)]
+    return dataclasses.replace(own, lon=lon, lat=lat)

@@ -1,6 +1,7 @@
 """The results of a fit, written into the rows of a catalog."""
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 
 from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
@@ -19,6 +20,7 @@ REPLACED = (
     "Unc_LP_EPeak", "PLEC_EPeak", "Unc_PLEC_EPeak", *BAND_COLUMNS,
     *(f"{unc}{name}" for names in PARAMETERS.values() for name in names for unc in ("", "Unc_")),
 )  # fmt: skip
+_EXTENT = "ML_Ext_Size", "Unc_ML_Ext_Size", "ML_TS_Ext"
 _PLACE = (
     "RAJ2000", "DEJ2000", "GLON", "GLAT", *(f"Conf_{p}_{n}" for p in (68, 95)
     for n in ("SemiMajor", "SemiMinor", "PosAng")),
@@ -34,6 +36,10 @@ def filled(catalog, rows, cube, background, lost=()):
     table = catalog.table.copy()
     table.meta["EMIN"], table.meta["EMAX"] = cube.energy_range
     add_history(table.meta, "fit", [*response_lines(cube), f"background: {background}"])
+    if any(result["extent"] for result in rows.values()):
+        for name in _EXTENT:
+            if name not in table.colnames:
+                table[name] = np.full(len(table), np.nan, "f4")
     for number, result in rows.items():
         for name in REPLACED:
             table[name][number] = "" if COLUMNS[name].code == "A" else np.nan
@@ -44,7 +50,23 @@ def filled(catalog, rows, cube, background, lost=()):
     flags.decide_again(table, np.array(lost, int), failed, bits=failed)
     _flag(table, rows, cube)
     # Made anew, so that what follows from the new values follows from these.
-    return SourceCatalog.from_table(table, extended=catalog.extended, gti=catalog.gti)
+    extended = _extended(catalog, rows)
+    return SourceCatalog.from_table(table, extended=extended, gti=catalog.gti)
+
+
+def _extended(catalog, rows):
+    """Return the table of extended sources, those of some rows with new positions and sizes."""
+    extended = None if catalog.extended is None else catalog.extended.copy()
+    for number, result in rows.items():
+        if result["extent"] is None:
+            continue
+        name = str(catalog.table["Extended_Source_Name"][number]).strip()
+        row = extended[np.flatnonzero(np.char.strip(extended["Source_Name"]) == name)[0]]
+        row["Model_SemiMajor"] = row["Model_SemiMinor"] = result["extent"].size
+        place = SkyCoord(result["place"].ra, result["place"].dec, unit="deg", frame="fk5")
+        row["RAJ2000"], row["DEJ2000"] = place.ra.deg, place.dec.deg
+        row["GLON"], row["GLAT"] = place.galactic.l.deg, place.galactic.b.deg
+    return extended
 
 
 def _write_row(table, number, result):
@@ -63,6 +85,9 @@ def _write_row(table, number, result):
     _write_curvature(row, result["alternatives"])
     if result["place"] is not None:
         _write_place(row, result["place"])
+    if (extent := result["extent"]) is not None:
+        for name, value in zip(_EXTENT, (extent.size, extent.error, extent.ts), strict=True):
+            row[name] = value
 
 
 def _write_spectrum(row, kind, spectrum):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fermiml.networks import targets
+from fermiml.sky.patches import lies_within
 
 _CLOSE = 0.6  # radii of the smaller of two regions, within which they are one source
 _ALIKE = 1.7  # ratio of radii up to which that is so
@@ -25,7 +26,7 @@ class Instances:
 
 def of_points(x, y, score, size, lowest):
     """Make the instances of point sources with scores above `lowest`: their pixels are discs."""
-    inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
+    inside = lies_within(x, y, size)
     order = np.argsort(-score, kind="stable")
     order = order[inside[order] & (score[order] > lowest)]
     radius = np.full(len(order), targets.DISC)

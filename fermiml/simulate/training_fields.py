@@ -17,7 +17,7 @@ from fermiml.files import replacing
 from fermiml.model import convolve, point_sources
 from fermiml.simulate import diffuse_models, fields, skies, splits
 from fermiml.sky.bands import BANDS, assign_bins, define_bands, photons
-from fermiml.sky.patches import PIXEL
+from fermiml.sky.patches import PIXEL, lies_within
 
 SIZE = 256  # pixels along a side
 _PULSARS = ("PSR", "MSP")
@@ -139,7 +139,7 @@ def _truth(observation, sources, everything, member):
     ts, counts = point_sources.asimov_ts(observation, sources, everything)
     image = observation.geom.to_image()
     x, y = image.coord_to_pix((sources.lon, sources.lat))
-    inside = (x > -0.5) & (y > -0.5) & (x < SIZE - 0.5) & (y < SIZE - 0.5)
+    inside = lies_within(x, y, SIZE)
     return {
         "x": x[inside].astype(np.float32),
         "y": y[inside].astype(np.float32),

@@ -33,6 +33,11 @@ def pixel_at(x, y, size):
     return tuple(np.clip(np.round(v).astype(int), 0, size - 1) for v in (y, x))
 
 
+def lies_within(x, y, size):
+    """Return which positions lie in a pixel of a patch of `size` pixels."""
+    return (np.minimum(x, y) > -0.5) & (np.maximum(x, y) < size - 0.5)
+
+
 @dataclass(frozen=True)
 class Patch:
     """One square of sky."""

@@ -16,7 +16,9 @@ from fermiml.sky.sphere import angles
 from fermiml.time.interval_fit import Interval, constant_norm
 
 # Norms, and the tilt of the background: spectral shapes and positions are those of the catalog.
-_MEAN = FitSettings(positions=False, spectra=False, background=True, bands=False, neighbours=0.0)
+_MEAN = FitSettings(
+    positions=False, spectra=False, background=True, bands=False, extents=False, neighbours=0.0
+)
 
 
 @dataclass(frozen=True)

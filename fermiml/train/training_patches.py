@@ -19,7 +19,7 @@ from fermiml.model.sources import DISK
 from fermiml.networks import arrays
 from fermiml.response.psf import PSF
 from fermiml.sky.bands import BANDS
-from fermiml.sky.patches import PIXEL, pixel_at
+from fermiml.sky.patches import PIXEL, lies_within, pixel_at
 from fermiml.train import added_sources, patch_structure
 
 _PLANES = ("sources", "faint", "isotropic", "galactic")
@@ -262,7 +262,7 @@ def _expose(stored, options, rng):
 def _sources(field, corner, size, fraction):
     """Return the sources in a window by what is known of them, (source, [band])."""
     x, y = field["x"] - corner[1], field["y"] - corner[0]
-    inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
+    inside = lies_within(x, y, size)
     found = {name: field[name][inside] for name in _KNOWN}
     found |= {name: field[name][inside] * fraction for name in ("ts", "npred")}
     none = np.zeros(inside.sum(), bool)

@@ -34,6 +34,12 @@ def test_help_imports_nothing_heavy():
     assert output.stdout.strip().endswith("[]")
 
 
+def test_the_module_is_the_command():
+    call = [sys.executable, "-m", "fermiml", "--help"]
+    output = subprocess.run(call, capture_output=True, text=True, check=True).stdout
+    assert output.startswith("Usage: python -m fermiml ") and "detect" in output
+
+
 def test_garbage_is_collected_again_after_imports_that_failed():
     with pytest.raises(ImportError), quick_imports():
         assert not gc.isenabled()

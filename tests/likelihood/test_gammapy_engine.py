@@ -17,7 +17,7 @@ from fermiml.catalog.extended_sources import extended_table
 from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood import gammapy_engine, grouping
 from fermiml.likelihood.datasets import to_datasets
-from fermiml.model.sources import DISK
+from fermiml.model.sources import DISK, GAUSS, MODEL_FORMS, RING, concatenate
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Origin
 
@@ -429,17 +429,51 @@ def test_a_region_that_fails_ends_nothing(sources, monkeypatch, caplog):
     assert "region 2 of 2 failed twice: LinAlgError: Singular matrix" in caplog.text
 
 
-def test_an_extended_row_is_fitted_with_its_shape():
-    """Its position and its size stay; as a point it has a lower TS."""
-    disk = sky.power_laws(100.0, 45.0, 3e-9).extended_to([DISK], [0.4])
-    cube, seeds = sky.cube(disk), sky.seeds(disk)
-    table = seeds.table
-    table["ML_Ext_Form"], table["ML_Ext_Size"] = ["Disk"], [0.4]
+def extended_seeds(sources, size):
+    """A catalog of one extended row as `fermiml detect` makes it."""
+    table = sky.seeds(sources).table
+    table["ML_Ext_Form"], table["ML_Ext_Size"] = [MODEL_FORMS[sources.form[0]]], [size]
     table["Extended_Source_Name"] = table["Source_Name"]
-    extended = SourceCatalog(table, extended=extended_table(table))
-    fitted, as_point = (sky.fit(c, cube, bands=False) for c in (extended, seeds))
+    return SourceCatalog(table, extended=extended_table(table))
+
+
+def test_an_extended_row_is_fitted_with_its_shape():
+    """Its position and its size may stay; as a point it has a lower TS."""
+    disk = sky.power_laws(100.0, 45.0, 3e-9).extended_to([DISK], [0.4])
+    cube, seeds = sky.cube(disk), extended_seeds(disk, 0.4)
+    fitted = fit(seeds, cube, bands=False, extents=False)
+    as_point = fit(sky.seeds(disk), cube, bands=False)
     assert fitted.table["Flux1000"][0] == pytest.approx(3e-9, rel=0.02)
     assert fitted.table["PL_Index"][0] == pytest.approx(2.2, abs=0.02)
     assert fitted.extensions()[0] == pytest.approx(0.4)
-    assert fitted.table["RAJ2000"][0] == table["RAJ2000"][0]
+    assert fitted.table["RAJ2000"][0] == seeds.table["RAJ2000"][0]
     assert fitted.table["TS"][0] > as_point.table["TS"][0] + 100
+
+
+@pytest.mark.parametrize("form, size", [(DISK, 0.4), (GAUSS, 0.3), (RING, 0.6)])
+def test_position_and_size_of_an_extended_row_are_fitted(form, size):
+    """From a size that is wrong by a factor of 1.6, and a position 0.1 deg off."""
+    body = sky.power_laws(100.0, 45.0, 4e-9).extended_to([form], [size])
+    beside = sky.power_laws([101.9], [45.4], [1e-9])
+    seeds = extended_seeds(sky.power_laws(100.1, 45.07, 3e-9).extended_to([form], [0]), 1.6 * size)
+    fitted = fit(seeds, sky.cube(concatenate([body, beside]), seed=3), bands=False)
+    row = fitted.table[0]
+    assert abs(row["ML_Ext_Size"] - size) < 2.5 * row["Unc_ML_Ext_Size"] < 0.25 * size
+    away = fitted.positions[0].separation(_truth(body)[0]).deg
+    assert away < 1.5 * row["Conf_95_SemiMajor"] < 0.15
+    assert row["ML_TS_Ext"] > 36 and row["TS"] > 400
+    assert row["Flux1000"] == pytest.approx(4e-9, rel=0.15)
+    assert fitted.extensions()[0] == pytest.approx(row["ML_Ext_Size"])
+    middle = SkyCoord(
+        fitted.extended["GLON"], fitted.extended["GLAT"], unit="deg", frame="galactic"
+    )
+    assert middle[0].separation(fitted.positions[0]).deg < 1e-4
+
+
+def test_sizes_from_other_catalogs_stay():
+    disk = sky.power_laws(100.0, 45.0, 3e-9).extended_to([DISK], [0.4])
+    given = extended_seeds(disk, 0.5)
+    del given.table["ML_Ext_Form"]
+    fitted = fit(given, sky.cube(disk), bands=False)
+    assert fitted.extensions()[0] == pytest.approx(0.5)
+    assert fitted.table["RAJ2000"][0] == given.table["RAJ2000"][0]

@@ -6,6 +6,7 @@ from fermiml.networks.mask import region_grids
 from fermiml.networks.mask.region_grids import COMPACT, EXTENDED
 from fermiml.networks.mask.region_losses import split
 from fermiml.networks.patch_instances import Instances, suppressed
+from fermiml.sky.patches import lies_within
 
 
 def of_patch(found, size, lowest):
@@ -17,7 +18,7 @@ def of_patch(found, size, lowest):
     change = np.clip(region_grids.OFFSET * change, -1, 1)
     better = np.array([x + radius * change[:, 0], y + radius * change[:, 1],
                        radius * np.exp(change[:, 2])])  # fmt: skip
-    inside = np.all((better[:2] > -0.5) & (better[:2] < size - 0.5), axis=0)
+    inside = lies_within(*better[:2], size)
     order = np.argsort(-score, kind="stable")
     order = order[inside[order] & (score[order] > lowest)]
     chosen = order[suppressed(*better[:, order])]

@@ -5,7 +5,7 @@ import numpy as np
 from fermiml.networks import targets
 from fermiml.networks.mask import region_grids
 from fermiml.networks.mask.region_grids import ARTEFACT, COMPACT, EXTENDED, NOTHING
-from fermiml.sky.patches import PIXEL, pixel_at
+from fermiml.sky.patches import PIXEL, lies_within, pixel_at
 
 MOST = 256  # sources of a patch; the brightest ones
 NEITHER = -1  # kind of a source near which nothing is asked
@@ -53,7 +53,7 @@ def _level(x, y, radius, faint, coverage, level):
     x, y = _in_cells(x, stride), _in_cells(y, stride)
     distance, nearest, way = targets.nearest(x, y, size)
     heat = np.exp(-0.5 * np.square(distance / _SIGMA))
-    inside = (x > -0.5) & (y > -0.5) & (x < size - 0.5) & (y < size - 0.5)
+    inside = lies_within(x, y, size)
     heat[np.round(y[inside]).astype(int), np.round(x[inside]).astype(int)] = 1.0
     away = targets.nearest(*(_in_cells(f, stride) for f in faint), size)[0]
     counts = (coverage > 0) & ((away > region_grids.ANCHOR) | (heat >= 0.3))

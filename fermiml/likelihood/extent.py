@@ -1,0 +1,72 @@
+"""Extents by likelihood: position and size of an extended source; its form stays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fermiml.likelihood import position
+from fermiml.model.sources import POINT, concatenate
+
+_FIRST = 0.15  # in ln size: the distance of the sizes that are compared first
+_WIDTHS = 0.01, 0.3  # least and largest one later, when the error of the size is known
+_ROUNDS = 5
+_SETTLED = 0.1  # of its error, by which a size may still change in the last round
+_SIZES = 0.03, 4.0  # deg
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The size of a source, and what it gains over a point."""
+
+    size: float  # deg, as in `fermiml.model.sources.Sources`
+    error: float  # NaN where the likelihood has no peak
+    ts: float  # twice the gain in ln L over a point at its best position
+
+
+def measure(region, source, ts):
+    """Find the best position and size of a source, and change its template; returns its `Place`
+    and its `Extent`."""
+    for _ in range(_ROUNDS):
+        place = position.locate(region, source, ts)
+        change, error = _resize(region, source)
+        if abs(change) < _SETTLED * error:
+            break
+    size = float(region.sources.size[source])
+    return place, Extent(size, float(size * error), _over_a_point(region, source, ts))
+
+
+def _resize(region, source):
+    """Give a source its best size; return the change in ln size, and the error of that."""
+    start, width = region.sources.size[source], _FIRST
+    for _ in range(_ROUNDS):
+        own, error = region.sources.size[source], np.nan
+        sizes = np.clip(own * np.exp(width * np.array([-1, 0, 1])), *_SIZES)
+        candidates = _copies(region, source, sizes)
+        smaller, now, larger = position.losses(region, source, candidates)
+        bend = (smaller - 2 * now + larger) / width**2
+        if bend <= 0:  # no peak inside
+            position.put(region, source, candidates[[0 if smaller < larger else 2]])
+            continue
+        step, error = (smaller - larger) / (2 * width * bend), 1 / np.sqrt(bend)
+        best = np.clip(own * np.exp(np.clip(step, -2 * width, 2 * width)), *_SIZES)
+        position.put(region, source, _copies(region, source, [best]))
+        if abs(step) < _SETTLED * error:
+            break
+        width = np.clip(error, *_WIDTHS)
+    return np.log(region.sources.size[source] / start), error
+
+
+def _copies(region, source, sizes):
+    own = region.present()[np.full(len(sizes), source)]
+    return own.extended_to(own.form, sizes)
+
+
+def _over_a_point(region, source, ts):
+    """Twice the gain in ln L over a point at its best position."""
+    extended = region.present()[[source]]
+    position.put(region, source, extended.extended_to([POINT], [0.0]))
+    position.locate(region, source, ts)
+    point = region.present()[[source]]
+    position.put(region, source, extended)
+    best, other = position.losses(region, source, concatenate([extended, point]))
+    return float(2 * (other - best))
