@@ -62,6 +62,7 @@ STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000
 # Fields from 100 MeV, with selection skies of their own.
 LOW_NUMBER = {"high": 3, "middle": 4, "plane": 3}
 LOW_EDGES = (100, 178, 316, *STRUCTURED_EDGES)
+BLUNT = 5.0  # PSF of another instrument over the LAT's
 SOFTER = 0.7  # what is added to the photon indices of soft FSRQs: about 3 then
 # Level of structure (rms in %) and what stands beside it.
 LEVELS = {
@@ -88,6 +89,18 @@ def _widened(response):
     factor = np.interp(np.log10(psf.energy), [3, 4], [1.05, 1.10])
     rows = zip(psf.energy, factor, strict=True)
     values = np.array([psf.profile(energy, psf.rad / f) / f**2 for energy, f in rows])
+    return replace(response, psf=replace(psf, values=values))
+
+
+def prepare_other(settings):
+    """Data of a made-up instrument: the LAT's area, five times its PSF."""
+    setup = fields.prepare(settings)
+    return replace(setup, responses=tuple(_blunted(r) for r in setup.responses))
+
+
+def _blunted(response):
+    psf = response.psf
+    values = np.array([psf.profile(e, psf.rad / BLUNT) / BLUNT**2 for e in psf.energy])
     return replace(response, psf=replace(psf, values=values))
 
 
@@ -215,6 +228,8 @@ SETS = {
     "low-selection": low("selection", 580),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),
+    "other": SkySet(prepare=prepare_other),
+    "other-selection": SkySet("selection", prepare=prepare_other),
     **extended("test", 620),
     **extended("selection", 520),
     **structured("test", STRUCTURED_TEST, 700),

@@ -229,8 +229,11 @@ def draw_quality(name, scores):
     matrix = scores.classes["matrix"]
     performance.plot_confusion(matrix, metrics.CLASSES, axes[4])
     axes[4].set_title("Asimov TS > 64, or false", fontsize=9)
-    performance.plot_fractions({"AGN and PSR": scores.classes_by_ts}, axes[5],
-                            ylabel="classified rightly")  # fmt: skip
+    if scores.classes_by_ts:
+        right = {"AGN and PSR": scores.classes_by_ts}
+        performance.plot_fractions(right, axes[5], ylabel="classified rightly")
+    else:
+        axes[5].set_axis_off()
     if scores.pixels:
         pixels = scores.pixels
         curve = {"purity": pixels["precision"], "completeness": pixels["recall"]}

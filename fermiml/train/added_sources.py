@@ -42,7 +42,7 @@ class AddedSources:
         return {name: np.concatenate([sources[name], own[name]]) for name in sources}
 
 
-def draw_sources(number, background, field, fraction, blurred, rng):
+def draw_sources(number, background, *, field, fraction, blurred, rng):
     """Draw so many sources on a background (band, y, x) of expected counts.
 
     Parameters
@@ -63,7 +63,7 @@ def draw_sources(number, background, field, fraction, blurred, rng):
     return _added(form, size, x, y, spectrum, wanted, background, field, blurred, artefact=False)
 
 
-def draw_clumps(number, background, galactic, field, blurred, rng):
+def draw_clumps(number, background, *, galactic, field, blurred, rng):
     """Draw so many clumps of gas on a background (band, y, x) of expected counts.
 
     Parameters

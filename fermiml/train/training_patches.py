@@ -7,7 +7,7 @@ A seed, an epoch and a number make one and the same patch again.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -213,7 +213,8 @@ def _draw(field, number, size, options, filters, rng):
     expected = scaled * (stars + diffuse)
     sources = _sources(field, corner, size, fraction)
     sources = _outshone(sources, scaled * (stars + smooth), expected)
-    for added in _added(expected, parts["galactic"][0], field, fraction, options, blurred, rng):
+    for draw in _additions(parts["galactic"][0], field, fraction, options, blurred, rng):
+        added = draw(expected)
         sources = added.beside(_outshone(sources, expected, expected + added.counts))
         expected = expected + added.counts
     ts, weight = sources.pop("ts"), _low_weight(sources, expected, filters)
@@ -240,13 +241,14 @@ def _draw(field, number, size, options, filters, rng):
     )
 
 
-def _added(expected, galactic, field, fraction, options, blurred, rng):
-    """Draw extended sources and clumps of gas, if any are wanted."""
+def _additions(galactic, field, fraction, options, blurred, rng):
+    """Yield what draws extended sources and clumps of gas on expected counts, if any are wanted."""
+    shared = {"field": field, "blurred": blurred, "rng": rng}
     if options.extended and (number := rng.poisson(options.extended)):
-        yield added_sources.draw_sources(number, expected, field, fraction, blurred, rng)
+        yield partial(added_sources.draw_sources, number, fraction=fraction, **shared)
     if options.artefacts and (number := rng.poisson(options.artefacts)):
         galactic = fraction[:, None, None] * galactic
-        yield added_sources.draw_clumps(number, expected, galactic, field, blurred, rng)
+        yield partial(added_sources.draw_clumps, number, galactic=galactic, **shared)
 
 
 def _expose(stored, options, rng):
