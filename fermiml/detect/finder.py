@@ -178,7 +178,7 @@ class InstanceFinder:
     def find(self, features):
         """Return the `Detections` of each patch; extended ones have the radius of their mask."""
         return [
-            Detections(one.x, one.y, one.score, mask=one.mask > _BELONGS,
+            Detections(one.x, one.y, one.score, pulsar=one.pulsar, mask=one.mask > _BELONGS,
                        extent=np.where(one.extended, one.radius, np.nan))
             for one in self.network.instances(features, self.lowest)
         ]  # fmt: skip

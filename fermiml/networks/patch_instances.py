@@ -22,6 +22,7 @@ class Instances:
     score: np.ndarray  # probability that it is a source
     extended: np.ndarray  # whether it is more probably an extended one
     mask: np.ndarray  # (n, y, x): probability that a pixel belongs to it
+    pulsar: np.ndarray | None = None  # probability that it is a pulsar, if it is a compact source
 
 
 def of_points(x, y, score, size, lowest):

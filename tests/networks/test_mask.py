@@ -15,6 +15,7 @@ from fermiml.networks.mask import (
     region_losses,
     stages,
 )
+from fermiml.networks.mask.region_grids import COMPACT, PULSAR
 from fermiml.train.training_patches import Randomisation, TrainingSet
 
 FULL = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
@@ -123,6 +124,29 @@ def test_clumps_of_gas_are_a_kind_that_scores_nothing(fields):
     assert len(found_instances.of_patch(wrong, SIZE, 0.05).x) > 0
 
 
+def test_pulsars_are_a_kind_where_classes_are_asked_for(fields):
+    """They are compact, are told from the others, and score as these."""
+    patches = TrainingSet(fields, size=SIZE, randomisation=FULL)
+    patch = next(
+        p for p in map(patches.patch, range(40)) if (p.pulsar & ~p.artefact & (p.ts > 100)).any()
+    )
+    table = instance_targets.table(patch, classes=True)
+    pulsars, others = (table[table[:, 4] == kind] for kind in (PULSAR, COMPACT))
+    assert len(pulsars) and len(others)
+    same = instance_targets.table(patch)
+    assert (same[:, 4] == COMPACT).sum() == len(pulsars) + len(others)
+    levels = [instance_targets.proposals(t, patch.coverage, 4) for t in (table, same)]
+    assert np.array_equal(*levels)
+    x, y, radius = pulsars[:, :3].T
+    one = found_instances.of_patch(second_stage(x, y, radius, PULSAR, kinds=PULSAR + 1), SIZE, 0.05)
+    assert len(one.x) == len(pulsars) and not one.extended.any()
+    assert one.score.min() > 0.9 and one.pulsar.min() > 0.9
+    other = found_instances.of_patch(
+        second_stage(x, y, radius, COMPACT, kinds=PULSAR + 1), SIZE, 0.05
+    )
+    assert other.score.min() > 0.9 and other.pulsar.max() < 0.1
+
+
 def test_overlap_of_discs():
     """None, one within the other, and equal ones half a radius apart (by hand 0.521)."""
     got = patch_instances.overlap(*np.array([[9.0, 2, 3], [1, 1, 2], [0.5, 1, 1]]).T)
@@ -159,7 +183,7 @@ def test_a_small_network_is_trained_saved_and_finds_the_same_again(fields, tmp_p
 def test_options_that_make_no_network_are_refused():
     architecture = get_architecture("mask")
     five = {"widths": [4] * 5, "encoder": [1] * 5, "decoder": [1] * 4, "skips": True, "raw": False,
-            "artefacts": False}  # fmt: skip
+            "artefacts": False, "classes": False}  # fmt: skip
     with pytest.raises(InputError, match="at most 4 scales"):
         architecture.check(five)
     with pytest.raises(InputError, match="has its own"):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fermiml.networks.mask import region_grids
-from fermiml.networks.mask.region_grids import COMPACT, EXTENDED
+from fermiml.networks.mask.region_grids import COMPACT, EXTENDED, PULSAR
 from fermiml.networks.mask.region_losses import split
 from fermiml.networks.patch_instances import Instances, suppressed
 from fermiml.sky.patches import lies_within
@@ -14,7 +14,9 @@ def of_patch(found, size, lowest):
     x, y, radius, _, kinds, change, mask = split(np.asarray(found, float))
     kinds = np.exp(kinds - kinds.max(axis=-1, keepdims=True))
     kinds /= kinds.sum(axis=-1, keepdims=True)
-    score = kinds[:, COMPACT] + kinds[:, EXTENDED]
+    pulsar = kinds[:, PULSAR] if kinds.shape[1] > PULSAR else None
+    compact = kinds[:, COMPACT] + (0 if pulsar is None else pulsar)
+    score = compact + kinds[:, EXTENDED]
     change = np.clip(region_grids.OFFSET * change, -1, 1)
     better = np.array([x + radius * change[:, 0], y + radius * change[:, 1],
                        radius * np.exp(change[:, 2])])  # fmt: skip
@@ -23,9 +25,11 @@ def of_patch(found, size, lowest):
     order = order[inside[order] & (score[order] > lowest)]
     chosen = order[suppressed(*better[:, order])]
     masks = [_painted(x[i], y[i], radius[i], mask[i], size) for i in chosen]
-    extended = kinds[chosen, EXTENDED] > kinds[chosen, COMPACT]
+    extended = kinds[chosen, EXTENDED] > compact[chosen]
     masks = np.array(masks).reshape(-1, size, size)
-    return Instances(*better[:, chosen], score[chosen], extended, masks)
+    if pulsar is not None:
+        pulsar = pulsar[chosen] / compact[chosen]
+    return Instances(*better[:, chosen], score[chosen], extended, masks, pulsar)
 
 
 def _painted(x, y, radius, logits, size):

@@ -4,7 +4,7 @@ import numpy as np
 
 from fermiml.networks import targets
 from fermiml.networks.mask import region_grids
-from fermiml.networks.mask.region_grids import ARTEFACT, COMPACT, EXTENDED, NOTHING
+from fermiml.networks.mask.region_grids import ARTEFACT, COMPACT, EXTENDED, NOTHING, PULSAR
 from fermiml.sky.patches import PIXEL, lies_within, pixel_at
 
 MOST = 256  # sources of a patch; the brightest ones
@@ -14,9 +14,9 @@ _REACH = 1.6  # cells around a centre where a region is learned
 _SURE = 25.0  # Asimov TS of an extended source, or a clump, to be found
 
 
-def table(patch, artefacts=False):
-    """List the sources, and clumps of gas if they are a kind: (`MOST`, 5) of x, y, radius and hole
-    (pixels), and kind.
+def table(patch, artefacts=False, classes=False):
+    """List the sources, and clumps of gas if they are a kind, pulsars as such where there are
+    `classes`: (`MOST`, 5) of x, y, radius and hole (pixels), and kind.
 
     Too faint ones, and those off the data, are `NEITHER`: nothing is asked near them.
     """
@@ -24,7 +24,8 @@ def table(patch, artefacts=False):
     extended = patch.extended >= targets.EXTENDED
     least = np.where(extended | patch.artefact, _SURE, targets.POSITIVE)
     wanted = (patch.ts > least) & (patch.coverage[row, column] > 0)
-    kind = np.where(wanted, np.where(extended, EXTENDED, COMPACT), NEITHER)
+    compact = np.where(classes & patch.pulsar, PULSAR, COMPACT)
+    kind = np.where(wanted, np.where(extended, EXTENDED, compact), NEITHER)
     kind[patch.artefact] = (
         np.where(wanted, ARTEFACT, NEITHER)[patch.artefact] if artefacts else NOTHING
     )
@@ -38,7 +39,7 @@ def proposals(sources, coverage, levels):
     """Make the target of the first stage, (cell, 6): height of a Gaussian around each centre and
     its weight, the three values of the region and their weight."""
     x, y, radius, _, kind = sources[sources[:, 4] != NOTHING].T
-    level = region_grids.levels_of(kind == COMPACT, radius, levels)
+    level = region_grids.levels_of(np.isin(kind, (COMPACT, PULSAR)), radius, levels)
     made = []
     for number in range(levels):
         mine, faint = (kind > 0) & (level == number), kind == NEITHER

@@ -11,8 +11,9 @@ KEPT = (128, 24, 12, 6)  # regions of each level that the second stage looks at
 CONTEXT = 1.6  # radii to which a region is looked at and painted
 POOLED = 7  # points along a side at which the features of a region are read
 PAINTED = 14  # and at which its mask is painted
-# What the second stage tells apart; clumps of gas are asked for by the option `artefacts`.
-NOTHING, COMPACT, EXTENDED, ARTEFACT = range(4)
+# What the second stage tells apart; clumps of gas are asked for by the option `artefacts`, pulsars
+# by `classes`.
+NOTHING, COMPACT, EXTENDED, ARTEFACT, PULSAR = range(5)
 OFFSET = 0.1  # radii: the unit in which the second stage moves a region
 
 
