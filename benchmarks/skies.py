@@ -62,6 +62,7 @@ STRUCTURED_EDGES = (500, 700, 1000, 1400, 2000, 3000, 4600, 7000, 20_000, 60_000
 # Fields from 100 MeV, with selection skies of their own.
 LOW_NUMBER = {"high": 3, "middle": 4, "plane": 3}
 LOW_EDGES = (100, 178, 316, *STRUCTURED_EDGES)
+OTHER = {"high": 3, "middle": 3, "plane": 2}
 BLUNT = 5.0  # PSF of another instrument over the LAT's
 SOFTER = 0.7  # what is added to the photon indices of soft FSRQs: about 3 then
 # Level of structure (rms in %) and what stands beside it.
@@ -228,8 +229,8 @@ SETS = {
     "low-selection": low("selection", 580),
     "wide_psf": SkySet(prepare=prepare_wide),
     "tilted": SkySet(prepare=prepare_tilted),
-    "other": SkySet(prepare=prepare_other),
-    "other-selection": SkySet("selection", prepare=prepare_other),
+    "other": SkySet(number=OTHER, prepare=prepare_other),
+    "other-selection": SkySet("selection", number=OTHER, prepare=prepare_other),
     **extended("test", 620),
     **extended("selection", 520),
     **structured("test", STRUCTURED_TEST, 700),
