@@ -69,13 +69,15 @@ def trained(mode, number, folders, options):
 
 
 def scores(name, network, options):
-    """Completeness at 95 % purity with its interval, F1, and AP, of all zones together."""
+    """Completeness at 95 % purity with its interval, F1, AP, and the number of true sources, of all
+    zones together."""
     finder = load_finder(str(network))
     cache = options.work / "cache"
     point = calibrated(finder, name, options.skies / "other-selection", cache)
     fields = list(judged(finder, fields_of(options.skies / "other"), cache))
-    pure = benchmark.summary(fields, point["threshold"]).zones["all"].at_purity
-    return pure.completeness, pure.interval, *f1_and_precision(fields)
+    zone = benchmark.summary(fields, point["threshold"]).zones["all"]
+    pure = zone.at_purity
+    return pure.completeness, pure.interval, *f1_and_precision(fields), zone.true_sources
 
 
 def draw(found, alone, path):
@@ -110,7 +112,7 @@ def main():
     (options.work / "cache").mkdir(parents=True, exist_ok=True)
     alone = scores(START, START, options)
     found = {mode: {} for mode in MODES}
-    print(machine(SEED), "\n")
+    print(f"{machine(SEED)}; {alone[4]} sources of Asimov TS > 25\n")
     print("| network | fields | completeness at 95 % purity | F1 | AP |\n|---|---|---|---|---|")
     print(f"| {START} as it is | 0 | {alone[0]:.3f} | {alone[2]:.3f} | {alone[3]:.3f} |")
     for number, folders in make_fields(options.work).items():
