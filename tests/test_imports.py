@@ -17,6 +17,7 @@ ORDER = (
     "features", "networks", "localize", "photometry", "extended", "detect",
     "likelihood", "time", "traditional", "compare",
     "simulate", "plot", "evaluate", "train", "inject", "report", "fermipy", "demo", "cli",
+    "__main__",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import tempfile
 import warnings
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from fermiml.catalog.export import export
 from fermiml.errors import FermimlError
@@ -15,6 +16,7 @@ NO_RECEIVER = (
     "a SAMP hub is running, but no program on it takes tables: start TOPCAT, or connect ds9 "
     "(File > SAMP > Connect), and try again"
 )
+_TAG = "fermiml"  # of messages, by which their answers are known
 # How a program can be given a catalog, best way first: ds9 draws regions, others read tables.
 _WAYS = ("ds9.set", "table.load.fits", "table.load.votable")
 
@@ -49,7 +51,7 @@ def _send_files(client, catalog, folder, title, timeout):
     for receiver, name, way in receivers:
         message = _message(way, catalog, folder, title)
         try:
-            answer = client.call_and_wait(receiver, message, str(timeout))
+            answer = _answer(client, receiver, message, timeout)
         except Exception as error:  # what a foreign program or the hub answers is up to it
             raise FermimlError(f"{name} did not accept the catalog: {error}") from error
         if answer.get("samp.status") == "samp.error":
@@ -57,6 +59,20 @@ def _send_files(client, catalog, folder, title, timeout):
             raise FermimlError(f"{name} did not accept the catalog: {reason}")
         names.append(name)
     return names
+
+
+def _answer(client, receiver, message, timeout):
+    """Send a message and wait for the answer.
+
+    astropy's hub loses the answer to its `call_and_wait` if that comes at once.
+    """
+    answers = SimpleQueue()
+    client.bind_receive_response(_TAG, lambda _key, _sender, _tag, answer: answers.put(answer))
+    client.call(receiver, _TAG, message)
+    try:
+        return answers.get(timeout=timeout)
+    except Empty:
+        raise TimeoutError(f"no answer within {timeout} s") from None
 
 
 def _receivers(client):

@@ -15,7 +15,7 @@ _SIZES = 0.03, 4.0  # deg
 
 
 @dataclass(frozen=True)
-class Extent:
+class FittedExtent:
     """The size of a source, and what it gains over a point."""
 
     size: float  # deg, as in `fermiml.model.sources.Sources`
@@ -25,14 +25,14 @@ class Extent:
 
 def measure(region, source, ts):
     """Find the best position and size of a source, and change its template; returns its `Place`
-    and its `Extent`."""
+    and its `FittedExtent`."""
     for _ in range(_ROUNDS):
         place = position.locate(region, source, ts)
         change, error = _resize(region, source)
         if abs(change) < _SETTLED * error:
             break
     size = float(region.sources.size[source])
-    return place, Extent(size, float(size * error), _over_a_point(region, source, ts))
+    return place, FittedExtent(size, float(size * error), _over_a_point(region, source, ts))
 
 
 def _resize(region, source):

@@ -84,7 +84,7 @@ def measure(region, core, near, inner, settings, resized=()):
 
 def _place(region, which, ts, settings, resized):
     """Find the positions of significant point sources, and of extended ones that may be `resized`,
-    in their order: source -> (`Place`, `Extent` or None)."""
+    in their order: source -> (`Place`, `FittedExtent` or None)."""
     places = {}
     for source in which if settings.positions else ():
         if ts[source] < INDEX_TS:

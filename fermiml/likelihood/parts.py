@@ -7,7 +7,7 @@ import numpy as np
 
 from fermiml.checkpoint import Pieces
 from fermiml.files import write_text
-from fermiml.likelihood.extent import Extent
+from fermiml.likelihood.extent import FittedExtent
 from fermiml.likelihood.position import Place
 from fermiml.likelihood.spectral_shapes import FittedSpectrum
 
@@ -46,7 +46,7 @@ def _unpacked(row):
         row["place"]["covariance"] = np.array(row["place"]["covariance"])
         row["place"] = Place(**row["place"])
     if row["extent"] is not None:
-        row["extent"] = Extent(**row["extent"])
+        row["extent"] = FittedExtent(**row["extent"])
     if row["bands"] is not None:
         row["bands"] = tuple(np.array(values) for values in row["bands"])
     return row

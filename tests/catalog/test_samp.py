@@ -13,6 +13,7 @@ from regions import Regions
 from fermiml import SourceCatalog
 from fermiml.catalog import samp
 from fermiml.cli.main import main
+from fermiml.errors import FermimlError
 
 pytestmark = pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyUserWarning")
 
@@ -138,3 +139,10 @@ def test_without_a_program_it_says_what_to_do(hub, path):
     run = CliRunner().invoke(main, ["send", path])
     assert run.exit_code == 2
     assert "no program on it takes tables: start TOPCAT, or connect ds9" in run.output
+
+
+def test_a_program_that_does_not_answer_is_named(receiver, path, monkeypatch):
+    monkeypatch.setattr(Receiver, "_call", lambda *_: None)
+    receiver("topcat", "table.load.fits", lambda p: None)
+    with pytest.raises(FermimlError, match=r"topcat did not accept .*: no answer within 0.5 s"):
+        samp.send(SourceCatalog.read(path), timeout=0.5)
