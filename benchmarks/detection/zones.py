@@ -7,8 +7,7 @@
 
 All are calibrated on the selection skies, and judged on the test skies by their score: there is no
 photometry. Which specialist looks at a patch is decided by the counts per pixel of that patch.
-`all` is trained as long as all specialists together would need for one network: its patches are of
-any level. Finished fields are kept in CACHE.
+`all` is the same training with patches of any level. Finished fields are kept in CACHE.
 """
 
 import argparse
