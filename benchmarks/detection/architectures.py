@@ -141,22 +141,27 @@ def measure(folder, options):
     return Row(folder.name, costs, nominal, *f1_and_precision(fields), structured)
 
 
+def print_table(head, rows):
+    """Print rows of texts as Markdown."""
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for cells in rows:
+        print(f"| {' | '.join(cells)} |")
+
+
 def print_tables(rows):
     """Print one table for the test skies, and one for those with structure."""
-    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    for row in rows:
-        print(f"| {' | '.join(row.cells())} |")
+    print_table(COLUMNS, [row.cells() for row in rows])
     nominal = rows[0].nominal
     sources = ", ".join(f"{nominal.zones[z].true_sources} at {z}" for z in metrics.ZONES)
     print(f"\n{nominal.fields} fields; sources of Asimov TS > 25: {sources}")
     for name in rows[0].structured:
         print(f"\n{name}: {rows[0].structured[name].zones['all'].true_sources} sources\n")
-        print("| architecture | completeness at 95 % purity | purity at the default threshold |")
-        print("|---|---|---|")
-        for row in rows:
-            zone = row.structured[name].zones["all"]
-            pure = zone.at_default.purity[0]
-            print(f"| {row.name} | {zone.at_purity.completeness:.3f} | {pure:.3f} |")
+        zones = {row.name: row.structured[name].zones["all"] for row in rows}
+        print_table(
+            ("architecture", "completeness at 95 % purity", "purity at the default threshold"),
+            [(label, f"{zone.at_purity.completeness:.3f}", f"{zone.at_default.purity[0]:.3f}")
+             for label, zone in zones.items()],
+        )  # fmt: skip
 
 
 def draw(rows, path):
@@ -184,11 +189,18 @@ def draw(rows, path):
     style.save(figure, path, overwrite=True)
 
 
+def start(text):
+    """Return a parser of arguments with a text as it stands; compute in one thread, quietly."""
+    os.environ["FERMIML_JOBS"] = "1"
+    logging.getLogger("fermiml").setLevel(logging.ERROR)
+    return argparse.ArgumentParser(
+        description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
 def main():
     """Measure all networks."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = start(__doc__)
     parser.add_argument("selection", type=Path)
     parser.add_argument("test", type=Path)
     parser.add_argument("trained", type=Path, nargs="+")
@@ -197,8 +209,6 @@ def main():
     parser.add_argument("--fields", type=int, help="of the test skies; by default all")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
-    os.environ["FERMIML_JOBS"] = "1"
-    logging.getLogger("fermiml").setLevel(logging.ERROR)
     options.output.mkdir(parents=True, exist_ok=True)
     ended = [folder for folder in options.trained if (folder / description.NAME).is_file()]
     if not ended:

@@ -10,14 +10,11 @@ the same number of patches. They are calibrated on `other-selection` and judged 
 score, beside lat-best as it is. Finished pieces stay in WORK.
 """
 
-import argparse
-import logging
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
-from architectures import calibrated, f1_and_precision, judged
+from architectures import calibrated, f1_and_precision, judged, start
 
 from fermiml import Trainer
 from fermiml.detect.finder import load_finder
@@ -98,17 +95,13 @@ def draw(found, alone, path):
 
 def main():
     """Train and judge all."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = start(__doc__)
     parser.add_argument("skies", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--patches", type=int, default=500, help="of an epoch")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
-    os.environ["FERMIML_JOBS"] = "1"
-    logging.getLogger("fermiml").setLevel(logging.ERROR)
     (options.work / "cache").mkdir(parents=True, exist_ok=True)
     alone = scores(START, START, options)
     found = {mode: {} for mode in MODES}

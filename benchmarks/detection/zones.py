@@ -10,15 +10,12 @@ photometry. Which specialist looks at a patch is decided by the counts per pixel
 `all` is the same training with patches of any level. Finished fields are kept in CACHE.
 """
 
-import argparse
 import csv
-import logging
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
-from architectures import calibrated, f1_and_precision, judged
+from architectures import calibrated, f1_and_precision, judged, print_table, start
 
 from fermiml.detect.finder import load_finder
 from fermiml.evaluate import benchmark, metrics
@@ -81,27 +78,13 @@ def overfitting(folder):
     with (folder / "curve.csv").open(encoding="utf-8") as stream:
         curve = list(csv.DictReader(stream))
     loss, other = ([float(r[key]) for r in curve] for key in ("loss", "selection_loss"))
-    return [
-        folder.name,
-        f"{loss[-1]:.3f}",
-        f"{other[0]:.3f}",
-        f"{min(other):.3f}",
-        f"{other[-1]:.3f}",
-    ]
-
-
-def print_table(head, rows):
-    """Print rows of texts as Markdown."""
-    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
-    for cells in rows:
-        print(f"| {' | '.join(cells)} |")
+    told = loss[-1], other[0], min(other), other[-1]
+    return [folder.name, *(f"{value:.3f}" for value in told)]
 
 
 def main():
     """Measure all."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = start(__doc__)
     parser.add_argument("selection", type=Path)
     parser.add_argument("test", type=Path)
     parser.add_argument("--alone", nargs="+", default=["lat-best"], help="networks for all levels")
@@ -109,8 +92,6 @@ def main():
     parser.add_argument("-o", "--output", type=Path, required=True, help="the cache")
     parser.add_argument("--fields", type=int, help="of the test skies; by default all")
     options = parser.parse_args()
-    os.environ["FERMIML_JOBS"] = "1"
-    logging.getLogger("fermiml").setLevel(logging.ERROR)
     options.output.mkdir(parents=True, exist_ok=True)
     print(machine(600), "\n")
     finders = {Path(name).name: load_finder(name) for name in options.alone}

@@ -35,9 +35,16 @@ def extents(extended):
     }
 
 
+def extended_rows(table):
+    """Return the numbers of the rows with an extent, as `fermiml detect` finds them."""
+    if FORM_COLUMN not in table.colnames:
+        return np.zeros(0, int)
+    return np.flatnonzero(np.asarray(table[FORM_COLUMN], str) != "")
+
+
 def name_extended(table):
     """Name the rows with an extent after their positions, with 4FGL's e, in place."""
-    rows = np.flatnonzero(np.asarray(table[FORM_COLUMN]) != "")
+    rows = extended_rows(table)
     names = source_names(table["RAJ2000"][rows], table["DEJ2000"][rows])
     for column in ("Source_Name", "Extended_Source_Name"):
         table[column] = np.full(len(table), "", "U18")
@@ -46,9 +53,9 @@ def name_extended(table):
 
 def extended_table(table):
     """Return the table of extended sources of rows with an extent; None where none has one."""
-    if FORM_COLUMN not in table.colnames or not np.any(table[FORM_COLUMN] != ""):
+    rows = extended_rows(table)
+    if not len(rows):
         return None
-    rows = np.flatnonzero(table[FORM_COLUMN] != "")
     chosen = table[rows]
     forms = np.asarray(chosen[FORM_COLUMN], str)
     size = np.asarray(chosen["ML_Ext_Size"], "f4")

@@ -21,7 +21,7 @@ from astropy.units import Quantity
 
 from fermiml import moved, schema, tasks
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.extended_sources import FORM_COLUMN
+from fermiml.catalog.extended_sources import extended_rows
 from fermiml.catalog.fitsio import add_history
 from fermiml.checkpoint import Pieces
 from fermiml.errors import InputError
@@ -113,7 +113,7 @@ class GammapyEngine:
         sources = seeds.with_known(seeds.seeds_of(catalog), catalog, self._known)
         groups = _groups(catalog, cube, sources)
         cutters = [Cutter(component) for component in cube.components]
-        resized = _found_extended(catalog)
+        resized = extended_rows(catalog.table)
         fit = partial(_tasks, cutters, model, sources, groups, self._settings, resized)
         with (
             held(self._parts) as kept,
@@ -171,13 +171,6 @@ def _groups(catalog, cube, sources):
             len(catalog) - len(wanted), len(catalog),
         )  # fmt: skip
     return grouping.groups(sources, wanted, margin(cube))
-
-
-def _found_extended(catalog):
-    """Numbers of the rows that `fermiml detect` found to be extended."""
-    if FORM_COLUMN not in catalog.table.colnames:
-        return np.zeros(0, int)
-    return np.flatnonzero(np.asarray(catalog.table[FORM_COLUMN], str) != "")
 
 
 def _start(sources, groups, found):
