@@ -94,9 +94,13 @@ class SceneFit:
 
     @property
     def significance(self):
-        """Norm over its error of each source."""
+        """Norm over its error of each source, at an energy where that does not depend on the index:
+        the data may begin far above `REFERENCE`."""
         number = len(self.model.norm)
-        error = np.sqrt(np.diag(self.covariance)[:number])
+        norm, index = np.arange(number), number + np.arange(number)
+        covariance = self.covariance
+        tied = covariance[norm, index] ** 2 / np.maximum(covariance[index, index], 1e-300)
+        error = np.sqrt(np.maximum(covariance[norm, norm] - tied, 0))
         return np.where(error > 0, self.model.norm / np.maximum(error, 1e-300), 0.0)
 
     @property

@@ -32,9 +32,9 @@ def body(form, size, flux=6e-9):
     return points((0, 0), flux=flux).extended_to([form], [size])
 
 
-def found(sources, candidates, seed=1, background=True, jobs=1):
+def found(sources, candidates, seed=1, background=True, jobs=1, **options):
     """The table of photometry after the search, and the candidate that each row was."""
-    cube = smallskies.cube(sources, seed)
+    cube = smallskies.cube(sources, seed, **options)
     if not background:
         component = dataclasses.replace(cube.components[0], background=None)
         cube = dataclasses.replace(cube, components=[component])
@@ -77,6 +77,15 @@ def test_no_background_is_needed():
     table, _ = found(body(DISK, 0.5), at(*TRACE), background=False)
     assert len(table) == 1
     assert abs(table["ML_Ext_Size"][0] - 0.5) < 3 * table["Unc_ML_Ext_Size"][0]
+
+
+def test_photons_far_above_1_gev_are_enough():
+    """The norm at 1 GeV is hardly known there, but the source is."""
+    edges = tuple(np.geomspace(1e4, 5e5, 8))
+    soft = smallskies.power_laws(CENTER.l.deg, CENTER.b.deg, 1.5e-8, 2.6)
+    table, _ = found(soft.extended_to([DISK], [0.6]), at(*TRACE), edges=edges)
+    assert table["ML_Ext_Form"].tolist() == ["Disk"]
+    assert abs(table["ML_Ext_Size"][0] - 0.6) < 3 * table["Unc_ML_Ext_Size"][0] < 0.2
 
 
 def test_a_point_within_stays_beside():
