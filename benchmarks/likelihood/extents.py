@@ -1,10 +1,11 @@
-"""Sizes and positions of extended sources in `fermiml fit`, against the truth.
+"""Forms, sizes and positions of extended sources in `fermiml fit`, against the truth.
 
     python benchmarks/likelihood/extents.py [--number 24]
 
 A disk, a Gaussian or a ring of 0.2 to 1 deg lies among five points in a field of 8 deg at b = 45
 deg (10 years, 1-100 GeV), over known diffuse emission. The fit starts 0.1 deg beside it, with a
-size that is wrong by a factor of up to 1.5; the points start 0.03 deg off, without a spectrum.
+form drawn at random and a size that is wrong by a factor of up to 1.5; the points start 0.03 deg
+off, without a spectrum.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from makers import smallskies as sky
 
 from fermiml import SourceCatalog
 from fermiml.catalog.extended_sources import extended_table
-from fermiml.model.sources import DISK, GAUSS, MODEL_FORMS, POINT, RING, concatenate
+from fermiml.model.sources import DISK, GAUSS, MODEL_FORMS, POINT, RADIUS_68, RING, concatenate
 
 SEED = 19
 POINTS = 5
@@ -42,12 +43,14 @@ def scene(rng):
 
 
 def seeds(sources, rng):
-    """What a detection might give: positions, and the form of the first source with a size."""
+    """What a detection might give: positions, and a form and a size of the first source."""
     off = np.where(sources.form == POINT, 0.03, 0.1) * np.exp(1j * rng.uniform(0, 2 * np.pi, 6))
     lon = sources.lon + off.real / np.cos(np.radians(sources.lat))
     table = SourceCatalog.from_table({"GLON": lon, "GLAT": sources.lat + off.imag}).table
-    table["ML_Ext_Form"] = [MODEL_FORMS[sources.form[0]], *[""] * POINTS]
-    table["ML_Ext_Size"] = sources.size * np.exp(rng.uniform(-0.4, 0.4))
+    form = rng.choice(list(RADIUS_68))
+    radius = sources.size * RADIUS_68[sources.form[0]] * np.exp(rng.uniform(-0.4, 0.4))
+    table["ML_Ext_Form"] = [MODEL_FORMS[form], *[""] * POINTS]
+    table["ML_Ext_Size"] = radius / RADIUS_68[form]
     table["Extended_Source_Name"] = np.where(sources.size > 0, table["Source_Name"], "")
     return SourceCatalog(table, extended=extended_table(table))
 
@@ -58,24 +61,30 @@ def main():
     parser.add_argument("--number", type=int, default=24)
     number = parser.parse_args().number
     logging.getLogger("fermiml").setLevel(logging.ERROR)
-    print("form           size (deg)   fitted   error    TS_ext   off / 95 % radius   flux / true")
-    pulls, inside, fluxes = [], [], []
+    print("form         r68 (deg)   started as   fitted as      fitted   error    TS_ext"
+          "   off / 95 % radius   flux / true")  # fmt: skip
+    right, pulls, inside, fluxes = [], [], [], []
     for i in range(number):
         rng = np.random.default_rng([SEED, i])
         true = scene(rng)
         cube = sky.cube(true, seed=i, width=WIDTH, edges=tuple(np.geomspace(1e3, 1e5, 13)))
-        row = sky.fit(seeds(true, rng), cube, bands=False).table[0]
+        given = seeds(true, rng)
+        row = sky.fit(given, cube, bands=False).table[0]
         lon = (row["GLON"] - true.lon[0]) * np.cos(np.radians(true.lat[0]))
         off = np.hypot(lon, row["GLAT"] - true.lat[0]) / row["Conf_95_SemiMajor"]
-        size, error = row["ML_Ext_Size"], row["Unc_ML_Ext_Size"]
-        print(f"{MODEL_FORMS[true.form[0]]:<14}{true.size[0]:>10.3f}{size:>11.3f}{error:>8.3f}"
-              f"{row['ML_TS_Ext']:>10.0f}{off:>16.2f}"
-              f"{row['Flux1000'] / true.flux1000[0]:>20.2f}", flush=True)  # fmt: skip
-        pulls.append((size - true.size[0]) / error)
+        form, truth = MODEL_FORMS[true.form[0]], true.size[0] * RADIUS_68[true.form[0]]
+        scale = {MODEL_FORMS[f]: radius for f, radius in RADIUS_68.items()}[row["ML_Ext_Form"]]
+        size, error = row["ML_Ext_Size"] * scale, row["Unc_ML_Ext_Size"] * scale
+        print(f"{form:<12}{truth:>10.3f}   {given.table['ML_Ext_Form'][0]:<13}"
+              f"{row['ML_Ext_Form']:<13}{size:>8.3f}{error:>8.3f}{row['ML_TS_Ext']:>10.0f}{off:>20.2f}"
+              f"{row['Flux1000'] / true.flux1000[0]:>14.2f}", flush=True)  # fmt: skip
+        right.append(row["ML_Ext_Form"] == form)
+        pulls.append((size - truth) / error)
         inside.append(off < 1)
         fluxes.append((row["Flux1000"] - true.flux1000[0]) / row["Unc_Flux1000"])
     pulls, fluxes = np.array(pulls), np.array(fluxes)
-    print(f"\nsizes: {np.mean(np.abs(pulls) < 1):.2f} within one error, "
+    print(f"\nforms: {np.mean(right):.2f} right; "
+          f"68 % radii: {np.mean(np.abs(pulls) < 1):.2f} within one error, "
           f"{np.mean(np.abs(pulls) < 2):.2f} within two, mean pull {pulls.mean():.2f}, width "
           f"{pulls.std():.2f}; positions in the 95 % radius: {np.mean(inside):.2f}; "
           f"flux: mean pull {fluxes.mean():.2f}, width {fluxes.std():.2f}")  # fmt: skip

@@ -42,6 +42,11 @@ def extended_rows(table):
     return np.flatnonzero(np.asarray(table[FORM_COLUMN], str) != "")
 
 
+def any_form(column):
+    """Return a column of 4FGL's words of forms, wide enough for each of them."""
+    return np.asarray(column, f"U{max(map(len, [*FUNCTIONS, *FUNCTIONS.values()]))}")
+
+
 def name_extended(table):
     """Name the rows with an extent after their positions, with 4FGL's e, in place."""
     rows = extended_rows(table)

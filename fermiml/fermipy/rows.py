@@ -8,6 +8,7 @@ from fermiml.catalog.columns import COLUMNS
 from fermiml.catalog.ellipses import R68, R95, error_columns, semi_axes
 from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood.results import REPLACED
+from fermiml.model.sources import DISK, GAUSS, RADIUS_68
 
 ENGINE = "fermipy"
 # fermipy's spectra: columns of the parameters, and the sign that the Fermitools give them.
@@ -29,7 +30,6 @@ _SPECTRA = {
         },
     ),
 }
-_DISK_68 = np.sqrt(0.68)  # 68 % radius of a disk over its own
 _START = 1e-13, 2.0, 1000.0  # flux density, index, pivot energy of a row without a spectrum
 _NEGATIVE = ("Index", "IndexS")
 _NORMS = ("Prefactor", "norm")
@@ -89,7 +89,7 @@ def extended_properties(row, extent):
     return {
         "ra": float(place.ra.deg), "dec": float(place.dec.deg),
         "SpatialModel": "RadialDisk" if disk else "RadialGaussian",
-        "SpatialWidth": float(extent.size * (_DISK_68 if disk else 1.0)),
+        "SpatialWidth": float(extent.size * RADIUS_68[DISK if disk else GAUSS]),
         "SpectrumType": "PowerLaw", "Prefactor": float(density), "Index": float(index),
         "Scale": float(pivot),
     }  # fmt: skip

@@ -1,11 +1,11 @@
-"""Extents by likelihood: position and size of an extended source; its form stays."""
+"""Extents by likelihood: form, position and size of an extended source."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from fermiml.likelihood import position
-from fermiml.model.sources import POINT, concatenate
+from fermiml.model.sources import MODEL_FORMS, POINT, RADIUS_68, concatenate
 
 _FIRST = 0.15  # in ln size: the distance of the sizes that are compared first
 _WIDTHS = 0.01, 0.3  # least and largest one later, when the error of the size is known
@@ -16,23 +16,48 @@ _SIZES = 0.03, 4.0  # deg
 
 @dataclass(frozen=True)
 class FittedExtent:
-    """The size of a source, and what it gains over a point."""
+    """Form and size of a source, and what it gains over a point."""
 
-    size: float  # deg, as in `fermiml.model.sources.Sources`
+    form: int  # as in `fermiml.model.sources`
+    size: float  # deg, likewise
     error: float  # NaN where the likelihood has no peak
     ts: float  # twice the gain in ln L over a point at its best position
 
 
 def measure(region, source, ts):
-    """Find the best position and size of a source, and change its template; returns its `Place`
-    and its `FittedExtent`."""
+    """Find the best form, position and size of a source, and change its template; returns its
+    `Place` and its `FittedExtent`."""
+    place, error = _settle(region, source, ts)
+    if _reform(region, source):
+        place, error = _settle(region, source, ts)
+    form, size = int(region.sources.form[source]), float(region.sources.size[source])
+    gain = _over_a_point(region, source, ts)
+    return place, FittedExtent(form, size, float(size * error), gain)
+
+
+def _settle(region, source, ts):
+    """Give a source the best position and size for its form; return its `Place` and the error of ln
+    size."""
     for _ in range(_ROUNDS):
         place = position.locate(region, source, ts)
         change, error = _resize(region, source)
         if abs(change) < _SETTLED * error:
             break
-    size = float(region.sources.size[source])
-    return place, FittedExtent(size, float(size * error), _over_a_point(region, source, ts))
+    return place, error
+
+
+def _reform(region, source):
+    """Give a source the best form, each with its best size; return whether it is another one."""
+    own = region.present()[[source]]
+    before, found = own.form[0], [own]
+    for form in (form for form in MODEL_FORMS if form != before):
+        size = own.size * RADIUS_68[before] / RADIUS_68[form]
+        position.put(region, source, own.extended_to([form], np.clip(size, *_SIZES)))
+        _resize(region, source)
+        found.append(region.present()[[source]])
+    best = found[np.argmin(position.losses(region, source, concatenate(found)))]
+    position.put(region, source, best)
+    return best.form[0] != before
 
 
 def _resize(region, source):

@@ -65,8 +65,8 @@ class GammapyEngine:
     bands : bool
         Whether to compute fluxes in the bands of 4FGL.
     extents : bool
-        Whether position and size of the extended sources that fermiml found are free; those of
-        other catalogs stay as they are.
+        Whether form, position and size of the extended sources that fermiml found are free; those
+        of other catalogs stay as they are.
     neighbours : float or Quantity
         Sources within this angle (deg) are refitted when a source is removed for its TS.
 

@@ -54,7 +54,7 @@ def measure(region, core, near, inner, settings, resized=()):
         Those whose results are wanted, those that get the full treatment because they are
         close to one of them, and those that are free at all; each includes the one before.
     resized : list of sources
-        Extended ones whose position and size are free.
+        Extended ones whose form, position and size are free.
 
     Returns
     -------

@@ -8,8 +8,10 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS
 from fermiml.catalog.derive import PARAMETERS, integrals
 from fermiml.catalog.ellipses import error_columns
+from fermiml.catalog.extended_sources import FORM_COLUMN, FUNCTIONS, any_form
 from fermiml.catalog.fitsio import add_history
 from fermiml.catalog.flags import MLFlag
+from fermiml.model.sources import MODEL_FORMS
 from fermiml.sky.describe import response_lines
 
 ENGINE = "gammapy"
@@ -40,6 +42,7 @@ def filled(catalog, rows, cube, background, lost=()):
         for name in _EXTENT:
             if name not in table.colnames:
                 table[name] = np.full(len(table), np.nan, "f4")
+        table[FORM_COLUMN] = any_form(table[FORM_COLUMN])
     for number, result in rows.items():
         for name in REPLACED:
             table[name][number] = "" if COLUMNS[name].code == "A" else np.nan
@@ -55,13 +58,17 @@ def filled(catalog, rows, cube, background, lost=()):
 
 
 def _extended(catalog, rows):
-    """Return the table of extended sources, those of some rows with new positions and sizes."""
+    """Return the table of extended sources, those of some rows with new forms, positions and
+    sizes."""
     extended = None if catalog.extended is None else catalog.extended.copy()
-    for number, result in rows.items():
-        if result["extent"] is None:
-            continue
+    resized = {number: result for number, result in rows.items() if result["extent"]}
+    for name in ("Model_Form", "Spatial_Function") if resized else ():
+        extended[name] = any_form(extended[name])
+    for number, result in resized.items():
         name = str(catalog.table["Extended_Source_Name"][number]).strip()
         row = extended[np.flatnonzero(np.char.strip(extended["Source_Name"]) == name)[0]]
+        form = MODEL_FORMS[result["extent"].form]
+        row["Model_Form"], row["Spatial_Function"] = form, FUNCTIONS[form]
         row["Model_SemiMajor"] = row["Model_SemiMinor"] = result["extent"].size
         place = SkyCoord(result["place"].ra, result["place"].dec, unit="deg", frame="fk5")
         row["RAJ2000"], row["DEJ2000"] = place.ra.deg, place.dec.deg
@@ -86,6 +93,7 @@ def _write_row(table, number, result):
     if result["place"] is not None:
         _write_place(row, result["place"])
     if (extent := result["extent"]) is not None:
+        row[FORM_COLUMN] = MODEL_FORMS[extent.form]
         for name, value in zip(_EXTENT, (extent.size, extent.error, extent.ts), strict=True):
             row[name] = value
 

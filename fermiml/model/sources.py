@@ -15,6 +15,8 @@ MODEL_FORMS = {DISK: "Disk", GAUSS: "2D Gaussian", RING: "Ring"}
 FORM_NAMES = {DISK: "RadialDisk", GAUSS: "RadialGauss", RING: "RadialDisk"}
 HOLE = 0.7  # inner radius of a ring over its outer one
 GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
+# 68 % radius of a form over its size.
+RADIUS_68 = {DISK: np.sqrt(0.68), GAUSS: 1.0, RING: np.sqrt(HOLE**2 + 0.68 * (1 - HOLE**2))}
 _CHUNK = 2_000_000  # flux densities that are computed at once, to bound the memory
 
 

@@ -17,7 +17,7 @@ from fermiml.catalog.extended_sources import extended_table
 from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood import gammapy_engine, grouping
 from fermiml.likelihood.datasets import to_datasets
-from fermiml.model.sources import DISK, GAUSS, MODEL_FORMS, RING, concatenate
+from fermiml.model.sources import DISK, FORM_NAMES, GAUSS, MODEL_FORMS, RING, concatenate
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Origin
 
@@ -468,6 +468,16 @@ def test_position_and_size_of_an_extended_row_are_fitted(form, size):
         fitted.extended["GLON"], fitted.extended["GLAT"], unit="deg", frame="galactic"
     )
     assert middle[0].separation(fitted.positions[0]).deg < 1e-4
+
+
+@pytest.mark.parametrize("form, given", [(DISK, RING), (GAUSS, DISK), (RING, GAUSS)])
+def test_the_form_of_an_extended_row_is_fitted(form, given):
+    body = sky.power_laws(100.0, 45.0, 8e-9).extended_to([form], [0.5])
+    fitted = fit(extended_seeds(body.extended_to([given], [0]), 0.5), sky.cube(body), bands=False)
+    row, shape = fitted.table[0], fitted.extended[0]
+    assert row["ML_Ext_Form"] == shape["Model_Form"] == MODEL_FORMS[form]
+    assert shape["Spatial_Function"] == FORM_NAMES[form]
+    assert abs(row["ML_Ext_Size"] - 0.5) < 2.5 * row["Unc_ML_Ext_Size"] < 0.1
 
 
 def test_sizes_from_other_catalogs_stay():
