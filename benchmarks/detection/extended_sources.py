@@ -13,6 +13,7 @@ objects, data/extended.yaml: fields without extended sources (`extended: 0`) bel
 import argparse
 import resource
 import sys
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +27,7 @@ from fermiml import SourceCatalog, SourceDetector
 from fermiml.detect.finder import load_finder
 from fermiml.evaluate import metrics
 from fermiml.extended.find_extended import find_extended
-from fermiml.extended.object_probability import COLUMNS, ObjectCalibration, features
+from fermiml.extended.object_probability import ObjectCalibration, features_of
 from fermiml.photometry.measure import measure
 from fermiml.simulate.read_fields import fields_of, read_sky
 
@@ -39,7 +40,7 @@ SIZES = (0.03, 0.2, 0.5, 1.0, 3.5)  # deg
 ALONE = 1.0  # deg from any other true source of TS > 9: an isolated point source
 AROUND = 0.5  # deg beyond its border: around an extended source
 SEED = 1
-BELIEVING = ObjectCalibration(50.0, 0.0, 0.0, 0.0)
+LENIENT = 3.0  # of the logit, that objects for a calibration get beforehand
 
 
 def cpu():
@@ -223,13 +224,15 @@ def show_false(fields):
 
 
 def every_object(folder, field, cache):
-    """All objects of a field, also those that are rather gas."""
+    """All objects of a field, also those that are rather gas; not what is gas beyond doubt."""
     path = cache / f"{folder.parent.name}_{folder.name}_all.ecsv"
     if not path.is_file():
         cube, before = read_sky(folder, background="none").cube, field.before
         table = measure(cube, position_of(before), jobs=1)
         unknown = np.full(len(table), np.nan)
-        found, _ = find_extended(cube, table, before["ML_Score"], unknown, BELIEVING)
+        present = ObjectCalibration.load()
+        lenient = replace(present, intercept=present.intercept + LENIENT)
+        found, _ = find_extended(cube, table, before["ML_Score"], unknown, lenient)
         found.meta = {}
         found[found["ML_Ext_Form"] != ""].write(path)
     return Table.read(path)
@@ -238,8 +241,9 @@ def every_object(folder, field, cache):
 def calibrate(folders, fields, cache):
     """Fit the probability of objects, and write it beside the other calibrations."""
     found = [every_object(*both, cache) for both in zip(folders, fields, strict=True)]
+    cubes = [read_sky(folder, background="none").cube for folder in folders]
     columns = np.concatenate(
-        [features(*(np.asarray(t[c], float) for c in COLUMNS)) for t in found if len(t)]
+        [features_of(t, cube) for t, cube in zip(found, cubes, strict=True) if len(t)]
     )
     true = np.array(
         [f.has_truth(row) for f, table in zip(fields, found, strict=True) for row in table]

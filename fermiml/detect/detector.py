@@ -199,7 +199,7 @@ class SourceDetector:
         measured = table if self.photometry else None
         table["ML_Prob"] = np.minimum(self._probability(found.score, measured, low), ceiling)
         self._ask_the_field(table)
-        self._believe_objects(table)
+        self._believe_objects(table, cube)
         probability = np.asarray(table["ML_Prob"])
         if self.photometry:  # a spectrum tells more than a network's map (docs/training.md)
             classify.add_kinds(table, self.classes_by_position)
@@ -267,12 +267,12 @@ class SourceDetector:
         if words := field_prior.in_words(before, after, factor):
             log.warning(words)
 
-    def _believe_objects(self, table):
+    def _believe_objects(self, table, cube):
         """Set ML_Prob of extended rows, in place: the network's score is made for points."""
         if FORM_COLUMN in table.colnames and (rows := table[FORM_COLUMN] != "").any():
             from fermiml.extended.object_probability import ObjectCalibration
 
-            table["ML_Prob"][rows] = ObjectCalibration.load().probability(table[rows])
+            table["ML_Prob"][rows] = ObjectCalibration.load().probability(table[rows], cube)
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])

@@ -160,7 +160,7 @@ class _Search:
         """Put an object into the table, unless it is rather gas."""
         before = self.table, self.left.copy(), self.origin, self._score
         self._put(local, found)
-        if self._calibration.probability(self.table[-1:])[0] < _PROBABLE:
+        if self._calibration.probability(self.table[-1:], self._cube)[0] < _PROBABLE:
             self.table, self.left, self.origin, self._score = before
         else:
             self._objects.append(found.outline)

@@ -69,6 +69,7 @@ class LocalField:
     rows: np.ndarray
     vectors: np.ndarray
     index: np.ndarray
+    knows_background: bool  # whether there is a model of it
 
     def folding(self, points, outlines):
         """Build what turns the spectra of candidates and of outlines into counts of the planes."""
@@ -95,4 +96,5 @@ def local_field(skies, groups, responses, center, half, rows, vectors, index):
     still = np.zeros((len(rows), 2))
     planes = [GroupPlane(f, f.templates(still, index).values.toarray()) for f in fields]
     of_rows = [response.at(sky_coord(vectors)) for response in responses]
-    return LocalField(region, planes, responses, of_rows, rows, vectors, index)
+    known = all(sky.background is not None for sky in pixels)
+    return LocalField(region, planes, responses, of_rows, rows, vectors, index, known)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fermiml.extended.gas_contrast import gas_contrast
 from fermiml.extended.object_probability import features
 from fermiml.extended.object_seeds import MANY
 from fermiml.extended.outline import LARGEST, Outline
@@ -127,8 +128,9 @@ def _middle(local, points, center, size):
 
 def _probability(scene, fit, calibration):
     """Return about the probability of the object of a fit; its extent may yet become clearer."""
-    ts = fit.significance[-1] ** 2
-    columns = features(ts, scene.counts(fit.model)[-1], ts, fit.model.index[-1])
+    ts, own = scene.last_ts(fit.model), fit.model.outlines[-1]
+    gas = 0.0 if scene.knows_background else gas_contrast(own.vector[None], [own.size])[0]
+    columns = features(ts, scene.counts(fit.model)[-1], ts, fit.model.index[-1], gas)
     return calibration.logistic(columns)
 
 

@@ -9,6 +9,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from fermiml.extended.local_field import PlaneInformation
 from fermiml.extended.outline import templates
+from fermiml.model.point_sources import expected_ts
 from fermiml.photometry.group_fit import FLOOR
 
 _UNIT = np.log(1e-14)  # ln of the flux density at REFERENCE (MeV^-1 cm^-2 s^-1) of norm 1
@@ -124,6 +125,11 @@ class SceneLikelihood:
     def __init__(self, local):
         self._local, self._last, self._kept = local, (None, None), {}
 
+    @property
+    def knows_background(self):
+        """Whether the background has a model."""
+        return self._local.knows_background
+
     def fit(self, model, moving=True, held_size=False, steps=_STEPS, enough=_ENOUGH, known=None):
         """Maximise the likelihood from a model on; `moving` outlines move and grow, those of a
         `held_size` only move. The `information` of a model with about the same counts may be
@@ -152,6 +158,14 @@ class SceneLikelihood:
     def counts(self, model):
         """Return the expected counts of each source."""
         return model.norm * self._counts(model)[0].sum(axis=1)
+
+    def last_ts(self, model):
+        """Return about the TS of the last outline, all else as it is."""
+        images, counts = self._images(model), self._counts(model)[0]
+        amplitude, last = model.norm[-1] * counts[-1], len(model.outlines) - 1
+        own = [columns[:, last] * a for columns, a in zip(images, amplitude, strict=True)]
+        pairs = zip(own, self._expected(model, images, counts), strict=True)
+        return sum(expected_ts(s, np.maximum(mu - s, FLOOR)).sum() for s, mu in pairs)
 
     def information(self, model):
         """Return the `PlaneInformation` of each plane with the counts of a model."""
