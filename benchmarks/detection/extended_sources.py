@@ -27,7 +27,8 @@ from fermiml import SourceCatalog, SourceDetector
 from fermiml.detect.finder import load_finder
 from fermiml.evaluate import metrics
 from fermiml.extended.find_extended import find_extended
-from fermiml.extended.object_probability import ObjectCalibration, features_of
+from fermiml.extended.galaxy_beneath import GalaxyBeneath
+from fermiml.extended.object_probability import COLUMNS, ObjectCalibration, features_of
 from fermiml.photometry.measure import measure
 from fermiml.simulate.read_fields import fields_of, read_sky
 
@@ -234,7 +235,8 @@ def every_object(folder, field, cache):
         lenient = replace(present, intercept=present.intercept + LENIENT)
         found, _ = find_extended(cube, table, before["ML_Score"], unknown, lenient)
         found.meta = {}
-        found[found["ML_Ext_Form"] != ""].write(path)
+        chosen = found["RAJ2000", "DEJ2000", "ML_Ext_Size", *COLUMNS]  # no arrays: it may be empty
+        chosen[forms_of(found) != ""].write(path)
     return Table.read(path)
 
 
@@ -243,7 +245,7 @@ def calibrate(folders, fields, cache):
     found = [every_object(*both, cache) for both in zip(folders, fields, strict=True)]
     cubes = [read_sky(folder, background="none").cube for folder in folders]
     columns = np.concatenate(
-        [features_of(t, cube) for t, cube in zip(found, cubes, strict=True) if len(t)]
+        [features_of(t, GalaxyBeneath.of(c)) for t, c in zip(found, cubes, strict=True) if len(t)]
     )
     true = np.array(
         [f.has_truth(row) for f, table in zip(fields, found, strict=True) for row in table]

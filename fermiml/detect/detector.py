@@ -270,9 +270,11 @@ class SourceDetector:
     def _believe_objects(self, table, cube):
         """Set ML_Prob of extended rows, in place: the network's score is made for points."""
         if FORM_COLUMN in table.colnames and (rows := table[FORM_COLUMN] != "").any():
+            from fermiml.extended.galaxy_beneath import GalaxyBeneath
             from fermiml.extended.object_probability import ObjectCalibration
 
-            table["ML_Prob"][rows] = ObjectCalibration.load().probability(table[rows], cube)
+            galaxy, calibration = GalaxyBeneath.of(cube), ObjectCalibration.load()
+            table["ML_Prob"][rows] = calibration.probability(table[rows], galaxy)
 
     def _default_threshold(self):
         return 0.5 if self._point is None else float(self._point["threshold"])

@@ -10,6 +10,7 @@ from fermiml.catalog.extended_sources import FORM_COLUMN, SIZE_ERROR, name_exten
 from fermiml.catalog.flags import MLFlag, blended, decide_again
 from fermiml.cores import usable_cores
 from fermiml.executors import check_jobs, open_executor
+from fermiml.extended.galaxy_beneath import GalaxyBeneath
 from fermiml.extended.local_field import is_near, local_field
 from fermiml.extended.object_fit import find_object
 from fermiml.extended.object_probability import ObjectCalibration
@@ -112,6 +113,7 @@ class _Search:
         )
         if len(centers):
             self._groups, self._responses = make_groups(self._cube)
+            self._galaxy = GalaxyBeneath(self._groups, self._responses, self._cube.components)
             self._skies = [SkyPixels(component) for component in self._cube.components]
         return centers
 
@@ -160,7 +162,7 @@ class _Search:
         """Put an object into the table, unless it is rather gas."""
         before = self.table, self.left.copy(), self.origin, self._score
         self._put(local, found)
-        if self._calibration.probability(self.table[-1:], self._cube)[0] < _PROBABLE:
+        if self._calibration.probability(self.table[-1:], self._galaxy)[0] < _PROBABLE:
             self.table, self.left, self.origin, self._score = before
         else:
             self._objects.append(found.outline)

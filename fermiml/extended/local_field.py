@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from fermiml.extended.galaxy_beneath import GalaxyBeneath
 from fermiml.photometry.group_field import group_fields
 from fermiml.photometry.region_fit import make_folding
 from fermiml.photometry.regions import SkyRegion
@@ -69,7 +70,7 @@ class LocalField:
     rows: np.ndarray
     vectors: np.ndarray
     index: np.ndarray
-    knows_background: bool  # whether there is a model of it
+    galaxy: GalaxyBeneath
 
     def folding(self, points, outlines):
         """Build what turns the spectra of candidates and of outlines into counts of the planes."""
@@ -96,5 +97,5 @@ def local_field(skies, groups, responses, center, half, rows, vectors, index):
     still = np.zeros((len(rows), 2))
     planes = [GroupPlane(f, f.templates(still, index).values.toarray()) for f in fields]
     of_rows = [response.at(sky_coord(vectors)) for response in responses]
-    known = all(sky.background is not None for sky in pixels)
-    return LocalField(region, planes, responses, of_rows, rows, vectors, index, known)
+    galaxy = GalaxyBeneath(groups, responses, pixels)
+    return LocalField(region, planes, responses, of_rows, rows, vectors, index, galaxy)

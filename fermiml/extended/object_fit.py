@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fermiml.extended.gas_contrast import gas_contrast
 from fermiml.extended.object_probability import features
 from fermiml.extended.object_seeds import MANY
 from fermiml.extended.outline import LARGEST, Outline
@@ -129,8 +128,8 @@ def _middle(local, points, center, size):
 def _probability(scene, fit, calibration):
     """Return about the probability of the object of a fit; its extent may yet become clearer."""
     ts, own = scene.last_ts(fit.model), fit.model.outlines[-1]
-    gas = 0.0 if scene.knows_background else gas_contrast(own.vector[None], [own.size])[0]
-    columns = features(ts, scene.counts(fit.model)[-1], ts, fit.model.index[-1], gas)
+    beneath = scene.galaxy.expected(own.vector[None], [own.size])[:, 0]
+    columns = features(scene.counts(fit.model)[-1], ts, fit.model.index[-1], beneath)
     return calibration.logistic(columns)
 
 

@@ -126,9 +126,9 @@ class SceneLikelihood:
         self._local, self._last, self._kept = local, (None, None), {}
 
     @property
-    def knows_background(self):
-        """Whether the background has a model."""
-        return self._local.knows_background
+    def galaxy(self):
+        """The `GalaxyBeneath` of these data."""
+        return self._local.galaxy
 
     def fit(self, model, moving=True, held_size=False, steps=_STEPS, enough=_ENOUGH, known=None):
         """Maximise the likelihood from a model on; `moving` outlines move and grow, those of a
