@@ -1,7 +1,8 @@
 """Extended sources that fermiml found in real data, against those of a published catalog.
 
     fermiml detect counts.fits --exposure bexpmap.fits --psf psf.fits -o ml.fits
-    python benchmarks/detection/extended_real.py counts.fits ml.fits gll_psch_v13.fit.gz
+    python benchmarks/detection/extended_real.py counts.fits ml.fits gll_psch_v13.fit.gz \\
+        --figure docs/figures/extended_real.png
 
 Prints, for the published extended sources in the data by size, how many are one extended row, and
 how many hold rows that are points; then each pair; then extended rows where nothing extended is
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from fermiml import SkyCube, SourceCatalog
+from fermiml.plot import sky, style
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from machine import machine
@@ -60,15 +62,30 @@ def show(ours, theirs, found):
               f"{np.sum(~one & ~some)} |")  # fmt: skip
 
 
+def draw(cube, ours, theirs, path):
+    """Draw both over the counts of a field."""
+    figure = style.new_figure(10, 5.5)
+    ax = figure.add_subplot(projection=sky.projection(cube))
+    sky.plot_counts(cube, None, ax, colorbar=False)
+    sky.plot_sources(theirs, ax, color=style.VERMILION, marker="x", label="published as extended")
+    sky.plot_sources(ours, ax, color=style.BLUE, label="rows of fermiml")
+    ax.legend(loc="lower left", fontsize=8)
+    style.save(figure, path, overwrite=True, dpi=80)
+
+
 def main():
     """Print tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("counts", type=Path)
     parser.add_argument("catalog", type=Path)
     parser.add_argument("published", type=Path)
+    parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     ours = SourceCatalog.read(options.catalog)
-    theirs, forms, names = published(options.published, SkyCube.read(options.counts))
+    cube = SkyCube.read(options.counts)
+    theirs, forms, names = published(options.published, cube)
+    if options.figure:
+        draw(cube, ours, theirs, options.figure)
     print(machine("none"))
     found = pairs_of(ours, theirs)
     show(ours, theirs, found)
