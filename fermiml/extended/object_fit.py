@@ -8,7 +8,7 @@ from fermiml.extended.object_probability import features
 from fermiml.extended.object_seeds import MANY
 from fermiml.extended.outline import LARGEST, Outline
 from fermiml.extended.shape_fit import SceneFit, SceneLikelihood, SceneModel
-from fermiml.model.sources import DISK, GAUSS, POINT, RING
+from fermiml.model.sources import DISK, GAUSS, POINT, RADIUS_68, RING
 
 SIZES = (0.2, 0.5, 1.1, 2.2)  # deg, disks that are tried first
 TS_EXTENDED = 25.0  # of the extent, that an object needs
@@ -22,7 +22,8 @@ _LITTLE, _PART = (
     0.02,
 )  # of the criterion, and of TS: how far a first disk may be behind points
 # Probability of an object below which it is not looked at any more: before it moves, and after.
-_HOPELESS_YET, _HOPELESS = 0.1, 0.2
+_HOPELESS_YET, _HOPELESS = 0.15, 0.25
+_CLEARER = 1.2  # factor by which the TS of an extent may still grow
 # Factor of the error of a size, and fraction of the size: for what lies in and around an object,
 # as found on selection skies.
 _SYSTEMATIC = 1.3, 0.02
@@ -73,11 +74,11 @@ def find_object(local, center, calibration, others=()):
     best = _with_neighbours(scene, local, best)
     if best.criterion <= points.criterion or best.model.norm[-1] == 0:
         return None
-    if _probability(scene, best, calibration) < _HOPELESS:
-        return None
     ts = _ts_extended(scene, best)
+    if ts < TS_EXTENDED or _probability(scene, best, ts, calibration) < _HOPELESS:
+        return None
     gone = np.setdiff1d(everything, best.model.points)
-    if ts < TS_EXTENDED or (len(gone) < 2 and _two_are_better(scene, best)):
+    if len(gone) < 2 and _two_are_better(scene, best):
         return None
     return ExtendedObject(best, ts, _size_error(scene, best), gone)
 
@@ -86,16 +87,17 @@ def _settled_object(scene, local, points, center, calibration):
     """Fit an object in the place of points, in the best of the forms; return None as soon as it is
     hopeless."""
     first = _first_look(scene, local, points, center)
-    if _probability(scene, first, calibration) < _HOPELESS_YET:
+    if _probability(scene, first, scene.last_ts(first.model), calibration) < _HOPELESS_YET:
         return None
     first = scene.fit(first.model, steps=_FEW, enough=_ROUGH)
     if first.criterion < points.criterion - max(_LITTLE, _PART * first.significance[-1] ** 2):
         return None
-    if _probability(scene, first, calibration) < _HOPELESS:
+    if _is_hopeless(scene, first, calibration):
         return None
-    best = max((_settled(scene, local, first, form) for form in FORMS),
-               key=lambda fit: fit.log_likelihood)  # fmt: skip
-    return None if _probability(scene, best, calibration) < _HOPELESS else best
+    settled = _settled(scene, local, first, DISK)
+    others = [_settled(scene, local, settled, form) for form in FORMS if form != DISK]
+    best = max([settled, *others], key=lambda fit: fit.log_likelihood)
+    return None if _is_hopeless(scene, best, calibration) else best
 
 
 def _first_look(scene, local, points, center):
@@ -125,9 +127,15 @@ def _middle(local, points, center, size):
     return center
 
 
-def _probability(scene, fit, calibration):
-    """Return about the probability of the object of a fit; its extent may yet become clearer."""
-    ts, own = scene.last_ts(fit.model), fit.model.outlines[-1]
+def _is_hopeless(scene, fit, calibration):
+    """Whether an object is rather a point or gas, even if its extent becomes clearer yet."""
+    ts = _CLEARER * _ts_extended(scene, fit, steps=_FEW, enough=_ROUGH)
+    return ts < TS_EXTENDED or _probability(scene, fit, ts, calibration) < _HOPELESS
+
+
+def _probability(scene, fit, ts, calibration):
+    """Return about the probability of the object of a fit, with `ts` of its extent."""
+    own = fit.model.outlines[-1]
     beneath = scene.galaxy.expected(own.vector[None], [own.size])[:, 0]
     columns = features(scene.counts(fit.model)[-1], ts, fit.model.index[-1], beneath)
     return calibration.logistic(columns)
@@ -136,7 +144,8 @@ def _probability(scene, fit, calibration):
 def _settled(scene, local, fit, form):
     """Let the object move and grow, until the points within it are those it replaces."""
     *others, own = fit.model.outlines
-    model = fit.model.with_sources(fit.model.points, [*others, Outline(form, own.vector, own.size)])
+    size = own.size * RADIUS_68[own.form] / RADIUS_68[form]
+    model = fit.model.with_sources(fit.model.points, [*others, Outline(form, own.vector, size)])
     for _ in range(3):
         found = scene.fit(model)
         outside = np.flatnonzero(_away(local, found.model.outlines[-1]) > _AROUND)
@@ -173,10 +182,10 @@ def _with_neighbours(scene, local, fit):
         found = scene.fit(model)
 
 
-def _ts_extended(scene, best):
+def _ts_extended(scene, best, **limits):
     *others, own = best.model.outlines
     point = Outline(POINT, own.vector)
-    fit = scene.fit(best.model.with_sources(best.model.points, [*others, point]))
+    fit = scene.fit(best.model.with_sources(best.model.points, [*others, point]), **limits)
     return 2 * (best.log_likelihood - fit.log_likelihood)
 
 

@@ -21,7 +21,7 @@ _LEAST = 0.02  # of the local level, that a coefficient of the background has
 _ENOUGH = 0.05  # gain of log-likelihood after which a fit is done
 _STEPS = 15
 _LONGEST = 0.3, 0.4  # deg, ln size: of one step
-_KEPT = 4  # outlines whose images are remembered
+_KEPT = 4  # images of each outline that are remembered
 _SCALES = 1.0, 0.3, 0.08, 0.02
 
 
@@ -123,7 +123,7 @@ class SceneLikelihood:
     """The likelihood of models of a `LocalField`."""
 
     def __init__(self, local):
-        self._local, self._last, self._kept = local, (None, None), {}
+        self._local, self._last, self._kept, self._most = local, (None, None), {}, 0
 
     @property
     def galaxy(self):
@@ -177,6 +177,7 @@ class SceneLikelihood:
     def _images(self, model):
         """Templates (pixel, column) of each plane: of the outlines, then the changes of each along
         its own numbers."""
+        self._most = _KEPT * len(model.outlines) * len(self._local.planes)
         indices, columns = model.index[len(model.points) :], []
         for plane in self._local.planes:
             full = [self._image(plane, o, i) for o, i in zip(model.outlines, indices, strict=True)]
@@ -190,7 +191,7 @@ class SceneLikelihood:
         index = round(_INDEX_STEPS * index) / _INDEX_STEPS  # a finer one hardly changes the PSF
         key = id(plane), outline.form, outline.vector.tobytes(), outline.size, index
         if key not in self._kept:
-            while len(self._kept) >= _KEPT * len(self._local.planes):
+            while len(self._kept) >= self._most:
                 self._kept.pop(next(iter(self._kept)))
             image, growth = templates(plane.field, outline, index)
             full = np.zeros((4, len(plane.field.counts)))
