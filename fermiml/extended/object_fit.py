@@ -6,9 +6,9 @@ import numpy as np
 
 from fermiml.extended.object_probability import features
 from fermiml.extended.object_seeds import MANY
-from fermiml.extended.outline import LARGEST, Outline
+from fermiml.extended.outline import LARGEST, LEAST, Outline
 from fermiml.extended.shape_fit import SceneFit, SceneLikelihood, SceneModel
-from fermiml.model.sources import DISK, GAUSS, POINT, RADIUS_68, RING
+from fermiml.model.sources import DISK, GAUSS, HOLE, POINT, RADIUS_68, RING
 
 SIZES = (0.2, 0.5, 1.1, 2.2)  # deg, disks that are tried first
 TS_EXTENDED = 25.0  # of the extent, that an object needs
@@ -28,6 +28,7 @@ _CLEARER = 1.2  # factor by which the TS of an extent may still grow
 # as found on selection skies.
 _SYSTEMATIC = 1.3, 0.02
 _DIMMED = 0.3  # of its norm, with which a candidate comes back beside an object
+_RIM = 2 / 3 * (1 - HOLE**3) / (1 - HOLE**2)  # mean radius of a ring's points, over its own
 _ALIKE = 5.0  # significance from which all candidates weigh the same
 _SHIFTS = 3  # steps to their middle
 FORMS = DISK, GAUSS, RING
@@ -94,8 +95,9 @@ def _settled_object(scene, local, points, center, calibration):
         return None
     if _is_hopeless(scene, first, calibration):
         return None
-    settled = _settled(scene, local, first, DISK)
-    others = [_settled(scene, local, settled, form) for form in FORMS if form != DISK]
+    own = first.model.outlines[-1].form
+    settled = _settled(scene, local, first, own)
+    others = [_settled(scene, local, settled, form) for form in FORMS if form != own]
     best = max([settled, *others], key=lambda fit: fit.log_likelihood)
     return None if _is_hopeless(scene, best, calibration) else best
 
@@ -106,11 +108,15 @@ def _first_look(scene, local, points, center):
     fits, known = [], scene.information(points.model)
     for size in SIZES:
         disk = Outline(DISK, _middle(local, points, center, size), size)
-        outside = np.flatnonzero(_away(local, disk) > _AROUND)
-        many = len(local.rows) - len(outside) >= MANY
-        for form in (DISK, RING) if many else (DISK,):
-            outlines = [*points.model.outlines, replace(disk, form=form)]
-            model = points.model.with_sources(outside, outlines)
+        inside = _away(local, disk) <= _AROUND
+        outlines = [disk]
+        if inside.sum() >= MANY:  # points that trace a ring tell its radius
+            radius = np.mean(_away(local, disk)[inside] + size) / _RIM
+            outlines.append(replace(disk, form=RING, size=float(np.clip(radius, LEAST, LARGEST))))
+        for outline in outlines:
+            model = points.model.with_sources(
+                np.flatnonzero(~inside), [*points.model.outlines, outline]
+            )
             fits.append(scene.fit(model, moving=False, steps=_FIRST, enough=_ROUGH, known=known))
     return max(fits, key=lambda fit: fit.criterion)
 
