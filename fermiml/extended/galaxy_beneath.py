@@ -5,7 +5,6 @@ from functools import cache
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from fermiml.model import diffuse
 from fermiml.photometry.energy_groups import make_groups
 from fermiml.sky.sphere import angles, sky_coord, to_frame
 
@@ -78,4 +77,6 @@ def _points(vector, inner, outer):
 
 @cache
 def _galaxy():
+    from fermiml.model import diffuse  # with healpy, which few fields need
+
     return diffuse.embedded_galactic()
