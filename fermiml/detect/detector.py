@@ -17,7 +17,7 @@ from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.data_header import energies_of, header_of
 from fermiml.catalog.derive import forget_extrapolated
 from fermiml.catalog.ellipses import error_columns, semi_axes
-from fermiml.catalog.extended_sources import FORM_COLUMN, extended_table
+from fermiml.catalog.extended_sources import FORM_COLUMN, extended_rows, extended_table
 from fermiml.checkpoint import Pieces
 from fermiml.detect import calibration, candidates, classify, field_prior, sky_maps
 from fermiml.detect.field_prior import FieldPrior
@@ -269,7 +269,7 @@ class SourceDetector:
 
     def _believe_objects(self, table, cube):
         """Set ML_Prob of extended rows, in place: the network's score is made for points."""
-        if FORM_COLUMN in table.colnames and (rows := table[FORM_COLUMN] != "").any():
+        if len(rows := extended_rows(table)):
             from fermiml.extended.galaxy_beneath import GalaxyBeneath
             from fermiml.extended.object_probability import ObjectCalibration
 

@@ -108,10 +108,11 @@ def _first_look(scene, local, points, center):
     fits, known = [], scene.information(points.model)
     for size in SIZES:
         disk = Outline(DISK, _middle(local, points, center, size), size)
-        inside = _away(local, disk) <= _AROUND
+        away = _away(local, disk)
+        inside = away <= _AROUND
         outlines = [disk]
         if inside.sum() >= MANY:  # points that trace a ring tell its radius
-            radius = np.mean(_away(local, disk)[inside] + size) / _RIM
+            radius = np.mean(away[inside] + size) / _RIM
             outlines.append(replace(disk, form=RING, size=float(np.clip(radius, LEAST, LARGEST))))
         for outline in outlines:
             model = points.model.with_sources(
