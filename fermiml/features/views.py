@@ -109,7 +109,7 @@ def _relative_exposure(cube, banded):
 
 def _background_patches(cube, origin, low):
     """Patches of the background model, cut like those of the counts; None without a model."""
-    if any(component.background is None for component in cube.components):
+    if not cube.has_background:
         return None
     expected = [replace(c, counts=c.background) for c in cube.components]
     return Patches(replace(cube, components=expected).bands(low), origin=origin)

@@ -333,7 +333,7 @@ def _false_in(probability, alone, low, high):
 
 def _in_background(cube, detector, folder):
     """Detect in draws of the background model; return the catalogs, or None without a model."""
-    if any(component.background is None for component in cube.components):
+    if not cube.has_background:
         return None
     return [
         kept_catalog(folder / f"empty_{n}.fits", lambda n=n: detector.run(_empty(cube, n)))

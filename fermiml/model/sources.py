@@ -10,9 +10,7 @@ from fermiml.sky.sphere import separation, unit_vectors
 
 FLUX_BAND = (1e3, 1e5)  # MeV, the band of S1 (4FGL's Flux1000)
 POINT, DISK, GAUSS, RING = 0, 1, 2, 3  # values of `form`
-# 4FGL's words: Model_Form, and the Spatial_Function of gtlike, which knows no rings.
-MODEL_FORMS = {DISK: "Disk", GAUSS: "2D Gaussian", RING: "Ring"}
-FORM_NAMES = {DISK: "RadialDisk", GAUSS: "RadialGauss", RING: "RadialDisk"}
+MODEL_FORMS = {DISK: "Disk", GAUSS: "2D Gaussian", RING: "Ring"}  # 4FGL's words
 HOLE = 0.7  # inner radius of a ring over its outer one
 GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 # 68 % radius of a form over its size.

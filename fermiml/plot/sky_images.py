@@ -101,7 +101,7 @@ class SkyImages:
     @cached_property
     def _background(self):
         """Return the background model, None where a component has none."""
-        if any(c.background is None for c in self._cube.components):
+        if not self._cube.has_background:
             return None
         return self._sum(c.background.data[bins].sum(axis=0) for c, bins in self._parts)
 

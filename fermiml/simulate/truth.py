@@ -6,9 +6,10 @@ from astropy.io import fits
 from astropy.table import Table
 
 from fermiml.catalog.catalog import SourceCatalog
+from fermiml.catalog.extended_sources import FUNCTIONS
 from fermiml.catalog.positions import equatorial
 from fermiml.catalog.spectra import MEV
-from fermiml.model.sources import FORM_NAMES, MODEL_FORMS, POINT
+from fermiml.model.sources import MODEL_FORMS, POINT
 from fermiml.sky.selection import MJDREF
 
 PREFIX = "SIM"
@@ -136,7 +137,7 @@ def _extended_rows(sources):
     if not len(extended):
         return names, None
     ra, dec = equatorial(sources.lon[extended], sources.lat[extended])
-    forms = sources.form[extended]
+    forms = [MODEL_FORMS[form] for form in sources.form[extended]]
     rows = Table(
         {
             "Source_Name": names[extended],
@@ -144,11 +145,11 @@ def _extended_rows(sources):
             "DEJ2000": dec,
             "GLON": sources.lon[extended],
             "GLAT": sources.lat[extended],
-            "Model_Form": [MODEL_FORMS[form] for form in forms],
+            "Model_Form": forms,
             "Model_SemiMajor": sources.size[extended],
             "Model_SemiMinor": sources.size[extended],
             "Model_PosAng": np.zeros(len(extended)),
-            "Spatial_Function": [FORM_NAMES[form] for form in forms],
+            "Spatial_Function": [FUNCTIONS[form] for form in forms],
         }
     )
     return names, rows

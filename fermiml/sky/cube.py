@@ -229,6 +229,11 @@ class SkyCube:
         return any(component.selection.simulated for component in self.components)
 
     @property
+    def has_background(self) -> bool:
+        """Whether all components have a model of the diffuse emission."""
+        return all(component.background is not None for component in self.components)
+
+    @property
     def energy_range(self) -> tuple[float, float]:
         """Lowest and highest energy of all components in MeV."""
         edges = np.concatenate([component.energy_edges for component in self.components])

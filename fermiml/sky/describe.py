@@ -26,7 +26,7 @@ def response_lines(cube):
 
 def _background(cube):
     """Say what the background maps of the components are: given, or made from a diffuse model."""
-    if any(component.background is None for component in cube.components):
+    if not cube.has_background:
         return "none"
     origins = [component.origins.get("background") for component in cube.components]
     return ", ".join(dict.fromkeys(origin.text if origin else "given" for origin in origins))
