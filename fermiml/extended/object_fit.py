@@ -1,6 +1,7 @@
 """One object or several points: which of them the photons of a piece of sky speak for."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -98,28 +99,52 @@ def _settled_object(scene, local, points, center, calibration):
     own = first.model.outlines[-1].form
     settled = _settled(scene, local, first, own)
     others = [_settled(scene, local, settled, form) for form in FORMS if form != own]
-    best = max([settled, *others], key=lambda fit: fit.log_likelihood)
+    same = [fit for fit in others if _covers(fit.model.outlines[-1], settled.model.outlines[-1])]
+    best = max([settled, *same], key=lambda fit: fit.criterion)
     return None if _is_hopeless(scene, best, calibration) else best
 
 
 def _first_look(scene, local, points, center):
-    """Fit disks of a few sizes, where most candidates are, in the place of the points within; and
-    rings, where there are many. Return the best; none of them has moved."""
+    """Fit disks of a few sizes where most candidates are, and rings where there are many; return
+    the best. None of them has moved. Each is in the place of all points within it, or of those that
+    are nothing beside it: a bright one may well be a source of its own."""
     fits, known = [], scene.information(points.model)
+    look = partial(scene.fit, moving=False, steps=_FIRST, enough=_ROUGH, known=known)
+    for outline in _first_outlines(local, points, center):
+        inside = _away(local, outline) <= _AROUND
+        fits.append(look(_in_place_of(points.model, inside, outline)))
+        if not inside.any():
+            continue
+        beside = look(_in_place_of(points.model, np.zeros_like(inside), outline), steps=1)
+        ts = beside.significance**2
+        if ts[-1] > _TS_BESIDE:
+            kept = ~inside | (ts[: len(inside)] > _TS_BESIDE)
+            fits.append(look(_with_points(beside, np.flatnonzero(kept))))
+    return max(fits, key=lambda fit: fit.criterion)
+
+
+def _first_outlines(local, points, center):
+    """Yield disks, and rings with the radius that the points have which trace them."""
     for size in SIZES:
         disk = Outline(DISK, _middle(local, points, center, size), size)
+        yield disk
         away = _away(local, disk)
         inside = away <= _AROUND
-        outlines = [disk]
-        if inside.sum() >= MANY:  # points that trace a ring tell its radius
+        if inside.sum() >= MANY:
             radius = np.mean(away[inside] + size) / _RIM
-            outlines.append(replace(disk, form=RING, size=float(np.clip(radius, LEAST, LARGEST))))
-        for outline in outlines:
-            model = points.model.with_sources(
-                np.flatnonzero(~inside), [*points.model.outlines, outline]
-            )
-            fits.append(scene.fit(model, moving=False, steps=_FIRST, enough=_ROUGH, known=known))
-    return max(fits, key=lambda fit: fit.criterion)
+            yield replace(disk, form=RING, size=float(np.clip(radius, LEAST, LARGEST)))
+
+
+def _in_place_of(model, traced, outline):
+    """Return a model with an outline in the place of the candidates that trace it (a mask): it
+    begins as bright as they are together, and with their mean photon index."""
+    norm, index = model.candidates[traced].T
+    changed = model.with_sources(np.flatnonzero(~traced), [*model.outlines, outline])
+    if not norm.any():
+        return changed
+    objects = changed.objects.copy()
+    objects[-1] = norm.sum(), np.average(index, weights=norm)
+    return replace(changed, objects=objects)
 
 
 def _middle(local, points, center, size):
@@ -149,16 +174,18 @@ def _probability(scene, fit, ts, calibration):
 
 
 def _settled(scene, local, fit, form):
-    """Let the object move and grow, until the points within it are those it replaces."""
+    """Let the object move and grow, until it has replaced the points that are nothing within it."""
     *others, own = fit.model.outlines
     size = own.size * RADIUS_68[own.form] / RADIUS_68[form]
     model = fit.model.with_sources(fit.model.points, [*others, Outline(form, own.vector, size)])
     for _ in range(3):
-        found = scene.fit(model)
-        outside = np.flatnonzero(_away(local, found.model.outlines[-1]) > _AROUND)
-        if np.array_equal(outside, model.points):
+        found = scene.fit(model, enough=_ROUGH)
+        kept = _away(local, found.model.outlines[-1]) > _AROUND
+        numbers = found.model.points
+        kept[numbers] |= found.significance[: len(numbers)] ** 2 >= _TS_BESIDE
+        if np.array_equal(np.flatnonzero(kept), numbers):
             break
-        model = _with_points(found, outside)
+        model = _with_points(found, np.flatnonzero(kept))
     return found
 
 
@@ -175,18 +202,18 @@ def _with_neighbours(scene, local, fit):
     """Decide the candidates within and beside the object again: the insignificant ones go."""
     decided = np.flatnonzero(_away(local, fit.model.outlines[-1]) < _BESIDE)
     numbers = np.union1d(fit.model.points, decided)
-    found = scene.fit(_with_points(fit, numbers))
+    found = scene.fit(_with_points(fit, numbers), enough=_ROUGH)
     while True:
         numbers = found.model.points
         ts = found.significance[: len(numbers)] ** 2
         weak = np.isin(numbers, decided) & (ts < _TS_BESIDE)
         if not weak.any():
-            return found
+            return scene.fit(found.model)
         dropped = np.flatnonzero(weak)[np.argmin(ts[weak])]
         nothing = weak & (ts < _NOTHING)
         nothing[dropped] = True
         model = found.model.with_sources(numbers[~nothing], found.model.outlines)
-        found = scene.fit(model)
+        found = scene.fit(model, enough=_ROUGH)
 
 
 def _ts_extended(scene, best, **limits):
@@ -223,6 +250,11 @@ def _size_error(scene, best):
         errors.append(abs(trial.size - own.size) * scale)
     factor, part = _SYSTEMATIC
     return float(min(np.hypot(factor * np.mean(errors), part * own.size), LARGEST))
+
+
+def _covers(outline, other):
+    """Whether an outline holds the centre of another one: else it has wandered off."""
+    return outline.vector @ other.vector > np.cos(np.radians(outline.size))
 
 
 def _away(local, outline):

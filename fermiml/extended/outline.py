@@ -1,6 +1,7 @@
 """Where an extended source is, and the PSF spread over it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import i0e
@@ -14,6 +15,7 @@ LEAST, LARGEST = 0.03, 4.0  # deg, sizes
 _STEP = 1.01  # factor between sizes whose difference gives the derivative
 _RADII, _RINGS = 240, 110  # nodes of a profile, and rings that the PSF is divided into
 _TAIL = 2.0  # times its size, where a Gaussian ends
+_REMEMBERED = 1000  # profiles, of 3 kB: first looks have the same ones everywhere
 _LEAST_SQUARE = np.float32(1e-12)  # deg2
 
 
@@ -61,19 +63,22 @@ def templates(field, outline, index):
 
 def profiles(group, outline, index):
     """Spread the group's PSF for a photon index over an outline: as it is, larger, and smaller."""
-    reach = outline.reach(group)
+    return _profiles(group, outline.form, outline.size, outline.reach(group), index)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _profiles(group, form, size, reach, index):
     radius = np.linspace(0, np.sqrt(reach), _RADII) ** 2
     point = group.profiles.mixed(index_weights(np.array([index])))
-    if outline.form == POINT:
+    if form == POINT:
         values = np.tile(point.at(np.zeros(_RADII, int), np.maximum(radius, 1e-6) ** 2), (3, 1))
     else:
         root = (np.arange(_RINGS) + 0.5) / _RINGS * np.sqrt(group.reach)
         ring = root**2
         width = 2 * root * np.sqrt(group.reach) / _RINGS
         held = point.at(np.zeros(_RINGS, int), ring**2) * 2 * np.pi * ring * width
-        sizes = outline.size * np.array([1.0, _STEP, 1 / _STEP])
-        mean = _DENSITIES[outline.form]
-        values = np.stack([mean(radius[:, None], ring, size) @ held for size in sizes])
+        sizes, mean = size * np.array([1.0, _STEP, 1 / _STEP]), _DENSITIES[form]
+        values = np.stack([mean(radius[:, None], ring, s) @ held for s in sizes])
     return RadialTable(np.hstack([values, np.zeros((3, 1))]), reach)
 
 

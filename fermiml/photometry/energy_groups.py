@@ -25,9 +25,10 @@ _MERGED = 0.3  # of r68: the size up to which pixels may be merged
 _SAMPLED = 0.85  # of r68: the size from which a pixel is sampled at several points
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EnergyGroup:
-    """Bins of one component that are fitted together."""
+    """Bins of one component that are fitted together. A group equals nothing but itself, so that
+    what is computed for it can be remembered."""
 
     component: int
     bins: slice

@@ -96,6 +96,19 @@ def test_a_point_within_stays_beside():
     assert abs(table["ML_Ext_Size"][1] - 0.7) < 3 * table["Unc_ML_Ext_Size"][1]
 
 
+def test_a_bright_point_does_not_hide_a_large_ring_around_it():
+    """The ring takes the place of what traces it alone, not of everything within."""
+    pulsar = (0.5, -0.3)
+    sources = concatenate([body(RING, 1.2, flux=3e-8), points(pulsar, flux=1e-8)])
+    angles = np.radians(np.arange(0, 360, 36))
+    trace = 1.02 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    table, _ = found(sources, at(*trace, pulsar))
+    assert sorted(table["ML_Ext_Form"]) == ["", "Ring"]
+    point, ring = table[np.argsort(table["ML_Ext_Form"])]
+    assert point["Flux1000"] == pytest.approx(1e-8, rel=0.1)
+    assert abs(ring["ML_Ext_Size"] - 1.2) < 3 * ring["Unc_ML_Ext_Size"] < 0.15
+
+
 @pytest.mark.parametrize("apart", [0.25, 0.5])
 def test_two_points_are_no_disk(apart):
     places = [(-apart / 2, 0.0), (apart / 2, 0.0)]
