@@ -3,7 +3,12 @@
 import click
 
 from fermiml.cli.base import Command, catalog_output, jobs_options, quick_imports
-from fermiml.cli.counts import counts_options, read_counts_and_events, without_bodies
+from fermiml.cli.counts import (
+    counts_options,
+    network_options,
+    read_counts_and_events,
+    without_bodies,
+)
 from fermiml.files import FITS, check_new
 from fermiml.wording import counted
 
@@ -11,12 +16,7 @@ from fermiml.wording import counted
 @click.command(cls=Command)
 @click.argument("counts", type=click.Path())
 @counts_options
-@click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
-@click.option(
-    "--localizer", metavar="NAME",
-    help="Localizer: kmeans, log, dbscan, centroid, peaks or convergence; by default the "
-    "network's own.",
-)  # fmt: skip
+@network_options
 @click.option(
     "--threshold",
     type=float,
@@ -39,11 +39,12 @@ from fermiml.wording import counted
     help="Classes from the Galactic latitude, too, not only from the spectrum.",
 )  # fmt: skip
 @click.option("--no-photometry", is_flag=True, help="Positions and probabilities only.")
+@click.option("--no-extended", is_flag=True, help="Leave extended sources as points.")
 @jobs_options("Regions to measure", default="the usable cores")
 @catalog_output("fermiml.fits")
 def detect(
-    counts, model, localizer, threshold, purity, known, classes_by_position, no_photometry, jobs,
-    output, overwrite, **options,
+    counts, model, localizer, threshold, purity, known, classes_by_position, no_photometry,
+    no_extended, jobs, output, overwrite, **options,
 ):  # fmt: skip
     """Detect sources in COUNTS and write a catalog in 4FGL columns.
 
@@ -68,7 +69,7 @@ def detect(
     if known is None and not cube.simulated:
         known, others = names.RELEASE, names.known_names()
     settings = {"localizer": localizer, "threshold": threshold, "purity": purity,
-                "photometry": not no_photometry,
+                "photometry": not no_photometry, "extended": not no_extended,
                 "classes_by_position": classes_by_position}  # fmt: skip
     text = ""
     folder = None if no_photometry else Path(output).expanduser().with_suffix(".parts")

@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command, jobs_options
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import counts_options, network_options, read_counts
 
 
 @click.command(cls=Command)
@@ -22,12 +22,7 @@ from fermiml.cli.counts import counts_options, read_counts
 @click.option("--away", type=float, default=0.7, show_default=True, metavar="DEG",
               help="Minimum distance from detected and known sources.")  # fmt: skip
 @click.option("--known", metavar="CAT", help="Catalog of known sources to avoid.")
-@click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
-@click.option(
-    "--localizer", metavar="NAME",
-    help="Localizer: kmeans, log, dbscan, centroid, peaks or convergence; by default the "
-    "network's own.",
-)  # fmt: skip
+@network_options
 @click.option(
     "--threshold", type=float, metavar="P", help="Minimum ML_Prob; by default the network's own."
 )

@@ -21,7 +21,11 @@ class Stub:
 
 @pytest.fixture
 def detect(tmp_path, monkeypatch):
-    monkeypatch.setattr(SourceDetector, "from_pretrained", lambda *_, **__: Stub)
+    def from_pretrained(_name, **settings):
+        run.settings = settings
+        return Stub
+
+    monkeypatch.setattr(SourceDetector, "from_pretrained", from_pretrained)
 
     def run(*options, simulated=False):
         counts = tmp_path / "counts.fits"
@@ -42,6 +46,13 @@ def test_known_sources_have_their_names_and_new_ones_stand_out(detect):
     found, text = detect()
     assert found == ["4FGL J0534.5+2201s", ""]
     assert "1 not in 4FGL-DR4" in text
+
+
+def test_extended_sources_are_looked_for_unless_refused(detect):
+    detect()
+    assert detect.settings["extended"]
+    detect("--no-extended")
+    assert not detect.settings["extended"] and detect.settings["photometry"]
 
 
 def test_simulated_data_have_no_known_sources(detect):

@@ -3,12 +3,14 @@
 import numpy as np
 
 from fermiml.train import recipe
+from fermiml.train.training_patches import Randomisation
 
 SIZE = 160
 WIDTHS = np.array([0.8, 0.5, 0.3, 0.15, 0.1])  # deg, of the PSF in each band
 
 
 SMALL = {"widths": [4, 8], "encoder": [1, 1], "decoder": [1]}
+FULL = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
 DEEPER = {"widths": [4, 6, 8], "encoder": [1, 1, 1], "decoder": [1, 1]}
 
 

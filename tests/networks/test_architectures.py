@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from makers.trainingfields import SMALL, write_fields
+from makers.trainingfields import FULL, SMALL
 
 from fermiml import networks
 from fermiml.detect.detections import checked
@@ -14,7 +14,7 @@ from fermiml.errors import InputError
 from fermiml.features.patch_features import N_FEATURES
 from fermiml.networks import pretrained, targets
 from fermiml.train import recipe, trainer
-from fermiml.train.training_patches import Randomisation, TrainingSet
+from fermiml.train.training_patches import TrainingSet
 
 RECIPES = sorted((Path(__file__).parents[2] / "config" / "architectures").glob("*.yaml"))
 SIZE = 64
@@ -32,12 +32,6 @@ TINY = {
             "depth": 1},
 }  # fmt: skip
 NEW = ("tiramisu", "panknet", "direction", "grid", "set")
-FULL = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
-
-
-@pytest.fixture(scope="module")
-def fields(tmp_path_factory):
-    return write_fields(tmp_path_factory.mktemp("fields"))
 
 
 @pytest.fixture(scope="module")

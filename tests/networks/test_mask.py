@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from makers.trainingfields import SMALL, make_recipe, write_fields
+from makers.trainingfields import FULL, SMALL, make_recipe
 
 from fermiml import Trainer
 from fermiml.detect.finder import InstanceFinder, load_finder
@@ -18,13 +18,7 @@ from fermiml.networks.mask import (
 from fermiml.networks.mask.region_grids import COMPACT, PULSAR
 from fermiml.train.training_patches import Randomisation, TrainingSet
 
-FULL = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
 SIZE = 128
-
-
-@pytest.fixture(scope="module")
-def fields(tmp_path_factory):
-    return write_fields(tmp_path_factory.mktemp("fields"))
 
 
 @pytest.fixture(scope="module")

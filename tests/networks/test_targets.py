@@ -2,18 +2,16 @@
 
 import numpy as np
 import pytest
-from makers.trainingfields import write_fields
+from makers.trainingfields import FULL
 
 from fermiml import networks
 from fermiml.networks import targets
-from fermiml.train.training_patches import Randomisation, TrainingSet
+from fermiml.train.training_patches import TrainingSet
 
 
 @pytest.fixture(scope="module")
-def patch(tmp_path_factory):
-    fields = write_fields(tmp_path_factory.mktemp("fields"))
-    options = Randomisation(exposure=(1, 1), short=0, absent=0, partial=0, rim=0, coarse=0)
-    return TrainingSet(fields, randomisation=options).patch(0)
+def patch(fields):
+    return TrainingSet(fields, randomisation=FULL).patch(0)
 
 
 def test_targets_mark_clear_sources_and_leave_out_faint_ones(patch):
