@@ -69,7 +69,7 @@ def find_object(local, center, calibration, others=()):
     that were found before.
     """
     scene, everything = SceneLikelihood(local), np.arange(len(local.rows))
-    points = scene.fit(SceneModel.start(local, others), moving=False)
+    points = scene.fit(SceneModel.start(local, others), moving=0)
     best = _settled_object(scene, local, points, center, calibration)
     if best is None:
         return None
@@ -88,39 +88,54 @@ def find_object(local, center, calibration, others=()):
 def _settled_object(scene, local, points, center, calibration):
     """Fit an object in the place of points, in the best of the forms; return None as soon as it is
     hopeless."""
-    first = _first_look(scene, local, points, center)
-    if _probability(scene, first, scene.last_ts(first.model), calibration) < _HOPELESS_YET:
+    found = []
+    for first, beside in _first_looks(scene, local, points, center):
+        first = _promising(scene, points, first, calibration)
+        if first is not None:
+            form = first.model.outlines[-1].form
+            found.append((_settled(scene, local, first, form, beside), beside))
+    if not found:
         return None
-    first = scene.fit(first.model, steps=_FEW, enough=_ROUGH)
-    if first.criterion < points.criterion - max(_LITTLE, _PART * first.significance[-1] ** 2):
-        return None
-    if _is_hopeless(scene, first, calibration):
-        return None
-    own = first.model.outlines[-1].form
-    settled = _settled(scene, local, first, own)
-    others = [_settled(scene, local, settled, form) for form in FORMS if form != own]
-    same = [fit for fit in others if _covers(fit.model.outlines[-1], settled.model.outlines[-1])]
+    settled, beside = max(found, key=lambda pair: pair[0].criterion)
+    own = settled.model.outlines[-1]
+    others = [_settled(scene, local, settled, form, beside) for form in FORMS if form != own.form]
+    same = [fit for fit in others if _covers(fit.model.outlines[-1], own)]
     best = max([settled, *same], key=lambda fit: fit.criterion)
     return None if _is_hopeless(scene, best, calibration) else best
 
 
-def _first_look(scene, local, points, center):
-    """Fit disks of a few sizes where most candidates are, and rings where there are many; return
-    the best. None of them has moved. Each is in the place of all points within it, or of those that
-    are nothing beside it: a bright one may well be a source of its own."""
-    fits, known = [], scene.information(points.model)
-    look = partial(scene.fit, moving=False, steps=_FIRST, enough=_ROUGH, known=known)
+def _first_looks(scene, local, points, center):
+    """Fit disks of a few sizes where most candidates are, and rings where there are many. None of
+    them has moved. Yield the best of those in the place of all points within, and where it is
+    better, the best of those `beside` what is significant within, as a source of its own may be."""
+    known = scene.information(points.model)
+    look = partial(scene.fit, moving=0, steps=_FIRST, enough=_ROUGH, known=known)
+    instead, beside = [], []
     for outline in _first_outlines(local, points, center):
         inside = _away(local, outline) <= _AROUND
-        fits.append(look(_in_place_of(points.model, inside, outline)))
+        instead.append(look(_in_place_of(points.model, inside, outline)))
         if not inside.any():
             continue
-        beside = look(_in_place_of(points.model, np.zeros_like(inside), outline), steps=1)
-        ts = beside.significance**2
+        together = look(_in_place_of(points.model, np.zeros_like(inside), outline), steps=1)
+        ts = together.significance**2
         if ts[-1] > _TS_BESIDE:
             kept = ~inside | (ts[: len(inside)] > _TS_BESIDE)
-            fits.append(look(_with_points(beside, np.flatnonzero(kept))))
-    return max(fits, key=lambda fit: fit.criterion)
+            beside.append(look(_with_points(together, np.flatnonzero(kept))))
+    best = max(instead, key=lambda fit: fit.criterion)
+    yield best, False
+    if better := [fit for fit in beside if fit.criterion > best.criterion]:
+        yield max(better, key=lambda fit: fit.criterion), True
+
+
+def _promising(scene, points, first, calibration):
+    """Let the outline of a first look move; return None where it is far behind the points, or
+    hopeless."""
+    if _probability(scene, first, scene.last_ts(first.model), calibration) < _HOPELESS_YET:
+        return None
+    fit = scene.fit(first.model, moving=1, steps=_FEW, enough=_ROUGH)
+    if fit.criterion < points.criterion - max(_LITTLE, _PART * fit.significance[-1] ** 2):
+        return None
+    return None if _is_hopeless(scene, fit, calibration) else fit
 
 
 def _first_outlines(local, points, center):
@@ -161,7 +176,7 @@ def _middle(local, points, center, size):
 
 def _is_hopeless(scene, fit, calibration):
     """Whether an object is rather a point or gas, even if its extent becomes clearer yet."""
-    ts = _CLEARER * _ts_extended(scene, fit, steps=_FEW, enough=_ROUGH)
+    ts = _CLEARER * _ts_extended(scene, fit, moving=1, steps=_FEW, enough=_ROUGH)
     return ts < TS_EXTENDED or _probability(scene, fit, ts, calibration) < _HOPELESS
 
 
@@ -173,16 +188,18 @@ def _probability(scene, fit, ts, calibration):
     return calibration.logistic(columns)
 
 
-def _settled(scene, local, fit, form):
-    """Let the object move and grow, until it has replaced the points that are nothing within it."""
+def _settled(scene, local, fit, form, beside):
+    """Let the object move and grow, until it has replaced the points within: all of them, or but
+    for those that are significant `beside` it."""
     *others, own = fit.model.outlines
     size = own.size * RADIUS_68[own.form] / RADIUS_68[form]
     model = fit.model.with_sources(fit.model.points, [*others, Outline(form, own.vector, size)])
     for _ in range(3):
-        found = scene.fit(model, enough=_ROUGH)
+        found = scene.fit(model, moving=1, enough=_ROUGH)
         kept = _away(local, found.model.outlines[-1]) > _AROUND
         numbers = found.model.points
-        kept[numbers] |= found.significance[: len(numbers)] ** 2 >= _TS_BESIDE
+        if beside:
+            kept[numbers] |= found.significance[: len(numbers)] ** 2 >= _TS_BESIDE
         if np.array_equal(np.flatnonzero(kept), numbers):
             break
         model = _with_points(found, np.flatnonzero(kept))
@@ -202,7 +219,7 @@ def _with_neighbours(scene, local, fit):
     """Decide the candidates within and beside the object again: the insignificant ones go."""
     decided = np.flatnonzero(_away(local, fit.model.outlines[-1]) < _BESIDE)
     numbers = np.union1d(fit.model.points, decided)
-    found = scene.fit(_with_points(fit, numbers), enough=_ROUGH)
+    found = scene.fit(_with_points(fit, numbers), moving=1, enough=_ROUGH)
     while True:
         numbers = found.model.points
         ts = found.significance[: len(numbers)] ** 2
@@ -213,7 +230,7 @@ def _with_neighbours(scene, local, fit):
         nothing = weak & (ts < _NOTHING)
         nothing[dropped] = True
         model = found.model.with_sources(numbers[~nothing], found.model.outlines)
-        found = scene.fit(model, enough=_ROUGH)
+        found = scene.fit(model, moving=1, enough=_ROUGH)
 
 
 def _ts_extended(scene, best, **limits):
@@ -231,7 +248,7 @@ def _two_are_better(scene, best):
         step = 0.5 * own.size * np.array([np.cos(angle), np.sin(angle)])
         pair = [Outline(POINT, own.changed(*way, 0).vector) for way in (step, -step)]
         model = best.model.with_sources(best.model.points, [*others, *pair])
-        starts.append(scene.fit(model, moving=False, steps=_FEW, enough=_ROUGH))
+        starts.append(scene.fit(model, moving=0, steps=_FEW, enough=_ROUGH))
     first = max(starts, key=lambda fit: fit.log_likelihood)
     return scene.fit(first.model).log_likelihood >= best.log_likelihood
 

@@ -130,10 +130,10 @@ class SceneLikelihood:
         """The `GalaxyBeneath` of these data."""
         return self._local.galaxy
 
-    def fit(self, model, moving=True, held_size=False, steps=_STEPS, enough=_ENOUGH, known=None):
-        """Maximise the likelihood from a model on; `moving` outlines move and grow, those of a
-        `held_size` only move. The `information` of a model with about the same counts may be
-        `known`; it does for a first look."""
+    def fit(self, model, moving=None, held_size=False, steps=_STEPS, enough=_ENOUGH, known=None):
+        """Maximise the likelihood from a model on. So many of the last outlines as are `moving`, by
+        default all, move and grow; those of a `held_size` only move. The `information` of a model
+        with about the same counts may be `known`; it does for a first look."""
         images = self._images(model)
         value = self._value(model, images)
         for _ in range(steps):
@@ -263,8 +263,9 @@ class SceneLikelihood:
     def _used(self, model, moving, held_size):
         """Which numbers are free: not an index of what is not there, nor what does not move."""
         there = model.norm > 0
+        still = 0 if moving is None else len(model.outlines) - moving
         shapes = [
-            moving and there[len(model.points) + i] and not (held_size and n == 2)
+            i >= still and there[len(model.points) + i] and not (held_size and n == 2)
             for i, o in enumerate(model.outlines)
             for n in range(o.numbers)
         ]
