@@ -15,7 +15,7 @@ from fermiml.extended.local_field import is_near, local_field
 from fermiml.extended.object_fit import find_object
 from fermiml.extended.object_probability import ObjectCalibration
 from fermiml.extended.object_rows import put_object
-from fermiml.extended.object_seeds import find_seeds
+from fermiml.extended.object_seeds import CLOSE, find_seeds
 from fermiml.photometry.energy_groups import make_groups
 from fermiml.photometry.pixels import SkyPixels
 from fermiml.progress import progress_bar
@@ -80,8 +80,11 @@ class _Surroundings:
     others: list
 
     def inside(self):
-        """Whether an object already covers the direction."""
-        return any(self.center @ o.vector > np.cos(np.radians(o.size)) for o in self.others)
+        """Whether an object covers the direction; within a large one there may be others."""
+        reaches = [np.cos(np.radians(min(o.size, CLOSE))) for o in self.others]
+        return any(
+            self.center @ o.vector > reach for o, reach in zip(self.others, reaches, strict=True)
+        )
 
     def same(self, other):
         """Whether they are those of another time."""

@@ -7,7 +7,7 @@ ALONE = 12.0  # TS of the extension of one candidate
 TOGETHER = 16.0  # the sum of it over candidates close to each other
 _SIGNIFICANT = 16.0  # TS of a candidate that counts
 MANY = 5  # significant candidates close to each other: points that trace a ring look like points
-_CLOSE = 0.7  # deg
+CLOSE = 0.7  # deg
 
 
 def find_seeds(vectors, ts, ts_extended, extent):
@@ -20,7 +20,7 @@ def find_seeds(vectors, ts, ts_extended, extent):
     if not len(there):
         return np.zeros((0, 3))
     tree = cKDTree(vectors[there])
-    near = tree.query_ball_point(vectors[there], np.radians(_CLOSE))
+    near = tree.query_ball_point(vectors[there], np.radians(CLOSE))
     own = np.nan_to_num(ts_extended[there])
     own = np.where(extent[there] > 0, np.maximum(own, ALONE), own)
     number = np.array([len(n) for n in near])
