@@ -57,9 +57,22 @@ def fit(loglike, start, sigma):
     if loglike(other) > loglike(found[0]):
         found = _settle(loglike, other, sigma)
     body, covariance, error = found
-    point, _ = _located(loglike, replace(body, form=POINT, size=0.0), sigma)
-    gain = 2 * (loglike(body) - loglike(point))
+    gain = 2 * (loglike(body) - _of_a_point(loglike, body.place, sigma))
     return body, covariance, FittedExtent(body.form, body.size, body.size * error, gain)
+
+
+def _of_a_point(loglike, place, sigma):
+    """Return the log-likelihood of a point at its best position; where there is no maximum near (as
+    in the middle of a ring), at the best of those that were looked at."""
+    point, seen = Body(POINT, 0.0, place), []
+
+    def look(offset):
+        seen.append(loglike(point.moved(offset)))
+        return seen[-1]
+
+    if (found := climb(look, PER_SIGMA * sigma)) is not None:
+        look(found[0])
+    return max(seen)
 
 
 def _settle(loglike, body, sigma):

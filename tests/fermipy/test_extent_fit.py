@@ -49,6 +49,18 @@ def test_a_point_has_no_gain_and_the_least_size():
     assert extent.size < 0.1 and extent.ts == pytest.approx(0, abs=0.1)
 
 
+def test_a_ring_gains_over_the_best_point_on_its_rim_as_far_as_that_was_looked_for():
+    """A point has no maximum in the hole: the farther from its middle, the better."""
+
+    def hole(body):
+        if body.form != POINT:
+            return loglike(body)
+        return -OFF[POINT] + 5 * min(body.place.separation(TRUE).deg, 1.0)
+
+    _, _, extent = extent_fit.fit(hole, Body(DISK, 0.3, BESIDE), 0.05)
+    assert 2 * OFF[POINT] - 10 < extent.ts < 2 * OFF[POINT] - 2
+
+
 def test_without_a_maximum_the_fit_fails():
     with pytest.raises(FitFailed, match="no maximum near"):
         extent_fit.fit(lambda body: body.place.ra.deg, Body(DISK, 0.3, TRUE), 0.05)
