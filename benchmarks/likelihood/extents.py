@@ -124,9 +124,12 @@ def main():
         start, data = seeds(true, rng), engine.data(true, i)
         began = time.process_time()
         row = engine.fit(start, data).table[0]
-        lines.append(measured(true, start.table[0], row, time.process_time() - began))
-    if given.fermipy:
-        lines = [line for line in lines if line["form"] != "Ring"]
+        if "Unc_ML_Ext_Size" not in row.colnames:
+            print(f"scene {i} could not be fitted", flush=True)
+            continue
+        line = measured(true, start.table[0], row, time.process_time() - began)
+        if not (given.fermipy and line["form"] == "Ring"):
+            lines.append(line)
     print_summary(lines)
     print(machine(SEED))
 

@@ -13,7 +13,6 @@ from fermiml.model.sources import DISK, GAUSS, MODEL_FORMS, RADIUS_68
 
 _LEAST_TS = INDEX_TS  # from which a source has a form, position and size to be fitted
 _KEPT = 4  # templates, of some megabytes each
-_PSF = 0.1  # deg: the position of a smaller body is no better known
 _TOLERANCE = 0.5  # in ln L, that the images of fermipy and those of the Fermitools may differ
 
 
@@ -74,8 +73,7 @@ def _measure(gta, name, radius):
     images = _Images(gta, name, sorted(near | {source.name for source in gta.roi.diffuse_sources}))
     if (ts := images.ts()) < _LEAST_TS:
         raise engine.FitFailed(f"its TS, {ts:.1f}, is below {_LEAST_TS:.0f}")
-    start = _body(gta.roi[name])
-    return extent_fit.fit(images.loglike, start, np.hypot(start.radius_68, _PSF) / np.sqrt(ts))
+    return extent_fit.fit(images.loglike, _body(gta.roi[name]))
 
 
 def _body(source):

@@ -15,6 +15,7 @@ from fermiml.likelihood.extent import FittedExtent, best_size
 from fermiml.model.sources import DISK, GAUSS, POINT, RADIUS_68
 
 FORMS = {POINT: "PointSource", DISK: "RadialDisk", GAUSS: "RadialGaussian"}  # fermipy's names
+_PSF = 0.1  # deg, about its width at high energies
 _ROUNDS = 5
 _SETTLED = 0.1  # of its error, by which a size may still change in the last round
 
@@ -41,7 +42,7 @@ class Body:
         return replace(self, form=form, size=self.radius_68 / RADIUS_68[form])
 
 
-def fit(loglike, start, sigma):
+def fit(loglike, start):
     """Find the best `Body`, the covariance of its position, and its `FittedExtent`.
 
     Parameters
@@ -49,19 +50,17 @@ def fit(loglike, start, sigma):
     loglike : function of a `Body`
     start : Body
         A disk or a Gaussian.
-    sigma : float
-        A guess of the position's error (deg).
     """
-    found = _settle(loglike, start, sigma)
+    found = _settle(loglike, start)
     other = _resized(loglike, found[0].reshaped(GAUSS if start.form == DISK else DISK))[0]
     if loglike(other) > loglike(found[0]):
-        found = _settle(loglike, other, sigma)
+        found = _settle(loglike, other)
     body, covariance, error = found
-    gain = 2 * (loglike(body) - _of_a_point(loglike, body.place, sigma))
+    gain = 2 * (loglike(body) - _of_a_point(loglike, body.place))
     return body, covariance, FittedExtent(body.form, body.size, body.size * error, gain)
 
 
-def _of_a_point(loglike, place, sigma):
+def _of_a_point(loglike, place):
     """Return the log-likelihood of a point at its best position; where there is no maximum near (as
     in the middle of a ring), at the best of those that were looked at."""
     point, seen = Body(POINT, 0.0, place), []
@@ -70,25 +69,29 @@ def _of_a_point(loglike, place, sigma):
         seen.append(loglike(point.moved(offset)))
         return seen[-1]
 
-    if (found := climb(look, PER_SIGMA * sigma)) is not None:
+    if (found := climb(look, _PSF)) is not None:
         look(found[0])
     return max(seen)
 
 
-def _settle(loglike, body, sigma):
-    """Find position and size in turns; return body, covariance, and the error of ln size."""
+def _settle(loglike, body):
+    """Find position and size in turns; return body, covariance, and the error of ln size.
+
+    The first position may be many errors away: of those of a bright source, with a wrong size.
+    """
+    step = np.hypot(body.radius_68, _PSF) / 3
     for _ in range(_ROUNDS):
         before = body.size
-        body, covariance = _located(loglike, body, sigma)
+        body, covariance = _located(loglike, body, step)
         body, error = _resized(loglike, body)
         if abs(np.log(body.size / before)) < _SETTLED * error:
             break
-        sigma = np.linalg.det(covariance) ** 0.25
+        step = PER_SIGMA * np.linalg.det(covariance) ** 0.25
     return body, covariance, error
 
 
-def _located(loglike, body, sigma):
-    found = climb(lambda offset: loglike(body.moved(offset)), PER_SIGMA * sigma)
+def _located(loglike, body, step):
+    found = climb(lambda offset: loglike(body.moved(offset)), step)
     if found is None:
         raise FitFailed("the log-likelihood has no maximum near its position")
     return body.moved(found[0]), found[1]
