@@ -5,10 +5,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from fermiml import moved
+from fermiml import moved, schema
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.errors import InputError
-from fermiml.fermipy import decisions, engine, outputs, rows, seeding
+from fermiml.fermipy import decisions, engine, extended_seeds, outputs, rows, seeding
 from fermiml.fermipy.options import ML_SEED
 from fermiml.sky.read.fermipy_folder import is_config
 from fermiml.yamlfile import read_yaml
@@ -23,8 +23,14 @@ _SETTINGS = {key: default for key, (default, _, _) in ML_SEED.items()} | {
 class FermipyEngine:
     """The likelihood of the Fermitools, in a fermipy analysis.
 
-    It has no settings: the YAML of the analysis says which events, livetime, diffuse models and
-    known sources there are.
+    The YAML of the analysis says which events, livetime, diffuse models and known sources there
+    are.
+
+    Parameters
+    ----------
+    extents : bool
+        Whether form, position and size of the extended sources that fermiml found are free; those
+        of other catalogs, and of sources that the analysis has already, stay as they are.
 
     Examples
     --------
@@ -35,6 +41,9 @@ class FermipyEngine:
     name = rows.ENGINE
     summary = "the Fermitools, through a fermipy analysis"
     reads_cubes = False
+
+    def __init__(self, *, extents: bool = True):
+        self._extents = schema.flag("extents", extents)
 
     def fit(self, catalog: SourceCatalog, data: Any) -> SourceCatalog:
         """Fit the sources of a catalog in an analysis.
@@ -58,6 +67,8 @@ class FermipyEngine:
         trial = seeding.try_all(gta, seeds, _SETTINGS, log.info)
         seeding.localize_all(trial, seeds, log.info)
         seeding.add_all(gta, trial, seeds, _SETTINGS, log.info)
+        if self._extents:
+            extended_seeds.fit_extents(gta, seeds, _SETTINGS, log.info)
         seeding.finish(gta, seeds, _SETTINGS, log.info)
         for row in seeds.rows(decisions.FAILED):
             log.warning("%s was left out: %s", seeds.names([row])[0], seeds.reason[row])

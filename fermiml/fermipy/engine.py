@@ -149,6 +149,31 @@ def add(gta, name, properties, **options):
         raise FitFailed(f"could not be added: {_reason(error)}") from error
 
 
+def replace(gta, name, source):
+    """Put another source in the place of the one of that name; where that fails, there is none."""
+    delete(gta, name)
+    gta._fitcache = None  # it knows the one that is gone
+    add(gta, name, source)
+
+
+@contextmanager
+def kept(gta, name):
+    """Return a source and all parameters to what they were, should anything fail meanwhile.
+
+    Where not even that succeeds, the source is in no part of the analysis.
+    """
+    source, state = gta.roi.copy_source(name), parameters(gta)
+    try:
+        yield
+    except BaseException:
+        try:
+            purge(gta, name)
+            add(gta, name, source)
+        finally:
+            restore(gta, state)
+        raise
+
+
 def template(gta, name, properties):
     """Return a source and its counts by component and energy; it does not stay in the model.
 

@@ -42,6 +42,7 @@ ML_SEED = {
     "free_params": (None, "Parameters of the new sources that are free in the final fit. By "
                     "default all of the spectrum.", list),
     "localize": (True, "Localize the sources that stay.", bool),
+    "extents": (True, "Fit form, position and size of extended seeds.", bool),
     "compare": (None, "find_sources: run this, too, from the same starting model, and write a "
                 "table of both.", str),
     "time": (False, "Measure light curves of the sources of the catalog, from the selected events; "
@@ -92,6 +93,7 @@ _KINDS = {
     "free_radius": number(0),
     "free_params": _names,
     "localize": flag,
+    "extents": flag,
     "compare": one_of("find_sources"),
     "time": flag,
     "time_bins": _intervals,

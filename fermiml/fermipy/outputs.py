@@ -7,6 +7,7 @@ import numpy as np
 from fermiml.catalog import flags
 from fermiml.catalog.associate import association_columns
 from fermiml.fermipy import decisions, rows
+from fermiml.likelihood.extent_columns import refitted, write_extents
 
 
 def collect(gta, seeds):
@@ -69,9 +70,12 @@ def filled(gta, seeds):
         if not new:
             for column in association_columns(name):
                 table[column][row] = name
+    extents = {row: seeds.extents[row] for row in seeds.extents if row in sources}
+    write_extents(table, extents)
     # The response is fermipy's, and what did not converge is not in the model.
     flags.decide_again(table, sorted(sources), 0, flags.FITTED & ~flags.MLFlag.BLENDED)
-    return rows.derived(table, sources, extended=seeds.catalog.extended, gti=seeds.catalog.gti)
+    extended = refitted(seeds.catalog.extended, table, extents)
+    return rows.derived(table, sources, extended=extended, gti=seeds.catalog.gti)
 
 
 def write(gta, result, prefix, config):

@@ -50,8 +50,11 @@ class Scene:
         del self._images[name], self.norms[name]
 
     def fit(self, names):
-        """Fit the norms of images, with those of the others unchanged."""
-        self.norms.update(self._best(names)[0])
+        """Fit the norms of images, with those of the others unchanged; return the log-likelihood,
+        but for what is the same for all fits of these."""
+        norms, loglike = self._best(names)
+        self.norms.update(norms)
+        return loglike
 
     def ts(self, name, refitted=()):
         """Return the TS of an image: without it, the norms of those `refitted` are fitted."""

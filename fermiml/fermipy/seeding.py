@@ -23,6 +23,7 @@ class Seeds:
     ts: np.ndarray = None
     added: list = field(default_factory=list)  # rows that were in the model at any time
     localized: list = field(default_factory=list)  # rows
+    extents: dict = field(default_factory=dict)  # row -> `FittedExtent`
     start: dict = field(default_factory=dict)  # parameters of the model before
     start_loglike: float = -np.inf
 
@@ -57,6 +58,7 @@ class Seeds:
         self.ts = np.concatenate([self.ts, other.ts])
         self.added += [first + row for row in other.added]
         self.localized += [first + row for row in other.localized]
+        self.extents |= {first + row: extent for row, extent in other.extents.items()}
 
     def mark(self, row, status, reason=""):
         """Record what became of a seed, and why."""
@@ -91,7 +93,7 @@ def sort_out(catalog, gta, config, skydir=None, minmax=(None, None)):
 def add_extended(gta, seeds, config, say):
     """Add the waiting seeds that have an extent, with their spectra and shapes, and fit the norms.
 
-    They are neither tried nor localized: position and size stay those of the catalog.
+    They are neither tried nor localized: `fermiml.fermipy.extended_seeds` fits them afterwards.
     """
     shapes = extents(seeds.catalog.extended)
     names = [str(name) for name in seeds.catalog.table["Extended_Source_Name"]]

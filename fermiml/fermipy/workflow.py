@@ -1,12 +1,19 @@
-"""What `ml_seed` does, step by step: detect, try, localize, add, refit, write."""
+"""What `ml_seed` does, step by step: detect, try, localize, add, fit extents, refit, write."""
 
 import time
 
-from fermiml.fermipy import decisions, engine, outputs, seed_light_curves, seeding
+from fermiml.fermipy import (
+    decisions,
+    engine,
+    extended_seeds,
+    outputs,
+    seed_light_curves,
+    seeding,
+)
 
 
 def run(gta, prefix, config, say):
-    """Detect, try, localize, add, refit, write; return what `ml_seed` returns.
+    """Detect, try, localize, add, fit extents, refit, write; return what `ml_seed` returns.
 
     An error or an interrupt (Ctrl-C) leaves the model as it was.
     """
@@ -50,7 +57,7 @@ def _run(gta, config, say, start):
 
 
 def _look(gta, config, say, watch, before=None):
-    """Detect, try, localize and add; a later look adds only what the model does not have."""
+    """Detect, try, localize, add, fit extents; a later look adds only what the model has not."""
     catalog = detect(gta, config, model=before is not None)
     watch.lap("detect")
     if before is not None:
@@ -68,6 +75,9 @@ def _look(gta, config, say, watch, before=None):
         watch.lap("localize")
     seeding.add_all(gta, trial, seeds, config, say)
     watch.lap("fit")
+    if config["extents"]:
+        extended_seeds.fit_extents(gta, seeds, config, say)
+        watch.lap("extents")
     return seeds
 
 

@@ -62,23 +62,34 @@ def _reform(region, source):
 
 def _resize(region, source):
     """Give a source its best size; return the change in ln size, and the error of that."""
-    start, width = region.sources.size[source], _FIRST
+    start = region.sources.size[source]
+
+    def losses(sizes):
+        return position.losses(region, source, _copies(region, source, sizes))
+
+    size, error = best_size(losses, start)
+    position.put(region, source, _copies(region, source, [size]))
+    return np.log(size / start), error
+
+
+def best_size(losses, size):
+    """Find the size (deg) of the least loss, and the error of its logarithm; NaN where there is no
+    minimum. `losses` takes three sizes."""
+    width = _FIRST
     for _ in range(_ROUNDS):
-        own, error = region.sources.size[source], np.nan
-        sizes = np.clip(own * np.exp(width * np.array([-1, 0, 1])), *_SIZES)
-        candidates = _copies(region, source, sizes)
-        smaller, now, larger = position.losses(region, source, candidates)
+        error = np.nan
+        sizes = np.clip(size * np.exp(width * np.array([-1, 0, 1])), *_SIZES)
+        smaller, now, larger = losses(sizes)
         bend = (smaller - 2 * now + larger) / width**2
-        if bend <= 0:  # no peak inside
-            position.put(region, source, candidates[[0 if smaller < larger else 2]])
+        if bend <= 0:  # no minimum inside
+            size = sizes[0 if smaller < larger else 2]
             continue
         step, error = (smaller - larger) / (2 * width * bend), 1 / np.sqrt(bend)
-        best = np.clip(own * np.exp(np.clip(step, -2 * width, 2 * width)), *_SIZES)
-        position.put(region, source, _copies(region, source, [best]))
+        size = np.clip(size * np.exp(np.clip(step, -2 * width, 2 * width)), *_SIZES)
         if abs(step) < _SETTLED * error:
             break
         width = np.clip(error, *_WIDTHS)
-    return np.log(region.sources.size[source] / start), error
+    return float(size), error
 
 
 def _copies(region, source, sizes):

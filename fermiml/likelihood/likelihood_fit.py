@@ -27,7 +27,7 @@ class LikelihoodFit:
         Settings of an engine that is given by name. Those of ``"gammapy"`` are the parameters of
         `fermiml.likelihood.gammapy_engine.GammapyEngine`: ``known``, ``galdiff``, ``iso``,
         ``jobs``, ``positions``, ``spectra``, ``background``, ``bands``, ``neighbours`` and others;
-        ``"fermipy"`` has none, because the YAML describes the analysis.
+        ``"fermipy"`` has ``extents`` alone, because the YAML describes the analysis.
 
     Raises
     ------

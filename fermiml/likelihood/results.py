@@ -1,17 +1,15 @@
 """The results of a fit, written into the rows of a catalog."""
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 
 from fermiml.catalog import flags
 from fermiml.catalog.catalog import SourceCatalog
 from fermiml.catalog.columns import BAND_COLUMNS, COLUMNS
 from fermiml.catalog.derive import PARAMETERS, integrals
 from fermiml.catalog.ellipses import error_columns
-from fermiml.catalog.extended_sources import FORM_COLUMN, FUNCTIONS, any_form
 from fermiml.catalog.fitsio import add_history
 from fermiml.catalog.flags import MLFlag
-from fermiml.model.sources import MODEL_FORMS
+from fermiml.likelihood.extent_columns import refitted, write_extents
 from fermiml.sky.describe import response_lines
 
 ENGINE = "gammapy"
@@ -22,7 +20,6 @@ REPLACED = (
     "Unc_LP_EPeak", "PLEC_EPeak", "Unc_PLEC_EPeak", *BAND_COLUMNS,
     *(f"{unc}{name}" for names in PARAMETERS.values() for name in names for unc in ("", "Unc_")),
 )  # fmt: skip
-_EXTENT = "ML_Ext_Size", "Unc_ML_Ext_Size", "ML_TS_Ext"
 _PLACE = (
     "RAJ2000", "DEJ2000", "GLON", "GLAT", *(f"Conf_{p}_{n}" for p in (68, 95)
     for n in ("SemiMajor", "SemiMinor", "PosAng")),
@@ -38,42 +35,20 @@ def filled(catalog, rows, cube, background, lost=()):
     table = catalog.table.copy()
     table.meta["EMIN"], table.meta["EMAX"] = cube.energy_range
     add_history(table.meta, "fit", [*response_lines(cube), f"background: {background}"])
-    if any(result["extent"] for result in rows.values()):
-        for name in _EXTENT:
-            if name not in table.colnames:
-                table[name] = np.full(len(table), np.nan, "f4")
-        table[FORM_COLUMN] = any_form(table[FORM_COLUMN])
     for number, result in rows.items():
         for name in REPLACED:
             table[name][number] = "" if COLUMNS[name].code == "A" else np.nan
         _write_row(table, number, result)
+    extents = {number: result["extent"] for number, result in rows.items() if result["extent"]}
+    write_extents(table, extents)
     for number in lost:
         table["TS"][number], table["TS_Engine"][number] = np.nan, ""
     failed = MLFlag.NOT_CONVERGED.value
     flags.decide_again(table, np.array(lost, int), failed, bits=failed)
     _flag(table, rows, cube)
     # Made anew, so that what follows from the new values follows from these.
-    extended = _extended(catalog, rows)
+    extended = refitted(catalog.extended, table, extents)
     return SourceCatalog.from_table(table, extended=extended, gti=catalog.gti)
-
-
-def _extended(catalog, rows):
-    """Return the table of extended sources, those of some rows with new forms, positions and
-    sizes."""
-    extended = None if catalog.extended is None else catalog.extended.copy()
-    resized = {number: result for number, result in rows.items() if result["extent"]}
-    for name in ("Model_Form", "Spatial_Function") if resized else ():
-        extended[name] = any_form(extended[name])
-    for number, result in resized.items():
-        name = str(catalog.table["Extended_Source_Name"][number]).strip()
-        row = extended[np.flatnonzero(np.char.strip(extended["Source_Name"]) == name)[0]]
-        form = MODEL_FORMS[result["extent"].form]
-        row["Model_Form"], row["Spatial_Function"] = form, FUNCTIONS[form]
-        row["Model_SemiMajor"] = row["Model_SemiMinor"] = result["extent"].size
-        place = SkyCoord(result["place"].ra, result["place"].dec, unit="deg", frame="fk5")
-        row["RAJ2000"], row["DEJ2000"] = place.ra.deg, place.dec.deg
-        row["GLON"], row["GLAT"] = place.galactic.l.deg, place.galactic.b.deg
-    return extended
 
 
 def _write_row(table, number, result):
@@ -92,10 +67,6 @@ def _write_row(table, number, result):
     _write_curvature(row, result["alternatives"])
     if result["place"] is not None:
         _write_place(row, result["place"])
-    if (extent := result["extent"]) is not None:
-        row[FORM_COLUMN] = MODEL_FORMS[extent.form]
-        for name, value in zip(_EXTENT, (extent.size, extent.error, extent.ts), strict=True):
-            row[name] = value
 
 
 def _write_spectrum(row, kind, spectrum):

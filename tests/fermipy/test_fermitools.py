@@ -13,6 +13,7 @@ from makers.timedskies import START
 
 from fermiml import InputError, LikelihoodFit, SkyCube, SourceCatalog
 from fermiml.catalog.ellipses import semi_axes
+from fermiml.catalog.extended_sources import extended_table
 from fermiml.fermipy import engine, steps
 from fermiml.fermipy.data import cube_of
 from fermiml.fermipy.scene import reoptimized_ts
@@ -21,6 +22,7 @@ from fermiml.model.from_catalog import sources_of
 from fermiml.time.variability import threshold
 
 pytestmark = pytest.mark.fermitools
+RADIUS = 0.4  # deg, of a disk
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +256,69 @@ def test_fit_of_a_catalog(gta, truth):
     table = LikelihoodFit("fermipy").run(inside, gta).table
     assert len(table) == len(inside) and set(table["TS_Engine"]) == {"fermipy"}
     assert np.allclose(table["TS"] / table["TS_Asimov"], 1, atol=0.4)
+
+
+@pytest.fixture
+def bodies(gta):
+    """Counts with a disk and a bright point that the model does not have, and the truth."""
+    gta.load_roi("start")
+    lon, lat = gta.roi.skydir.galactic.l.deg, gta.roi.skydir.galactic.b.deg
+    place = SkyCoord([lon + 1.4, lon - 1.3], [lat, lat + 0.9], unit="deg", frame="galactic")
+    spectrum = {"SpectrumType": "PowerLaw", "Index": 2.2, "Scale": 1000.0}
+    disk = {"SpatialModel": "RadialDisk", "SpatialWidth": RADIUS * np.sqrt(0.68)}
+    for number, (norm, shape) in enumerate(((4e-12, disk), (1.5e-12, {}))):
+        where = {"ra": place.icrs.ra.deg[number], "dec": place.icrs.dec.deg[number]}
+        given = {**where, **spectrum, **shape, "Prefactor": norm}
+        engine.add(gta, f"truth {number}", given)
+    gta.simulate_roi(randomize=True)
+    for number in range(2):
+        engine.delete(gta, f"truth {number}")
+    yield place
+    gta.simulate_roi(restore=True)
+    gta.load_roi("start")
+
+
+def extended_rows_at(place):
+    """Two extended rows, a tenth of a degree beside the truth, 1.5 times as large as the disk."""
+    table = SourceCatalog.from_table(
+        {"GLON": place.galactic.l.deg + 0.1, "GLAT": place.galactic.b.deg}
+    ).table
+    table["ML_Ext_Form"], table["ML_Ext_Size"] = ["2D Gaussian", "Disk"], [0.5, 0.3]
+    table["Extended_Source_Name"] = table["Source_Name"]
+    return SourceCatalog(table, extended=extended_table(table))
+
+
+def test_extents_are_fitted(gta, bodies):
+    """A disk is found from a Gaussian beside it; a point has no extension."""
+    catalog = LikelihoodFit("fermipy").run(extended_rows_at(bodies), gta)
+    disk, point = catalog.table
+    assert disk["ML_Ext_Form"] == "Disk" and disk["ML_TS_Ext"] > 36 > 9 > point["ML_TS_Ext"]
+    assert abs(disk["ML_Ext_Size"] - RADIUS) < 2.5 * disk["Unc_ML_Ext_Size"] < 0.25 * RADIUS
+    assert np.all(
+        catalog.positions.separation(bodies).deg < 1.5 * catalog.table["Conf_95_SemiMajor"]
+    )
+    assert np.allclose(catalog.table["PL_Index"], 2.2, atol=0.15) and consistent(gta)
+    for row in catalog.table:
+        source = gta.roi[row["Source_Name"]]
+        form = "RadialDisk" if row["ML_Ext_Form"] == "Disk" else "RadialGaussian"
+        assert source["SpatialModel"] == form
+        width = source["SpatialWidth"] / (np.sqrt(0.68) if form == "RadialDisk" else 1)
+        assert width == pytest.approx(row["ML_Ext_Size"], rel=1e-4)
+
+
+def test_a_failed_fit_of_an_extent_leaves_the_likelihood_as_it_was(gta, bodies, monkeypatch):
+    settings = {"extents": False}
+    catalog = LikelihoodFit("fermipy", **settings).run(extended_rows_at(bodies), gta)
+    name, before = catalog.table["Source_Name"][0], float(gta.like())
+    values = [p.par.getValue() for p in engine.parameters(gta).values()]
+    with pytest.raises(engine.FitFailed, match="no maximum"), engine.kept(gta, name):
+        engine.refit(gta, [name], 1.0)
+        changed = gta.roi.copy_source(name)
+        changed.set_spatial_model("RadialDisk", {"ra": 0.0, "dec": 0.0, "SpatialWidth": 0.1})
+        engine.replace(gta, name, changed)
+        raise engine.FitFailed("no maximum")
+    assert float(gta.like()) == pytest.approx(before, abs=0.01) and consistent(gta)
+    assert [p.par.getValue() for p in engine.parameters(gta).values()] == pytest.approx(values)
 
 
 def test_light_curves_agree_with_the_fit(gta):

@@ -63,7 +63,7 @@ def test_another_look_adds_what_the_first_did_not_have(analysis, tmp_path):
     assert [p["name"] for p in result["peaks"]] == ["S0", "S1", "S2", "S3", "S4", "S5", "R0"]
     assert result["peaks"][-1]["status"] == "new" and gta.roi.has_source("R0")
     assert {"S0", "R0"} <= gta.fits[-1]  # in the final fit both
-    assert sorted(result["time"]) == ["detect", "fit", "localize", "refit"]
+    assert sorted(result["time"]) == ["detect", "extents", "fit", "localize", "refit"]
 
 
 def test_by_default_there_is_one_look(analysis, tmp_path):

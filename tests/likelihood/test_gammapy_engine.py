@@ -13,11 +13,11 @@ from scipy import stats
 
 from fermiml import InputError, SkyCube, SourceCatalog
 from fermiml.catalog import flags
-from fermiml.catalog.extended_sources import extended_table
+from fermiml.catalog.extended_sources import FUNCTIONS, extended_table
 from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood import gammapy_engine, grouping
 from fermiml.likelihood.datasets import to_datasets
-from fermiml.model.sources import DISK, FORM_NAMES, GAUSS, MODEL_FORMS, RING, concatenate
+from fermiml.model.sources import DISK, GAUSS, MODEL_FORMS, RING, concatenate
 from fermiml.response.psf import PSF
 from fermiml.sky.cube import Origin
 
@@ -476,7 +476,7 @@ def test_the_form_of_an_extended_row_is_fitted(form, given):
     fitted = fit(extended_seeds(body.extended_to([given], [0]), 0.5), sky.cube(body), bands=False)
     row, shape = fitted.table[0], fitted.extended[0]
     assert row["ML_Ext_Form"] == shape["Model_Form"] == MODEL_FORMS[form]
-    assert shape["Spatial_Function"] == FORM_NAMES[form]
+    assert shape["Spatial_Function"] == FUNCTIONS[row["ML_Ext_Form"]]
     assert abs(row["ML_Ext_Size"] - 0.5) < 2.5 * row["Unc_ML_Ext_Size"] < 0.1
 
 

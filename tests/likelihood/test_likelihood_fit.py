@@ -28,7 +28,10 @@ class Marking:
     [
         ({"engine": "xspec"}, "unknown engine 'xspec': known are gammapy, fermipy"),
         ({"job": 2}, "engine 'gammapy' has no setting job: its settings are known, galdiff, iso"),
-        ({"engine": "fermipy", "iso": "i"}, "engine 'fermipy' has no setting iso: it has no sett"),
+        (
+            {"engine": "fermipy", "iso": "i"},
+            "'fermipy' has no setting iso: its settings are extents",
+        ),
         ({"jobs": 0}, "jobs: 0 is not a whole number from 1"),
         ({"neighbours": -1}, "neighbours: -1 is not a number from 0 to 180"),
         ({"neighbours": 3 * u.s}, "neighbours: 3.0 s is not in units of deg"),

@@ -10,9 +10,12 @@ from astropy.coordinates import SkyCoord
 
 from fermiml import SourceCatalog
 from fermiml.fermipy import engine, seeding
+from fermiml.model.sources import DISK, GAUSS_68, RADIUS_68
 
 NAMES = [f"S{i}" for i in range(6)]  # of the seeds
 TS = dict(zip(NAMES, [400, 100, 9, 60, 50, 28], strict=True))
+# Points spread evenly over a disk of radius 1.
+_WITHIN = np.sqrt((np.arange(200) + 0.5) / 200) * np.exp(2.39996j * np.arange(200))
 KNOWN = "4FGL J0100.0+0000"  # what S5 is
 
 
@@ -109,11 +112,12 @@ class Trial:
 
 
 class Source:
-    """A source of the ROI."""
+    """A source of the ROI; `true` is where it really is, and `looks` its true SpatialModel and
+    SpatialWidth, where these are not those of the model."""
 
     def __init__(self, name, place, diffuse=False, **data):
-        self.name, self.skydir, self.diffuse, self.extended = name, place, diffuse, False
-        self.true = place
+        self.name, self.skydir, self.diffuse = name, place, diffuse
+        self.true, self.looks = place, None
         self.data = {
             "ra": place.ra.deg, "dec": place.dec.deg, "pos_cel_cov": np.full((2, 2), np.nan),
             "SpatialModel": "PointSource", "SpatialWidth": None, "SpectrumType": "PowerLaw",
@@ -132,31 +136,46 @@ class Source:
         }
         self.norm = Parameter(1.0, source=name)
 
+    extended = property(lambda self: self["SpatialModel"] != "PointSource")
+    shape = property(lambda self: (self["SpatialModel"], self["SpatialWidth"]))
+
     def __getitem__(self, key):
         return self.data[key]
 
     def set_spectral_pars(self, pars):
         self.spectral_pars = pars
 
+    def set_spatial_model(self, model, pars):
+        self.data |= {"SpatialModel": model, "SpatialWidth": None, **pars}
+        self.skydir = SkyCoord(pars["ra"], pars["dec"], unit="deg")
+
 
 class Sky:
     """Counts of one component, in one energy bin and pixels of 0.1 deg along the equator.
 
     A source of NPRED counts is a Gaussian of WIDTH at `true`, if that is not where the model has
-    it. There is little else, so that its position has an error of WIDTH / sqrt(NPRED).
+    it. There is little else, so that its position has an error of WIDTH / sqrt(NPRED). Extended
+    ones are convolved with that Gaussian.
     """
 
     NPRED, WIDTH, REST = 16.0, 0.12, 1e-3  # counts, deg, counts in a pixel
+    SHAPE = (40, 90)  # pixels
     energies = np.array([1e3, 1e4])  # MeV
 
     def __init__(self, gta):
         self.gta = gta
-        self.x, self.y = np.meshgrid(np.arange(90), np.arange(40))
 
-    def image(self, place):
+    def image(self, place, model="PointSource", width=None):
         x, y = self.coord_to_pix(place)
-        square = (self.x - x) ** 2 + (self.y - y) ** 2
-        image = np.exp(-0.5 * square / (self.WIDTH / 0.1) ** 2)
+        blur, centers = self.WIDTH, np.zeros(1)
+        if model == "RadialGaussian":
+            blur = np.hypot(blur, width / GAUSS_68)
+        elif model == "RadialDisk":
+            centers = 10 * width / RADIUS_68[DISK] * _WITHIN
+        north = np.arange(self.SHAPE[0]) - y - centers.imag[:, None]
+        east = np.arange(self.SHAPE[1]) - x - centers.real[:, None]
+        north, east = (np.exp(-0.5 * (d / (blur / 0.1)) ** 2) for d in (north, east))
+        image = north.T @ east
         return image / image.sum()
 
     def coord_to_pix(self, place):
@@ -164,16 +183,16 @@ class Sky:
 
     def counts(self):
         real = [*self.gta.roi.sources, *self.gta.hidden]
-        return sum(self.predicted(source, source.true) for source in real)
+        return sum(self.predicted(s, s.true, s.looks or s.shape) for s in real)
 
-    def predicted(self, source, place):
+    def predicted(self, source, place, shape):
         if source.diffuse:
-            return self.REST + 0 * self.x
-        return self.NPRED * self.image(place)
+            return np.full(self.SHAPE, self.REST)
+        return self.NPRED * self.image(place, *shape)
 
     def model(self, names):
         sources = (s for s in self.gta.roi.sources if s.name in names)
-        return sum((self.predicted(s, s.skydir) for s in sources), 0.0 * self.x)
+        return sum((self.predicted(s, s.skydir, s.shape) for s in sources), np.zeros(self.SHAPE))
 
 
 class Component:
@@ -189,7 +208,7 @@ class Component:
         return types.SimpleNamespace(data=self.sky.counts()[None])
 
     def weight_map(self):
-        return types.SimpleNamespace(data=np.ones((1, *self.sky.x.shape)))
+        return types.SimpleNamespace(data=np.ones((1, *Sky.SHAPE)))
 
     def model_counts_map(self, name=None, exclude=()):
         names = [name] if name else [s.name for s in self.sky.gta.roi.sources]
@@ -197,13 +216,16 @@ class Component:
         return types.SimpleNamespace(data=model[None])
 
     def _create_srcmap_cache(self, name, source):
-        self._srcmap_cache[name] = self
+        shape = source.shape
+        self._srcmap_cache[name] = types.SimpleNamespace(
+            create_map=lambda pixel: self._images(pixel, shape)
+        )
 
-    def create_map(self, pixel):
+    def _images(self, pixel, shape):
         """Return the image at both edges of the energy bin."""
         y, x = (float(value[0]) for value in pixel)
         place = SkyCoord(8 + x / 10, y / 10 - 2, unit="deg")
-        return np.array([self.sky.image(place)] * 2)
+        return np.array([self.sky.image(place, *shape)] * 2)
 
 
 class Roi:
@@ -221,7 +243,7 @@ class Roi:
     get_source_by_name = __getitem__
 
     def copy_source(self, name):
-        return copy.copy(self[name])
+        return copy.deepcopy(self[name])
 
     def has_source(self, name):
         return any(s.name == name for s in self.sources)
@@ -270,11 +292,13 @@ class Analysis:
     `ts`: TS of every seed by name; `fits_fail_with`: names with which no fit converges;
     `half_added`: names whose addition breaks off after the first component; `breaks_off`: how it
     ends, by default as fermipy's do; `nowhere`: names that cannot be localized; `hidden`: sources
-    that are not in the model.
+    that are not in the model; `truth`: where sources that are added really are, and how they look,
+    by name (place, SpatialModel, SpatialWidth).
     """
 
     def __init__(self, ts, sources=(), fits_fail_with=(), half_added=(), breaks_off=None,
-                 nowhere=(), hidden=()):  # fmt: skip
+                 nowhere=(), hidden=(), truth=None):  # fmt: skip
+        self.truth, self.shapes = truth or {}, []  # of what was added, in this order
         self.breaks_off, self.nowhere, self.hidden = breaks_off, nowhere, hidden
         self.ts, self.bad, self.half = ts, fits_fail_with, half_added
         galaxy = Source("galdiff", SkyCoord(0, 0, unit="deg"), diffuse=True)
@@ -297,7 +321,13 @@ class Analysis:
     def add_source(self, name, properties, **options):
         assert not options["save_source_maps"]
         place = SkyCoord(properties["ra"], properties["dec"], unit="deg")
-        self.roi.sources.append(Source(name, place))
+        keys = ("SpatialModel", "SpatialWidth")
+        given = properties if isinstance(properties, dict) else properties.data
+        source = Source(name, place, **{key: given[key] for key in keys if key in given})
+        if name in self.truth:
+            source.true, *source.looks = self.truth[name]
+        self.shapes.append((name, source.shape))
+        self.roi.sources.append(source)
         for number, component in enumerate(self.components):
             if number and name in self.half:
                 raise self.breaks_off or RuntimeError("Source map cannot be made")
