@@ -79,11 +79,10 @@ class _Surroundings:
     index: np.ndarray
     others: list
 
-    def inside(self):
-        """Whether an object covers the direction; within a large one there may be others."""
-        reaches = [np.cos(np.radians(min(o.size, CLOSE))) for o in self.others]
+    def inside(self, reach=np.inf):
+        """Whether an object covers the direction, and has its middle within `reach` (deg)."""
         return any(
-            self.center @ o.vector > reach for o, reach in zip(self.others, reaches, strict=True)
+            self.center @ o.vector > np.cos(np.radians(min(o.size, reach))) for o in self.others
         )
 
     def same(self, other):
@@ -135,10 +134,11 @@ class _Search:
                     looks[ahead] = around, executor.submit(self._look, around)
             before, look = looks.pop(turn)
             around = self._around(center)
-            if around.inside():
+            if around.inside(CLOSE):
                 continue
             local, found = look.result() if around.same(before) else self._look(around)
-            if found is not None:
+            # Within a large object there may be others, but what replaces nothing is a piece of it.
+            if found is not None and (len(found.gone) or not around.inside()):
                 self._take(local, found)
 
     def _around(self, center):
