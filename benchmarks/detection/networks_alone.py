@@ -18,6 +18,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from fermiml.evaluate import benchmark, methods, metrics, segmentation
 from fermiml.simulate.read_fields import fields_of, read_sky
+from fermiml.yamlfile import read_yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what the folders share
 from arguments import skies_and_networks
@@ -92,7 +93,8 @@ def report_pixels(finder, folders):
 def main():
     """Judge all networks on all fields."""
     options = skies_and_networks(__doc__)
-    print(machine(500), "\n\n| network | |b|>20 | 10-20 | <10 | all |")
+    seed = read_yaml(options.skies / "config.yaml")["seed"]
+    print(machine(seed), "\n\n| network | |b|>20 | 10-20 | <10 | all |")
     for name in options.networks:
         detector = methods.detector(name, photometry=False, threshold=0.0)
         folders = fields_of(options.skies)
