@@ -3,7 +3,7 @@
 import click
 
 from fermiml.cli.base import Command, jobs_options
-from fermiml.cli.counts import counts_options, read_counts
+from fermiml.cli.counts import counts_options, model_option, read_counts
 
 
 @click.command(cls=Command)
@@ -12,7 +12,7 @@ from fermiml.cli.counts import counts_options, read_counts
 @click.option("--galdiff", metavar="F", help="Model of the Galaxy (gll_iem, a MapCube).")
 @click.option("--iso", metavar="F", help="Isotropic spectrum (iso_*.txt).")
 @click.option("--catalog", metavar="CAT", help="Detections to compare instead of a network run.")
-@click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder.")
+@model_option
 @click.option(
     "--background-alt", multiple=True, metavar="F",
     help="Second diffuse model: expected counts (repeat it, one for each component), or a MapCube.",

@@ -30,28 +30,26 @@ _OPTIONS = [
 ]  # fmt: skip
 
 
-_NETWORK = [
-    click.option("--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder."),
-    click.option("--localizer", metavar="NAME",
-                 help="Localizer: kmeans, log, dbscan, centroid, peaks or convergence; by default "
-                 "the network's own."),
-]  # fmt: skip
+model_option = click.option(
+    "--model", metavar="NAME", help="Network: one of `fermiml models`, or a folder."
+)
+_LOCALIZER = click.option(
+    "--localizer", metavar="NAME",
+    help="Localizer: kmeans, log, dbscan, centroid, peaks or convergence; by default the "
+    "network's own.",
+)  # fmt: skip
 
 
 def counts_options(command):
     """Add the options, which the command receives as the keyword arguments of `read_counts`."""
-    return _with(_OPTIONS, command)
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 def network_options(command):
     """Add --model and --localizer."""
-    return _with(_NETWORK, command)
-
-
-def _with(options, command):
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return model_option(_LOCALIZER(command))
 
 
 def read_counts(counts, **options):

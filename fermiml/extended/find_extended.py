@@ -81,9 +81,7 @@ class _Surroundings:
 
     def inside(self, reach=np.inf):
         """Whether an object covers the direction, and has its middle within `reach` (deg)."""
-        return any(
-            self.center @ o.vector > np.cos(np.radians(min(o.size, reach))) for o in self.others
-        )
+        return any(outline.holds(self.center, reach) for outline in self.others)
 
     def same(self, other):
         """Whether they are those of another time."""

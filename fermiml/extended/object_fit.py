@@ -99,7 +99,7 @@ def _settled_object(scene, local, points, center, calibration):
     settled, beside = max(found, key=lambda pair: pair[0].criterion)
     own = settled.model.outlines[-1]
     others = [_settled(scene, local, settled, form, beside) for form in FORMS if form != own.form]
-    same = [fit for fit in others if _covers(fit.model.outlines[-1], own)]
+    same = [fit for fit in others if fit.model.outlines[-1].holds(own.vector)]  # or it wandered off
     best = max([settled, *same], key=lambda fit: fit.criterion)
     return None if _is_hopeless(scene, best, calibration) else best
 
@@ -267,11 +267,6 @@ def _size_error(scene, best):
         errors.append(abs(trial.size - own.size) * scale)
     factor, part = _SYSTEMATIC
     return float(min(np.hypot(factor * np.mean(errors), part * own.size), LARGEST))
-
-
-def _covers(outline, other):
-    """Whether an outline holds the centre of another one: else it has wandered off."""
-    return outline.vector @ other.vector > np.cos(np.radians(outline.size))
 
 
 def _away(local, outline):

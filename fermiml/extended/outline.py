@@ -42,6 +42,10 @@ class Outline:
             size = float(np.clip(self.size * np.exp(log_size), LEAST, LARGEST))
         return Outline(self.form, vector / np.linalg.norm(vector), size)
 
+    def holds(self, vector, reach=np.inf):
+        """Whether a direction lies within, up to `reach` (deg) from the middle."""
+        return self.vector @ vector > np.cos(np.radians(min(self.size, reach)))
+
     def reach(self, group):
         """Deg, where its image ends."""
         return group.reach + self.size * (_TAIL if self.form == GAUSS else 1.0)

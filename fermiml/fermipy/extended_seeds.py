@@ -6,7 +6,8 @@ import numpy as np
 
 from fermiml.catalog.extended_sources import extended_rows
 from fermiml.fermipy import decisions, engine, extent_fit, position_fit
-from fermiml.fermipy.extent_fit import FORMS, Body
+from fermiml.fermipy.extent_fit import Body
+from fermiml.fermipy.rows import FORMS
 from fermiml.fermipy.scene import Scene
 from fermiml.likelihood.measurement import INDEX_TS
 from fermiml.model.sources import DISK, GAUSS, MODEL_FORMS, RADIUS_68

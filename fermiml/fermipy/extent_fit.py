@@ -11,13 +11,10 @@ from astropy.coordinates import SkyCoord
 
 from fermiml.fermipy.engine import FitFailed
 from fermiml.fermipy.position_fit import PER_SIGMA, climb
-from fermiml.likelihood.extent import FittedExtent, best_size
+from fermiml.likelihood.extent import ROUNDS, SETTLED, FittedExtent, best_size
 from fermiml.model.sources import DISK, GAUSS, POINT, RADIUS_68
 
-FORMS = {POINT: "PointSource", DISK: "RadialDisk", GAUSS: "RadialGaussian"}  # fermipy's names
 _PSF = 0.1  # deg, about its width at high energies
-_ROUNDS = 5
-_SETTLED = 0.1  # of its error, by which a size may still change in the last round
 
 
 @dataclass(frozen=True)
@@ -80,11 +77,11 @@ def _settle(loglike, body):
     The first position may be many errors away: of those of a bright source, with a wrong size.
     """
     step = np.hypot(body.radius_68, _PSF) / 3
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         before = body.size
         body, covariance = _located(loglike, body, step)
         body, error = _resized(loglike, body)
-        if abs(np.log(body.size / before)) < _SETTLED * error:
+        if abs(np.log(body.size / before)) < SETTLED * error:
             break
         step = PER_SIGMA * np.linalg.det(covariance) ** 0.25
     return body, covariance, error

@@ -8,7 +8,7 @@ from fermiml.catalog.columns import COLUMNS
 from fermiml.catalog.ellipses import R68, R95, error_columns, semi_axes
 from fermiml.catalog.flags import MLFlag
 from fermiml.likelihood.results import REPLACED
-from fermiml.model.sources import DISK, GAUSS, RADIUS_68
+from fermiml.model.sources import DISK, GAUSS, POINT, RADIUS_68
 
 ENGINE = "fermipy"
 # fermipy's spectra: columns of the parameters, and the sign that the Fermitools give them.
@@ -30,6 +30,7 @@ _SPECTRA = {
         },
     ),
 }
+FORMS = {POINT: "PointSource", DISK: "RadialDisk", GAUSS: "RadialGaussian"}  # fermipy's names
 _START = 1e-13, 2.0, 1000.0  # flux density, index, pivot energy of a row without a spectrum
 _NEGATIVE = ("Index", "IndexS")
 _NORMS = ("Prefactor", "norm")
@@ -80,7 +81,7 @@ def _number(value):
 
 def extended_properties(row, extent):
     """Return what fermipy needs to add a row with an `Extent`; its widths are 68 % radii."""
-    disk = extent.function == "RadialDisk"
+    form = DISK if extent.function == "RadialDisk" else GAUSS
     place = SkyCoord(row["RAJ2000"], row["DEJ2000"], unit="deg", frame=FK5()).icrs
     known = row["PL_Flux_Density"] > 0 and row["Pivot_Energy"] > 0
     density, index, pivot = (
@@ -88,8 +89,8 @@ def extended_properties(row, extent):
     )
     return {
         "ra": float(place.ra.deg), "dec": float(place.dec.deg),
-        "SpatialModel": "RadialDisk" if disk else "RadialGaussian",
-        "SpatialWidth": float(extent.size * RADIUS_68[DISK if disk else GAUSS]),
+        "SpatialModel": FORMS[form],
+        "SpatialWidth": float(extent.size * RADIUS_68[form]),
         "SpectrumType": "PowerLaw", "Prefactor": float(density), "Index": float(index),
         "Scale": float(pivot),
     }  # fmt: skip

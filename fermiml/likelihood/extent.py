@@ -9,8 +9,8 @@ from fermiml.model.sources import MODEL_FORMS, POINT, RADIUS_68, concatenate
 
 _FIRST = 0.15  # in ln size: the distance of the sizes that are compared first
 _WIDTHS = 0.01, 0.3  # least and largest one later, when the error of the size is known
-_ROUNDS = 5
-_SETTLED = 0.1  # of its error, by which a size may still change in the last round
+ROUNDS = 5
+SETTLED = 0.1  # of its error, by which a size may still change in the last round
 _SIZES = 0.03, 4.0  # deg
 
 
@@ -38,10 +38,10 @@ def measure(region, source, ts):
 def _settle(region, source, ts):
     """Give a source the best position and size for its form; return its `Place` and the error of ln
     size."""
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         place = position.locate(region, source, ts)
         change, error = _resize(region, source)
-        if abs(change) < _SETTLED * error:
+        if abs(change) < SETTLED * error:
             break
     return place, error
 
@@ -76,7 +76,7 @@ def best_size(losses, size):
     """Find the size (deg) of the least loss, and the error of its logarithm; NaN where there is no
     minimum. `losses` takes three sizes."""
     width = _FIRST
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         error = np.nan
         sizes = np.clip(size * np.exp(width * np.array([-1, 0, 1])), *_SIZES)
         smaller, now, larger = losses(sizes)
@@ -86,7 +86,7 @@ def best_size(losses, size):
             continue
         step, error = (smaller - larger) / (2 * width * bend), 1 / np.sqrt(bend)
         size = np.clip(size * np.exp(np.clip(step, -2 * width, 2 * width)), *_SIZES)
-        if abs(step) < _SETTLED * error:
+        if abs(step) < SETTLED * error:
             break
         width = np.clip(error, *_WIDTHS)
     return float(size), error
