@@ -44,9 +44,9 @@ def stabilised(counts):
     return 2 * np.sqrt(counts + _STABLE)
 
 
-def unstabilised(values):
-    """Convert stabilised counts back to counts, at least 0."""
-    return np.maximum(np.square(values / 2) - _STABLE, 0)
+def unstabilised(values, xp=np):
+    """Convert stabilised counts back to counts, at least 0; `xp` is numpy or `keras.ops`."""
+    return xp.maximum(xp.square(values / 2) - _STABLE, 0)
 
 
 def unobserved(features):

@@ -14,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from fermiml.cores import usable_cores
 from fermiml.features.patch_features import LOW_PIXELS, N_FEATURES, rebinned
+from fermiml.networks import raw_counts
 
 _EPSILON = 1e-3  # of Keras' batch normalisation
 LOW_SCALE = 2  # the scale, of pixels as large as the low band's, at which that band enters
@@ -29,11 +30,11 @@ class UNet:
     heads : dict
         As for `build`; only the names are used.
     widths, encoder, decoder : lists of int
-        Options of the U-Net, as are `skips` and `planes`.
+        Options of the U-Net, as are `skips` and `raw`.
     skips : bool
         Whether the way up is told the maps of the way down.
-    planes : array, optional
-        Factors of the features: the ablation ``raw``.
+    raw : one of `fermiml.networks.raw_counts.SCALINGS`
+        Which features are looked at, and how counts are scaled.
     low : int
         Number of layers that look at the low band; 0 where the network does not.
 
@@ -51,11 +52,10 @@ class UNet:
         Output by name.
     """
 
-    def __init__(self, values, heads, widths, encoder, decoder, skips=True, planes=None, low=0):
+    def __init__(self, values, heads, widths, encoder, decoder, skips=True, raw=False, low=0):
         take = iter(values)
-        factor, self.shift = _scaling(take)
-        self.factor = factor if planes is None else factor * planes[:, None, None]
-        self.skips = skips
+        self.factor, self.shift = _scaling(take)
+        self.skips, self.raw = skips, raw
         self.down, self.low = [], None
         for level, count in enumerate(encoder):
             self.down.append([Layer.folded(take) for _ in range(count)])
@@ -73,6 +73,8 @@ class UNet:
         return {name: np.stack([answer[name] for answer in answers]) for name in self.heads}
 
     def _answer(self, features):
+        if self.raw:
+            features = raw_counts.scaled(features, self.raw)
         # Without the copy a product would keep the order in memory, in which all else is slow.
         planes = np.ascontiguousarray(np.moveaxis(features, -1, 0))
         x = planes[: len(self.factor)] * self.factor

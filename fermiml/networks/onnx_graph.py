@@ -11,6 +11,7 @@ from fermiml.errors import InputError
 from fermiml.features.patch_features import LOW_PIXELS, N_ALL, N_FEATURES
 from fermiml.files import replacing
 from fermiml.networks.forward import LOW_SCALE, UNet
+from fermiml.networks.raw_counts import KEPT
 
 OPSET = 17
 IR_VERSION = 8  # of the file format: what runtimes since 2022 read
@@ -42,6 +43,9 @@ def _model(network):
             f"{network.name}: has no ONNX form; only networks have one whose outputs are maps of "
             "a U-Net (heatmap, multi, unek, centroid, direction)"
         )
+    if network.model.raw not in (False, True):
+        raise InputError(f"{network.name}: has no ONNX form with architecture.raw: "
+                         f"{network.model.raw}")  # fmt: skip
     graph = _Graph()
     outputs = graph.network(network.model)
     return helper.make_model(
@@ -76,6 +80,8 @@ class _Graph:
         """Add all of a `UNet`; return the number of channels of each output."""
         planes = self._add("Transpose", INPUT, perm=[0, 3, 1, 2])
         x = self._channels(planes, 0, N_FEATURES) if unet.low else planes
+        if unet.raw:
+            x = self._add("Mul", x, self._weight(KEPT[None, :, None, None]))
         x = self._scaled(x, unet)
         skips = []
         for level, layers in enumerate(unet.down):

@@ -7,15 +7,12 @@ and only where the data have it.
 
 import math
 
-import numpy as np
-
 from fermiml.errors import InputError
 from fermiml.features.patch_features import CHANNELS, LOW_PIXELS, N_ALL, N_FEATURES
-from fermiml.networks import arrays
+from fermiml.networks import arrays, raw_counts
 from fermiml.networks.forward import LOW_SCALE, UNet
 from fermiml.networks.heads import model
 from fermiml.schema import flag, list_of, whole
-from fermiml.sky.bands import BANDS
 
 _MOST_PARAMETERS = 5e7
 LOW = "low"  # the layer that looks at the low band
@@ -28,7 +25,7 @@ OPTIONS = {
     "encoder": [1, 2, 2, 2],  # convolutions at each scale on the way down
     "decoder": [1, 1, 1],  # and on the way up
     "skips": True,  # the way up is told the maps of the way down; without, an encoder-decoder
-    "raw": False,  # ablation: counts and what part is observed, no other features
+    "raw": False,  # ablation: counts and what part is observed, see raw_counts.py
 }
 
 
@@ -36,8 +33,8 @@ def check(options):
     """Raise InputError if the options do not define a valid U-Net, or one too large for memory."""
     for key in ("widths", "encoder", "decoder"):
         _POSITIVE(f"architecture.{key}", options[key])
-    for key in ("skips", "raw"):
-        flag(f"architecture.{key}", options[key])
+    flag("architecture.skips", options["skips"])
+    raw_counts.check("architecture.raw", options["raw"])
     scales = len(options["widths"])
     if len(options["encoder"]) != scales or len(options["decoder"]) != scales - 1:
         raise InputError(
@@ -65,11 +62,11 @@ def pyramid(inputs, widths, encoder, decoder, skips, raw, low=0):
 
     With `raw` (an ablation) only counts and the observed fraction of each band are looked at.
     """
-    from keras import layers
+    from keras import layers, ops
 
     x = inputs[..., :N_FEATURES] if low else inputs
     added = {LOW_SCALE: _low_band(inputs, low, widths[LOW_SCALE])} if low else {}
-    seen = encoded(x * _raw_planes() if raw else x, widths, encoder, added)
+    seen = encoded(raw_counts.scaled(x, raw, ops) if raw else x, widths, encoder, added)
     maps = [seen[-1]]
     for width, count, skip in zip(widths[-2::-1], decoder, seen[-2::-1], strict=True):
         x = layers.UpSampling2D()(block(maps[0], width, size=1))
@@ -114,10 +111,9 @@ def build(heads, **options):
 def read(path, heads, **options):
     """Read weights for a network that answers without Keras."""
     options = {**OPTIONS, **options}
-    planes = _raw_planes() if options.pop("raw") else None
     values, _ = arrays.read_weights(path, [*_shapes(heads, **options)])
     low = _LOW_LAYERS if options.pop("low", 0) else 0
-    return UNet(values, heads, **options, planes=planes, low=low)
+    return UNet(values, heads, **options, low=low)
 
 
 def _shapes(heads, widths, encoder, decoder, low=0, **_):
@@ -151,12 +147,6 @@ def _low_shapes(low, width):
 def _block_shapes(before, width, size=3):
     """Shapes of a kernel and of a batch normalisation."""
     return [(size, size, before, width), *4 * [(width,)]]
-
-
-def _raw_planes():
-    """One for planes of counts and of coverage, zero for all other features."""
-    kinds = np.repeat([kind in ("counts", "covered") for kind in CHANNELS], len(BANDS))
-    return np.pad(kinds, (0, N_FEATURES - len(kinds))).astype(np.float32)
 
 
 def _low_band(inputs, low, width):

@@ -11,6 +11,8 @@ OPTIONS = [
     ("multi", {"widths": [6, 8, 12], "encoder": [2, 1, 1], "decoder": [2, 1], "low": 5}),
     ("unek", {"widths": [5, 7], "encoder": [1, 2], "decoder": [1], "classes": True}),
     ("centroid", {"widths": [4, 6], "encoder": [1, 1], "decoder": [1], "raw": True}),
+    ("heatmap", {"widths": [5, 7], "encoder": [1, 1], "decoder": [1], "raw": "asinh"}),
+    ("heatmap", {"widths": [5, 7], "encoder": [1, 1], "decoder": [1], "raw": "z-score"}),
     ("heatmap", {"widths": [5, 7], "encoder": [1, 1], "decoder": [2], "skips": False}),
 ]
 
