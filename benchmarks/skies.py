@@ -55,6 +55,7 @@ EXTENDED = {
     },
 }
 EXTENDED_SOURCES = {"plane": 250, "high": 4000, "gas": 0}
+IRREGULAR = {"plane": ([268, 1], [302, 0.5], [341, -3]), "high": ([266, 35],)}
 # Fields with many sources of low energies in each PSF, [l, b], 16 years from 300 MeV.
 CONFUSED = [[286, -25], [355, -25], [279, -26], [297, -24]]
 CONFUSED_EDGES = (300, 390, *EDGES)
@@ -193,6 +194,19 @@ def extended(split, seed):
     }  # fmt: skip
 
 
+def irregular(seed):
+    """The same for irregular ones: lopsided shells, nebulae with a tail, complexes."""
+    return {
+        f"irregular-{name}": SkySet(number={}, changes={
+            "seed": seed + number,
+            "sky": {"centers": list(centers), "width": 14.0},
+            "population": {"extended": EXTENDED_SOURCES[name], "irregular": 1.0},
+            "diffuse": {"structure": {"rms": 0.1, "slope": 2.8}},
+        })
+        for number, (name, centers) in enumerate(IRREGULAR.items())
+    }  # fmt: skip
+
+
 def levels_of(split):
     """The names of the sets with structure."""
     prefix = "structured" if split == "test" else f"structured-{split}"
@@ -233,6 +247,7 @@ SETS = {
     "other-selection": SkySet("selection", number=OTHER, prepare=prepare_other),
     **extended("test", 620),
     **extended("selection", 520),
+    **irregular(630),
     **structured("test", STRUCTURED_TEST, 700),
     **structured("selection", STRUCTURED_SELECTION, 800),
 }

@@ -2,10 +2,13 @@
 
 import io
 import warnings
+from pathlib import Path
 from xml.sax.saxutils import escape
 
+import numpy as np
 from astropy.units import UnitsWarning
 
+from fermiml.catalog import template_files
 from fermiml.catalog.cell_texts import cell_texts
 from fermiml.catalog.columns import COLUMNS, cell_names
 from fermiml.catalog.conform import FORMULA
@@ -27,10 +30,23 @@ def export(catalog, form, path, overwrite=False, colour="class"):
         "ds9": lambda: to_ds9(table, colour, catalog.outlines()),
         "votable": lambda: to_votable(table),
         "csv": lambda: to_csv(table),
-        "xml": lambda: to_xml(table, extended),
+        "xml": lambda: to_xml(table, extended, _write_rings(extended, path, overwrite)),
         "gammapy": lambda: to_yaml(table, extended),
     }[form]()
     write_text(path, text, overwrite)
+
+
+def _write_rings(extended, path, overwrite):
+    """Write the images of rings beside the file that will name them; return their absolute paths by
+    name."""
+    images, path = {}, Path(path).expanduser().absolute()
+    for row in [] if extended is None else extended[np.asarray(extended["Model_Form"]) == "Ring"]:
+        name, radius = str(row["Source_Name"]).strip(), float(row["Model_SemiMajor"])
+        image = path.with_name(f"{path.stem}_{name.replace(' ', '_')}.fits")
+        place = row["GLON"], row["GLAT"]
+        template_files.write(image, place, template_files.ring(radius), 1.1 * radius, overwrite)
+        images[name] = str(image)
+    return images
 
 
 def to_votable(table):

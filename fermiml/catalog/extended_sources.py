@@ -10,6 +10,8 @@ from fermiml.catalog.positions import source_names
 FORM_COLUMN, SIZE_ERROR = "ML_Ext_Form", "Unc_ML_Ext_Size"
 # 4FGL's words: the Spatial_Function of its Model_Form. gtlike has none for a ring.
 FUNCTIONS = {"Disk": "RadialDisk", "2D Gaussian": "RadialGauss", "Ring": "RadialDisk"}
+HOLE = 0.7  # inner radius of a ring over its outer one
+IMAGE = "SpatialMap"  # 4FGL's Spatial_Function of a shape that is an image
 _COPIED = ("RAJ2000", "DEJ2000", "GLON", "GLAT")
 
 

@@ -10,7 +10,7 @@ from astropy.coordinates import FK5, SkyCoord
 
 from fermiml.catalog.derive import PARAMETERS
 from fermiml.catalog.ellipses import R68, R95, covariance
-from fermiml.catalog.extended_sources import SIZE_ERROR, extents
+from fermiml.catalog.extended_sources import IMAGE, SIZE_ERROR, extents
 from fermiml.catalog.positions import decimal
 
 log = logging.getLogger(__name__)
@@ -200,9 +200,13 @@ _GTLIKE = {
 }
 
 
-def to_xml(table, extended=None):
-    """Return the text of a source library that gtlike and fermipy read."""
-    library, shapes = ET.Element("source_library", title="fermiml"), extents(extended)
+def to_xml(table, extended=None, images=None):
+    """Return the text of a source library that gtlike and fermipy read.
+
+    `images` are the files with the shapes of extended sources by name, where there are any.
+    """
+    library, images = ET.Element("source_library", title="fermiml"), images or {}
+    shapes = {**extents(extended), **images}
     for row, spectrum in spectra_of(table, shapes):
         extent = shapes.get(row["Extended_Source_Name"])
         kind = "PointSource" if extent is None else "DiffuseSource"
@@ -221,7 +225,13 @@ def to_xml(table, extended=None):
 
 
 def _xml_shape(source, row, extent):
-    """Add the position of a source, and its size; `extent` is None for a point."""
+    """Add the position of a source, and its size; `extent` is None for a point, or the name of the
+    file with its image."""
+    if isinstance(extent, str):
+        attributes = {"file": extent, "map_based_integral": "true", "type": IMAGE}
+        spatial = ET.SubElement(source, "spatialModel", attributes)
+        _xml_fixed(spatial, "Prefactor", 1.0, 0.001, 1000.0)
+        return
     function, size = "SkyDirFunction", {}
     if extent is not None and extent.function == "RadialDisk":
         function, size = "RadialDisk", {"Radius": extent.size}

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fermiml.model.sources import DISK, GAUSS_68, HOLE, POINT, RING
+from fermiml.model import irregular
+from fermiml.model.sources import DISK, GAUSS, GAUSS_68, HOLE, IRREGULAR, POINT, RING
 from fermiml.progress import progress_bar
 from fermiml.sky.sphere import unit_vectors
 
@@ -22,8 +23,11 @@ def windows(observation, sources, progress=None):
 
 
 def windows_by_distance(observation, sources, progress=None, photons=None):
-    """Yield what `windows` does, pixels in the order of their distance, and how many of them the
-    source reaches in each bin. `photons` are those of the sources by true bin, if known."""
+    """Yield what `windows` does, and how many of the pixels the source reaches in each bin.
+
+    Pixels are in the order of their distance; an irregular source reaches all of them. `photons`
+    are those of the sources by true bin, if known.
+    """
     if not len(sources):
         return
     photons = observation.photons(sources) if photons is None else photons
@@ -34,10 +38,9 @@ def windows_by_distance(observation, sources, progress=None, photons=None):
     for i in numbers:
         matrix = photons[i][:, None] * observation.dispersion
         profiles = matrix.T @ observation.true_profiles  # counts per sr
-        if sources.form[i] != POINT:
-            profiles = spread(observation.psf.rad, profiles, sources.form[i], sources.size[i])
-        pixels, values, reach = _window(
-            observation, vectors[i], matrix.sum(axis=0), profiles, sources.size[i]
+        make = _window_of_blobs if sources.form[i] >= IRREGULAR else _window_of_form
+        pixels, values, reach = make(
+            observation, vectors[i], matrix.sum(axis=0), profiles, sources.form[i], sources.size[i]
         )
         if len(pixels):
             yield i, pixels, values, reach
@@ -110,6 +113,33 @@ def asimov_ts(observation, sources, expected, progress=None):
     return ts, counts
 
 
+def _window_of_form(observation, vector, expected, profiles, form, size):
+    """Compute pixels around a point or round source and its counts there."""
+    if form != POINT:
+        profiles = spread(observation.psf.rad, profiles, form, size)
+    return _window(observation, vector, expected, profiles, size)
+
+
+def _window_of_blobs(observation, vector, expected, profiles, form, size):
+    """Compute pixels around an irregular source and its counts there, which are those of its
+    blobs."""
+    shape, rad = irregular.blobs(int(form)), observation.psf.rad
+    places = irregular.centers(vector, size * shape.offset)
+    spreads = {width: spread(rad, profiles, GAUSS, size * width) for width in set(shape.size)}
+    parts = [
+        _window(observation, place, weight * expected, weight * spreads[width], size * width)
+        for place, weight, width in zip(places, shape.weight, shape.size, strict=True)
+    ]
+    parts = [part for part in parts if len(part[0])]
+    if not parts:
+        return np.zeros(0, int), None, None
+    pixels, where = np.unique(np.concatenate([p for p, _, _ in parts]), return_inverse=True)
+    values = np.zeros((len(expected), len(pixels)))
+    for row, own in zip(values, np.hstack([v for _, v, _ in parts]), strict=True):
+        row[:] = np.bincount(where.ravel(), own, len(pixels))
+    return pixels, values, np.full(len(values), len(pixels))
+
+
 def _window(observation, vector, expected, profiles, size):
     """Compute pixels around a source and its counts there, bin by bin out to its own radius."""
     rad, pixels = observation.psf.rad, observation.pixels
@@ -161,7 +191,8 @@ def _outside(rad, profiles):
 
 
 def spread(rad, profiles, form, size):
-    """Spread profiles over a disk, Gaussian or ring, with their sums conserved.
+    """Spread profiles over a disk, Gaussian or ring, with their sums conserved; over anything else
+    as over a Gaussian of its 68 % radius.
 
     They are means over points that fill the source evenly, in a sunflower's order.
     """

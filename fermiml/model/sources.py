@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fermiml.catalog.extended_sources import HOLE
 from fermiml.catalog.spectra import shape
 from fermiml.sky.sphere import separation, unit_vectors
 
 FLUX_BAND = (1e3, 1e5)  # MeV, the band of S1 (4FGL's Flux1000)
 POINT, DISK, GAUSS, RING = 0, 1, 2, 3  # values of `form`
+IRREGULAR = 4  # from here on: patterns, see `fermiml.model.irregular`
 MODEL_FORMS = {DISK: "Disk", GAUSS: "2D Gaussian", RING: "Ring"}  # 4FGL's words
-HOLE = 0.7  # inner radius of a ring over its outer one
+MAP = "Map"  # 4FGL's word for what is irregular
 GAUSS_68 = np.sqrt(-2 * np.log(1 - 0.68))  # 68 % radius of a Gaussian, in sigma
 # 68 % radius of a form over its size.
 RADIUS_68 = {DISK: np.sqrt(0.68), GAUSS: 1.0, RING: np.sqrt(HOLE**2 + 0.68 * (1 - HOLE**2))}
@@ -75,8 +77,8 @@ class Sources:
     amplitude: np.ndarray  # ph cm-2 MeV-1 s-1 at the pivot energy
     shapes: Shapes
     class1: np.ndarray  # 4FGL's words: bll, fsrq, PSR, MSP ...
-    form: np.ndarray  # POINT, DISK, GAUSS or RING
-    size: np.ndarray  # deg: radius of a disk, 68 % radius of a Gaussian, outer radius of a ring
+    form: np.ndarray  # POINT, DISK, GAUSS, RING, or from IRREGULAR on
+    size: np.ndarray  # deg: radius of a disk, outer radius of a ring, 68 % radius of all others
 
     @classmethod
     def points(cls, lon, lat, flux, shapes, class1):
@@ -109,7 +111,7 @@ class Sources:
         return self.flux()[:, 0]
 
     def extended_to(self, form, size):
-        """Return the same sources as disks, Gaussians or rings."""
+        """Return the same sources with other forms and sizes."""
         return dataclasses.replace(self, form=np.asarray(form, int), size=np.asarray(size, float))
 
     def within(self, position, radius):

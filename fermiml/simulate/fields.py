@@ -163,7 +163,8 @@ def draw_sources(setup, rng, center, radius):
         law, setup.shapes, rng, None if reach == 180 else center, reach, population["faintest"]
     )
     if population["extended"]:
-        extended = populations.draw_extended(int(population["extended"]), rng)
+        number, share = int(population["extended"]), population["irregular"]
+        extended = populations.draw_extended(number, rng, share)
         drawn = concatenate([drawn, extended if reach == 180 else extended.within(center, reach)])
     return drawn
 

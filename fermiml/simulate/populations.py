@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fermiml.model import from_catalog
+from fermiml.model import from_catalog, irregular
 from fermiml.model.sources import DISK, GAUSS, RING, Shapes, Sources, concatenate
 from fermiml.sky.sphere import angles, unit_vectors
 
@@ -237,9 +237,10 @@ def _in_cap(rng, number, center, radius):
     return angles(v)
 
 
-def draw_extended(number, rng):
+def draw_extended(number, rng, irregular_share=0.0):
     """Draw disks, Gaussians and rings with the sizes, fluxes, latitudes and spectra of the extended
-    sources of 4FGL-DR4: most along the plane, one in nine anywhere."""
+    sources of 4FGL-DR4: most along the plane, one in nine anywhere. A share of them is irregular.
+    """
     number = rng.poisson(number)
     lon = rng.normal(0, 76, number) % 360
     lat = np.clip(rng.laplace(0, 1.5, number), -80, 80)
@@ -251,4 +252,7 @@ def draw_extended(number, rng):
     shapes = Shapes(2e3 * full, rng.normal(2.1, 0.24, number), 0.1 * full, 0.0 * full)
     points = Sources.points(lon, lat, flux, shapes, "snr")
     size = np.clip(10 ** rng.normal(-0.29, 0.38, number), *_EXTENDED_SIZES)
-    return points.extended_to(rng.choice(list(_FORMS), number, p=list(_FORMS.values())), size)
+    form = rng.choice(list(_FORMS), number, p=list(_FORMS.values()))
+    if irregular_share:
+        form = np.where(rng.random(number) < irregular_share, irregular.draw(number, rng), form)
+    return points.extended_to(form, size)

@@ -32,7 +32,7 @@ from fermiml.simulate import fields as sky_fields
 _LAST = "truth.fits"  # written last: a folder that has it is complete
 _MAPS = ("counts", "events", "background", "background_wrong", "bexpmap", "psf", "masks")
 _FILES = (*(f"{name}{end}.fits" for name in _MAPS for end in ("", "_[0-9][0-9]")), _LAST,
-          "spacecraft.fits", "sources.xml", "field.yaml")  # fmt: skip
+          "spacecraft.fits", "sources.xml", "SIM_extended_*.fits", "field.yaml")  # fmt: skip
 _FIELDS = ("field_[0-9][0-9][0-9][0-9]*", "sky_[0-9][0-9][0-9]")  # folders of several fields
 _TRAINING = "field_[0-9][0-9][0-9][0-9][0-9].npz"
 _SIGNATURE = "# made by fermiml simulate"  # first line of a simulation's config.yaml
@@ -168,8 +168,11 @@ def write_field(setup, fields, bright, profiles, geom, rng, folder):
     catalog.write(folder / _LAST)
     truth.append_times(folder / _LAST, catalog.table, [profiles.get(row) for row in rows])
     mask_file.write(folder / mask_file.NAME, fields, bright, rows, catalog.table)
-    known = catalog.filter(catalog.table["TS_Asimov"] > 4)
-    (folder / "sources.xml").write_text(to_xml(known.table, known.extended), encoding="utf-8")
+    modelled = np.asarray(catalog.table["TS_Asimov"] > truth.MODELLED)
+    known = catalog.filter(modelled)
+    images = truth.write_images(folder, known.table, bright[np.array(rows, int)[modelled]])
+    library = to_xml(known.table, known.extended, images)
+    (folder / "sources.xml").write_text(library, encoding="utf-8")
     record = {"config": setup.config, "wrong model": name, "fermiml": __version__}
     (folder / "field.yaml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
 

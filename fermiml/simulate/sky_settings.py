@@ -105,6 +105,7 @@ SCHEMA = {
         "faintest": Key(1e-12, number(1e-15, 1, unit="cm-2 s-1")),
         "resolved_above": Key(1.5e-10, number(above=0, high=1, unit="cm-2 s-1")),
         "extended": Key(0, whole(0, 100_000)),
+        "irregular": Key(0.0, number(0, 1)),  # share of the extended ones
         "variability": Key("none", one_of("none", "nominal")),  # of active galaxies
         "flares": Key(0, whole(0, 100_000)),  # in each field
         "novae": Key(0, whole(0, 100_000)),

@@ -1,19 +1,25 @@
 """The truth table of a simulation: 4FGL columns, and columns of true values."""
 
+from functools import partial
+
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
+from fermiml.catalog import template_files
 from fermiml.catalog.catalog import SourceCatalog
-from fermiml.catalog.extended_sources import FUNCTIONS
+from fermiml.catalog.extended_sources import FUNCTIONS, IMAGE
 from fermiml.catalog.positions import equatorial
 from fermiml.catalog.spectra import MEV
-from fermiml.model.sources import MODEL_FORMS, POINT
+from fermiml.model import irregular
+from fermiml.model.sources import IRREGULAR, MAP, MODEL_FORMS, POINT, RING
 from fermiml.sky.selection import MJDREF
 
 PREFIX = "SIM"
 _FLUX = "ph cm-2 s-1"
+MODELLED = 4.0  # Asimov TS of the sources that are in sources.xml
+_REACH = 4.0  # half a side of the image of an irregular source, in its 68 % radii
 _BINS, _CURVES = "LIGHTCURVE_BINS", "LIGHTCURVES"
 
 
@@ -32,7 +38,7 @@ def catalog(sources, ts, band_counts, inside, meta, extended=None):
     table["S1"] = u.Quantity(sources.flux1000, _FLUX)
     table["Npred_Band"] = band_counts
     table["Inside"] = inside
-    names, shapes = _extended_rows(sources)
+    names, shapes = _extended_rows(sources, table["TS_Asimov"] > MODELLED)
     table["Extended_Source_Name"] = names
     result = SourceCatalog.from_table(table, extended=shapes, meta={"SIMULATE": True, **meta})
     _rename(result.table)
@@ -129,7 +135,32 @@ def _energy_flux(sources):
     return sources.flux(edges) @ middle * MEV
 
 
-def _extended_rows(sources):
+def write_images(folder, table, sources):
+    """Write the images of the irregular sources and rings among the rows of a truth table, which
+    are those of `sources`; return the names of the files by that of the source."""
+    images = {}
+    for i in np.flatnonzero((sources.form == RING) | (sources.form >= IRREGULAR)):
+        row, size = table[i], sources.size[i]
+        name = str(row["Extended_Source_Name"])
+        images[name] = _image_name(name)
+        place = row["GLON"], row["GLAT"]
+        shape, reach = template_files.ring(size), 1.1 * size
+        if sources.form[i] >= IRREGULAR:
+            pattern = irregular.blobs(int(sources.form[i]))
+            shape, reach = partial(_stretched, pattern.brightness, size), _REACH * size
+        template_files.write(folder / images[name], place, shape, reach)
+    return images
+
+
+def _stretched(brightness, size, place):
+    return brightness(place / size)
+
+
+def _image_name(name):
+    return f"{name.replace(' ', '_')}.fits"
+
+
+def _extended_rows(sources, modelled):
     """Return names of extended sources (blank for others), and 4FGL's table of their shapes."""
     names = np.full(len(sources), "", "U18")
     extended = np.flatnonzero(sources.form != POINT)
@@ -137,7 +168,9 @@ def _extended_rows(sources):
     if not len(extended):
         return names, None
     ra, dec = equatorial(sources.lon[extended], sources.lat[extended])
-    forms = [MODEL_FORMS[form] for form in sources.form[extended]]
+    forms = [MODEL_FORMS.get(form, MAP) for form in sources.form[extended]]
+    files = [_image_name(names[i]) if form == MAP and modelled[i] else "" for i, form in
+             zip(extended, forms, strict=True)]  # fmt: skip
     rows = Table(
         {
             "Source_Name": names[extended],
@@ -149,7 +182,8 @@ def _extended_rows(sources):
             "Model_SemiMajor": sources.size[extended],
             "Model_SemiMinor": sources.size[extended],
             "Model_PosAng": np.zeros(len(extended)),
-            "Spatial_Function": [FUNCTIONS[form] for form in forms],
+            "Spatial_Function": [FUNCTIONS.get(form, IMAGE) for form in forms],
+            "Spatial_Filename": files,
         }
     )
     return names, rows

@@ -7,14 +7,17 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
+from gammapy.maps import Map
 from gammapy.modeling.models import DiskSpatialModel, GaussianSpatialModel, PointSpatialModel
 
 from fermiml import SourceCatalog
 from fermiml.catalog.ellipses import R68
+from fermiml.catalog.export import export
 from fermiml.catalog.extended_sources import extended_table, name_extended
 from fermiml.catalog.fitsio import to_hdus
 from fermiml.catalog.sky_regions import to_ds9
 from fermiml.catalog.spectral_models import to_xml
+from fermiml.errors import InputError
 from fermiml.model.from_catalog import sources_of
 from fermiml.model.sources import DISK, GAUSS, POINT
 from fermiml.report.source_table import table as page_table
@@ -96,6 +99,23 @@ def test_xml_holds_the_shape(catalog):
     assert disk[:2] == ("DiffuseSource", "RadialDisk") and disk[2]["Radius"] == 0.5
     assert gauss[:2] == ("DiffuseSource", "RadialGaussian")
     assert np.isclose(gauss[2]["Sigma"], 0.3 / R68)
+
+
+def test_gtlike_gets_an_image_of_a_ring(catalog, tmp_path):
+    """Flat between 0.7 of the radius and the radius, with an integral of one."""
+    catalog.extended["Model_Form"] = ["Ring", "2D Gaussian"]
+    export(catalog, "xml", tmp_path / "ml.xml")
+    library = ElementTree.parse(tmp_path / "ml.xml").getroot()
+    _, ring, gauss = (source.find("spatialModel") for source in library)
+    assert ring.get("type") == "SpatialMap" and gauss.get("type") == "RadialGaussian"
+    assert ring.get("file") == str(tmp_path / "ml_FNN_J0802.0-4012e.fits")
+    image = Map.read(ring.get("file"))
+    flux = image.data * image.geom.solid_angle().value
+    assert flux.sum() == pytest.approx(1, rel=1e-3)
+    away = image.geom.separation(catalog.positions[1]).deg
+    assert flux[(away > 0.35) & (away < 0.5)].sum() == pytest.approx(1, abs=0.03)
+    with pytest.raises(InputError, match="exists already"):
+        export(catalog, "xml", tmp_path / "ml.xml")
 
 
 def test_regions_are_drawn_with_the_extent(catalog):

@@ -1,0 +1,42 @@
+"""Images of extended sources for programs that know no function for their shape: gtlike's
+`SpatialMap`."""
+
+import numpy as np
+from astropy.io import fits
+
+from fermiml.catalog.extended_sources import HOLE
+from fermiml.files import replacing
+
+_HALF = 100  # pixels from the centre to each side
+
+
+def ring(radius):
+    """Return the brightness of a ring of an outer radius (deg) at complex places (deg)."""
+    return lambda place: (np.abs(place) <= radius) & (np.abs(place) >= HOLE * radius)
+
+
+def write(path, position, brightness, reach, overwrite=False):
+    """Write an image whose integral is one.
+
+    Parameters
+    ----------
+    path : path
+    position : (float, float)
+        Galactic longitude and latitude of the centre (deg).
+    brightness : callable
+        Evaluates the shape at complex places, deg along longitude and latitude, in any unit.
+    reach : float
+        Half a side of the image (deg).
+    """
+    step = reach / _HALF
+    offset = step * np.arange(-_HALF, _HALF + 1)
+    image = np.array(brightness(-offset + 1j * offset[:, None]), float)
+    image /= image.sum() * np.radians(step) ** 2
+    header = fits.Header()
+    for axis, (name, value) in enumerate(zip(("GLON-TAN", "GLAT-TAN"), position, strict=True), 1):
+        header[f"CTYPE{axis}"], header[f"CUNIT{axis}"] = name, "deg"
+        header[f"CRPIX{axis}"], header[f"CRVAL{axis}"] = _HALF + 1.0, float(value)
+        header[f"CDELT{axis}"] = step if axis == 2 else -step
+    header["BUNIT"] = "sr-1"
+    with replacing(path, overwrite) as temporary:
+        fits.PrimaryHDU(image.astype(np.float32), header).writeto(temporary, checksum=True)
