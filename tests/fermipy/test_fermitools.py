@@ -270,6 +270,7 @@ def bodies(gta):
         where = {"ra": place.icrs.ra.deg[number], "dec": place.icrs.dec.deg[number]}
         given = {**where, **spectrum, **shape, "Prefactor": norm}
         engine.add(gta, f"truth {number}", given)
+    np.random.seed(3)  # fermipy draws from this generator
     gta.simulate_roi(randomize=True)
     for number in range(2):
         engine.delete(gta, f"truth {number}")
