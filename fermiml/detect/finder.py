@@ -72,7 +72,21 @@ class Finder(Protocol):
         """
 
 
-class HeatmapFinder:
+class _NetworkFinder:
+    """What finders that are a network of a folder share; each has a `network` and a `localizer`."""
+
+    @property
+    def name(self):
+        """The network's name."""
+        return self.network.name
+
+    @property
+    def operating(self):
+        """The operating point with this localizer."""
+        return self.network.card.get("operating", {}).get(self.localizer, {})
+
+
+class HeatmapFinder(_NetworkFinder):
     """A network that answers with maps, and the localizer that reads them.
 
     Parameters
@@ -94,19 +108,9 @@ class HeatmapFinder:
         return f"<HeatmapFinder: {self.name} with {self.localizer}>"
 
     @property
-    def name(self):
-        """The network's name."""
-        return self.network.name
-
-    @property
     def identity(self):
         """Hash of the weights, and the localizer."""
         return f"{self.network.card['sha256'][:20]}-{self.localizer}"
-
-    @property
-    def operating(self):
-        """The operating point with this localizer."""
-        return self.network.card.get("operating", {}).get(self.localizer, {})
 
     @property
     def low(self):
@@ -138,7 +142,7 @@ class HeatmapFinder:
         return self.network.maps(features)["probability"]
 
 
-class InstanceFinder:
+class InstanceFinder(_NetworkFinder):
     """A network that answers with instances: each source once, with the pixels that belong to it.
 
     Parameters
@@ -156,11 +160,6 @@ class InstanceFinder:
         return f"<InstanceFinder: {self.name}>"
 
     @property
-    def name(self):
-        """The network's name."""
-        return self.network.name
-
-    @property
     def localizer(self):
         """The network itself."""
         return self.network.architecture.LOCALIZER
@@ -169,11 +168,6 @@ class InstanceFinder:
     def identity(self):
         """Hash of the weights."""
         return self.network.card["sha256"][:20]
-
-    @property
-    def operating(self):
-        """The operating point."""
-        return self.network.card.get("operating", {}).get(self.localizer, {})
 
     def find(self, features):
         """Return the `Detections` of each patch; extended ones have the radius of their mask."""

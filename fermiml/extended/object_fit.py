@@ -18,10 +18,8 @@ _NOTHING = 4.0  # of one that goes at once
 _AROUND = 0.15  # deg beyond its border, within which candidates may trace an object
 _BESIDE = 0.5  # deg beyond its border, within which candidates are decided again
 _FIRST, _FEW, _ROUGH = 2, 4, 0.5  # steps of first looks and the next, and the gain that ends them
-_LITTLE, _PART = (
-    15.0,
-    0.02,
-)  # of the criterion, and of TS: how far a first disk may be behind points
+# How far a first disk may be behind points: in the criterion, and as a part of its TS.
+_LITTLE, _PART = 15.0, 0.02
 # Probability of an object below which it is not looked at any more: before it moves, and after.
 _HOPELESS_YET, _HOPELESS = 0.15, 0.25
 _CLEARER = 1.2  # factor by which the TS of an extent may still grow
