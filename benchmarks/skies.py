@@ -55,7 +55,10 @@ EXTENDED = {
     },
 }
 EXTENDED_SOURCES = {"plane": 250, "high": 4000, "gas": 0}
-IRREGULAR = {"plane": ([268, 1], [302, 0.5], [341, -3]), "high": ([266, 35],)}
+IRREGULAR = {
+    "plane": ([268, 1], [302, 0.5], [341, -3]),
+    "high": ([266, 35], [305, -40]),
+}
 # Fields with many sources of low energies in each PSF, [l, b], 16 years from 300 MeV.
 CONFUSED = [[286, -25], [355, -25], [279, -26], [297, -24]]
 CONFUSED_EDGES = (300, 390, *EDGES)
