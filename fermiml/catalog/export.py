@@ -1,6 +1,7 @@
 """Catalogs in other programs' formats: each as the text of a file."""
 
 import io
+import logging
 import warnings
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -16,6 +17,8 @@ from fermiml.catalog.sky_regions import to_ds9
 from fermiml.catalog.spectral_models import to_xml, to_yaml
 from fermiml.errors import InputError
 from fermiml.files import write_text
+
+log = logging.getLogger(__name__)
 
 ENDINGS = {"ds9": ".reg", "votable": ".vot", "csv": ".csv", "xml": ".xml", "gammapy": ".yaml"}
 OTHER_ENDINGS = {"votable": (".xml", ".votable"), "gammapy": (".yml",)}
@@ -46,6 +49,7 @@ def _write_rings(extended, path, overwrite):
         place = row["GLON"], row["GLAT"]
         template_files.write(image, place, template_files.ring(radius), 1.1 * radius, overwrite)
         images[name] = str(image)
+        log.info("%s: the image of an extended source", image)
     return images
 
 
