@@ -222,6 +222,10 @@ SETS = {
     "empty": SkySet(changes={"population": {"preset": "none"}}),
     "month": SkySet(changes={"observation": {"years": 1 / 12}}),
     "published": SkySet(changes={"observation": PANES_2021}),
+    "published-50": SkySet(
+        number={"high": 20, "middle": 10, "plane": 20},
+        changes={"seed": 650, "observation": PANES_2021},
+    ),
     "crowded": SkySet(changes={"population": {"preset": "crowded"}}),
     "clumps": SkySet(changes={"diffuse": {"clumps": 3000}, "population": {"extended": 300}}),
     "instances": SkySet(
