@@ -59,6 +59,7 @@ IRREGULAR = {
     "plane": ([268, 1], [302, 0.5], [341, -3]),
     "high": ([266, 35], [305, -40]),
 }
+CLUMPS = {"diffuse": {"clumps": 3000}, "population": {"extended": 300}}
 # Fields with many sources of low energies in each PSF, [l, b], 16 years from 300 MeV.
 CONFUSED = [[286, -25], [355, -25], [279, -26], [297, -24]]
 CONFUSED_EDGES = (300, 390, *EDGES)
@@ -227,7 +228,8 @@ SETS = {
         changes={"seed": 650, "observation": PANES_2021},
     ),
     "crowded": SkySet(changes={"population": {"preset": "crowded"}}),
-    "clumps": SkySet(changes={"diffuse": {"clumps": 3000}, "population": {"extended": 300}}),
+    "clumps": SkySet(changes=CLUMPS),
+    "clumps-selection": SkySet("selection", changes=CLUMPS),
     "instances": SkySet(
         number={},
         changes={
