@@ -5,8 +5,10 @@ significance of a PSF matched filter, and the observed fraction. Then the square
 counts-only TS of a point source, all bands together, for a hard and a soft spectrum, and
 whether the background was given by the user.
 
-Networks that look below 500 MeV get the same four features of the low band after these, made in
-pixels four times as large, as its PSF is (`LOW_LABELS`).
+Networks that look below 500 MeV get the significance and the observed fraction of the low band
+after these, made in pixels four times as large, as its PSF is (`LOW_LABELS`). There are so many
+photons in that band that not their noise matters, but how much the significance varies in the
+patch.
 """
 
 import numpy as np
@@ -26,7 +28,7 @@ LABELS = [
     *(f"joint TS, index {index}" for index in SPECTRA),
     "background given",
 ]
-LOW_LABELS = [f"{kind} {LOW_NAME}" for kind in CHANNELS]
+LOW_LABELS = [f"{kind} {LOW_NAME}" for kind in CHANNELS[2:]]
 N_ALL = N_FEATURES + len(LOW_LABELS)  # with those of the low band
 REACH = 32  # pixels, to which the PSF kernels go
 _STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
@@ -55,8 +57,6 @@ def unobserved(features):
     present = np.any(features[..., bands : 2 * bands] != 0, axis=(0, 1))
     shown[: 2 * bands] = np.tile(np.where(present, stabilised(0), 0), 2)
     shown[N_FEATURES - 1] = np.max(features[..., N_FEATURES - 1])
-    if np.any(features[..., N_FEATURES:] != 0):
-        shown[N_FEATURES : N_FEATURES + 2] = stabilised(0)
     return shown
 
 
@@ -118,7 +118,8 @@ class PatchFeatures:
             rebinned(counts[:, number:]), rebinned(coverage) / LOW_PIXELS**2, covered[number:],
             model,
         )  # fmt: skip
-        return np.concatenate([*planes, joint, given, *map(_spread, low)], dtype=np.float32)
+        low = map(_spread, low[2:])
+        return np.concatenate([*planes, joint, given, *low], dtype=np.float32)
 
     def blurred(self, planes):
         """Fold maps (band, y, x) with the PSF of the only component."""
@@ -137,7 +138,8 @@ class PatchFeatures:
 class _BandFilters:
     """The features of single bands: background and matched filter of bands with like pixels.
 
-    Significances are those of an excess over the noise and an `unknown` fraction of the background.
+    Significances are those of an excess over the noise and an `unknown` fraction of the background,
+    and where there is one, they are divided by their rms where data are, if that is above one.
     """
 
     def __init__(self, psf, size, exposure, pixel, source, smoothing, unknown=0.0):
@@ -158,6 +160,8 @@ class _BandFilters:
         significance = 2 * (np.sqrt(found + _STABLE) - np.sqrt(background + _STABLE))
         if self._unknown:
             significance /= np.sqrt(1 + self._unknown**2 * background)
+            square = np.mean(np.square(significance), axis=(-2, -1), keepdims=True)
+            significance /= np.maximum(np.sqrt(square / max(coverage.mean(), _TINY)), 1)
         observed = covered[:, None, None] * coverage.mean(axis=0)
         bands = (
             stabilised(counts.sum(axis=0)),

@@ -8,7 +8,7 @@ and only where the data have it.
 import math
 
 from fermiml.errors import InputError
-from fermiml.features.patch_features import CHANNELS, LOW_PIXELS, N_ALL, N_FEATURES
+from fermiml.features.patch_features import LOW_LABELS, LOW_PIXELS, N_ALL, N_FEATURES
 from fermiml.networks import arrays, raw_counts
 from fermiml.networks.forward import LOW_SCALE, UNet
 from fermiml.networks.heads import model
@@ -137,8 +137,8 @@ def _shapes(heads, widths, encoder, decoder, low=0, **_):
 
 
 def _low_shapes(low, width):
-    yield from 2 * [(len(CHANNELS),)]
-    for before in (len(CHANNELS), low):
+    yield from 2 * [(len(LOW_LABELS),)]
+    for before in (len(LOW_LABELS), low):
         yield from _block_shapes(before, low)
     yield 1, 1, low, width
     yield (width,)

@@ -158,7 +158,7 @@ def test_features_of_a_low_band_follow_the_others_and_do_not_change_them(present
     alone = PatchFeatures([PSFS], SIZE)(counts[:, :5], FULL, np.ones(5))
     assert planes.shape == (N_ALL, SIZE, SIZE)
     assert np.array_equal(planes[:N_FEATURES], alone)
-    significance, seen = planes[N_FEATURES + 2 :]
+    significance, seen = planes[N_FEATURES:]
     assert np.all(seen == np.float32(present))
     if not present:
         assert not planes[N_FEATURES:].any()

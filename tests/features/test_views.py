@@ -18,7 +18,7 @@ class LowFinder:
     name, localizer, identity, operating, low = "low", "", "low", {}, True
 
     def heatmap(self, features):
-        return 1 / (1 + np.exp(5 - features[..., N_FEATURES + 2]))
+        return 1 / (1 + np.exp(5 - features[..., N_FEATURES]))
 
 
 def cube_from(tmp_path, edges):
