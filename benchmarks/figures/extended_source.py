@@ -1,7 +1,7 @@
 """Draw extended sources of simulated fields: the rows before and after they became one.
 
     python benchmarks/figures/extended_source.py SKIES/plane/field_0001 1 \\
-        SKIES/gas/field_0000 94.8,0.9 -o docs/figures
+        SKIES/gas/field_0000 94.8,0.9 -o docs/figures/extended.png
 
 Each field is followed by the number of one of its true extended sources, in the order of their
 Asimov TS, or by a position l,b (deg).
@@ -69,13 +69,13 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("objects", nargs="+", help="a field and what to draw of it, by turns")
-    parser.add_argument("-o", "--output", type=Path, default=".")
+    parser.add_argument("-o", "--output", type=Path, default=Path("extended.png"))
     options = parser.parse_args()
     pairs = list(zip(options.objects[::2], options.objects[1::2], strict=True))
     figure = style.new_figure(10, 5 * len(pairs))
     for row, (folder, what) in enumerate(pairs):
         draw(figure, (len(pairs), 2, 2 * row + 1), folder, what)
-    style.save(figure, Path(options.output) / "extended.png", overwrite=True, dpi=80)
+    style.save(figure, options.output, overwrite=True, dpi=80)
 
 
 if __name__ == "__main__":
