@@ -186,29 +186,30 @@ def low(split, seed, number=LOW_NUMBER, **options):
 def extended(split, seed):
     """The sets for the search of extended sources."""
     centers = EXTENDED[split] | {"gas": [[lon, -lat] for lon, lat in EXTENDED[split]["plane"]]}
-    structure = {"rms": 0.1, "slope": 2.8}  # also where there are extended sources
     return {
-        f"extended-{split}-{name}": SkySet(split, number={}, changes={
-            "seed": seed + number,
-            "sky": {"centers": list(centers[name]), "width": 14.0},
-            "population": {"extended": sources},
-            "diffuse": {"structure": structure},
-        })
-        for number, (name, sources) in enumerate(EXTENDED_SOURCES.items())
-    }  # fmt: skip
+        f"extended-{split}-{name}": with_extended(split, seed + i, centers[name], extended=sources)
+        for i, (name, sources) in enumerate(EXTENDED_SOURCES.items())
+    }
 
 
 def irregular(seed):
     """The same for irregular ones: lopsided shells, nebulae with a tail, complexes."""
     return {
-        f"irregular-{name}": SkySet(number={}, changes={
-            "seed": seed + number,
-            "sky": {"centers": list(centers), "width": 14.0},
-            "population": {"extended": EXTENDED_SOURCES[name], "irregular": 1.0},
-            "diffuse": {"structure": {"rms": 0.1, "slope": 2.8}},
-        })
-        for number, (name, centers) in enumerate(IRREGULAR.items())
-    }  # fmt: skip
+        f"irregular-{name}": with_extended(
+            "test", seed + i, centers, extended=EXTENDED_SOURCES[name], irregular=1.0
+        )
+        for i, (name, centers) in enumerate(IRREGULAR.items())
+    }
+
+
+def with_extended(split, seed, centers, **population):
+    """A set with extended sources, or none, on gas with structure."""
+    return SkySet(split, number={}, changes={
+        "seed": seed,
+        "sky": {"centers": list(centers), "width": 14.0},
+        "population": population,
+        "diffuse": {"structure": {"rms": 0.1, "slope": 2.8}},
+    })  # fmt: skip
 
 
 def levels_of(split):

@@ -46,8 +46,7 @@ def _write_rings(extended, path, overwrite):
     for row in [] if extended is None else extended[np.asarray(extended["Model_Form"]) == "Ring"]:
         name, radius = str(row["Source_Name"]).strip(), float(row["Model_SemiMajor"])
         image = path.with_name(f"{path.stem}_{name.replace(' ', '_')}.fits")
-        place = row["GLON"], row["GLAT"]
-        template_files.write(image, place, template_files.ring(radius), 1.1 * radius, overwrite)
+        template_files.write_ring(image, (row["GLON"], row["GLAT"]), radius, overwrite)
         images[name] = str(image)
         log.info("%s: the image of an extended source", image)
     return images

@@ -28,7 +28,8 @@ LABELS = [
     *(f"joint TS, index {index}" for index in SPECTRA),
     "background given",
 ]
-LOW_LABELS = [f"{kind} {LOW_NAME}" for kind in CHANNELS[2:]]
+_SHOWN_LOW = slice(2, None)  # of the channels, those of the low band: filter and covered
+LOW_LABELS = [f"{kind} {LOW_NAME}" for kind in CHANNELS[_SHOWN_LOW]]
 N_ALL = N_FEATURES + len(LOW_LABELS)  # with those of the low band
 REACH = 32  # pixels, to which the PSF kernels go
 _STABLE = 0.375  # makes the root of a Poisson count's variance most nearly constant
@@ -118,7 +119,7 @@ class PatchFeatures:
             rebinned(counts[:, number:]), rebinned(coverage) / LOW_PIXELS**2, covered[number:],
             model,
         )  # fmt: skip
-        low = map(_spread, low[2:])
+        low = map(_spread, low[_SHOWN_LOW])
         return np.concatenate([*planes, joint, given, *low], dtype=np.float32)
 
     def blurred(self, planes):

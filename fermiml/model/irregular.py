@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fermiml.model.sources import GAUSS_68, IRREGULAR
-from fermiml.sky.sphere import unit_vectors
+from fermiml.sky.sphere import axes
 
 PATTERNS = 24
 _SAMPLE = 40_000  # points from which the radius of a pattern is measured
@@ -45,8 +45,7 @@ def blobs(form):
 
 def centers(vector, offset):
     """Compute the directions of blobs `offset` (deg, complex) from that of their source."""
-    east = unit_vectors(np.degrees(np.arctan2(vector[1], vector[0])) + 90, 0.0)
-    north = np.cross(vector, east)
+    east, north = axes(vector[None])
     x, y = np.tan(np.radians(offset.real)), np.tan(np.radians(offset.imag))
     found = vector + x[:, None] * east + y[:, None] * north
     return found / np.linalg.norm(found, axis=1, keepdims=True)

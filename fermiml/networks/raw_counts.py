@@ -22,7 +22,8 @@ _COUNTS = slice(CHANNELS.index("counts") * len(BANDS), (CHANNELS.index("counts")
 def check(name, value):
     """Raise InputError if a value of the option ``raw`` is not one of `SCALINGS`."""
     if not isinstance(value, bool | str) or value not in SCALINGS:
-        raise InputError(f"{name}: one of false, true, asinh, z-score, not {shown(value)}")
+        known = ", ".join(str(one).lower() for one in SCALINGS)
+        raise InputError(f"{name}: one of {known}, not {shown(value)}")
 
 
 def scaled(features, scaling, xp=np):

@@ -1,7 +1,5 @@
 """The truth table of a simulation: 4FGL columns, and columns of true values."""
 
-from functools import partial
-
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
@@ -143,17 +141,13 @@ def write_images(folder, table, sources):
         row, size = table[i], sources.size[i]
         name = str(row["Extended_Source_Name"])
         images[name] = _image_name(name)
-        place = row["GLON"], row["GLAT"]
-        shape, reach = template_files.ring(size), 1.1 * size
-        if sources.form[i] >= IRREGULAR:
+        path, place = folder / images[name], (row["GLON"], row["GLAT"])
+        if sources.form[i] == RING:
+            template_files.write_ring(path, place, size)
+        else:
             pattern = irregular.blobs(int(sources.form[i]))
-            shape, reach = partial(_stretched, pattern.brightness, size), _REACH * size
-        template_files.write(folder / images[name], place, shape, reach)
+            template_files.write(path, place, pattern.brightness, size, _REACH)
     return images
-
-
-def _stretched(brightness, size, place):
-    return brightness(place / size)
 
 
 def _image_name(name):
